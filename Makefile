@@ -1,0 +1,65 @@
+# Everything starts here; `make help` lists it. Needs Python 3.11 or later and make, nothing else.
+# Two environments: .venv for the program and its tools, .local/ministack for the local AWS, which pins its own botocore.
+
+PYTHON ?= python3
+STAGE ?= dev
+
+VENV := .venv
+BIN := $(VENV)/bin
+LOCAL := .local/ministack
+
+.DEFAULT_GOAL := help
+.PHONY: help run serve test check bench package openapi format clean
+
+help: ## This list
+	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(VENV)/.ready $(LOCAL)/.ready ## Play a paid reading on the local AWS, from sign-in to the reader's earnings
+	@exec $(BIN)/python -m infra.local.run
+
+serve: $(VENV)/.ready $(LOCAL)/.ready ## Keep the local stack up for curl and programs; Ctrl-C stops it
+	@exec $(BIN)/python -m infra.local.serve
+
+test: $(VENV)/.ready $(LOCAL)/.ready ## All tests: pure, property, on DynamoDB, end to end
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.ready ## Format, lint, types, import contracts, API document
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python scripts/openapi.py --check
+
+bench: $(VENV)/.ready $(LOCAL)/.ready ## Units, requests and CPU of a charged minute, as a table of ratios
+	@$(BIN)/python -m tests.load.bench
+
+package: $(VENV)/.ready ## Package STAGE=dev|staging|prod into build/STAGE
+	@$(BIN)/python scripts/package.py --stage $(STAGE) --out build/$(STAGE)
+
+openapi: $(VENV)/.ready ## Write docs/openapi.json from the code
+	@$(BIN)/python scripts/openapi.py
+
+format: $(VENV)/.ready ## Format and sort imports
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: ## Remove environments, builds and the local state
+	rm -rf $(VENV) .local build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(VENV)/.ready: requirements.txt requirements-dev.txt
+	@$(call environment,$(VENV),-r requirements.txt -r requirements-dev.txt)
+
+$(LOCAL)/.ready: requirements-local.txt
+	@$(call environment,$(LOCAL),-r requirements-local.txt)
+
+# $(1) is the folder, $(2) what pip installs. The marker is written last, so an interrupted install is done again.
+define environment
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "SoulSeer needs Python 3.11 or later. Install it, or name one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+		echo "Python's venv module is missing. On Debian or Ubuntu: apt install python3-venv" >&2; exit 1; }
+	echo "Installing into $(1) (a minute, once) …"
+	rm -rf $(1) && mkdir -p $(dir $(1)) && $(PYTHON) -m venv $(1)
+	$(1)/bin/pip install -qq --disable-pip-version-check $(2)
+	touch $(1)/.ready
+endef

@@ -1,0 +1,32 @@
+"""The Chalice app: every context's routes and functions, and nothing else."""
+
+from chalice.app import Chalice
+
+import chalicelib.accounts.routes
+import chalicelib.operations.handlers
+import chalicelib.operations.routes
+import chalicelib.payouts.routes
+import chalicelib.readers.routes
+import chalicelib.sessions.handlers
+import chalicelib.sessions.routes
+import chalicelib.wallet.handlers
+import chalicelib.wallet.routes
+from chalicelib.accounts.service import sign_in
+from chalicelib.gateways import world
+from chalicelib.runtime.endpoint import install
+
+app = Chalice(app_name="soulseer")
+install(app, lambda claims: sign_in(world(), claims))
+
+for part in (
+    chalicelib.accounts.routes,
+    chalicelib.readers.routes,
+    chalicelib.wallet.routes,
+    chalicelib.wallet.handlers,
+    chalicelib.sessions.routes,
+    chalicelib.sessions.handlers,
+    chalicelib.payouts.routes,
+    chalicelib.operations.routes,
+    chalicelib.operations.handlers,
+):
+    app.register_blueprint(part.blueprint)

@@ -1,0 +1,51 @@
+"""The outside world, one file a service, each with its time-outs and its error mapping.
+
+A service is handed a ``World``: everything it may touch beyond its arguments. A test hands it another one, with
+tables in memory and a clock of its own, and drives the very same code.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+from chalicelib.gateways.agora import AgoraTokens, MediaTokens
+from chalicelib.gateways.clock import Clock, StepFunctionsClock
+from chalicelib.gateways.stripe import Payments, StripePayments
+from chalicelib.kernel.settings import Settings, settings_from
+from chalicelib.kernel.time import Millis
+from chalicelib.runtime.tables import DynamoTables, Tables
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a service needs besides its arguments."""
+
+    settings: Settings
+    tables: Tables
+    now: Callable[[], Millis]
+    """This machine's clock. It may be a little ahead of, or behind, another machine's."""
+    sleep: Callable[[float], None]
+    """Waits that many seconds before a contended write is tried again."""
+    clock: Clock
+    payments: Payments
+    media: MediaTokens
+
+
+@cache
+def world() -> World:
+    """The world of this function, made on first use and kept while its environment lives."""
+    import os
+    import time
+
+    from chalicelib.runtime.aws import client
+
+    settings = settings_from(os.environ)
+    return World(
+        settings=settings,
+        tables=DynamoTables(client("dynamodb")),
+        now=lambda: time.time_ns() // 1_000_000,
+        sleep=time.sleep,
+        clock=StepFunctionsClock(settings.clock_machine_arn),
+        payments=StripePayments(settings),
+        media=AgoraTokens(settings.agora_secret),
+    )

@@ -1,0 +1,40 @@
+"""Step Functions as a clock: one execution for each thing that waits, named after it and its epoch."""
+
+import json
+from typing import Protocol
+
+from chalicelib.kernel.errors import Unavailable
+from chalicelib.kernel.time import SECOND, Millis, ceil_div, rfc3339
+
+
+class Clock(Protocol):
+    """Calls the ``clock`` function at ``wake_at``, and again at whatever moment that answers."""
+
+    def start(self, kind: str, thing: str, epoch: int, wake_at: Millis) -> None:
+        """Start the execution ``{thing}-{epoch}``; success if it was started before. Raises Unavailable."""
+
+
+def clock_time(moment: Millis) -> str:
+    """``moment`` as a wait state takes it: the next whole second. Waking early would only mean to wait again."""
+    return rfc3339(ceil_div(moment, SECOND) * SECOND)
+
+
+class StepFunctionsClock:
+    """``Clock`` on the state machine of ``infra/clock.asl.json``."""
+
+    def __init__(self, machine_arn: str) -> None:
+        self._machine_arn = machine_arn
+
+    def start(self, kind: str, thing: str, epoch: int, wake_at: Millis) -> None:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        from chalicelib.runtime.aws import client
+
+        machine = client("stepfunctions")
+        facts = {"kind": kind, "id": thing, "epoch": epoch, "wake_at": clock_time(wake_at)}
+        try:
+            machine.start_execution(stateMachineArn=self._machine_arn, name=f"{thing}-{epoch}", input=json.dumps(facts))
+        except machine.exceptions.ExecutionAlreadyExists:
+            pass
+        except (BotoCoreError, ClientError) as error:
+            raise Unavailable("The clock could not be started; the minute tick will do its work.") from error

@@ -1,0 +1,102 @@
+"""Stripe, through its own library: Checkout pages and the signatures of its webhooks.
+
+Every call carries an idempotency key made of the business fact, so a repeat cannot take money twice. A
+time-out is an unknown outcome: the same call is simply made again with the same key.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from chalicelib.kernel.errors import ProviderFailed, Unauthenticated
+from chalicelib.kernel.money import Cents
+from chalicelib.kernel.settings import Settings
+
+_TIMEOUT_SECONDS: Final = 8
+_RETRIES: Final = 1
+SIGNATURE_TOLERANCE_SECONDS: Final = 300
+"""How old a signed webhook may be: Stripe's own default."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckoutPage:
+    """A Checkout Session made for one top-up."""
+
+    id: str
+    url: str
+
+
+class Payments(Protocol):
+    """What the wallet asks of Stripe."""
+
+    def open_checkout(self, *, topup: str, user: str, amount: Cents, currency: str, return_url: str) -> CheckoutPage:
+        """A page on which ``user`` pays ``amount`` for the top-up; the same page when asked again.
+
+        Raises ProviderFailed when Stripe refuses or is out of reach.
+        """
+
+    def verified_event(self, payload: bytes, signature: str) -> dict[str, Any]:
+        """The event that Stripe signed. Raises Unauthenticated when the signature is not Stripe's or is too old."""
+
+
+class StripePayments:
+    """``Payments`` on Stripe's API, at the address of the settings."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._secret_name = settings.stripe_secret
+        self._api_base = settings.stripe_api_base
+
+    def open_checkout(self, *, topup: str, user: str, amount: Cents, currency: str, return_url: str) -> CheckoutPage:
+        import stripe
+
+        try:
+            page = self._client().v1.checkout.sessions.create(
+                params={
+                    "mode": "payment",
+                    "client_reference_id": topup,
+                    "line_items": [
+                        {
+                            "quantity": 1,
+                            "price_data": {
+                                "currency": currency,
+                                "unit_amount": amount,
+                                "product_data": {"name": "SoulSeer credit"},
+                            },
+                        }
+                    ],
+                    "metadata": {"topup": topup, "user": user},
+                    "payment_intent_data": {"metadata": {"topup": topup, "user": user}},
+                    "success_url": f"{return_url}?topup={topup}&paid=1",
+                    "cancel_url": f"{return_url}?topup={topup}&paid=0",
+                },
+                options={"idempotency_key": f"checkout:{topup}"},
+            )
+        except stripe.StripeError as error:
+            raise ProviderFailed("The payment page could not be opened. Nothing was charged; try again.") from error
+        if not page.url:
+            raise ProviderFailed("Stripe made no payment page. Nothing was charged; try again.")
+        return CheckoutPage(page.id, page.url)
+
+    def verified_event(self, payload: bytes, signature: str) -> dict[str, Any]:
+        import stripe
+
+        from chalicelib.runtime.secrets import secret
+
+        try:
+            event = stripe.Webhook.construct_event(
+                payload, signature, secret(self._secret_name)["webhook_secret"], tolerance=SIGNATURE_TOLERANCE_SECONDS
+            )
+        except (ValueError, stripe.SignatureVerificationError) as error:
+            raise Unauthenticated("The signature is not Stripe's.") from error
+        return dict(event.to_dict())
+
+    def _client(self) -> Any:
+        import stripe
+
+        from chalicelib.runtime.secrets import secret
+
+        return stripe.StripeClient(
+            secret(self._secret_name)["api_key"],
+            base_addresses={"api": self._api_base} if self._api_base else {},
+            http_client=stripe.RequestsClient(timeout=_TIMEOUT_SECONDS),
+            max_network_retries=_RETRIES,
+        )

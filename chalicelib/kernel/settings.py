@@ -1,0 +1,131 @@
+"""Settings, read once from the environment of the function. Secrets are not here: see ``runtime.secrets``.
+
+The names are the public ones of ``.chalice/config.json`` and ``infra/resources.yaml``; spans are given in
+seconds there and kept in milliseconds here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from chalicelib.kernel.time import HOUR, MINUTE, SECOND, Millis
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The lengths of product §3. Every stage runs the defaults; a local stack may shorten them."""
+
+    minute: Millis = MINUTE
+    """A billed minute of connected time."""
+    grace: Millis = 5 * MINUTE
+    """From the effective moment of a pause."""
+    ring: Millis = 3 * MINUTE
+    join: Millis = 2 * MINUTE
+    beat: Millis = 30 * SECOND
+    """How often an app shows that it is there."""
+    silence: Millis = 75 * SECOND
+    """Without a beat for this long, a participant has left."""
+    session_max: Millis = 3 * HOUR
+    """From the first active moment, pauses included."""
+    hold_minutes: int = 7
+    """Minutes of the rate that other spending cannot touch while a meter runs: five of lease, two of warning."""
+
+    @property
+    def grace_total(self) -> Millis:
+        """All the grace one session has."""
+        return 3 * self.grace
+
+    @property
+    def stale(self) -> Millis:
+        """A side this long without a beat is no witness: 45 s of the 75 s (rules 5 and 8)."""
+        return self.silence * 3 // 5
+
+    @property
+    def lease(self) -> Millis:
+        """The longest life of a media token, and the longest sleep of the clock: the hold less the warning."""
+        return max(self.minute, self.hold_minutes * self.minute - self.warning)
+
+    @property
+    def warning(self) -> Millis:
+        """How long before the run-out the client is warned."""
+        return 2 * self.minute
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """The physical names of the tables."""
+
+    ledger: str
+    wallet: str
+    sessions: str
+    accounts: str
+    readers: str
+    audit: str
+    idempotency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything a function must know of where it runs."""
+
+    stage: str
+    tables: Tables
+    rules: Rules
+    clock_machine_arn: str
+    auth_issuer: str
+    """With its trailing slash, as Auth0 writes ``iss``."""
+    auth_audience: str
+    auth_jwks_url: str
+    stripe_secret: str
+    """Name of the secret ``{"api_key", "webhook_secret"}``."""
+    stripe_api_base: str | None
+    """Another address than Stripe's own; None uses Stripe's."""
+    agora_secret: str
+    """Name of the secret ``{"app_id", "app_certificate"}``."""
+    checkout_return_url: str
+    """Where a Checkout page sends the client back to."""
+    tick_shards: int
+    rate_limits: bool
+
+
+def settings_from(environment: Mapping[str, str]) -> Settings:
+    """Read the settings. Raises KeyError naming the variable when a required one is absent."""
+    issuer = environment["AUTH_ISSUER"]
+    return Settings(
+        stage=environment["STAGE"],
+        tables=Tables(
+            **{name: environment[f"{name.upper()}_TABLE"] for name in Tables.__dataclass_fields__},
+        ),
+        rules=_rules_from(environment),
+        clock_machine_arn=environment["CLOCK_MACHINE_ARN"],
+        auth_issuer=issuer,
+        auth_audience=environment["AUTH_AUDIENCE"],
+        auth_jwks_url=environment.get("AUTH_JWKS_URL") or f"{issuer}.well-known/jwks.json",
+        stripe_secret=environment["STRIPE_SECRET"],
+        stripe_api_base=environment.get("STRIPE_API_BASE") or None,
+        agora_secret=environment["AGORA_SECRET"],
+        checkout_return_url=environment["CHECKOUT_RETURN_URL"],
+        tick_shards=int(environment.get("TICK_SHARDS") or 16),
+        rate_limits=environment.get("RATE_LIMITS", "on") != "off",
+    )
+
+
+def _rules_from(environment: Mapping[str, str]) -> Rules:
+    default = Rules()
+
+    def span(name: str, otherwise: Millis) -> Millis:
+        written = environment.get(name)
+        millis = round(float(written) * SECOND) if written else otherwise
+        if millis <= 0:
+            raise ValueError(f"{name} must be more than 0 seconds, not {written!r}")
+        return millis
+
+    return Rules(
+        minute=span("BILLING_MINUTE_SECONDS", default.minute),
+        grace=span("GRACE_SECONDS", default.grace),
+        ring=span("RING_SECONDS", default.ring),
+        join=span("JOIN_SECONDS", default.join),
+        beat=span("BEAT_SECONDS", default.beat),
+        silence=span("SILENCE_SECONDS", default.silence),
+        session_max=span("SESSION_MAX_SECONDS", default.session_max),
+        hold_minutes=int(environment.get("HOLD_MINUTES") or default.hold_minutes),
+    )

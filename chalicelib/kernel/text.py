@@ -1,0 +1,43 @@
+"""What people write about themselves, made safe to show beside what others wrote.
+
+Characters that change how their neighbours are read are taken out: control characters, bidirectional overrides
+and isolates (which can make one name look like another), invisible format characters, private and unassigned
+ones. The two joiners stay: Persian, the Indic scripts and family emoji are spelled with them.
+"""
+
+import re
+import unicodedata
+from typing import Final
+
+_JOINERS: Final = frozenset("\u200c\u200d")
+_SPACES: Final = frozenset({"Zs", "Zl", "Zp"})
+_VISIBLE: Final = frozenset("LNPS")
+_LANGUAGE: Final = re.compile(r"([a-z]{2,3})(?:-([a-z]{4}))?(?:-([a-z]{2}|[0-9]{3}))?", re.IGNORECASE | re.ASCII)
+
+
+def one_line(text: str) -> str:
+    """The text on one line, single-spaced; empty if nothing in it can be seen."""
+    cleaned = " ".join("".join(_kept(each) for each in unicodedata.normalize("NFC", text)).split())
+    return cleaned if any(unicodedata.category(each)[0] in _VISIBLE for each in cleaned) else ""
+
+
+def paragraphs(text: str) -> str:
+    """The text with its line breaks, at most one empty line in a row; empty if nothing in it can be seen."""
+    lines = "\n".join(one_line(line) for line in text.replace("\r\n", "\n").split("\n"))
+    return re.sub(r"\n{3,}", "\n\n", lines).strip()
+
+
+def language_tag(text: str) -> str | None:
+    """``EN_us`` as ``en-US``: language, script and region of BCP 47 in their usual case; None if it is no such tag."""
+    match = _LANGUAGE.fullmatch(text.replace("_", "-"))
+    if not match:
+        return None
+    language, script, region = match.groups()
+    return "-".join(part for part in (language.lower(), script and script.title(), region and region.upper()) if part)
+
+
+def _kept(character: str) -> str:
+    category = unicodedata.category(character)
+    if category in _SPACES or character in "\t\n":
+        return " "
+    return "" if category[0] == "C" and character not in _JOINERS else character

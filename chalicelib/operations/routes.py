@@ -1,0 +1,98 @@
+"""Health, the API's own description, and the promises. All are public: a monitor and a newcomer have no token."""
+
+from functools import cache
+from typing import Final
+
+from chalice.app import Blueprint, Chalice
+
+from chalicelib.gateways import world
+from chalicelib.kernel.money import READER_SHARE_PERCENT, Cents
+from chalicelib.kernel.settings import Rules
+from chalicelib.kernel.time import DAY, SECOND
+from chalicelib.operations.schemas import (
+    Billing,
+    Caps,
+    FeeSplit,
+    Guarantee,
+    Health,
+    Trust,
+    Verification,
+)
+from chalicelib.readers.model import RAISE_INTERVAL, RAISE_PERCENT
+from chalicelib.runtime import openapi
+from chalicelib.runtime.endpoint import Request, Text, endpoint
+from chalicelib.runtime.schemas import Money
+from chalicelib.sessions.model.session import REFUNDING
+from chalicelib.wallet.model import topup
+
+blueprint = Blueprint(__name__)
+
+# Product §3, rule 10.
+_GUARANTEE_MOST: Final[Cents] = 2_500
+_GUARANTEE_HOURS: Final = 72
+_GUARANTEE_DAYS: Final = 30
+
+# The page has one style sheet, its own; it loads nothing.
+_PAGE_POLICY: Final = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+
+
+@endpoint(blueprint, "GET", "/health", returns=Health, public=True)
+def health(request: Request[None, None]) -> Health:  # noqa: ARG001 - every route is given its request
+    """Whether the API answers.
+
+    It asks nothing of storage, so that a monitor measures this program and not the sum of its dependencies.
+    """
+    return Health(status="ok")
+
+
+@endpoint(blueprint, "GET", "/openapi.json", returns=Text, public=True, media_types=("application/json",))
+def read_openapi(request: Request[None, None]) -> Text:  # noqa: ARG001 - every route is given its request
+    """This document."""
+    return Text(_document(blueprint.current_app), "application/json")
+
+
+@endpoint(blueprint, "GET", "/docs", returns=Text, public=True, media_types=("text/html",))
+def read_docs(request: Request[None, None]) -> Text:  # noqa: ARG001 - every route is given its request
+    """The routes as a page for people."""
+    return Text(_page(blueprint.current_app), "text/html; charset=utf-8", _PAGE_POLICY)
+
+
+@endpoint(blueprint, "GET", "/v1/meta/trust", returns=Trust, public=True)
+def read_trust(request: Request[None, None]) -> Trust:  # noqa: ARG001 - every route is given its request
+    """The promises to clients and readers: fees, billing, caps, the guarantee, verification."""
+    return trust(world().settings.rules)
+
+
+def trust(rules: Rules) -> Trust:
+    """The promises under the lengths that this stage runs on."""
+    return Trust(
+        fee_split=FeeSplit(reader_percent=READER_SHARE_PERCENT, platform_percent=100 - READER_SHARE_PERCENT),
+        billing=Billing(
+            minute_seconds=rules.minute // SECOND,
+            grace_seconds=rules.grace // SECOND,
+            grace_total_seconds=rules.grace_total // SECOND,
+            session_max_seconds=rules.session_max // SECOND,
+            refunded_when=sorted(reason for reason in REFUNDING if reason),
+            client_debt=False,
+        ),
+        caps=Caps(
+            topup_least=Money(amount=topup.LEAST),
+            topup_most=Money(amount=topup.MOST),
+            rate_raise_percent=RAISE_PERCENT,
+            rate_raise_days=RAISE_INTERVAL // DAY,
+        ),
+        guarantee=Guarantee(
+            most=Money(amount=_GUARANTEE_MOST), within_hours=_GUARANTEE_HOURS, once_in_days=_GUARANTEE_DAYS
+        ),
+        verification=Verification(by_invitation=True, identity_checked=True, approved_by_admin=True),
+    )
+
+
+@cache
+def _document(app: Chalice) -> str:
+    return openapi.rendered(openapi.routes_of(app.routes))
+
+
+@cache
+def _page(app: Chalice) -> str:
+    return openapi.page(openapi.routes_of(app.routes))

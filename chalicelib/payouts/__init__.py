@@ -1,0 +1,1 @@
+"""What readers earn and how it reaches them."""

@@ -1,0 +1,49 @@
+"""Earnings of readers: posted when a reading is settled, held three days, then available."""
+
+from typing import Final
+
+from chalicelib.gateways import World
+from chalicelib.kernel.errors import Unavailable
+from chalicelib.kernel.money import Cents, reader_share
+from chalicelib.kernel.time import Millis
+from chalicelib.payouts.model import HOLD, Earnings, earnings
+from chalicelib.runtime.tables import Operation
+from chalicelib.wallet import service as wallet
+
+_PAGE: Final = 100
+_MOST_PAGES: Final = 50
+
+
+def earnings_account(reader: str) -> str:
+    """The chain of a reader's earnings."""
+    return f"earnings:{reader}"
+
+
+def reading_earned(world: World, reader: str, session: str, gross: Cents, now: Millis) -> tuple[Cents, list[Operation]]:
+    """The reader's share of a reading that cost ``gross`` cents, and the operations that post both sides' shares.
+
+    They belong into the transaction that finalizes the session, so they are posted once.
+    """
+    if gross == 0:
+        return 0, []
+    share = reader_share(gross)
+    counter = f"session:{session}"
+    operations = [wallet.journal(world, "fees", f"reading:{session}", gross - share, counter, now)]
+    if share:
+        _, posting = wallet.earn(world, earnings_account(reader), "reading_earned", share, counter, session)
+        operations.append(posting)
+    return share, operations
+
+
+def earnings_of(world: World, reader: str) -> Earnings:
+    """A reader's earnings at this moment. Raises Unavailable beyond 5,000 postings in three days."""
+    now = world.now()
+    newest = wallet.ledger(world).head(earnings_account(reader))
+    recent: list[tuple[Millis, Cents]] = []
+    start = None
+    for _ in range(_MOST_PAGES):
+        page, start = wallet.ledger(world).newest_first(earnings_account(reader), _PAGE, start)
+        recent += [(entry.at, entry.amount) for entry in page]
+        if start is None or page[-1].at <= now - HOLD:
+            return earnings(newest.balance, recent, now)
+    raise Unavailable("Too many postings to add up at once.")

@@ -1,0 +1,159 @@
+"""Readers as the directory shows them, and as they see themselves."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field
+
+from chalicelib.readers.model import Description, Filters, Modality, Presence, Reader, Sort, Standing
+from chalicelib.runtime.schemas import ListQuery, Schema
+
+Rates = Annotated[
+    dict[Modality, int],
+    Field(description="Cents a minute; a modality that is absent is not offered.", examples=[{"text": 199}]),
+]
+
+
+class ReaderCard(Schema):
+    """A reader in a list. All who are listed have described themselves."""
+
+    id: str
+    slug: str
+    name: str
+    specialties: tuple[str, ...]
+    languages: tuple[str, ...]
+    verified: bool
+    rates: Rates
+    rating: Annotated[float | None, Field(description="Average of all reviews, 1 to 5; null without one.")]
+    reviews: int
+    presence: Presence
+
+    @classmethod
+    def of(cls, reader: Reader, presence: Presence) -> Self:
+        return cls(**_shown(reader, presence))
+
+
+class ReaderProfile(ReaderCard):
+    """A reader on a page of their own."""
+
+    biography: str
+
+    @classmethod
+    def of(cls, reader: Reader, presence: Presence) -> Self:
+        return cls(**_shown(reader, presence), biography=reader.description.biography if reader.description else "")
+
+
+class OwnProfile(Schema):
+    """What a reader sees of themselves. Before the first `PUT` there is no description."""
+
+    id: str
+    state: Standing
+    verified: bool
+    slug: str | None
+    name: str | None
+    biography: str | None
+    specialties: tuple[str, ...]
+    languages: tuple[str, ...]
+    rates: Rates
+
+    @classmethod
+    def of(cls, reader: Reader) -> Self:
+        said = reader.description
+        return cls(
+            id=reader.id,
+            state=reader.standing,
+            verified=reader.verified,
+            slug=said.slug if said else None,
+            name=said.name if said else None,
+            biography=said.biography if said else None,
+            specialties=said.specialties if said else (),
+            languages=said.languages if said else (),
+            rates=reader.rates,
+        )
+
+
+class InvitationToken(Schema):
+    """The token of an invitation, as the admin handed it over."""
+
+    token: Annotated[str, Field(min_length=1, max_length=128)]
+
+
+class ProfileBody(Schema):
+    """All that a reader says of themselves, replacing what was said before."""
+
+    slug: Annotated[
+        str, Field(max_length=40, description="3 to 40 lower-case letters, digits and single hyphens; unique.")
+    ]
+    name: Annotated[str, Field(max_length=200)]
+    biography: Annotated[str, Field(max_length=8_000)] = ""
+    specialties: Annotated[tuple[Annotated[str, Field(max_length=200)], ...], Field(max_length=50)] = ()
+    languages: Annotated[
+        tuple[Annotated[str, Field(max_length=35)], ...],
+        Field(max_length=50, description="Language tags (BCP 47)."),
+    ] = ()
+
+    def description(self) -> Description:
+        return Description(
+            slug=self.slug,
+            name=self.name,
+            biography=self.biography,
+            specialties=self.specialties,
+            languages=self.languages,
+        )
+
+
+class RatesBody(Schema):
+    """Cents a minute, 1 to 100,000. Absent or null: not offered."""
+
+    text: int | None = None
+    voice: int | None = None
+    video: int | None = None
+
+    def rates(self) -> dict[Modality, int]:
+        asked: dict[Modality, int | None] = {"text": self.text, "voice": self.voice, "video": self.video}
+        return {modality: cents for modality, cents in asked.items() if cents is not None}
+
+
+class PresenceBody(Schema):
+    """Repeat `online` every 30 s; 90 s of silence is offline."""
+
+    status: Literal["online", "offline"]
+
+
+class DirectoryQuery(ListQuery):
+    """What to look for among the readers."""
+
+    specialty: Annotated[str, Field(max_length=200)] | None = None
+    modality: Modality | None = None
+    max_rate: Annotated[int, Field(ge=1, description="Cents a minute, of `modality` or of any.")] | None = None
+    min_rating: Annotated[float, Field(ge=1, le=5)] | None = None
+    online: Annotated[bool, Field(description="true: here and free now.")] | None = None
+    q: Annotated[str, Field(max_length=200, description="Words that must all be found.")] | None = None
+    sort: Sort = "name"
+
+    def filters(self) -> Filters:
+        return Filters(
+            specialty=self.specialty,
+            modality=self.modality,
+            max_rate=self.max_rate,
+            min_rating=self.min_rating,
+            online=self.online,
+            q=self.q,
+        )
+
+
+def _shown(reader: Reader, presence: Presence) -> dict[str, Any]:
+    said = reader.description
+    if said is None:
+        raise ValueError(f"{reader.id} is not described")
+    return {
+        "id": reader.id,
+        "slug": said.slug,
+        "name": said.name,
+        "specialties": said.specialties,
+        "languages": said.languages,
+        "verified": reader.verified,
+        "rates": reader.rates,
+        "rating": reader.rating,
+        "reviews": reader.rating_count,
+        "presence": presence,
+    }

@@ -1,0 +1,1 @@
+"""The AWS and HTTP glue: nothing here knows what a reading is."""

@@ -1,0 +1,343 @@
+"""The OpenAPI 3.1 document, made of the declarations that ``@endpoint`` leaves on the views.
+
+It is built when it is asked for, never at import, and says for each route what the declaration implies: the
+security, the parameters, the answer's schema, and every refusal with its codes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from inspect import cleandoc
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import BaseModel
+
+from chalicelib.kernel.errors import (
+    AccountSuspended,
+    Forbidden,
+    IdempotencyInProgress,
+    IdempotencyKeyRequired,
+    IdempotencyMismatch,
+    Invalid,
+    Malformed,
+    NotFound,
+    Problem,
+    RateLimited,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+)
+from chalicelib.runtime import problems
+
+if TYPE_CHECKING:
+    from chalice.app import RouteEntry
+
+API_VERSION: Final = "1.0.0"
+_SCHEMAS: Final = "#/components/schemas/"
+_REFERENCES: Final = re.compile(r'"#/components/schemas/([^"]+)"')
+_PATH_NAMES: Final = re.compile(r"\{(\w+)\}")
+_HAS_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
+_DESCRIPTION: Final = """Live readings, paid by the minute.
+
+Times are RFC 3339 in UTC. Money is `{"amount": 1999, "currency": "usd"}`, in minor units. Lists take `limit` and
+`cursor` and answer `{"items": […], "next_cursor": …}`. Every refusal is `application/problem+json` (RFC 9457) whose
+`code` is for programs. Every answer carries `X-Request-Id`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What ``@endpoint`` was told about a route; see there."""
+
+    method: str
+    path: str
+    name: str
+    documentation: str
+    tags: tuple[str, ...]
+    returns: type[Any] | None
+    status: int
+    body: type[Any] | None
+    query: type[Any] | None
+    errors: tuple[type[Problem], ...]
+    roles: tuple[str, ...]
+    public: bool
+    allow_suspended: bool
+    idempotent: bool
+    media_types: tuple[str, ...]
+
+    def refusals(self) -> list[type[Problem]]:
+        """Every refusal the route can give: its own, and those its declaration implies; by status, then code."""
+        implied: set[type[Problem]] = {RateLimited, Unavailable, problems.Internal}
+        if not self.public:
+            implied.add(Unauthenticated)
+            if not self.allow_suspended:
+                implied.add(AccountSuspended)
+        if self.roles:
+            implied.add(Forbidden)
+        if "{" in self.path:
+            implied.add(NotFound)
+        if self.method in _HAS_BODY:
+            implied.add(TooLarge)
+        if self.body:
+            implied |= {Malformed, Invalid}
+        if self.query:
+            implied.add(Invalid)
+        if self.idempotent:
+            implied |= {IdempotencyKeyRequired, IdempotencyInProgress, IdempotencyMismatch}
+        return sorted(implied | set(self.errors), key=lambda kind: (kind.status, kind.code))
+
+
+def routes_of(table: Mapping[str, Mapping[str, RouteEntry]]) -> list[Route]:
+    """The declarations of an app's routes, by path and method. Raises TypeError for a route without ``@endpoint``."""
+    found = []
+    for path, methods in sorted(table.items()):
+        for method, entry in sorted(methods.items()):
+            route = getattr(entry.view_function, "route", None)
+            if not isinstance(route, Route):
+                raise TypeError(f"{method} {path} was not made by @endpoint")
+            found.append(route)
+    return found
+
+
+def document(routes: Iterable[Route]) -> dict[str, Any]:
+    """The document. Raises ValueError if two routes' functions have one name, which is their operationId."""
+    listed = list(routes)
+    schemas, name_of = _schemas(listed)
+    queries = {
+        route.name: schemas.pop(name_of[(route.query, "validation")], None) or {} for route in listed if route.query
+    }
+    paths: dict[str, dict[str, Any]] = defaultdict(dict)
+    refusals: dict[str, Any] = {}
+    names: set[str] = set()
+    for route in listed:
+        if route.name in names:
+            raise ValueError(f"two routes are named {route.name}")
+        names.add(route.name)
+        operation = _operation(route, name_of, queries.get(route.name, {}))
+        for status, kinds in _by_status(route).items():
+            name = f"{status}-" + "-".join(kind.code for kind in kinds)
+            refusals.setdefault(name, _refusal(kinds, _reference(name_of[(problems.ProblemDetails, "serialization")])))
+            operation["responses"][str(status)] = {"$ref": f"#/components/responses/{name}"}
+        paths[route.path][route.method.lower()] = operation
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "SoulSeer", "version": API_VERSION, "description": _DESCRIPTION},
+        "servers": [{"url": "./", "description": "Where this document was read."}],
+        "tags": [{"name": tag} for tag in sorted({tag for route in listed for tag in route.tags})],
+        "security": [{"bearer": []}],
+        "paths": dict(paths),
+        "components": {
+            "schemas": dict(sorted(schemas.items())),
+            "responses": dict(sorted(refusals.items())),
+            "securitySchemes": {
+                "bearer": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "JWT",
+                    "description": "An RS256 access token of the sign-in service.",
+                }
+            },
+            "parameters": {"IdempotencyKey": _IDEMPOTENCY_KEY},
+            "headers": _HEADERS,
+        },
+    }
+
+
+def rendered(routes: Iterable[Route]) -> str:
+    """The document as it is served and exported: stable, so that a difference is a difference of the API."""
+    return json.dumps(document(routes), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def page(routes: Iterable[Route]) -> str:
+    """The routes as one HTML page that loads nothing."""
+    from html import escape
+
+    by_tag: dict[str, list[Route]] = defaultdict(list)
+    for route in routes:
+        by_tag[route.tags[0]].append(route)
+    sections = []
+    for tag, listed in sorted(by_tag.items()):
+        rows = "".join(
+            f"<tr><td><code>{escape(route.method)}</code></td><td><code>{escape(route.path)}</code></td>"
+            f"<td>{escape(_summary(route)[0])}</td><td>{escape(_who(route))}</td></tr>"
+            for route in listed
+        )
+        sections.append(f"<h2>{escape(tag.capitalize())}</h2><table>{rows}</table>")
+    return _PAGE.replace("{sections}", "".join(sections))
+
+
+def _schemas(listed: list[Route]) -> tuple[dict[str, Any], dict[tuple[Any, str], str]]:
+    """Every model's schema by its name, and the name of each model in each mode."""
+    from pydantic.json_schema import JsonSchemaMode, models_json_schema
+
+    wanted: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {(problems.ProblemDetails, "serialization"): None}
+    for route in listed:
+        for model in (route.body, route.query):
+            if model is not None:
+                wanted[(model, "validation")] = None
+        if route.returns is not None and issubclass(route.returns, BaseModel):
+            wanted[(route.returns, "serialization")] = None
+    references, definitions = models_json_schema(list(wanted), ref_template=_SCHEMAS + "{model}")
+    schemas = dict(definitions.get("$defs", {}))
+    name_of: dict[tuple[Any, str], str] = {
+        (key[0], key[1]): reference["$ref"].removeprefix(_SCHEMAS) for key, reference in references.items()
+    }
+    taken_in = _reachable(schemas, [name for (_, mode), name in name_of.items() if mode == "validation"])
+    for name in schemas.keys() - taken_in:
+        # We refuse fields we do not know; an app must not, or no answer could ever gain one.
+        schemas[name].pop("additionalProperties", None)
+    return schemas, name_of
+
+
+def _reachable(schemas: dict[str, Any], names: list[str]) -> set[str]:
+    """The names, and every schema that one of theirs refers to."""
+    found: set[str] = set()
+    while names:
+        name = names.pop()
+        if name not in found:
+            found.add(name)
+            names += _REFERENCES.findall(json.dumps(schemas[name]))
+    return found
+
+
+def _operation(route: Route, name_of: dict[tuple[Any, str], str], query: dict[str, Any]) -> dict[str, Any]:
+    summary, description = _summary(route)
+    operation: dict[str, Any] = {
+        "operationId": route.name,
+        "summary": summary,
+        "tags": list(route.tags),
+        "responses": {str(route.status): _answer(route, name_of)},
+    }
+    if description:
+        operation["description"] = description
+    if route.public:
+        # An empty requirement beside the other: a token is welcome and not needed.
+        operation["security"] = [{}, {"bearer": []}]
+    parameters = _parameters(route, query)
+    if parameters:
+        operation["parameters"] = parameters
+    if route.body:
+        needed = any(field.is_required() for field in route.body.model_fields.values())
+        operation["requestBody"] = {
+            "required": needed,
+            "content": {"application/json": {"schema": _reference(name_of[(route.body, "validation")])}},
+        }
+    return operation
+
+
+def _parameters(route: Route, query: dict[str, Any]) -> list[dict[str, Any]]:
+    listed: list[dict[str, Any]] = [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"},
+        }
+        for name in _PATH_NAMES.findall(route.path)
+    ]
+    required = query.get("required", [])
+    for name, schema in query.get("properties", {}).items():
+        listed.append({"name": name, "in": "query", "required": name in required, "schema": schema})
+    if route.idempotent:
+        listed.append({"$ref": "#/components/parameters/IdempotencyKey"})
+    return listed
+
+
+def _answer(route: Route, name_of: dict[tuple[Any, str], str]) -> dict[str, Any]:
+    answer: dict[str, Any] = {
+        "description": HTTPStatus(route.status).phrase,
+        "headers": {"X-Request-Id": {"$ref": "#/components/headers/RequestId"}},
+    }
+    if route.idempotent:
+        answer["headers"]["Idempotency-Replayed"] = {"$ref": "#/components/headers/IdempotencyReplayed"}
+    content: dict[str, Any] = {}
+    if route.returns is not None and issubclass(route.returns, BaseModel):
+        content["application/json"] = {"schema": _reference(name_of[(route.returns, "serialization")])}
+    for media_type in route.media_types:
+        content[media_type] = {} if media_type == "application/json" else {"schema": {"type": "string"}}
+    if content:
+        answer["content"] = content
+    return answer
+
+
+def _by_status(route: Route) -> dict[int, list[type[Problem]]]:
+    found: dict[int, list[type[Problem]]] = defaultdict(list)
+    for kind in route.refusals():
+        found[kind.status].append(kind)
+    return found
+
+
+def _refusal(kinds: list[type[Problem]], details: dict[str, str]) -> dict[str, Any]:
+    """The refusals of one status as one answer. Many routes share it, so it stands among the components."""
+    headers = {"X-Request-Id": {"$ref": "#/components/headers/RequestId"}}
+    if any("Retry-After" in problems.headers(kind()) for kind in kinds):
+        headers["Retry-After"] = {"$ref": "#/components/headers/RetryAfter"}
+    return {
+        "description": " ".join(f"`{kind.code}`: {kind.default}" for kind in kinds),
+        "headers": headers,
+        "content": {
+            problems.MEDIA_TYPE: {
+                "schema": {"allOf": [details, {"properties": {"code": {"enum": [kind.code for kind in kinds]}}}]},
+                "examples": {kind.code: {"value": _example(kind)} for kind in kinds},
+            }
+        },
+    }
+
+
+def _example(kind: type[Problem]) -> dict[str, Any]:
+    shown = Invalid(errors=({"field": "amount", "message": "Field required"},))
+    problem = shown if kind is Invalid else kind()
+    return problems.details(problem, "8f1c2d3e-0000-4000-8000-000000000000").model_dump(exclude_none=True)
+
+
+def _reference(name: str) -> dict[str, str]:
+    return {"$ref": _SCHEMAS + name}
+
+
+def _summary(route: Route) -> tuple[str, str]:
+    summary, _, description = cleandoc(route.documentation).partition("\n")
+    return summary, description.strip()
+
+
+def _who(route: Route) -> str:
+    return "anybody" if route.public else " or ".join(route.roles) or "signed in"
+
+
+_IDEMPOTENCY_KEY: Final[dict[str, Any]] = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": True,
+    "description": "A fresh random value for each new intent, the same one on a retry. Kept 24 hours.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+}
+_HEADERS: Final[dict[str, Any]] = {
+    "RequestId": {"description": "Names this request in our logs.", "schema": {"type": "string"}},
+    "RetryAfter": {"description": "Seconds to wait before trying again.", "schema": {"type": "integer"}},
+    "IdempotencyReplayed": {
+        "description": "`true` if this is the answer of an earlier request with the same Idempotency-Key.",
+        "schema": {"type": "string", "enum": ["true"]},
+    },
+}
+_PAGE: Final = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>SoulSeer API</title>
+<style>
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
+table { border-collapse: collapse; width: 100%; }
+td { border-top: 1px solid #ddd; padding: .3rem .6rem .3rem 0; vertical-align: top; }
+</style>
+</head>
+<body>
+<h1>SoulSeer API</h1>
+<p>Live readings, paid by the minute. The whole contract is <a href="openapi.json">openapi.json</a> (OpenAPI 3.1).</p>
+{sections}
+</body>
+</html>
+"""

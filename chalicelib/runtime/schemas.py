@@ -1,0 +1,42 @@
+"""What every request and answer is made of. A body is read strictly: ``"5"`` and ``true`` are not the number 5."""
+
+from typing import Annotated, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from chalicelib.kernel.money import USD, Cents
+
+T = TypeVar("T")
+
+MOST_ON_A_PAGE = 100
+
+
+class Schema(BaseModel):
+    """A shape of the API: frozen, with no field that it does not name, and with finite numbers only."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+"""A prefixed id that the API itself gave out, or a slug."""
+
+
+class Money(Schema):
+    """An amount in minor units (cents) of its currency; negative where money goes back or out."""
+
+    amount: Cents
+    currency: str = USD
+
+
+class PageOf(Schema, Generic[T]):
+    """One page of a list. ``next_cursor`` asks for the following one; null on the last."""
+
+    items: list[T]
+    next_cursor: str | None
+
+
+class ListQuery(Schema):
+    """How much of a list, and from where."""
+
+    limit: Annotated[int, Field(ge=1, le=MOST_ON_A_PAGE, description="Items on a page.")] = 20
+    cursor: Annotated[str, Field(max_length=1024, description="`next_cursor` of the page before.")] | None = None

@@ -1,0 +1,319 @@
+"""Storage as the money path sees it: conditional writes and transactions on items of plain values.
+
+An operation names its table, its item and the clauses that must hold; ``write`` carries out one as a
+plain conditional write and several as one transaction. The vocabulary is small on purpose: a table held in
+memory can mean exactly the same, so the tests drive the real services without a database.
+
+Items hold ``str``, ``int``, ``bool``, ``None``, lists and dicts of these. Floats are refused: money is exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from chalicelib.runtime.aws import is_passing_fault
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+Item = dict[str, Any]
+Key = dict[str, Any]
+
+MOST_OPERATIONS: Final = 100
+"""What one DynamoDB transaction takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """No item has this key. ``name`` is the table's partition key, which every item has."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Equals:
+    """The stored item has this value in this attribute."""
+
+    name: str
+    value: str | int
+
+
+Clause = Absent | Equals
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Store the item whole, in place of what was there, if every clause holds."""
+
+    table: str
+    item: Item
+    when: tuple[Clause, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Remove the item, if every clause holds."""
+
+    table: str
+    key: Key
+    when: tuple[Clause, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Write nothing; fail the transaction unless every clause holds."""
+
+    table: str
+    key: Key
+    when: tuple[Clause, ...]
+
+
+Operation = Put | Delete | Check
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """``next_key`` starts the following page; None on the last."""
+
+    items: list[Item]
+    next_key: Key | None
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Sort keys from ``low`` to ``high``, both included."""
+
+    name: str
+    low: str | int
+    high: str | int
+
+
+class ConditionFailed(Exception):
+    """A clause did not hold; nothing was written. ``found[i]`` is what operation *i* met, if it failed."""
+
+    def __init__(self, found: dict[int, Item | None]) -> None:
+        super().__init__(f"condition failed on operations {sorted(found)}")
+        self.found = found
+
+
+class Contended(Exception):
+    """Storage was too busy or too slow to say that it wrote. Whether it did is unknown: read again."""
+
+
+class Tables(Protocol):
+    """What a service may ask of storage."""
+
+    def get(self, table: str, key: Key, *, consistent: bool = True) -> Item | None:
+        """The item, or None. Strongly consistent unless told otherwise."""
+
+    def query(
+        self,
+        table: str,
+        partition: tuple[str, str],
+        *,
+        index: str | None = None,
+        within: Range | None = None,
+        newest_first: bool = False,
+        limit: int = 100,
+        start: Key | None = None,
+    ) -> Page:
+        """One page of a partition in sort-key order; strongly consistent except on an index."""
+
+    def scan(self, table: str, *, start: Key | None = None) -> Page:
+        """One page of the whole table, in no order: for reconciliation and the command line, never for a request."""
+
+    def write(self, *operations: Operation) -> None:
+        """All or nothing. Raises ConditionFailed, or Contended where the outcome is unknown."""
+
+
+class DynamoTables:
+    """``Tables`` over DynamoDB's low-level client, so that reasons come back in the order of the operations."""
+
+    def __init__(self, client: DynamoDBClient) -> None:
+        self._client = client
+
+    def get(self, table: str, key: Key, *, consistent: bool = True) -> Item | None:
+        with _mapped_errors():
+            answer = self._client.get_item(TableName=table, Key=_marshalled(key), ConsistentRead=consistent)
+        return _unmarshalled(answer["Item"]) if "Item" in answer else None
+
+    def query(
+        self,
+        table: str,
+        partition: tuple[str, str],
+        *,
+        index: str | None = None,
+        within: Range | None = None,
+        newest_first: bool = False,
+        limit: int = 100,
+        start: Key | None = None,
+    ) -> Page:
+        names = {"#p": partition[0]}
+        values = {":p": _value(partition[1])}
+        condition = "#p = :p"
+        if within:
+            names["#s"] = within.name
+            values |= {":low": _value(within.low), ":high": _value(within.high)}
+            condition += " AND #s BETWEEN :low AND :high"
+        request: dict[str, Any] = {
+            "TableName": table,
+            "KeyConditionExpression": condition,
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": values,
+            "ScanIndexForward": not newest_first,
+            "Limit": limit,
+        }
+        if index:
+            request["IndexName"] = index
+        else:
+            request["ConsistentRead"] = True
+        if start:
+            request["ExclusiveStartKey"] = _marshalled(start)
+        with _mapped_errors():
+            return _page(self._client.query(**request))
+
+    def scan(self, table: str, *, start: Key | None = None) -> Page:
+        begin: dict[str, Any] = {"ExclusiveStartKey": _marshalled(start)} if start else {}
+        with _mapped_errors():
+            return _page(self._client.scan(TableName=table, ConsistentRead=True, **begin))
+
+    def write(self, *operations: Operation) -> None:
+        if not 1 <= len(operations) <= MOST_OPERATIONS:
+            raise ValueError(f"a write takes 1 to {MOST_OPERATIONS} operations, not {len(operations)}")
+        if len(operations) == 1 and not isinstance(operations[0], Check):
+            self._write_one(operations[0])
+        else:
+            with _mapped_errors():
+                self._client.transact_write_items(TransactItems=[_rendered(each) for each in operations])
+
+    def _write_one(self, operation: Put | Delete) -> None:
+        kind, request = next(iter(_rendered(operation).items()))
+        try:
+            with _mapped_errors():
+                if kind == "Put":
+                    self._client.put_item(**request)
+                else:
+                    self._client.delete_item(**request)
+        except ConditionFailed as failed:
+            # The client retries a request whose answer was lost. What it then meets is its own item: done.
+            if not (isinstance(operation, Put) and failed.found[0] == operation.item):
+                raise
+
+
+class _mapped_errors:  # noqa: N801 - reads as the verb it is: ``with _mapped_errors():``
+    """Turn botocore's failures into ConditionFailed and Contended; let others (a bug, a denial) through."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            return
+        from botocore.exceptions import ClientError
+
+        if is_passing_fault(error):
+            raise Contended(type(error).__name__) from error
+        if not isinstance(error, ClientError):
+            return
+        code = error.response["Error"]["Code"]
+        if code == "ConditionalCheckFailedException":
+            found: Any = error.response.get("Item")
+            raise ConditionFailed({0: _unmarshalled(found) if found else None}) from None
+        if code == "TransactionCanceledException":
+            raise _cancelled(error.response.get("CancellationReasons", [])) from None
+
+
+def _cancelled(reasons: Sequence[Any]) -> Exception:
+    """A clause that failed decides; a transaction cancelled only by contention may be tried again."""
+    failed = {
+        place: _unmarshalled(reason["Item"]) if reason.get("Item") else None
+        for place, reason in enumerate(reasons)
+        if reason["Code"] == "ConditionalCheckFailed"
+    }
+    if failed:
+        return ConditionFailed(failed)
+    codes = sorted({reason["Code"] for reason in reasons} - {"None"})
+    if "ValidationError" in codes or "ItemCollectionSizeLimitExceeded" in codes:
+        return ValueError(f"the transaction was refused: {codes}")
+    return Contended(", ".join(codes))
+
+
+def _page(answer: Any) -> Page:
+    last = answer.get("LastEvaluatedKey")
+    return Page([_unmarshalled(item) for item in answer["Items"]], _unmarshalled(last) if last else None)
+
+
+def _rendered(operation: Operation) -> Any:
+    if isinstance(operation, Put):
+        kind, request = "Put", {"TableName": operation.table, "Item": _marshalled(operation.item)}
+    else:
+        kind = "Delete" if isinstance(operation, Delete) else "ConditionCheck"
+        request = {"TableName": operation.table, "Key": _marshalled(operation.key)}
+    if operation.when:
+        request |= _condition(operation.when)
+    return {kind: request}
+
+
+def _condition(clauses: tuple[Clause, ...]) -> dict[str, Any]:
+    """Every name is a placeholder: ``at``, ``hash``, ``counter`` and ``state`` are reserved words."""
+    parts = []
+    values = {}
+    for place, clause in enumerate(clauses):
+        if isinstance(clause, Absent):
+            parts.append(f"attribute_not_exists(#c{place})")
+        else:
+            parts.append(f"#c{place} = :c{place}")
+            values[f":c{place}"] = _value(clause.value)
+    condition: dict[str, Any] = {
+        "ConditionExpression": " AND ".join(parts),
+        "ExpressionAttributeNames": {f"#c{place}": clause.name for place, clause in enumerate(clauses)},
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
+    if values:
+        condition["ExpressionAttributeValues"] = values
+    return condition
+
+
+def _marshalled(item: Item) -> dict[str, Any]:
+    return {name: _value(value) for name, value in item.items()}
+
+
+def _value(value: object) -> Any:
+    match value:
+        case bool():
+            return {"BOOL": value}
+        case str():
+            return {"S": value}
+        case int():
+            return {"N": str(value)}
+        case None:
+            return {"NULL": True}
+        case dict():
+            return {"M": _marshalled(value)}
+        case list() | tuple():
+            return {"L": [_value(each) for each in value]}
+        case _:
+            raise TypeError(f"an item cannot hold {type(value).__name__}")
+
+
+def _unmarshalled(item: Any) -> Item:
+    return {name: _plain(value) for name, value in item.items()}
+
+
+def _plain(value: dict[str, Any]) -> Any:
+    ((kind, content),) = value.items()
+    match kind:
+        case "S" | "BOOL":
+            return content
+        case "N":
+            return int(content)
+        case "NULL":
+            return None
+        case "M":
+            return _unmarshalled(content)
+        case "L":
+            return [_plain(each) for each in content]
+        case _:
+            raise TypeError(f"an item of ours never holds {kind}")

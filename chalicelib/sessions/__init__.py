@@ -1,0 +1,1 @@
+"""Reading sessions: seven states, one meter, two clocks (product §3)."""

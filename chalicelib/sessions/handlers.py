@@ -1,0 +1,71 @@
+"""``billing_tick``: every minute, bring every session that time can still change up to date.
+
+The rule's event names no shard: the function then calls itself once a shard, so that the shards are worked in
+parallel. A page is a moment behind at most; ``advance`` reads again before any transaction.
+"""
+
+import json
+from typing import Any, Final
+
+from chalice.app import Blueprint, CloudWatchEvent, Rate
+
+from chalicelib.gateways import World, world
+from chalicelib.runtime.logs import log
+from chalicelib.runtime.tables import Key
+from chalicelib.sessions import service
+
+blueprint = Blueprint(__name__)
+
+_PAGE: Final = 100
+_MOST_PAGES: Final = 1_000
+_SPARE_MILLIS: Final = 10_000
+"""What must be left of the function's time to begin another page."""
+
+
+@blueprint.schedule(Rate(1, unit=Rate.MINUTES), name="billing_tick")
+def billing_tick(event: CloudWatchEvent) -> dict[str, int]:
+    """Fan out over the shards, or work one of them."""
+    facts = event.to_dict()
+    shard = facts.get("shard")
+    if shard is not None:
+        return work(world(), facts, event.context)
+    shards = world().settings.tick_shards
+    for number in range(shards):
+        _call_again(facts | {"shard": str(number)})  # the rule's event whole: Chalice unpacks it
+    return {"shards": shards}
+
+
+def work(world: World, facts: dict[str, Any], context: Any) -> dict[str, int]:
+    """Bring the sessions of one shard up to date. One that fails is logged and does not hold up the others."""
+    shard: str = facts["shard"]
+    start: Key | None = facts.get("start")
+    advanced = failed = 0
+    for _ in range(_MOST_PAGES):
+        sessions, start = service.page_of_shard(world, shard, _PAGE, start)
+        for session in sessions:
+            try:
+                service.advance(world, session, stale=True)
+                advanced += 1
+            except Exception as error:  # noqa: BLE001 - the next session must not wait for this one
+                failed += 1
+                log.exception("session_not_advanced", error, session=session.id)
+        if start is None:
+            break
+        if context.get_remaining_time_in_millis() < _SPARE_MILLIS:
+            _call_again(facts | {"start": start})
+            break
+    log.info("tick", shard=shard, count=advanced, failed=failed)
+    return {"advanced": advanced, "failed": failed}
+
+
+def _call_again(facts: dict[str, Any]) -> None:
+    """Call this very function, asynchronously."""
+    import os
+
+    from chalicelib.runtime.aws import client
+
+    client("lambda").invoke(
+        FunctionName=os.environ["AWS_LAMBDA_FUNCTION_NAME"],
+        InvocationType="Event",
+        Payload=json.dumps(facts).encode(),
+    )

@@ -1,0 +1,93 @@
+"""How one state becomes another. Each function is one arrow of the diagram in product §3, with its consequences.
+
+A stop clears both sides' presence, takes effect at a moment that may lie in the past, and tells the meter.
+"""
+
+from dataclasses import replace
+
+from chalicelib.kernel.settings import Rules
+from chalicelib.kernel.time import Millis
+from chalicelib.sessions.model.session import REFUNDING, Reason, Session, Side, Step
+from chalicelib.wallet.model.funds import Funds
+from chalicelib.wallet.model.meter import Close, Resume, Stand, Start
+
+
+def pause(session: Session, effective: Millis, reason: Reason, now: Millis, rules: Rules) -> Step:
+    """active → paused at ``effective``. Grace runs from there; where none is left it is over at once."""
+    grace = min(rules.grace, max(0, rules.grace_total - session.grace_used))
+    paused = replace(
+        _stopped(session, effective, reason, now),
+        state="paused",
+        epoch=session.epoch + 1,
+        pauses=session.pauses + 1,
+        paused_at=effective,
+        grace_until=effective + grace,
+    )
+    return Step(paused, Stand(effective))
+
+
+def end(session: Session, at: Millis, reason: Reason, now: Millis) -> Step:
+    """Any open state → ended at ``at``. A running minute is cut there; a standing one was cut by its pause."""
+    return end_after_cut(session, at, reason, at, reason, now)
+
+
+def end_after_cut(
+    session: Session, cut_at: Millis, cut: Reason, at: Millis, reason: Reason, now: Millis, *, on_wallet: bool = False
+) -> Step:
+    """Ended at ``at`` for ``reason``, where what cut the running minute is another thing at another moment."""
+    stopped = _stopped(session, cut_at, cut, now) if session.state == "active" else _cleared(session, now)
+    ended = replace(stopped, state="ended", reason=reason, ended_at=at, grace_until=None)
+    if session.started_at is None:
+        return Step(ended, on_wallet=on_wallet)
+    return Step(ended, Close(cut_at, refund=ended.cut in REFUNDING))
+
+
+def meet(session: Session, funds: Funds, now: Millis, rules: Rules) -> Step | None:
+    """waiting or reconnecting → active when both are here and the wallet pays; None where that is not so.
+
+    From waiting, a wallet that cannot pay ends the session; from reconnecting it stays, for a top-up may come.
+    """
+    if not (session.client.here(now, rules) and session.reader.here(now, rules)):
+        return None
+    pays = funds.lasts > 0 and funds.frozen is None
+    epoch = session.epoch + 1
+    active = replace(
+        session, state="active", reason=None, epoch=epoch, running_since=now, grace_until=None, warned=False, at=now
+    )
+    if session.state == "waiting":
+        if not pays:
+            why: Reason = "frozen" if funds.frozen else "low_balance"
+            return end_after_cut(session, now, why, now, why, now, on_wallet=True)
+        started = replace(active, started_at=now)
+        return Step(started, Start(session.id, epoch, session.rate, started.max_minutes(now, rules)))
+    if not pays or session.paused_at is None:
+        return None
+    resumed = replace(active, paused_at=None, grace_used=session.grace_used + now - session.paused_at)
+    return Step(resumed, Resume(epoch, resumed.max_minutes(now, rules)))
+
+
+def forsaken(session: Session, now: Millis, rules: Rules) -> Step | None:
+    """reconnecting → paused when nobody is here any more: channel, cause and grace stay."""
+    if session.client.here(now, rules) or session.reader.here(now, rules):
+        return None
+    return Step(replace(_cleared(session, now), state="paused"))
+
+
+def _stopped(session: Session, effective: Millis, cut: Reason, now: Millis) -> Session:
+    return replace(
+        _cleared(session, now),
+        reason=cut,
+        cut=cut,
+        connected_before=session.connected(effective),
+        running_since=None,
+        warned=False,
+    )
+
+
+def _cleared(session: Session, now: Millis) -> Session:
+    return replace(
+        session,
+        client=Side(session.client.user, session.client.name),
+        reader=Side(session.reader.user, session.reader.name),
+        at=now,
+    )

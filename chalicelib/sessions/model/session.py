@@ -1,0 +1,181 @@
+"""What a reading session is. Moments and spans are milliseconds, the rate is cents a minute."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final, Literal
+
+from chalicelib.kernel.errors import Forbidden
+from chalicelib.kernel.money import Cents
+from chalicelib.kernel.settings import Rules
+from chalicelib.kernel.time import Millis, ceil_div
+from chalicelib.wallet.model.meter import Change
+
+State = Literal["created", "waiting", "active", "paused", "reconnecting", "ended", "finalized"]
+Who = Literal["client", "reader"]
+Modality = Literal["text", "voice", "video"]
+Reason = Literal[
+    "client_left",
+    "reader_left",
+    "network",
+    "low_balance",
+    "frozen",
+    "admin",
+    "safety",
+    "client_ended",
+    "reader_ended",
+    "declined",
+    "cancelled",
+    "request_expired",
+    "no_show_client",
+    "no_show_reader",
+    "grace_expired",
+    "max_duration",
+]
+
+REFUNDING: Final[frozenset[Reason | None]] = frozenset(
+    {"reader_left", "reader_ended", "network", "admin", "safety", "max_duration"}
+)
+"""Causes of a stop after which the unused rest of the cut minute is given back (rule 5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two people. ``beat_at`` is the last sign of life since joining; None where there is none."""
+
+    user: str
+    name: str
+    present: bool = False
+    beat_at: Millis | None = None
+
+    def here(self, now: Millis, rules: Rules) -> bool:
+        """Present, and not silent for too long: a beat at exactly the limit is late."""
+        return self.present and self.beat_at is not None and now < self.beat_at + rules.silence
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One live reading, as its row in the table holds it."""
+
+    id: str
+    client: Side
+    reader: Side
+    modality: Modality
+    rate: Cents
+    created_at: Millis
+    at: Millis
+    """The newest moment that this row knows of: time never runs backwards behind it."""
+    shard: str
+    state: State = "created"
+    reason: Reason | None = None
+    """Of the present pause, or of the end."""
+    cut: Reason | None = None
+    """What cut the running minute last: it decides on a refund, not the later end."""
+    rev: int = 0
+    """Raised by every write, and the condition of the next one."""
+    epoch: int = 0
+    """Names runs of the meter and executions of the clock."""
+    clock_epoch: int = -1
+    """The newest epoch for which an execution is known to run."""
+    accepted_at: Millis | None = None
+    started_at: Millis | None = None
+    ended_at: Millis | None = None
+    finalized_at: Millis | None = None
+    running_since: Millis | None = None
+    connected_before: Millis = 0
+    pauses: int = 0
+    paused_at: Millis | None = None
+    grace_until: Millis | None = None
+    grace_used: Millis = 0
+    warned: bool = False
+    """The two-minute warning of the present run has gone out."""
+    ends_by: Millis | None = None
+    """Either side's next booking."""
+    first_seq: int | None = None
+    """The entry of the client's credit that opened the meter."""
+    last_seq: int | None = None
+    """The entry that closed it."""
+    refunded: Cents = 0
+    earned: Cents = 0
+    """The reader's share, once settled."""
+    review: str | None = None
+    """Why settlement refused to pay anybody; an admin decides."""
+
+    @property
+    def is_open(self) -> bool:
+        """Not ended yet."""
+        return self.state not in ("ended", "finalized")
+
+    @property
+    def channel(self) -> str:
+        """The media channel: a token of before a pause opens nothing after it (rule 7)."""
+        return f"{self.id}-{self.pauses}"
+
+    def side(self, who: Who) -> Side:
+        """That person's side."""
+        return self.client if who == "client" else self.reader
+
+    def who(self, user: str) -> Who:
+        """Which side ``user`` is. Raises Forbidden for a stranger."""
+        if user == self.client.user:
+            return "client"
+        if user == self.reader.user:
+            return "reader"
+        raise Forbidden("You are not part of this reading.")
+
+    def with_side(self, who: Who, **changes: Any) -> Session:
+        """The session with that side changed."""
+        if who == "client":
+            return replace(self, client=replace(self.client, **changes))
+        return replace(self, reader=replace(self.reader, **changes))
+
+    def connected(self, at: Millis) -> Millis:
+        """Connected time at ``at`` on the session's own timeline."""
+        running = 0 if self.running_since is None else max(0, at - self.running_since)
+        return self.connected_before + running
+
+    def last_moment(self, now: Millis, rules: Rules) -> Millis:
+        """When the session must be over: counted from the first active moment, from ``now`` where there was none."""
+        longest = (self.started_at if self.started_at is not None else now) + rules.session_max
+        return longest if self.ends_by is None else min(longest, self.ends_by)
+
+    def max_minutes(self, now: Millis, rules: Rules) -> int:
+        """The last minute that can begin before the last moment, were the session to run on from ``now``."""
+        return max(0, ceil_div(self.connected(now) + self.last_moment(now, rules) - now, rules.minute))
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One transaction: the session as it will be, and what becomes of the meter."""
+
+    session: Session
+    change: Change | None = None
+    on_wallet: bool = False
+    """Decided on the wallet though it posts nothing: nothing may have been posted meanwhile."""
+
+
+_SIDE_FIELDS: Final = ("user", "name", "present", "beat_at")
+
+
+def to_item(session: Session) -> dict[str, Any]:
+    """The session as its row. ``open_shard`` is there while time can still change it: a sparse index."""
+    item = {name: value for name, value in asdict(session).items() if value is not None}
+    item["pk"] = item.pop("id")
+    item["client"], item["reader"] = session.client.user, session.reader.user
+    item["client_side"], item["reader_side"] = _side_item(session.client), _side_item(session.reader)
+    if session.state != "finalized" and session.review is None:
+        item["open_shard"] = session.shard
+    return item
+
+
+def from_item(item: Mapping[str, Any]) -> Session:
+    """The session that ``to_item`` stored."""
+    known = {name: item[name] for name in Session.__dataclass_fields__ if name in item}
+    return Session(
+        **known | {"id": item["pk"], "client": Side(**item["client_side"]), "reader": Side(**item["reader_side"])}
+    )
+
+
+def _side_item(side: Side) -> dict[str, Any]:
+    return {name: getattr(side, name) for name in _SIDE_FIELDS}

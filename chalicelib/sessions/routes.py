@@ -1,0 +1,239 @@
+"""Readings over HTTP, and what needs to know who is in one: a reader's presence and the directory."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from chalice.app import Blueprint
+
+from chalicelib.gateways import world
+from chalicelib.kernel.errors import (
+    Forbidden,
+    GraceExpired,
+    InsufficientFunds,
+    Invalid,
+    InvalidState,
+    NotFound,
+    ReaderBusy,
+    ReaderUnavailable,
+    SessionOpen,
+    WalletFrozen,
+)
+from chalicelib.readers import schemas as directory
+from chalicelib.readers import service as readers
+from chalicelib.runtime import cursors
+from chalicelib.runtime.endpoint import Request, endpoint
+from chalicelib.runtime.schemas import PageOf
+from chalicelib.sessions import service
+from chalicelib.sessions.model import commands
+from chalicelib.sessions.model.commands import Command
+from chalicelib.sessions.model.session import Side
+from chalicelib.sessions.schemas import (
+    NewSession,
+    PresenceView,
+    ReceiptView,
+    SessionsQuery,
+    SessionView,
+    SessionWithMedia,
+    media_view,
+    receipt_view,
+    session_view,
+)
+from chalicelib.sessions.service import Snapshot
+
+blueprint = Blueprint(__name__)
+
+_REFUSALS: Final = (Forbidden, InvalidState, NotFound)
+_MOVES: Final = "/v1/sessions/{session_id}"
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "/v1/sessions",
+    body=NewSession,
+    returns=SessionView,
+    status=201,
+    idempotent=True,
+    errors=(InsufficientFunds, NotFound, ReaderBusy, ReaderUnavailable, SessionOpen, WalletFrozen),
+)
+def create_session(request: Request[NewSession, None]) -> SessionView:
+    """Ask a reader for a reading. The rate is fixed now; the reader is rung for three minutes."""
+    caller, body = request.caller, request.body
+    client = Side(caller.id, caller.display_name)
+    return _view(
+        service.create(world(), client, request.derived_id("ses"), body.reader, body.modality), request.caller.id
+    )
+
+
+@endpoint(blueprint, "GET", "/v1/sessions", query=SessionsQuery, returns=PageOf[SessionView])
+def list_sessions(request: Request[None, SessionsQuery]) -> PageOf[SessionView]:
+    """One's readings, newest first; with `open=true` only the open one, at once and for sure."""
+    query, user = request.query, request.caller.id
+    if query.open:
+        seen = service.open_session(world(), user)
+        found = [seen] if seen and query.as_ in (None, seen.session.who(user)) else []
+        return PageOf[SessionView](items=[_view(each, user) for each in found], next_cursor=None)
+    side = query.as_ or "client"
+    scope = f"sessions:{side}:{user}"
+    start = cursors.decode(query.cursor, scope) if query.cursor else None
+    page, following = service.sessions_of(world(), side, user, query.limit, start)
+    views = [_view(each, user) for each in page if query.state in (None, each.session.state)]
+    return PageOf[SessionView](items=views, next_cursor=cursors.encode(following, scope) if following else None)
+
+
+@endpoint(blueprint, "GET", _MOVES, returns=SessionView, errors=(Forbidden, NotFound))
+def get_session(request: Request[None, None]) -> SessionView:
+    """One of one's readings, up to date."""
+    user = request.caller.id
+    return _view(service.current(world(), request.path["session_id"], user), user)
+
+
+@endpoint(blueprint, "POST", f"{_MOVES}/accept", returns=SessionView, errors=_REFUSALS)
+def accept_session(request: Request[None, None]) -> SessionView:
+    """The reader accepts; both have two minutes to join."""
+    return _done(request, commands.accept)
+
+
+@endpoint(blueprint, "POST", f"{_MOVES}/decline", returns=SessionView, errors=_REFUSALS)
+def decline_session(request: Request[None, None]) -> SessionView:
+    """The reader declines."""
+    return _done(request, commands.decline)
+
+
+@endpoint(blueprint, "POST", f"{_MOVES}/cancel", returns=SessionView, errors=_REFUSALS)
+def cancel_session(request: Request[None, None]) -> SessionView:
+    """The client takes the request back while it rings."""
+    return _done(request, commands.cancel)
+
+
+@endpoint(blueprint, "POST", f"{_MOVES}/join", returns=SessionWithMedia, errors=_REFUSALS)
+def join_session(request: Request[None, None]) -> SessionWithMedia:
+    """Be there. When both are, the reading is active and its first minute is paid."""
+    return _with_media(request, commands.join)
+
+
+@endpoint(blueprint, "POST", f"{_MOVES}/heartbeat", returns=SessionView, errors=_REFUSALS)
+def beat_session(request: Request[None, None]) -> SessionView:
+    """A sign of life. Repeat it after `next_beat_seconds`."""
+    return _done(request, commands.heartbeat)
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    f"{_MOVES}/token",
+    returns=SessionWithMedia,
+    errors=(*_REFUSALS, InsufficientFunds, WalletFrozen),
+)
+def renew_token(request: Request[None, None]) -> SessionWithMedia:
+    """A fresh media lease for somebody who is there; everything is checked again."""
+    return _with_media(request, commands.renew)
+
+
+@endpoint(blueprint, "POST", f"{_MOVES}/leave", returns=SessionView, errors=_REFUSALS)
+def leave_session(request: Request[None, None]) -> SessionView:
+    """Go away for a while: the meter stops to the second, and grace runs."""
+    return _done(request, commands.leave)
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    f"{_MOVES}/reconnect",
+    returns=SessionWithMedia,
+    errors=(*_REFUSALS, GraceExpired, InsufficientFunds, WalletFrozen),
+)
+def reconnect_session(request: Request[None, None]) -> SessionWithMedia:
+    """Come back during grace. When both are back the meter runs on; paid seconds are used first."""
+    return _with_media(request, commands.reconnect)
+
+
+@endpoint(blueprint, "POST", f"{_MOVES}/end", returns=SessionView, errors=(Forbidden, NotFound))
+def end_session(request: Request[None, None]) -> SessionView:
+    """End the reading for good, in whatever state it is."""
+    return _done(request, commands.finish)
+
+
+@endpoint(blueprint, "GET", f"{_MOVES}/receipt", returns=ReceiptView, errors=(Forbidden, NotFound))
+def get_receipt(request: Request[None, None]) -> ReceiptView:
+    """Every minute that was paid, and what was given back."""
+    seen = service.current(world(), request.path["session_id"], request.caller.id)
+    return receipt_view(service.cost(world(), seen.session), seen.session)
+
+
+@endpoint(
+    blueprint,
+    "PUT",
+    "/v1/reader/presence",
+    body=directory.PresenceBody,
+    returns=PresenceView,
+    role="reader",
+    errors=(Forbidden, NotFound),
+)
+def put_presence(request: Request[directory.PresenceBody, None]) -> PresenceView:
+    """Be online, or not. Repeat `online` every 30 s; the answer carries the reading one is asked for."""
+    user = request.caller.id
+    reader = readers.set_presence(world(), user, request.body.status)
+    seen = service.open_session(world(), user)
+    return PresenceView(
+        presence=reader.presence(world().now(), busy=seen is not None), session=_view(seen, user) if seen else None
+    )
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "/v1/readers",
+    query=directory.DirectoryQuery,
+    returns=PageOf[directory.ReaderCard],
+    public=True,
+    tags=("readers",),
+    errors=(Invalid,),
+)
+def list_readers(request: Request[None, directory.DirectoryQuery]) -> PageOf[directory.ReaderCard]:
+    """The verified readers, filtered and sorted."""
+    query = request.query
+    page = readers.listing(
+        world(), query.filters(), sort=query.sort, limit=query.limit, cursor=query.cursor, busy=_busy
+    )
+    cards = [directory.ReaderCard.of(reader, presence) for reader, presence in page.items]
+    return PageOf[directory.ReaderCard](items=cards, next_cursor=page.next_cursor)
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "/v1/readers/{slug}",
+    returns=directory.ReaderProfile,
+    public=True,
+    tags=("readers",),
+    errors=(NotFound,),
+)
+def get_reader(request: Request[None, None]) -> directory.ReaderProfile:
+    """A verified reader, by slug or by id."""
+    reader = readers.by_slug(world(), request.path["slug"])
+    busy = reader.id in _busy([reader.id])
+    return directory.ReaderProfile.of(reader, reader.presence(world().now(), busy))
+
+
+def _done(request: Request[None, None], command: Command) -> SessionView:
+    user = request.caller.id
+    return _view(service.perform(world(), request.path["session_id"], user, command), user)
+
+
+def _with_media(request: Request[None, None], command: Command) -> SessionWithMedia:
+    user = request.caller.id
+    seen = service.perform(world(), request.path["session_id"], user, command)
+    lease = service.lease(world(), seen, user)
+    return SessionWithMedia(session=_view(seen, user), media=media_view(lease) if lease else None)
+
+
+def _view(seen: Snapshot, user: str) -> SessionView:
+    session = seen.session
+    return session_view(
+        session, session.who(user), seen.funds if session.is_open else None, seen.now, world().settings.rules
+    )
+
+
+def _busy(candidates: Sequence[str]) -> set[str]:
+    return service.busy_among(world(), candidates)

@@ -1,0 +1,381 @@
+"""Readings: asking for one, living through it, paying it out.
+
+``advance`` brings a session up to date: it is the one function behind both clocks and every request. It decides in
+pure code (``model.due``), carries out one step as one conditional write, and looks again, until nothing is due.
+Calling it at any moment, twice, late, or from many places at once changes nothing that one call would not.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Final
+
+from chalicelib.gateways import World
+from chalicelib.gateways.agora import Lease
+from chalicelib.kernel.errors import (
+    Invalid,
+    NotFound,
+    Problem,
+    ReaderBusy,
+    ReaderUnavailable,
+    SessionOpen,
+    Unavailable,
+)
+from chalicelib.kernel.time import Millis, ceil_div
+from chalicelib.payouts import service as payouts
+from chalicelib.readers import service as readers
+from chalicelib.runtime import audit
+from chalicelib.runtime.logs import log
+from chalicelib.runtime.tables import ConditionFailed, Contended, Key, Operation
+from chalicelib.sessions.model import commands
+from chalicelib.sessions.model.commands import Command
+from chalicelib.sessions.model.due import Charge, Settle, decide, wake_at
+from chalicelib.sessions.model.session import Modality, Session, Side, Step, Who
+from chalicelib.sessions.store import Sessions, shard_of
+from chalicelib.wallet import service as wallet
+from chalicelib.wallet.model.chain import Entry
+from chalicelib.wallet.model.funds import Funds
+from chalicelib.wallet.model.receipt import Receipt
+
+_STEPS: Final = 60
+"""More than any session can owe at once: a charge is one step however many minutes it posts."""
+_TRIES: Final = 30
+_UIDS: Final[dict[Who, int]] = {"client": 1, "reader": 2}
+
+
+class Snapshot:
+    """A session with its wallet at one moment: what every decision and every view is made on.
+
+    The moment is never before what the two have seen, so a fast clock elsewhere cannot make time run backwards. The
+    wallet is read when it is first asked for: an ended session does not need it.
+    """
+
+    def __init__(self, world: World, session: Session, newest: Entry | None = None) -> None:
+        self._world = world
+        self._newest = newest
+        self.session = session
+
+    @cached_property
+    def newest(self) -> Entry:
+        """The newest entry of the client's credit."""
+        return self._newest or wallet.head(self._world, self.session.client.user)
+
+    @cached_property
+    def now(self) -> Millis:
+        """The moment that decisions are made at."""
+        return max(self._world.now(), self.session.at, self.newest.at if self.session.is_open else 0)
+
+    @cached_property
+    def funds(self) -> Funds:
+        """How long the client's credit lasts."""
+        session = self.session
+        minutes = session.max_minutes(self.now, self._world.settings.rules)
+        return wallet.funds(self._world, self.newest, session.id, session.rate, minutes, self.now)
+
+
+# --- asking for a reading ------------------------------------------------------------------------
+
+
+def create(world: World, client: Side, session_id: str, reader_id: str, modality: Modality) -> Snapshot:
+    """Ask ``reader_id`` for a reading and take both people. ``session_id`` derives from the request.
+
+    Raises NotFound, Invalid (oneself), ReaderUnavailable, InsufficientFunds, WalletFrozen, SessionOpen, ReaderBusy.
+    """
+    if client.user == reader_id:
+        raise Invalid("Nobody reads for themselves.", ({"field": "reader", "message": "another person"},))
+    rows = _rows(world)
+    for _ in range(_TRIES):
+        if done := rows.get(session_id):
+            return advance(world, done)
+        reader = readers.reader(world, reader_id)
+        rate = reader.rates.get(modality)
+        now = world.now()
+        if rate is None or reader.description is None or reader.presence(now, busy=False) != "online":
+            raise ReaderUnavailable
+        asked = Session(
+            id=session_id,
+            client=client,
+            reader=Side(reader.id, reader.description.name),
+            modality=modality,
+            rate=rate,
+            created_at=now,
+            at=now,
+            shard=shard_of(session_id, world.settings.tick_shards),
+        )
+        seen = Snapshot(world, asked)
+        commands.must_pay(seen.funds)
+        try:
+            world.tables.write(*rows.create(asked), wallet.unchanged(world, seen.newest))
+        except ConditionFailed as failed:
+            _refuse_if_taken(world, failed)
+            continue
+        except Contended:
+            continue
+        log.info("session_created", session=session_id)
+        return advance(world, asked)
+    raise Unavailable
+
+
+def _refuse_if_taken(world: World, failed: ConditionFailed) -> None:
+    """Raise for whoever is in an open reading; a reading whose time is over is ended first, and does not count."""
+    for place, refusal in ((1, SessionOpen), (2, ReaderBusy)):
+        if (lock := failed.found.get(place)) and 0 not in failed.found:
+            other = _rows(world).get(str(lock["session"]))
+            if other and advance(world, other).session.is_open:
+                raise refusal
+
+
+# --- living through it ---------------------------------------------------------------------------
+
+
+def perform(world: World, session_id: str, user: str, command: Command) -> Snapshot:
+    """Carry out a command of ``user`` on a session that is up to date, and whatever follows from it.
+
+    Raises NotFound, Forbidden, and what the command raises; Unavailable when storage stays contended.
+    """
+
+    def step_of(seen: Snapshot) -> Step | None:
+        return command(seen.session, seen.session.who(user), seen.funds, seen.now, world.settings.rules)
+
+    session = load(world, session_id)
+    session.who(user)
+    return _take(world, session, step_of)
+
+
+def force_end(world: World, session_id: str, *, actor: str, note: str) -> Snapshot:
+    """An admin ends whatever is open, audited. Raises NotFound."""
+    return _by_admin(
+        world, session_id, "session_force_ended", actor, note, lambda seen: commands.force_end(seen.session, seen.now)
+    )
+
+
+def safety_stop(world: World, session_id: str, *, actor: str, note: str) -> Snapshot:
+    """An admin stops a talk for somebody's safety, audited. Raises NotFound."""
+    return _by_admin(
+        world,
+        session_id,
+        "session_safety_stopped",
+        actor,
+        note,
+        lambda seen: commands.safety_stop(seen.session, seen.now, world.settings.rules),
+    )
+
+
+def _by_admin(
+    world: World, session_id: str, action: str, actor: str, note: str, step_of: Callable[[Snapshot], Step | None]
+) -> Snapshot:
+    session = load(world, session_id)
+    entry = audit.entry(
+        world.settings.tables.audit,
+        subject=session_id,
+        action=action,
+        actor=actor,
+        reason=note,
+        at=world.now(),
+        detail={"state": session.state},
+    )
+    return _take(world, session, step_of, entry)
+
+
+def _take(world: World, session: Session, step_of: Callable[[Snapshot], Step | None], *beside: Operation) -> Snapshot:
+    for _ in range(_TRIES):
+        seen = _brought_up_to_date(world, session)
+        step = step_of(seen)
+        if step is None:
+            return _wound(world, seen)
+        done = _commit(world, seen, step, *beside)
+        if done:
+            return advance(world, done)
+        session = load(world, session.id)
+    raise Unavailable("The reading is too busy.")
+
+
+def lease(world: World, seen: Snapshot, user: str) -> Lease | None:
+    """A media lease for ``user``, until the money or the session ends (rule 7); None where nothing is funded.
+
+    The command that made ``seen`` has just checked that the person is there.
+    """
+    session, rules = seen.session, world.settings.rules
+    if session.state not in ("waiting", "active", "reconnecting") or seen.funds.frozen or seen.funds.lasts <= 0:
+        return None
+    until = min(seen.now + rules.lease, seen.now + seen.funds.lasts, session.last_moment(seen.now, rules))
+    return world.media.lease(channel=session.channel, uid=_UIDS[session.who(user)], user=user, expires_at=until)
+
+
+# --- reading it ----------------------------------------------------------------------------------
+
+
+def load(world: World, session_id: str) -> Session:
+    """The session as stored. Raises NotFound."""
+    session = _rows(world).get(session_id)
+    if session is None:
+        raise NotFound("There is no such reading.")
+    return session
+
+
+def current(world: World, session_id: str, user: str) -> Snapshot:
+    """The session brought up to date, for one of its two people. Raises NotFound, Forbidden."""
+    session = load(world, session_id)
+    session.who(user)
+    return advance(world, session)
+
+
+def open_session(world: World, user: str) -> Snapshot | None:
+    """The one open session that ``user`` is in, brought up to date."""
+    rows = _rows(world)
+    found = rows.open_of(user)
+    session = rows.get(found) if found else None
+    if session is None:
+        return None
+    seen = advance(world, session)
+    return seen if seen.session.is_open else None
+
+
+def sessions_of(world: World, who: Who, user: str, limit: int, start: Key | None) -> tuple[list[Snapshot], Key | None]:
+    """A page of a person's sessions, newest first; the open one is brought up to date."""
+    found, following = _rows(world).page_of_person(who, user, limit, start)
+    return [advance(world, session) if session.is_open else Snapshot(world, session) for session in found], following
+
+
+def cost(world: World, session: Session) -> Receipt:
+    """What the session has cost so far, minute by minute, from the client's chain."""
+    if session.first_seq is None:
+        return Receipt((), (), 0, 0)
+    last = session.last_seq or wallet.head(world, session.client.user).seq
+    return wallet.session_receipt(world, session.client.user, session.id, session.first_seq, last)
+
+
+def busy_among(world: World, people: Sequence[str]) -> set[str]:
+    """Which of these people are in an open session."""
+    rows = _rows(world)
+    return {user for user in people if rows.open_of(user)}
+
+
+def page_of_shard(world: World, shard: str, limit: int, start: Key | None) -> tuple[list[Session], Key | None]:
+    """Sessions that time can still change, for the minute tick. The page may be a moment behind."""
+    return _rows(world).page_of_shard(shard, limit, start)
+
+
+# --- bringing it up to date ----------------------------------------------------------------------
+
+
+def advance(world: World, session: Session, *, stale: bool = False) -> Snapshot:
+    """Bring the session up to date and see that its clock runs; return it as it is then.
+
+    ``stale`` says that ``session`` comes from a listing: it is read again before any transaction, while a plain
+    minute needs nothing but the wallet.
+    """
+    return _wound(world, _brought_up_to_date(world, session, stale=stale))
+
+
+def next_wake(world: World, seen: Snapshot) -> Millis | None:
+    """When the clock must call again, if nobody acts; None when it need not."""
+    if not seen.session.is_open:
+        return None
+    return wake_at(seen.session, seen.funds, seen.now, world.settings.rules)
+
+
+def _brought_up_to_date(world: World, session: Session, *, stale: bool = False) -> Snapshot:
+    seen = Snapshot(world, session)
+    for _ in range(_STEPS):
+        due = decide(seen.session, seen.funds, seen.now, world.settings.rules)
+        if due is None:
+            return seen
+        if isinstance(due, Charge):
+            seen = Snapshot(world, seen.session, wallet.charge_due(world, seen.newest, due.before))
+        elif stale:
+            stale = False
+            seen = Snapshot(world, load(world, session.id))
+        else:
+            done = _settle(world, seen) if isinstance(due, Settle) else _commit(world, seen, due)
+            seen = Snapshot(world, done or load(world, session.id))
+    raise Unavailable("The reading is too busy.")
+
+
+def _commit(world: World, seen: Snapshot, step: Step, *beside: Operation) -> Session | None:
+    """Carry out one step as one transaction; None where somebody was faster, or the outcome is unknown."""
+    session = step.session
+    extra: list[Operation] = [*beside]
+    if step.change:
+        moved = wallet.meter_change(world, seen.newest, step.change, seen.now)
+        if moved is None:
+            return None
+        entry, posting = moved
+        extra.append(posting)
+        session = _with_entry(session, entry)
+    elif step.on_wallet:
+        extra.append(wallet.unchanged(world, seen.newest))
+    raised, operations = _rows(world).replace(session, was=seen.session)
+    if not _wrote(world, [*operations, *extra]):
+        return None
+    if raised.state != seen.session.state:
+        log.info("session_moved", session=raised.id, state=raised.state, reason=raised.reason or "")
+    return raised
+
+
+def _with_entry(session: Session, entry: Entry) -> Session:
+    """The session with what its entry tells: where its meter begins and ends in the chain, and what was refunded."""
+    if session.first_seq is None:
+        return replace(session, first_seq=entry.seq)
+    if session.is_open:
+        return session
+    return replace(session, last_seq=entry.seq, refunded=entry.refund)
+
+
+def _settle(world: World, seen: Snapshot) -> Session | None:
+    """ended → finalized: what the talk cost must be what the ledger says; then everyone is paid, in one transaction.
+
+    A mismatch pays nobody and marks the session for review (rule 9).
+    """
+    session, now = seen.session, seen.now
+    receipt = cost(world, session)
+    minutes = ceil_div(session.connected_before, world.settings.rules.minute)
+    owed = minutes * session.rate - session.refunded
+    if not owed == receipt.total == receipt.by_ledger:
+        log.error("settlement_mismatch", session=session.id, amount=receipt.by_ledger - owed)
+        marked = replace(session, review="settlement_mismatch", at=now)
+        raised, operations = _rows(world).replace(marked, was=session)
+        return raised if _wrote(world, operations) else None
+    earned, postings = payouts.reading_earned(world, session.reader.user, session.id, owed, now)
+    settled = replace(session, state="finalized", finalized_at=now, earned=earned, at=now)
+    raised, operations = _rows(world).replace(settled, was=session)
+    entry = audit.entry(
+        world.settings.tables.audit,
+        subject=session.id,
+        action="session_settled",
+        actor="system",
+        reason=session.reason or "",
+        at=now,
+        detail={"minutes": minutes, "charged": owed, "earned": earned},
+    )
+    return raised if _wrote(world, [*operations, *postings, entry]) else None
+
+
+def _wound(world: World, seen: Snapshot) -> Snapshot:
+    """See that an execution of the clock runs for the session's epoch: a lost start is made up for here."""
+    session = seen.session
+    wake = None if session.clock_epoch == session.epoch else next_wake(world, seen)
+    if wake is None:
+        return seen
+    try:
+        world.clock.start("session", session.id, session.epoch, wake)
+    except Problem:
+        log.warning("clock_not_started", session=session.id)  # the minute tick carries on, and tries again
+        return seen
+    raised, operations = _rows(world).replace(replace(session, clock_epoch=session.epoch), was=session)
+    return Snapshot(world, raised, seen.newest) if _wrote(world, operations) else seen
+
+
+def _wrote(world: World, operations: list[Operation]) -> bool:
+    try:
+        world.tables.write(*operations)
+    except ConditionFailed:
+        return False
+    except Contended:
+        world.sleep(0.01)
+        return False
+    return True
+
+
+def _rows(world: World) -> Sessions:
+    return Sessions(world.tables, world.settings.tables.sessions)

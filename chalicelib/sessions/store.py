@@ -1,0 +1,78 @@
+"""The table of sessions: one row a session, and one ``open#{user}`` row for each person in an open one.
+
+The index ``open`` lists, by shard, the sessions that time can still change; ``by_client`` and ``by_reader`` list a
+person's sessions by the moment of their creation.
+"""
+
+import hashlib
+from dataclasses import replace
+
+from chalicelib.kernel.time import Millis
+from chalicelib.runtime.tables import Absent, Delete, Equals, Key, Operation, Put, Range, Tables
+from chalicelib.sessions.model.session import Session, Who, from_item, to_item
+
+_END_OF_TIME = 10**15
+
+
+def shard_of(session_id: str, shards: int) -> str:
+    """The shard whose tick looks after the session."""
+    return str(int.from_bytes(hashlib.sha256(session_id.encode()).digest()[:4], "big") % shards)
+
+
+class Sessions:
+    """Reads sessions, and says which operations would write them."""
+
+    def __init__(self, tables: Tables, name: str) -> None:
+        self._tables = tables
+        self._name = name
+
+    def get(self, session_id: str) -> Session | None:
+        """The session, strongly consistent."""
+        item = self._tables.get(self._name, {"pk": session_id})
+        return from_item(item) if item else None
+
+    def open_of(self, user: str) -> str | None:
+        """The id of the one session that ``user`` is in, strongly consistent."""
+        lock = self._tables.get(self._name, {"pk": _lock(user)})
+        return str(lock["session"]) if lock else None
+
+    def page_of_shard(self, shard: str, limit: int, start: Key | None) -> tuple[list[Session], Key | None]:
+        """A page of the sessions that time can still change. It may be a moment behind."""
+        page = self._tables.query(self._name, ("open_shard", shard), index="open", limit=limit, start=start)
+        return [from_item(item) for item in page.items], page.next_key
+
+    def page_of_person(
+        self, who: Who, user: str, limit: int, start: Key | None, before: Millis = _END_OF_TIME
+    ) -> tuple[list[Session], Key | None]:
+        """A page of a person's sessions, newest first."""
+        page = self._tables.query(
+            self._name,
+            (who, user),
+            index=f"by_{who}",
+            within=Range("created_at", 0, before),
+            newest_first=True,
+            limit=limit,
+            start=start,
+        )
+        found = (self.get(item["pk"]) for item in page.items)
+        return [session for session in found if session], page.next_key
+
+    def create(self, session: Session) -> list[Operation]:
+        """Adds the session and takes both people; fails in this order where one of the three exists."""
+        locks = [{"pk": _lock(side.user), "session": session.id} for side in (session.client, session.reader)]
+        return [Put(self._name, item, when=(Absent("pk"),)) for item in (to_item(session), *locks)]
+
+    def replace(self, session: Session, was: Session) -> tuple[Session, list[Operation]]:
+        """Changes the session if nobody did since ``was``; its end lets both people go."""
+        raised = replace(session, rev=was.rev + 1)
+        operations: list[Operation] = [Put(self._name, to_item(raised), when=(Equals("rev", was.rev),))]
+        if was.is_open and not raised.is_open:
+            operations += [
+                Delete(self._name, {"pk": _lock(side.user)}, when=(Equals("session", was.id),))
+                for side in (was.client, was.reader)
+            ]
+        return raised, operations
+
+
+def _lock(user: str) -> str:
+    return f"open#{user}"

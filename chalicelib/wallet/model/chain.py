@@ -1,0 +1,234 @@
+"""An account is a chain of entries; the newest entry *is* its state. Nothing else holds a balance.
+
+Entry *n+1* is put on the condition that it does not exist, so of two writers who read the same newest entry
+one wins and the other reads again. Each entry moves ``amount`` from its ``counter`` to the account, so money is
+conserved by construction, and carries the hash of the entry before it, so a change in the past shows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any, Final
+
+from chalicelib.kernel.money import COINS, USD, Cents
+from chalicelib.kernel.time import Millis
+from chalicelib.wallet.model.buckets import Buckets, Lot, Split
+
+_SEQ_DIGITS: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A stretch of connected time. ``until`` and ``reason`` are set where a freeze stood it."""
+
+    since: Millis
+    until: Millis | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """The open reading of a wallet. A minute is charged if and only if ``minute`` is the one before it."""
+
+    session: str
+    epoch: int
+    rate: Cents
+    """Cents for one minute."""
+    minute: int
+    """Minutes paid so far, net of those taken back."""
+    connected_before: Millis
+    """Connected time of the runs before this one."""
+    max_minutes: int
+    """No minute beyond this one is ever charged."""
+    run: Run | None
+
+    def connected(self, at: Millis) -> Millis:
+        """Connected time at ``at``; a moment before the run counts as its start."""
+        if self.run is None:
+            return self.connected_before
+        end = at if self.run.until is None else min(at, self.run.until)
+        return self.connected_before + max(0, end - self.run.since)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of an account, and the account's whole state after it."""
+
+    account: str
+    seq: int
+    kind: str
+    amount: Cents
+    """Signed: what the account gained."""
+    balance: Cents
+    currency: str
+    counter: str
+    """Where the amount came from, or went to."""
+    reference: str
+    """The business fact: ``ses_…``, ``pi_…``."""
+    at: Millis
+    buckets: Buckets
+    meter: Meter | None = None
+    frozen: str | None = None
+    """Why the wallet is frozen; None where it is not."""
+    closed: bool = False
+    """A closed chain refuses every further entry."""
+    minute: int = 0
+    """The minute of the reading that this entry charged; 0 for none."""
+    kept: int | None = None
+    """Minutes above this number were taken back by this entry; None for none."""
+    refund: Cents = 0
+    """The part of ``amount`` that pays back the unused rest of a minute."""
+    split: Split = ()
+    """What the charged minute took from which bucket."""
+    prev_hash: str = ""
+    hash: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What an entry will say, before it has its place in the chain. Fields as in ``Entry``."""
+
+    kind: str
+    amount: Cents
+    counter: str
+    reference: str
+    buckets: Buckets
+    meter: Meter | None = None
+    frozen: str | None = None
+    closed: bool = False
+    minute: int = 0
+    kept: int | None = None
+    refund: Cents = 0
+    split: Split = ()
+
+
+def genesis(account: str) -> Entry:
+    """The state of an account that has no entry yet. It is never stored."""
+    currency = COINS if account.startswith("coins:") else USD
+    return Entry(account, 0, "genesis", 0, 0, currency, "", "", 0, Buckets())
+
+
+def follow(head: Entry, draft: Draft, now: Millis) -> Entry:
+    """The entry after ``head``. Raises ValueError when the draft does not add up or the chain is closed."""
+    if head.closed:
+        raise ValueError(f"{head.account} is closed")
+    balance = head.balance + draft.amount
+    if balance != draft.buckets.total:
+        raise ValueError(f"{draft.kind} does not add up on {head.account}")
+    entry = {name: getattr(draft, name) for name in Draft.__dataclass_fields__} | {
+        "account": head.account,
+        "seq": head.seq + 1,
+        "balance": balance,
+        "currency": head.currency,
+        "at": max(now, head.at),
+        "prev_hash": head.hash,
+    }
+    unsealed = Entry(**entry)
+    return Entry(**entry, hash=_digest(to_item(unsealed)))
+
+
+def proves(entry: Entry, before: Entry) -> bool:
+    """Whether ``entry`` truly follows ``before``: next number, right balance, right hashes."""
+    return (
+        entry.seq == before.seq + 1
+        and entry.account == before.account
+        and entry.currency == before.currency
+        and entry.balance == before.balance + entry.amount == entry.buckets.total
+        and entry.prev_hash == before.hash
+        and entry.hash == _digest(to_item(entry))
+    )
+
+
+def seq_key(seq: int) -> str:
+    """The sort key of entry ``seq``: digits of one length sort as numbers do."""
+    return f"{seq:0{_SEQ_DIGITS}d}"
+
+
+def to_item(entry: Entry) -> dict[str, Any]:
+    """The entry as it is stored. What is empty is left out, so a plain minute stays small."""
+    item: dict[str, Any] = {
+        "account": entry.account,
+        "seq": seq_key(entry.seq),
+        "kind": entry.kind,
+        "amount": entry.amount,
+        "balance": entry.balance,
+        "currency": entry.currency,
+        "counter": entry.counter,
+        "reference": entry.reference,
+        "at": entry.at,
+        "paid": entry.buckets.paid,
+        "prev_hash": entry.prev_hash,
+        "hash": entry.hash,
+    }
+    if entry.buckets.lots:
+        item["lots"] = [[lot.id, lot.rest, lot.expires_at, lot.touched] for lot in entry.buckets.lots]
+    if entry.meter:
+        item["meter"] = _meter_item(entry.meter)
+    if entry.split:
+        item["split"] = [list(part) for part in entry.split]
+    if entry.kept is not None:
+        item["kept"] = entry.kept
+    for name in ("frozen", "closed", "minute", "refund"):
+        if value := getattr(entry, name):
+            item[name] = value
+    return item
+
+
+def from_item(item: dict[str, Any]) -> Entry:
+    """The entry that ``to_item`` stored."""
+    meter = item.get("meter")
+    return Entry(
+        account=item["account"],
+        seq=int(item["seq"]),
+        kind=item["kind"],
+        amount=item["amount"],
+        balance=item["balance"],
+        currency=item["currency"],
+        counter=item["counter"],
+        reference=item["reference"],
+        at=item["at"],
+        buckets=Buckets(item["paid"], tuple(Lot(*lot) for lot in item.get("lots", ()))),
+        meter=_meter_from(meter) if meter else None,
+        frozen=item.get("frozen"),
+        closed=item.get("closed", False),
+        minute=item.get("minute", 0),
+        kept=item.get("kept"),
+        refund=item.get("refund", 0),
+        split=tuple((bucket, amount) for bucket, amount in item.get("split", ())),
+        prev_hash=item["prev_hash"],
+        hash=item["hash"],
+    )
+
+
+def _meter_item(meter: Meter) -> dict[str, Any]:
+    run = meter.run
+    return {
+        "session": meter.session,
+        "epoch": meter.epoch,
+        "rate": meter.rate,
+        "minute": meter.minute,
+        "connected_before": meter.connected_before,
+        "max_minutes": meter.max_minutes,
+        "running_since": run.since if run else None,
+    } | ({"stood_at": run.until, "stood_for": run.reason} if run and run.until is not None else {})
+
+
+def _meter_from(item: dict[str, Any]) -> Meter:
+    since = item["running_since"]
+    return Meter(
+        session=item["session"],
+        epoch=item["epoch"],
+        rate=item["rate"],
+        minute=item["minute"],
+        connected_before=item["connected_before"],
+        max_minutes=item["max_minutes"],
+        run=None if since is None else Run(since, item.get("stood_at"), item.get("stood_for")),
+    )
+
+
+def _digest(item: dict[str, Any]) -> str:
+    """SHA-256 of the item without its own hash, keys sorted: the same on every machine."""
+    said = {name: value for name, value in item.items() if name != "hash"}
+    return hashlib.sha256(json.dumps(said, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -1,0 +1,57 @@
+"""What a reading cost, folded from the entries that its meter left in the client's chain."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from chalicelib.kernel.money import Cents
+from chalicelib.kernel.time import Millis
+from chalicelib.wallet.model.chain import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Minute:
+    """A minute that was charged and kept."""
+
+    number: int
+    at: Millis
+    amount: Cents
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """The unused rest of a minute, paid back."""
+
+    at: Millis
+    amount: Cents
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """``total`` is what the client paid: minutes less refunds, and also what the ledger says."""
+
+    minutes: tuple[Minute, ...]
+    refunds: tuple[Refund, ...]
+    total: Cents
+    by_ledger: Cents
+    """The sum of the entries' amounts, signed as a cost. It must equal ``total``."""
+
+
+def receipt(entries: Iterable[Entry], session: str) -> Receipt:
+    """Fold the entries of ``session``, oldest first; entries of other business are passed over."""
+    minutes: list[Minute] = []
+    refunds: list[Refund] = []
+    by_ledger = 0
+    for entry in entries:
+        if entry.counter == f"session:{session}":
+            by_ledger -= entry.amount
+        if entry.reference != session:
+            continue
+        if entry.kept is not None:
+            kept = entry.kept
+            minutes = [minute for minute in minutes if minute.number <= kept]
+        if entry.minute:
+            minutes.append(Minute(entry.minute, entry.at, -entry.amount))
+        if entry.refund:
+            refunds.append(Refund(entry.at, entry.refund))
+    total = sum(minute.amount for minute in minutes) - sum(refund.amount for refund in refunds)
+    return Receipt(tuple(minutes), tuple(refunds), total, by_ledger)

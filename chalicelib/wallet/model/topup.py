@@ -1,0 +1,91 @@
+"""A top-up by Stripe Checkout: our own record says who gets how much; Stripe only says that it was paid."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from chalicelib.kernel.money import Cents
+from chalicelib.kernel.time import Millis
+
+LEAST: Final = 500
+MOST: Final = 50_000
+
+Status = Literal["pending", "paid", "failed", "expired"]
+
+
+@dataclass(frozen=True, slots=True)
+class TopUp:
+    """``amount`` in cents. ``checkout`` is the Checkout Session's id once the page exists."""
+
+    id: str
+    user: str
+    amount: Cents
+    currency: str
+    status: Status
+    created_at: Millis
+    checkout: str | None = None
+    checkout_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """The payment is real and is the one we asked for: credit the top-up once, under this fact."""
+
+    payment_intent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Nothing was paid, and nothing will be: the top-up ends."""
+
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class Ignore:
+    """Nothing to do, and why. ``alarming`` where money may have moved that we did not ask for."""
+
+    why: str
+    alarming: bool = False
+
+
+HANDLED: Final = frozenset(
+    {
+        "checkout.session.completed",
+        "checkout.session.async_payment_succeeded",
+        "checkout.session.async_payment_failed",
+        "checkout.session.expired",
+    }
+)
+
+
+def judge(event_type: str, checkout: Mapping[str, Any], topup: TopUp | None) -> Credit | Close | Ignore:
+    """What an event on a Checkout Session means for the top-up that it names.
+
+    Only what was really paid counts, and only for the amount, currency, user and page of our own record.
+    """
+    if topup is None:
+        return Ignore("no top-up of ours", alarming=checkout.get("payment_status") == "paid")
+    if event_type in ("checkout.session.expired", "checkout.session.async_payment_failed"):
+        if topup.status != "pending":
+            return Ignore(f"already {topup.status}")
+        return Close("expired" if event_type == "checkout.session.expired" else "failed")
+    if checkout.get("payment_status") != "paid":
+        return Ignore("not paid yet")
+    if topup.status == "paid":
+        return Ignore("already paid")  # both event families may tell of one payment
+    intent = checkout.get("payment_intent")
+    same = (
+        isinstance(intent, str)
+        and checkout.get("mode") == "payment"
+        and checkout.get("amount_total") == topup.amount
+        and checkout.get("currency") == topup.currency
+        and (checkout.get("metadata") or {}).get("user") == topup.user
+        and checkout.get("client_reference_id") == topup.id
+        and topup.checkout in (None, checkout.get("id"))
+    )
+    if not isinstance(intent, str) or not same:
+        return Ignore("paid, but not what our record says", alarming=True)
+    return Credit(intent)

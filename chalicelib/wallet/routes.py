@@ -1,0 +1,79 @@
+"""The wallet over HTTP."""
+
+import csv
+import io
+
+from chalice.app import Blueprint
+
+from chalicelib.gateways import world
+from chalicelib.kernel.errors import Forbidden, NotFound, ProviderFailed
+from chalicelib.runtime import cursors
+from chalicelib.runtime.endpoint import Request, Text, endpoint
+from chalicelib.runtime.schemas import PageOf
+from chalicelib.wallet import statement, topups
+from chalicelib.wallet.schemas import (
+    EntriesQuery,
+    EntryView,
+    NewTopUp,
+    TopUpView,
+    WalletView,
+    entry_view,
+    topup_view,
+    wallet_view,
+)
+
+blueprint = Blueprint(__name__)
+
+
+@endpoint(blueprint, "GET", "/v1/wallet", returns=WalletView)
+def get_wallet(request: Request[None, None]) -> WalletView:
+    """The balance of one's wallet, and the meter of the open reading."""
+    return wallet_view(statement.balance(world(), request.caller.id))
+
+
+@endpoint(
+    blueprint, "GET", "/v1/wallet/entries", query=EntriesQuery, returns=PageOf[EntryView], media_types=("text/csv",)
+)
+def list_entries(request: Request[None, EntriesQuery]) -> PageOf[EntryView] | Text:
+    """One's statement, newest first, with running balances; as CSV when asked to `Accept: text/csv`."""
+    query = request.query
+    account = statement.account_of(request.caller.id, query.account)
+    start = cursors.decode(query.cursor, account) if query.cursor else None
+    entries, following = statement.page(world(), account, query.limit, start)
+    views = [entry_view(entry) for entry in entries]
+    if "text/csv" in request.accept:
+        return Text(_csv(views), "text/csv")
+    return PageOf[EntryView](items=views, next_cursor=cursors.encode(following, account) if following else None)
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "/v1/wallet/topups",
+    body=NewTopUp,
+    returns=TopUpView,
+    status=201,
+    idempotent=True,
+    errors=(ProviderFailed,),
+)
+def create_topup(request: Request[NewTopUp, None]) -> TopUpView:
+    """Start a top-up: open `checkout_url`; the credit comes when the payment is confirmed."""
+    return topup_view(topups.open_topup(world(), request.caller.id, request.derived_id("top"), request.body.amount))
+
+
+@endpoint(blueprint, "GET", "/v1/wallet/topups/{topup_id}", returns=TopUpView, errors=(NotFound, Forbidden))
+def get_topup(request: Request[None, None]) -> TopUpView:
+    """One of one's top-ups."""
+    return topup_view(topups.topup_of(world(), request.caller.id, request.path["topup_id"]))
+
+
+def _csv(entries: list[EntryView]) -> str:
+    """No cell holds text that a person wrote, so none can start a formula in a spreadsheet."""
+    file = io.StringIO()
+    writer = csv.writer(file)
+    writer.writerow(["at", "description", "amount", "balance", "currency", "kind", "reference", "id"])
+    for entry in entries:
+        money = entry.amount.currency
+        amount, balance = entry.amount.amount, entry.balance.amount
+        writer.writerow([entry.at, entry.description, amount, balance, money, entry.kind, entry.reference, entry.id])
+    return file.getvalue()

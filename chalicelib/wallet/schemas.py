@@ -1,0 +1,148 @@
+"""What the wallet's endpoints take and give."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from chalicelib.kernel.time import SECOND, rfc3339
+from chalicelib.runtime.schemas import ListQuery, Money, Schema
+from chalicelib.wallet.model.chain import Entry, Meter
+from chalicelib.wallet.model.topup import LEAST, MOST, TopUp
+from chalicelib.wallet.statement import Balance
+
+
+class CreditView(Schema):
+    """Credit by origin: paid money, promotional credit, and both."""
+
+    paid: Money
+    promo: Money
+    total: Money
+
+
+class MeterView(Schema):
+    """The open reading that this wallet pays."""
+
+    session: str
+    rate: Money
+    minute: int = Field(description="Minutes paid so far.")
+    running: bool
+    seconds_left: int = Field(description="Connected seconds that are paid or affordable.")
+
+
+class WalletView(Schema):
+    """A person's wallet at this moment."""
+
+    credit: CreditView
+    coins: Money
+    status: Literal["open", "frozen"]
+    meter: MeterView | None
+
+
+class EntryView(Schema):
+    """One line of a statement with the balance after it."""
+
+    id: str
+    account: Literal["credit", "coins", "earnings"]
+    kind: str
+    amount: Money
+    balance: Money
+    reference: str
+    description: str
+    at: str
+
+
+class EntriesQuery(ListQuery):
+    """Which statement."""
+
+    account: Literal["credit", "coins"] = "credit"
+
+
+class NewTopUp(Schema):
+    """How much to top up."""
+
+    amount: Annotated[int, Field(ge=LEAST, le=MOST, description="Cents; presets 1000, 2500, 5000, 10000.")]
+
+
+class TopUpView(Schema):
+    """A top-up. Credit comes when Stripe says that it was paid."""
+
+    id: str
+    status: Literal["pending", "paid", "failed", "expired"]
+    amount: Money
+    checkout_url: str | None
+    created_at: str
+
+
+_DESCRIPTIONS = {
+    "topup": "Top-up",
+    "minute": "Minute {minute} of a reading",
+    "meter_started": "Minute {minute} of a reading",
+    "meter_resumed": "Reading resumed",
+    "meter_stood": "Reading paused",
+    "meter_closed": "Reading ended",
+    "promo_granted": "Promotional credit",
+    "promo_expired": "Promotional credit expired",
+    "freeze": "Wallet frozen",
+    "unfreeze": "Wallet released",
+    "reading_earned": "Your share of a reading",
+}
+
+
+def wallet_view(balance: Balance) -> WalletView:
+    """The wallet as a phone shows it."""
+    total = balance.paid + balance.promo
+    return WalletView(
+        credit=CreditView(
+            paid=Money(amount=balance.paid), promo=Money(amount=balance.promo), total=Money(amount=total)
+        ),
+        coins=Money(amount=balance.coins, currency="coins"),
+        status="frozen" if balance.frozen else "open",
+        meter=_meter_view(balance.meter, balance.lasts // SECOND) if balance.meter else None,
+    )
+
+
+def entry_view(entry: Entry) -> EntryView:
+    """A line of the statement."""
+    kind, owner = entry.account.split(":", 1)
+    return EntryView.model_validate(
+        {
+            "id": f"ent_{owner}_{entry.seq}",
+            "account": kind,
+            "kind": entry.kind,
+            "amount": Money(amount=entry.amount, currency=entry.currency),
+            "balance": Money(amount=entry.balance, currency=entry.currency),
+            "reference": entry.reference,
+            "description": _description(entry),
+            "at": rfc3339(entry.at),
+        }
+    )
+
+
+def topup_view(topup: TopUp) -> TopUpView:
+    """A top-up; its page is of use only while it is pending."""
+    return TopUpView(
+        id=topup.id,
+        status=topup.status,
+        amount=Money(amount=topup.amount, currency=topup.currency),
+        checkout_url=topup.checkout_url if topup.status == "pending" else None,
+        created_at=rfc3339(topup.created_at),
+    )
+
+
+def _description(entry: Entry) -> str:
+    if entry.kind in ("meter_stood", "meter_closed") and entry.amount:
+        return f"{_DESCRIPTIONS[entry.kind]}: unused time given back"
+    if entry.kind == "meter_resumed" and entry.minute:
+        return _DESCRIPTIONS["minute"].format(minute=entry.minute)
+    return _DESCRIPTIONS.get(entry.kind, entry.kind.replace("_", " ").capitalize()).format(minute=entry.minute)
+
+
+def _meter_view(meter: Meter, seconds_left: int) -> MeterView:
+    running = meter.run is not None and meter.run.until is None
+    return MeterView(
+        session=meter.session,
+        rate=Money(amount=meter.rate),
+        minute=meter.minute,
+        running=running,
+        seconds_left=seconds_left,
+    )

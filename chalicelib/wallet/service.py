@@ -1,0 +1,240 @@
+"""What the rest of the program, and a client, may ask of a wallet.
+
+Every posting follows one pattern: read the newest entry, decide in pure code, put the next entry on the condition
+that it does not exist; on conflict, read and decide again. A try that lost means that another writer got on, so
+the number of tries is bounded and ample. Where storage does not say whether it wrote, reading again tells.
+"""
+
+import random
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from chalicelib.gateways import World
+from chalicelib.kernel.errors import AlreadyDone, InsufficientFunds, Unavailable, WalletFrozen
+from chalicelib.kernel.money import USD, Cents
+from chalicelib.kernel.time import Millis
+from chalicelib.runtime.tables import ConditionFailed, Contended, Item, Key, Operation
+from chalicelib.wallet.model import funds as reckoning
+from chalicelib.wallet.model import meter
+from chalicelib.wallet.model.chain import Draft, Entry, follow
+from chalicelib.wallet.model.receipt import Receipt, receipt
+from chalicelib.wallet.store import Ledger, posted_fact
+
+_TRIES: Final = 100
+_MOST_DUE: Final = 250
+"""More minutes than a reading can have, and the lots beside them."""
+
+
+def ledger(world: World) -> Ledger:
+    """The ledger of this world."""
+    return Ledger(world.tables, world.settings.tables.ledger)
+
+
+def credit_account(user: str) -> str:
+    """The chain of a client's credit."""
+    return f"credit:{user}"
+
+
+# --- the meter, for sessions ---------------------------------------------------------------------
+
+
+def head(world: World, user: str) -> Entry:
+    """The newest entry of a client's credit."""
+    return ledger(world).head(credit_account(user))
+
+
+def funds(world: World, newest: Entry, session: str, rate: Cents, minutes: int, now: Millis) -> reckoning.Funds:
+    """How long ``newest`` lasts for ``session``: ``minutes`` at most while its meter is not open yet."""
+    return reckoning.funds(newest, session, rate, minutes, now, world.settings.rules)
+
+
+def charge_due(world: World, newest: Entry, before: Millis | None = None) -> Entry:
+    """Post every minute and expiry that is due, and return the newest entry then.
+
+    A minute that begins at ``before`` or later is left alone. Safe to call at any moment, any number of times, from
+    anywhere at once: one conditional write a minute, and of two the second loses. Raises Unavailable when storage
+    stays contended.
+    """
+    book = ledger(world)
+    for _ in range(_MOST_DUE + _TRIES):
+        now = max(world.now(), newest.at)
+        draft = meter.due(newest, now, world.settings.rules, before)
+        if draft is None:
+            return newest
+        entry = follow(newest, draft, now)
+        newest = entry if _wrote(world, book.put(entry)) else book.head(newest.account)
+    raise Unavailable("The wallet is too busy.")
+
+
+def meter_change(world: World, newest: Entry, change: meter.Change, now: Millis) -> tuple[Entry, Operation] | None:
+    """The entry that carries out ``change`` and the operation that posts it; None where the wallet cannot pay.
+
+    The caller puts the operation into one transaction with the session's change of state. None also where a lot
+    turned out to have expired: that is posted first, for a refund must not bring its rest back; decide again.
+    """
+    rules = world.settings.rules
+    book = ledger(world)
+    before = change.at if isinstance(change, meter.Stand | meter.Close) else None
+    if overdue := meter.due(newest, now, rules, before):
+        _wrote(world, book.put(follow(newest, overdue, now)))
+        return None
+    charged = _charged_entries(book, newest, meter.minutes_cut(newest, change, rules))
+    draft = meter.apply(newest, change, charged, now, rules)
+    if draft is None:
+        return None
+    entry = follow(newest, draft, now)
+    return entry, book.put(entry)
+
+
+def unchanged(world: World, newest: Entry) -> Operation:
+    """The operation that fails a transaction when anything was posted after ``newest``."""
+    return ledger(world).unchanged(newest)
+
+
+def session_receipt(world: World, user: str, session: str, first: int, last: int) -> Receipt:
+    """What ``session`` cost, folded from the entries ``first`` to ``last`` of the client's chain."""
+    return receipt(ledger(world).between(credit_account(user), first, last), session)
+
+
+def _charged_entries(book: Ledger, newest: Entry, minutes: range) -> Sequence[Entry]:
+    """The latest entries that charged ``minutes``, oldest first, looked for from the newest backwards."""
+    if not minutes:
+        return ()
+    found: dict[int, Entry] = {}
+    start: Key | None = None
+    for _ in range(_TRIES):
+        page, start = book.newest_first(newest.account, 25, start)
+        for entry in page:
+            if entry.seq <= newest.seq and entry.minute in minutes:
+                found.setdefault(entry.minute, entry)
+        if len(found) == len(minutes):
+            return [found[minute] for minute in minutes]
+        if start is None:
+            break
+    raise LookupError(f"minutes {minutes} of {newest.account} are not in its chain")
+
+
+# --- other postings ------------------------------------------------------------------------------
+
+
+def post_once(
+    world: World,
+    account: str,
+    key: str,
+    draft_of: Callable[[Entry, Millis], Draft],
+    *beside: Operation,
+) -> Entry:
+    """Post the fact ``key`` once, together with the operations ``beside``; return its entry, also when repeated.
+
+    ``draft_of`` sees the newest entry with all that is due before it posted, and refuses by raising. Raises
+    AlreadyDone when the key was posted with another meaning, ConditionFailed when an operation of ``beside``
+    does not hold, Unavailable when storage stays contended.
+    """
+    book = ledger(world)
+    newest = book.head(account)
+    for _ in range(_TRIES):
+        newest = charge_due(world, newest)
+        now = max(world.now(), newest.at)
+        try:
+            entry = follow(newest, draft_of(newest, now), now)
+        except (InsufficientFunds, WalletFrozen):
+            if done := book.receipt(key):  # the first try spent what the second one misses
+                return _posted(book, done, None)
+            raise
+        try:
+            world.tables.write(book.put(entry), book.put_receipt(key, entry), *beside)
+            return entry
+        except ConditionFailed as failed:
+            if done := failed.found.get(1):
+                return _posted(book, done, entry)
+            if 0 not in failed.found:
+                raise
+        except Contended:
+            _breathe(world)
+        newest = book.head(account)
+    raise Unavailable("The wallet is too busy.")
+
+
+def freeze(world: World, user: str, reason: str) -> Entry:
+    """Freeze a client's wallet: its meter stands at once, and nothing can be spent. A frozen one stays as it is."""
+    return _change(
+        world,
+        user,
+        lambda newest, now: None if newest.frozen else meter.freeze(newest, reason, now, world.settings.rules),
+    )
+
+
+def unfreeze(world: World, user: str, reference: str) -> Entry:
+    """Lift the freeze of a client's wallet, if there is one."""
+    return _change(world, user, lambda newest, _: meter.unfreeze(newest, reference) if newest.frozen else None)
+
+
+def _change(world: World, user: str, draft_of: Callable[[Entry, Millis], Draft | None]) -> Entry:
+    """Post a change that needs no key because the state itself tells whether it was made."""
+    book = ledger(world)
+    newest = book.head(credit_account(user))
+    for _ in range(_TRIES):
+        newest = charge_due(world, newest)
+        now = max(world.now(), newest.at)
+        draft = draft_of(newest, now)
+        if draft is None:
+            return newest
+        entry = follow(newest, draft, now)
+        if _wrote(world, book.put(entry)):
+            return entry
+        newest = book.head(newest.account)
+    raise Unavailable("The wallet is too busy.")
+
+
+def spend(world: World, user: str, kind: str, amount: Cents, counter: str, key: str, reference: str) -> Entry:
+    """Spend ``amount`` cents of credit once, never touching what an open meter holds.
+
+    Raises InsufficientFunds, WalletFrozen, AlreadyDone.
+    """
+
+    def draft_of(newest: Entry, now: Millis) -> Draft:
+        if newest.frozen:
+            raise WalletFrozen
+        draft = meter.spend(newest, kind, amount, counter, reference, now, world.settings.rules)
+        if draft is None:
+            raise InsufficientFunds
+        return draft
+
+    return post_once(world, credit_account(user), key, draft_of)
+
+
+def earn(world: World, account: str, kind: str, amount: Cents, counter: str, reference: str) -> tuple[Entry, Operation]:
+    """The next entry of an earnings chain and the operation that posts it, for the caller's transaction."""
+    book = ledger(world)
+    newest = book.head(account)
+    entry = follow(newest, meter.receive(newest, kind, amount, counter, reference), max(world.now(), newest.at))
+    return entry, book.put(entry)
+
+
+def journal(world: World, kind: str, fact: str, amount: Cents, counter: str, at: Millis) -> Operation:
+    """The operation that posts the platform's side of ``fact``, once."""
+    return ledger(world).journal(kind, fact, amount, USD, counter, at)
+
+
+def _posted(book: Ledger, done: Item, wanted: Entry | None) -> Entry:
+    """The entry posted under a key before: success if it says the same (style rule 6)."""
+    if wanted and any(done[name] != value for name, value in posted_fact(wanted).items()):
+        raise AlreadyDone
+    (entry,) = book.between(done["entry_account"], done["entry_seq"], done["entry_seq"])
+    return entry
+
+
+def _wrote(world: World, operation: Operation) -> bool:
+    """Whether the write went through. False also where that is unknown: the caller reads again."""
+    try:
+        world.tables.write(operation)
+    except ConditionFailed:
+        return False
+    except Contended:
+        _breathe(world)
+        return False
+    return True
+
+
+def _breathe(world: World) -> None:
+    world.sleep(random.uniform(0.005, 0.05))  # noqa: S311 - spreads retries, guards nothing

@@ -1,0 +1,142 @@
+"""The two tables of the wallet: ``ledger``, which is only ever added to, and ``wallet``, for what changes.
+
+ledger   ``credit:{user}`` ``coins:{user}`` ``earnings:{reader}`` / number of the entry   a chain, newest = state
+         ``receipt:{key}`` / ``receipt``                                                  a fact that was posted
+         ``platform:{kind}:{shard}`` / the fact                                           a journal, not a chain
+wallet   ``topup#{id}`` / ``topup``,  ``event#{id}`` / ``event``
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any, Final
+
+from chalicelib.kernel.errors import Unavailable
+from chalicelib.kernel.money import Cents
+from chalicelib.kernel.time import Millis
+from chalicelib.runtime.tables import Absent, Check, Equals, Item, Key, Put, Range, Tables
+from chalicelib.wallet.model.chain import Entry, from_item, genesis, seq_key, to_item
+from chalicelib.wallet.model.topup import TopUp
+
+JOURNAL_SHARDS: Final = 16
+_PAGE: Final = 100
+_MOST_PAGES: Final = 100
+
+
+class Ledger:
+    """Reads the ledger, and says which operations would write it."""
+
+    def __init__(self, tables: Tables, name: str) -> None:
+        self._tables = tables
+        self.name = name
+
+    def head(self, account: str) -> Entry:
+        """The newest entry, strongly consistent: one read unit."""
+        newest = self._tables.query(self.name, ("account", account), newest_first=True, limit=1).items
+        return from_item(newest[0]) if newest else genesis(account)
+
+    def newest_first(self, account: str, limit: int, start: Key | None = None) -> tuple[list[Entry], Key | None]:
+        """A page of a chain, newest first."""
+        page = self._tables.query(self.name, ("account", account), newest_first=True, limit=limit, start=start)
+        return [from_item(item) for item in page.items], page.next_key
+
+    def between(self, account: str, first: int, last: int) -> Iterator[Entry]:
+        """The entries ``first`` to ``last`` of a chain, oldest first. Raises Unavailable beyond 10,000."""
+        start: Key | None = None
+        within = Range("seq", seq_key(first), seq_key(last))
+        for _ in range(_MOST_PAGES):
+            page = self._tables.query(self.name, ("account", account), within=within, limit=_PAGE, start=start)
+            yield from (from_item(item) for item in page.items)
+            if page.next_key is None:
+                return
+            start = page.next_key
+        raise Unavailable("The statement is too long to read at once.")
+
+    def put(self, entry: Entry) -> Put:
+        """Adds the entry; fails when another writer took its number."""
+        return Put(self.name, to_item(entry), when=(Absent("account"),))
+
+    def unchanged(self, head: Entry) -> Check:
+        """Fails when anything was posted after ``head``: a decision made on it would be stale."""
+        key = {"account": head.account, "seq": seq_key(head.seq + 1)}
+        return Check(self.name, key, when=(Absent("account"),))
+
+    def receipt(self, key: str) -> Item | None:
+        """The fact posted under ``key``, if it was."""
+        return self._tables.get(self.name, _receipt_key(key))
+
+    def put_receipt(self, key: str, entry: Entry) -> Put:
+        """Adds the fact beside its entry; fails when it was posted before."""
+        fact = posted_fact(entry) | {"entry_seq": entry.seq, "at": entry.at}
+        return Put(self.name, _receipt_key(key) | fact, when=(Absent("account"),))
+
+    def journal(self, kind: str, fact: str, amount: Cents, currency: str, counter: str, at: Millis) -> Put:
+        """Adds the platform's side of ``fact``, on one of 16 partitions so that no row is hot."""
+        shard = int.from_bytes(hashlib.sha256(fact.encode()).digest()[:4], "big") % JOURNAL_SHARDS
+        item = {
+            "account": f"platform:{kind}:{shard}",
+            "seq": fact,
+            "kind": kind,
+            "amount": amount,
+            "currency": currency,
+            "counter": counter,
+            "at": at,
+        }
+        return Put(self.name, item, when=(Absent("account"),))
+
+
+def posted_fact(entry: Entry) -> Item:
+    """What makes two postings of one key the same: account, kind, amount, counter, reference."""
+    return {
+        "entry_account": entry.account,
+        "kind": entry.kind,
+        "amount": entry.amount,
+        "counter": entry.counter,
+        "reference": entry.reference,
+    }
+
+
+def _receipt_key(key: str) -> Key:
+    return {"account": f"receipt:{key}", "seq": "receipt"}
+
+
+class TopUps:
+    """Top-ups and the webhook events that were applied, in the ``wallet`` table."""
+
+    def __init__(self, tables: Tables, name: str) -> None:
+        self._tables = tables
+        self._name = name
+
+    def get(self, topup: str) -> TopUp | None:
+        """The top-up, strongly consistent."""
+        item = self._tables.get(self._name, _row("topup", topup))
+        return _topup(item) if item else None
+
+    def create(self, topup: TopUp) -> Put:
+        """Adds the top-up; fails when it exists."""
+        return Put(self._name, _topup_item(topup), when=(Absent("pk"),))
+
+    def replace(self, topup: TopUp, was: TopUp) -> Put:
+        """Changes the top-up; fails when its status is no longer what it was."""
+        return Put(self._name, _topup_item(topup), when=(Equals("status", was.status),))
+
+    def event_seen(self, event: str) -> bool:
+        """Whether this webhook event was applied."""
+        return self._tables.get(self._name, _row("event", event)) is not None
+
+    def put_event(self, event: str, kind: str, outcome: str, at: Millis) -> Put:
+        """Adds the event; fails when it was applied before. Its content stays with Stripe: it holds personal data."""
+        item = _row("event", event) | {"type": kind, "outcome": outcome, "at": at}
+        return Put(self._name, item, when=(Absent("pk"),))
+
+
+def _row(kind: str, thing: str) -> Key:
+    return {"pk": f"{kind}#{thing}", "sk": kind}
+
+
+def _topup_item(topup: TopUp) -> dict[str, Any]:
+    return _row("topup", topup.id) | asdict(topup)
+
+
+def _topup(item: dict[str, Any]) -> TopUp:
+    return TopUp(**{name: item[name] for name in TopUp.__dataclass_fields__})

@@ -1,0 +1,15 @@
+"""A whole SoulSeer on one computer: a local AWS, and a local counterpart of each vendor.
+
+    web.py        the small HTTP server under the counterparts
+    issuer.py     signs access tokens, as Auth0 does
+    stripe/       takes payments and sends signed webhooks, as Stripe does
+    agora.py      will take removals from channels, as Agora does
+    ministack.py  starts and stops the local AWS
+    deploy.py     puts the packaged functions and their resources there, by CloudFormation
+    people.py     makes a client, a reader and an admin who are ready to try things
+    stack.py      composes all of it; writes ``.local/stack.json``
+    serve.py      keeps it up until Ctrl-C: ``python -m infra.local.serve``
+
+The product knows none of this: it is reached only by addresses in its settings, and nothing here is
+packaged with the functions. Everything binds 127.0.0.1.
+"""

@@ -1,0 +1,180 @@
+"""Deploy the packaged functions and resources to the local AWS, as one deploys to AWS: by a change set.
+
+The zip and the template go to a bucket first, the zip under the hash of its content: a package that did not
+change makes an empty change set, and nothing is deployed. Then the secrets get values, once: those that are set
+already stay, so that webhooks which wait from an earlier run still verify.
+"""
+
+import hashlib
+import json
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import yaml
+
+if TYPE_CHECKING:
+    import boto3
+
+STAGE: Final = "dev"
+STACK: Final = f"soulseer-{STAGE}"
+BUCKET: Final = f"{STACK}-code"
+DEPLOY_SECONDS: Final = 180.0
+_NOT_THERE: Final = "does not exist"
+_NOTHING_TO_DO: Final = ("didn't contain changes", "No updates are to be performed")
+_MOST_PAGES: Final = 20
+
+
+class DeployFailed(Exception):
+    """The stack was not deployed. The message lists what failed, as CloudFormation tells it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    outputs: Mapping[str, str]
+    resources: Mapping[str, str]
+    """Physical id of each logical id."""
+
+    def tables(self) -> dict[str, str]:
+        """Physical name of each table by its logical name: ``{"ledger": "soulseer-dev-ledger", …}``."""
+        suffix = "TableName"
+        return {
+            name.removesuffix(suffix).lower(): value for name, value in self.outputs.items() if name.endswith(suffix)
+        }
+
+
+def deploy(session: "boto3.Session", endpoint: str, package: Path, parameters: Mapping[str, str]) -> Deployed:
+    """Create or update the stack from ``sam.yaml`` and ``deployment.zip`` in ``package``. Raises DeployFailed."""
+    template_url = _upload(session, endpoint, package)
+    cloudformation = session.client("cloudformation", endpoint_url=endpoint)
+    if _change(cloudformation, template_url, parameters):
+        _wait(cloudformation)
+    (stack,) = cloudformation.describe_stacks(StackName=STACK)["Stacks"]
+    outputs = {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
+    listed = cloudformation.describe_stack_resources(StackName=STACK)["StackResources"]
+    return Deployed(outputs, {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in listed})
+
+
+def put_secrets(session: "boto3.Session", endpoint: str) -> dict[str, str]:
+    """Give the secrets local values where they have none of ours yet. Returns Stripe's."""
+    client = session.client("secretsmanager", endpoint_url=endpoint)
+
+    def kept(name: str, fresh: dict[str, str], is_ours: Any) -> dict[str, str]:
+        stored: dict[str, str] = json.loads(client.get_secret_value(SecretId=name)["SecretString"])
+        if is_ours(stored):
+            return stored
+        client.put_secret_value(SecretId=name, SecretString=json.dumps(fresh))
+        return fresh
+
+    kept(
+        f"soulseer/{STAGE}/agora",
+        {"app_id": secrets.token_hex(16), "app_certificate": secrets.token_hex(16)},
+        lambda stored: set(stored.get("app_id", "0")) != {"0"},
+    )
+    return kept(
+        f"soulseer/{STAGE}/stripe",
+        {"api_key": f"sk_test_{secrets.token_hex(12)}", "webhook_secret": f"whsec_{secrets.token_hex(24)}"},
+        lambda stored: stored.get("api_key", "").startswith("sk_test_"),
+    )
+
+
+def _upload(session: "boto3.Session", endpoint: str, package: Path) -> str:
+    """Put the zip and the template that names it into the bucket. Returns the template's address."""
+    from botocore.exceptions import ClientError
+
+    s3 = session.client("s3", endpoint_url=endpoint)
+    s3.create_bucket(Bucket=BUCKET)
+    code = (package / "deployment.zip").read_bytes()
+    code_key = f"{hashlib.sha256(code).hexdigest()}.zip"
+    try:
+        s3.head_object(Bucket=BUCKET, Key=code_key)
+    except ClientError:
+        s3.put_object(Bucket=BUCKET, Key=code_key, Body=code)
+    template = yaml.safe_load((package / "sam.yaml").read_text())
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"]["CodeUri"] = f"s3://{BUCKET}/{code_key}"
+    body = json.dumps(template).encode()
+    template_key = f"{hashlib.sha256(body).hexdigest()}.json"
+    s3.put_object(Bucket=BUCKET, Key=template_key, Body=body)
+    return f"{endpoint}/{BUCKET}/{template_key}"
+
+
+def _change(cloudformation: Any, template_url: str, parameters: Mapping[str, str]) -> bool:
+    """Make and execute a change set. False where there is nothing to change."""
+    from botocore.exceptions import ClientError
+
+    name = f"change-{int(time.time() * 1000)}"
+    kind: Any = "UPDATE" if _exists(cloudformation) else "CREATE"
+    cloudformation.create_change_set(
+        StackName=STACK,
+        ChangeSetName=name,
+        ChangeSetType=kind,
+        TemplateURL=template_url,
+        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in sorted(parameters.items())],
+        Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
+    )
+    deadline = time.monotonic() + DEPLOY_SECONDS
+    while time.monotonic() < deadline:
+        made = cloudformation.describe_change_set(StackName=STACK, ChangeSetName=name)
+        reason = made.get("StatusReason", "")
+        if made["Status"] == "FAILED" and any(text in reason for text in _NOTHING_TO_DO):
+            return False
+        if made["Status"] == "FAILED":
+            raise DeployFailed(f"CloudFormation refused the template: {reason}")
+        if made["Status"] == "CREATE_COMPLETE":
+            break
+        time.sleep(0.1)
+    try:
+        cloudformation.execute_change_set(StackName=STACK, ChangeSetName=name)
+    except ClientError as error:
+        raise DeployFailed(f"CloudFormation did not carry out the change: {error}") from error
+    return True
+
+
+def _exists(cloudformation: Any) -> bool:
+    """Whether the stack is there to be updated. One whose creation failed cannot be: it is removed."""
+    from botocore.exceptions import ClientError
+
+    try:
+        (stack,) = cloudformation.describe_stacks(StackName=STACK)["Stacks"]
+    except ClientError as error:
+        if _NOT_THERE in str(error):
+            return False
+        raise
+    status: str = stack["StackStatus"]
+    if status in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"):
+        cloudformation.delete_stack(StackName=STACK)
+        return False
+    return status not in ("REVIEW_IN_PROGRESS", "DELETE_COMPLETE")
+
+
+def _wait(cloudformation: Any) -> None:
+    deadline = time.monotonic() + DEPLOY_SECONDS
+    status: str = "unknown"
+    while time.monotonic() < deadline:
+        (stack,) = cloudformation.describe_stacks(StackName=STACK)["Stacks"]
+        status = stack["StackStatus"]
+        if status in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+            return
+        if status.endswith(("FAILED", "ROLLBACK_COMPLETE")):
+            raise DeployFailed(f"{STACK} is {status}.\n{_failures(cloudformation)}")
+        time.sleep(0.1)
+    raise DeployFailed(f"{STACK} is still {status} after {DEPLOY_SECONDS:.0f} s.\n{_failures(cloudformation)}")
+
+
+def _failures(cloudformation: Any) -> str:
+    lines: list[str] = []
+    pages = cloudformation.get_paginator("describe_stack_events").paginate(
+        StackName=STACK, PaginationConfig={"MaxItems": _MOST_PAGES * 100}
+    )
+    for page in pages:
+        lines += [
+            f"  {event.get('LogicalResourceId')} ({event.get('ResourceType')}): {event.get('ResourceStatusReason')}"
+            for event in page["StackEvents"]
+            if event.get("ResourceStatus", "").endswith("FAILED")
+        ]
+    return "\n".join(reversed(lines)) or "  (CloudFormation gives no reason)"

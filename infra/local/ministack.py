@@ -1,0 +1,220 @@
+"""The local AWS: MiniStack, in an environment and a process of its own, on 127.0.0.1.
+
+It runs from its own virtual environment (``.local/ministack``, made by ``make setup``), because it pins another
+botocore than the product and because functions see the packages of the interpreter that runs them.
+
+State is kept under ``state`` and saved when MiniStack is asked to stop; what a kill interrupts since the last
+clean stop is lost, as the tables would not be on AWS. Temporary files have a directory of their own, emptied at
+both ends, because MiniStack leaves the folders of its function workers behind.
+
+One MiniStack uses a state at a time: ``ministack.json`` beside it names the process, and whose it is. One that
+was left over by a killed owner is stopped; one whose owner lives is an error.
+"""
+
+import json
+import logging
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any, Final
+
+from infra.local.web import HOST
+
+WANTED_PORT: Final = 4566
+REGION: Final = "us-east-1"
+START_SECONDS: Final = 60.0
+STOP_SECONDS: Final = 30.0
+_LOG_TAIL: Final = 2_000
+_WARM_SECONDS: Final = 3_600
+"""How long an idle function worker is kept. A cold start on two cores is what one waits for longest."""
+
+log = logging.getLogger("soulseer.local.ministack")
+
+
+class CannotStart(Exception):
+    """The local stack cannot start here. The message says what to do."""
+
+
+class MiniStack:
+    def __init__(
+        self,
+        home: Path,
+        venv: Path,
+        *,
+        port: int = WANTED_PORT,
+        enforce_policies: bool = False,
+        persist: bool = True,
+    ) -> None:
+        """Everything lies in ``home``. ``enforce_policies`` has the functions' IAM policies obeyed."""
+        self._home = home
+        self._python = venv / "bin" / "python"
+        self._wanted_port = port
+        self._enforce_policies = enforce_policies
+        self._persist = persist
+        self._note = home / "ministack.json"
+        self._temporary = home / "tmp"
+        self.log_file = home / "ministack.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+    def start(self) -> None:
+        """Return when it answers. Raises CannotStart."""
+        if not self._python.exists():
+            raise CannotStart(f"MiniStack is not installed: there is no {self._python}. Run `make setup`.")
+        self._home.mkdir(parents=True, exist_ok=True)
+        self._stop_left_over()
+        self.port = free_port(self._wanted_port)
+        self._empty_temporary()
+        with self.log_file.open("wb") as output:
+            self._process = subprocess.Popen(
+                [self._python, "-m", "ministack"],
+                cwd=self._temporary,
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                # Its own group: Ctrl-C in the terminal reaches its owner, who stops it last and in order.
+                start_new_session=True,
+            )
+        self._note.write_text(json.dumps({"owner": os.getpid(), "pid": self._process.pid}))
+        try:
+            self._wait_until_ready()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Have it save its state and end; every process that it started ends too."""
+        if self._process is None:
+            return
+        _stop_group(self._process.pid, lambda: self._process is None or self._process.poll() is not None)
+        self._process.wait(timeout=STOP_SECONDS)
+        self._process = None
+        self._note.unlink(missing_ok=True)
+        _remove_later(self._temporary)
+
+    def alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def _environment(self) -> dict[str, str]:
+        """Its settings and nothing of ours but what any program needs: functions inherit this."""
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "LC_ALL") if name in os.environ}
+        state = self._home / "state"
+        return kept | {
+            "BIND_HOST": HOST,
+            "GATEWAY_PORT": str(self.port),
+            "MINISTACK_HOST": HOST,
+            "MINISTACK_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "PERSIST_STATE": "1" if self._persist else "0",
+            "STATE_DIR": str(state / "aws"),
+            "S3_PERSIST": "1" if self._persist else "0",
+            "S3_DATA_DIR": str(state / "s3"),
+            "TMPDIR": str(self._temporary),
+            "AUTH": "true" if self._enforce_policies else "false",
+            "LAMBDA_WARM_TTL_SECONDS": str(_WARM_SECONDS),
+            "LOG_LEVEL": "INFO",
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def _wait_until_ready(self) -> None:
+        assert self._process is not None  # noqa: S101 - start() has just made it
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                break
+            try:
+                with urllib.request.urlopen(f"{self.url}/_ministack/ready", timeout=2) as response:
+                    response.read()
+                    return
+            except (urllib.error.URLError, OSError):
+                time.sleep(0.05)
+        raise CannotStart(f"MiniStack did not start. The end of {self.log_file}:\n{self._log_tail()}")
+
+    def _log_tail(self) -> str:
+        return self.log_file.read_text(errors="replace")[-_LOG_TAIL:]
+
+    def _empty_temporary(self) -> None:
+        _remove_later(self._temporary)
+        for left in self._home.glob(f"{self._temporary.name}.old-*"):
+            _remove_later(left)
+        self._temporary.mkdir(parents=True)
+
+    def _stop_left_over(self) -> None:
+        note = _read_note(self._note)
+        if not note:
+            return
+        if note["owner"] != os.getpid() and _runs(note["owner"], "python"):
+            raise CannotStart(
+                f"A local stack already runs on {self._home} (process {note['owner']}). Stop it first, or use another."
+            )
+        if _runs(note["pid"], "ministack"):
+            log.info("stopping a MiniStack that a killed run left behind (process %s)", note["pid"])
+            _stop_group(note["pid"], lambda: not _runs(note["pid"], "ministack"))
+        self._note.unlink(missing_ok=True)
+
+
+def _remove_later(folder: Path) -> None:
+    """Out of the way at once, and gone soon: each worker leaves thousands of files, and nobody waits for them."""
+    if not folder.exists():
+        return
+    old = folder.with_name(f"{folder.name.split('.old-')[0]}.old-{time.time_ns()}")
+    folder.rename(old)
+    subprocess.Popen(["/bin/rm", "-rf", old], start_new_session=True)
+
+
+def free_port(wanted: int) -> int:
+    """The wanted port where nobody has it, or any free one."""
+    for port in (wanted, 0):
+        with socket.socket() as probe:
+            # As servers do: a port of connections that just closed is free.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((HOST, port))
+            except OSError:
+                continue
+            number: int = probe.getsockname()[1]
+            return number
+    raise CannotStart("No port is free on 127.0.0.1.")
+
+
+def _stop_group(pid: int, ended: Any) -> None:
+    """Ask the process to end, wait, and end what is left of its group."""
+    _signal(os.kill, pid, signal.SIGTERM)
+    deadline = time.monotonic() + STOP_SECONDS
+    while not ended() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    _signal(os.killpg, pid, signal.SIGKILL)
+
+
+def _signal(send: Any, pid: int, number: signal.Signals) -> None:
+    try:
+        send(pid, number)
+    except (ProcessLookupError, PermissionError):
+        log.debug("process %s has ended already", pid)
+
+
+def _read_note(path: Path) -> dict[str, int] | None:
+    try:
+        note = json.loads(path.read_text())
+        return {"owner": int(note["owner"]), "pid": int(note["pid"])}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _runs(pid: int, name: str) -> bool:
+    """Whether this process is there and its command line names ``name``: a number may have a new owner."""
+    listed = Path(f"/proc/{pid}/cmdline")
+    if Path("/proc/self").exists():
+        return listed.exists() and name in listed.read_text().lower()
+    found = subprocess.run(["/bin/ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return name in found.stdout.lower()

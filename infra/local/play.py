@@ -1,0 +1,360 @@
+"""One real reading, played as two phones would: over HTTP, with real waits, and with an expectation at each step.
+
+    the client signs in, tops up $5 and asks · the reader accepts · both join · minutes are charged · the client's
+    network drops and comes back within grace · the credit runs out and the reading pauses · a top-up during grace
+    lets both come back · the client leaves for good · grace expires · ended, finalized · the books are read
+
+Nothing is simulated: the functions, the state machine, the tables and the webhook are those of the running stack. Only
+a minute is short, by its setting. What the play learns is in ``Played``; it went well if every check of it held.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from chalicelib.kernel.money import reader_share
+from chalicelib.kernel.time import SECOND
+from infra.local.phone import Api, Json, Phone, Refused, Unreachable, new_key
+from infra.local.proof import LedgerProof, prove
+from infra.local.screen import Screen
+from infra.local.stack import Stack
+from infra.local.waiting import TookTooLong, until
+from infra.local.watch import Moment, Watch, dollars
+
+FIRST_TOP_UP: Final = 500
+SECOND_TOP_UP: Final = 1_000
+LAST_MINUTE: Final = 5
+"""The client leaves for good in this one."""
+
+_SOON: Final = 30.0
+"""Seconds within which the API does what it is asked, on two busy cores."""
+_TICK: Final = 75.0
+"""What a deadline may be late by, should the second clock have to do the first one's work."""
+_STANDING: Final = ("paused", "reconnecting")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """An expectation, and whether it held. ``saw`` says what was there instead."""
+
+    what: str
+    held: bool
+    saw: str = ""
+
+
+@dataclass
+class Played:
+    """What came of the play."""
+
+    checks: list[Check] = field(default_factory=list)
+    session: Json = field(default_factory=dict)
+    receipt: Json = field(default_factory=dict)
+    statement: list[Json] = field(default_factory=list)
+    """Oldest first."""
+    earned: int = 0
+    """Cents that this reading brought the reader."""
+    proof: LedgerProof | None = None
+
+    @property
+    def failed(self) -> list[Check]:
+        return [check for check in self.checks if not check.held]
+
+    @property
+    def went_well(self) -> bool:
+        return bool(self.checks) and not self.failed
+
+
+class Play:
+    """The reading of one new client with the stack's ready reader.
+
+    ``alone`` says that nobody else uses the stack: only then can the whole ledger be added up at the end.
+    """
+
+    def __init__(self, stack: Stack, screen: Screen, *, alone: bool) -> None:
+        self._stack = stack
+        self._screen = screen
+        self._alone = alone
+        self._world = stack.world()
+        self._rules = self._world.settings.rules
+        self._watch = Watch(self._world, screen.tell)
+        newcomer = stack.token(f"local|play-{new_key()}", name="Clara")
+        self._client = Phone(Api(stack.api_url, newcomer))
+        self._reader = Phone(Api(stack.api_url, stack.tokens["reader"]), stays=True)
+        self._played = Played()
+
+    def run(self) -> Played:
+        """Play to the end, or to the first step that cannot be taken; that is a check that did not hold."""
+        acts = [self._sign_in, self._ask, self._join, self._drop, self._run_dry, self._top_up, self._leave, self._close]
+        if self._alone:
+            acts.append(self._prove)
+        with self._screen.showing(lambda: self._watch.moment), self._ending():
+            for act in acts:
+                try:
+                    act()
+                except (Refused, Unreachable, TookTooLong) as stopped:
+                    self._check(act.__doc__ or act.__name__, held=False, saw=str(stopped))
+                    break
+        return self._played
+
+    # --- the acts -------------------------------------------------------------------------------
+
+    def _sign_in(self) -> None:
+        """The client signs in and tops up; the reader comes online."""
+        client, reader = self._client, self._reader
+        me = client.api.get("/v1/me")
+        self._tell("client", f"signs in for the first time and is {me['id'][:12]}…")
+        self._check("a new person is a client, whatever the token says", held=me["role"] == "client", saw=me["role"])
+        self._tell("client", f"pays {dollars(FIRST_TOP_UP)} on the Checkout page with 4242 4242 4242 4242")
+        topup = client.top_up(FIRST_TOP_UP)
+        self._await_credit(FIRST_TOP_UP)
+        self._tell("stripe", "its signed webhook brought the credit")
+        status = client.api.get(f"/v1/wallet/topups/{topup}")["status"]
+        self._check(f"the wallet holds {dollars(FIRST_TOP_UP)}, once", held=status == "paid", saw=status)
+        self._earned_before = self._earnings()
+        online = reader.api.put("/v1/reader/presence", {"status": "online"})
+        self._tell("reader", f"is {online['presence']}")
+
+    def _ask(self) -> None:
+        """The client asks for a reading and the reader accepts."""
+        client, reader = self._client, self._reader
+        wanted = {"reader": self._stack.people["reader"], "modality": "voice"}
+        key = new_key()
+        first = client.api.post("/v1/sessions", wanted, key=key)
+        self._tell("client", f"asks for a voice reading at {dollars(first['rate']['amount'])} a minute")
+        self._watch.follow(first["id"])
+        again = client.api.post("/v1/sessions", wanted, key=key)
+        self._check("sent twice with one Idempotency-Key, it is one reading", held=again["id"] == first["id"])
+        client.session = again
+        rung = reader.wait_for_ring(seconds=_SOON)
+        self._tell("reader", f"hears the phone: {rung['client']['display_name']} asks")
+        self._refused("a client cannot accept for the reader", 403, lambda: client.do("accept"))
+        accepted = reader.do("accept")
+        self._check("accepted, and not a cent is charged", held=accepted["state"] == "waiting" and self._owes(0))
+
+    def _join(self) -> None:
+        """Both join, and the first minutes are charged."""
+        client, reader = self._client, self._reader
+        self._tell("reader", "joins first; waiting is free")
+        reader.join()
+        self._tell("client", "joins: now both are there")
+        both = client.join()
+        paid = client.credit()
+        self._check(
+            "minute 1 is paid in the write that makes it active",
+            held=both["state"] == "active" and both["minutes_charged"] == 1 and paid == FIRST_TOP_UP - self._rate,
+            saw=f"{both['state']}, {dollars(paid)}",
+        )
+        self._await_minute(2)
+        self._check("minute 2 follows after a minute of connected time", held=client.credit() == 0)
+
+    def _drop(self) -> None:
+        """The client's network drops, and is found again within grace."""
+        client = self._client
+        client.lose_network()
+        self._tell("client", "loses the network: heartbeats stop, not a word is said")
+        self._await(_STANDING, self._rules.silence / SECOND + _TICK)
+        stood = self._row()
+        self._check("silence is noticed: paused, client_left", held=stood["reason"] == "client_left")
+        self._await(("reconnecting",), _SOON)
+        self._tell("reader", "never left: the app asks back in by itself")
+        self._let_grace_run()
+        self._tell("client", "has network again and asks back in")
+        client.find_network()
+        back = client.reconnect()
+        self._check(
+            "back within grace: the paid seconds go on, nothing is charged",
+            held=back["state"] == "active"
+            and back["minutes_charged"] == 2  # noqa: PLR2004 - as before the drop
+            and back["connected_seconds"] == stood["connected_seconds"],
+            saw=f"{back['state']}, {back['minutes_charged']} minutes, {back['connected_seconds']} s",
+        )
+
+    def _run_dry(self) -> None:
+        """The credit runs out and the reading pauses."""
+        paid_for = FIRST_TOP_UP // self._rate * self._rules.minute // SECOND
+        self._await(_STANDING, paid_for + _TICK)
+        dry = self._row()
+        self._check(
+            f"{paid_for} s paid, {paid_for} s served: paused, low_balance",
+            held=dry["reason"] == "low_balance" and dry["connected_seconds"] == paid_for,
+            saw=f"{dry['reason']} after {dry['connected_seconds']} s",
+        )
+        self._refused("without credit nobody comes back", 402, self._client.reconnect)
+        self._check("a refusal changes nothing: the wallet is at zero, not below", held=self._client.credit() == 0)
+
+    def _top_up(self) -> None:
+        """A top-up during grace lets both come back."""
+        client = self._client
+        self._let_grace_run()
+        self._tell("client", f"tops up {dollars(SECOND_TOP_UP)} during grace")
+        client.top_up(SECOND_TOP_UP)
+        self._await_credit(SECOND_TOP_UP)
+        self._tell("client", "asks back in")
+        client.reconnect()
+        self._await(("active",), _SOON)
+        row = self._row()
+        self._check(
+            "the reading goes on, and minute 3 is paid",
+            held=row["minutes_charged"] == 3 and client.credit() == SECOND_TOP_UP - self._rate,  # noqa: PLR2004
+            saw=f"{row['minutes_charged']} minutes, {dollars(client.credit())}",
+        )
+        self._await_minute(LAST_MINUTE)
+        self._await_moment(
+            f"a part of minute {LAST_MINUTE} being used",
+            lambda: self._moment.into_minute > self._moment.minute / 4,
+            _TICK,
+        )
+
+    def _leave(self) -> None:
+        """The client leaves for good and grace expires."""
+        client = self._client
+        self._tell("client", "closes the app and does not come back")
+        left = client.leave()
+        self._check("paused, and grace runs", held=left["state"] == "paused" and left["reason"] == "client_left")
+        self._await(("finalized",), self._rules.grace / SECOND + _TICK)
+        over = self._row()
+        self._check(
+            "grace expired to the millisecond of its deadline",
+            held=over["reason"] == "grace_expired" and over["ended_at"] == left["deadline_at"],
+            saw=f"{over['reason']} at {over['ended_at']}, not {left['deadline_at']}",
+        )
+        self._refused("too late to come back", 410, client.reconnect)
+
+    def _close(self) -> None:
+        """Receipt, statement and earnings."""
+        client, played = self._client, self._played
+        session = played.session = self._row()
+        receipt = played.receipt = client.api.get(f"/v1/sessions/{session['id']}/receipt")
+        cost = -(-session["connected_seconds"] * SECOND // self._rules.minute) * self._rate
+        total = receipt["total"]["amount"]
+        self._check(
+            f"the receipt: {LAST_MINUTE} minutes, {dollars(cost)}, as long as both were there",
+            held=total == cost == LAST_MINUTE * self._rate and len(receipt["minutes"]) == LAST_MINUTE,
+            saw=dollars(total),
+        )
+        played.statement = list(self._entries())[::-1]
+        credit = client.credit()
+        self._check(
+            "the statement's running balances add up to the wallet",
+            held=_adds_up(played.statement) and played.statement[-1]["balance"]["amount"] == credit,
+        )
+        played.earned = self._earnings() - self._earned_before
+        self._check(
+            f"the reader earned 70 %: {dollars(reader_share(cost))}",
+            held=played.earned == reader_share(cost),
+            saw=dollars(played.earned),
+        )
+
+    def _prove(self) -> None:
+        """The books are read."""
+        proof = self._played.proof = prove(self._world)
+        self._check(
+            f"the books: trial balance zero, {len(proof.chains)} chains verify, clearing empty",
+            held=not proof.faults,
+            saw="; ".join(proof.faults),
+        )
+
+    # --- looking and waiting --------------------------------------------------------------------
+
+    @property
+    def _rate(self) -> int:
+        return int(self._client.session["rate"]["amount"])
+
+    def _row(self) -> Json:
+        """The reading as the API tells it now, to the one who never dropped out."""
+        session: Json = self._reader.api.get(f"/v1/sessions/{self._client.session['id']}")
+        return session
+
+    def _owes(self, cents: int) -> bool:
+        return FIRST_TOP_UP - self._client.credit() == cents
+
+    def _earnings(self) -> int:
+        return int(self._reader.api.get("/v1/reader/earnings")["balance"]["amount"])
+
+    def _entries(self) -> Iterator[Json]:
+        """The client's whole statement, newest first, page by page."""
+        cursor = ""
+        for _ in range(50):
+            page = self._client.api.get(f"/v1/wallet/entries?limit=10{cursor}")
+            yield from page["items"]
+            if not page["next_cursor"]:
+                return
+            cursor = f"&cursor={page['next_cursor']}"
+        raise TookTooLong("the statement has more than 50 pages")
+
+    def _await_credit(self, cents: int) -> None:
+        until(
+            f"{dollars(cents)} in the wallet: has Stripe's webhook arrived?",
+            lambda: self._client.credit() == cents,
+            seconds=_SOON,
+            every=0.5,
+        )
+
+    @property
+    def _moment(self) -> Moment:
+        """What the tables say. There is a reading."""
+        seen = self._watch.moment
+        assert seen is not None  # noqa: S101 - the watch follows it since it was asked for
+        return seen
+
+    def _await_minute(self, number: int) -> None:
+        """Until the tables say that this minute is charged: a heartbeat or a clock did it."""
+        seconds = number * self._rules.minute / SECOND + _TICK
+        self._await_moment(f"minute {number} being charged", lambda: self._moment.minutes >= number, seconds)
+
+    def _await(self, states: tuple[str, ...], seconds: float) -> None:
+        """Until the tables say one of these states."""
+        self._await_moment(f"the reading being {' or '.join(states)}", lambda: self._moment.state in states, seconds)
+
+    def _let_grace_run(self) -> None:
+        """Until a quarter of it is over, so that there is something to see."""
+
+        def some_is_over() -> bool:
+            left, whole = self._moment.ends_in, self._moment.ends_after
+            return left is None or left < 0.75 * whole
+
+        self._await_moment("grace running", some_is_over, self._rules.grace / SECOND)
+
+    def _await_moment(self, what: str, condition: Callable[[], bool], seconds: float) -> None:
+        until(what, condition, seconds=seconds)
+
+    # --- telling --------------------------------------------------------------------------------
+
+    def _tell(self, who: str, what: str) -> None:
+        self._watch.look()
+        self._screen.tell(who, what)
+
+    def _check(self, what: str, *, held: bool, saw: str = "") -> None:
+        self._played.checks.append(Check(what, held, saw))
+        self._watch.look()
+        self._screen.tell("✓" if held else "✗", what if held or not saw else f"{what}: {saw}")
+
+    def _refused(self, what: str, status: int, act: Callable[[], object]) -> None:
+        try:
+            act()
+        except Refused as refused:
+            self._check(f"{what}: {refused.status} {refused.code}", held=refused.status == status)
+        else:
+            self._check(what, held=False, saw="it was done")
+
+    @contextmanager
+    def _ending(self) -> Iterator[None]:
+        """However the play ends, no phone and no watcher stays behind."""
+        try:
+            yield
+        finally:
+            self._watch.stop()
+            for phone in (self._client, self._reader):
+                phone.hang_up()
+                phone.api.close()
+
+
+def _adds_up(entries: list[Json]) -> bool:
+    """Whether each balance is the one before it plus the amount. Oldest first."""
+    balance = 0
+    for entry in entries:
+        balance += entry["amount"]["amount"]
+        if balance != entry["balance"]["amount"]:
+            return False
+    return bool(entries)

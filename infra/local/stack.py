@@ -1,0 +1,403 @@
+"""The whole local stack as one context manager: what ``make serve``, ``make run`` and the end-to-end tests start.
+
+    with local_stack(state_dir=Path(".local"), environment=os.environ) as stack:
+        requests.get(f"{stack.api_url}/health")
+
+Up in this order: the vendors' counterparts (so that their addresses are known), the local AWS, the deployment, one
+call to each function, the ready people; then ``stack.json`` is written and the stack is handed over. Down in the
+reverse order. With the same ``state_dir`` the next start finds the same people, tables, payments, keys and, where
+they are free, ports.
+
+Settings come from ``environment`` by the names of ``.chalice/config.json``: ``BILLING_MINUTE_SECONDS``,
+``GRACE_SECONDS`` and the others of ``SETTINGS``.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import boto3
+import requests
+from botocore.config import Config
+
+from chalicelib.gateways import World
+from chalicelib.gateways.agora import AgoraTokens
+from chalicelib.gateways.clock import StepFunctionsClock
+from chalicelib.gateways.stripe import StripePayments
+from chalicelib.kernel.settings import settings_from
+from chalicelib.runtime.tables import DynamoTables
+from infra.local.agora import agora_server
+from infra.local.deploy import STACK, STAGE, deploy, put_secrets
+from infra.local.issuer import AUDIENCE, IssuerServer
+from infra.local.ministack import REGION, WANTED_PORT, CannotStart, MiniStack
+from infra.local.people import PEOPLE, make_people
+from infra.local.stripe.server import StripeServer
+from infra.local.web import Server
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+DEFAULT_STATE_DIR: Final = ROOT / ".local"
+
+LENGTHS: Final = (
+    "BILLING_MINUTE_SECONDS",
+    "GRACE_SECONDS",
+    "RING_SECONDS",
+    "JOIN_SECONDS",
+    "BEAT_SECONDS",
+    "SILENCE_SECONDS",
+    "HOLD_MINUTES",
+    "SESSION_MAX_SECONDS",
+)
+SETTINGS: Final = {
+    # Absent means the product's own length.
+    **dict.fromkeys(LENGTHS, ""),
+    "RATE_LIMITS": "on",
+    # Each shard is a worker of its own, and two cores start sixteen of them slowly.
+    "TICK_SHARDS": "2",
+}
+"""What may be set, with what it is where it is not."""
+
+WEBHOOK_EVENTS: Final = (
+    "checkout.session.completed",
+    "checkout.session.async_payment_succeeded",
+    "checkout.session.async_payment_failed",
+    "checkout.session.expired",
+)
+"""What the product's endpoint is subscribed to at Stripe."""
+
+VENV_VARIABLE: Final = "MINISTACK_VENV"
+PACKAGE_SECONDS: Final = 600
+WARM_SECONDS: Final = 60
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """``stack.json``: what a running stack offers to programs."""
+
+    api_url: str
+    """Ends before ``/v1``."""
+    function_urls: dict[str, dict[str, Any]]
+    """By the function's name: ``{"url", "headers"}``."""
+    issuer_url: str
+    stripe_url: str
+    agora_url: str
+    stripe_webhook_secret: str
+    endpoint_url: str
+    tables: dict[str, str]
+    tokens: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A running stack."""
+
+    addresses: Addresses
+    people: dict[str, str]
+    """User id by ``client``, ``reader``, ``admin``."""
+    issuer: IssuerServer
+    stripe: StripeServer
+    ministack: MiniStack
+    session: boto3.Session
+
+    @property
+    def api_url(self) -> str:
+        return self.addresses.api_url
+
+    @property
+    def tokens(self) -> dict[str, str]:
+        return self.addresses.tokens
+
+    @property
+    def tables(self) -> dict[str, str]:
+        return self.addresses.tables
+
+    def token(self, subject: str, *, email: str | None = None, name: str | None = None, **claims: Any) -> str:
+        """An access token for anybody; see ``Issuer.mint`` for the rest."""
+        return self.issuer.issuer.mint(subject, email=email, name=name, **claims)
+
+    def aws(self, service: str) -> Any:
+        """A client of the local AWS, by botocore's name of the service."""
+        return _client(self.session, service, self.addresses.endpoint_url)
+
+    def function_environment(self) -> dict[str, str]:
+        """What the functions are told: with it a program of ours works on the same tables."""
+        told = self.aws("lambda").get_function_configuration(FunctionName=f"{STACK}-api")
+        variables: dict[str, str] = told["Environment"]["Variables"]
+        return variables
+
+    def world(self) -> World:
+        """The services' world on this stack, for what only an admin may do."""
+        settings = settings_from(self.function_environment())
+        return World(
+            settings=settings,
+            tables=DynamoTables(self.aws("dynamodb")),
+            now=lambda: time.time_ns() // 1_000_000,
+            sleep=time.sleep,
+            clock=StepFunctionsClock(settings.clock_machine_arn),
+            payments=StripePayments(settings),
+            media=AgoraTokens(settings.agora_secret),
+        )
+
+
+@contextmanager
+def local_stack(
+    state_dir: Path = DEFAULT_STATE_DIR,
+    environment: Mapping[str, str] | None = None,
+    *,
+    package: Path | None = None,
+    port: int = WANTED_PORT,
+    fresh: bool = False,
+    enforce_policies: bool = False,
+    say: Say = print,
+) -> Iterator[Stack]:
+    """A running stack, until the block ends.
+
+    ``package`` is a folder that ``scripts/package.py`` wrote; without one the sources are packaged now. ``port`` is
+    the wanted one of the local AWS, the counterparts take those after it. ``fresh`` forgets all state first.
+    ``enforce_policies`` has the functions' IAM policies obeyed. Raises CannotStart, DeployFailed.
+    """
+    settings = settings_of(os.environ if environment is None else environment)
+    state_dir = state_dir.resolve()
+    if fresh:
+        shutil.rmtree(state_dir / "state", ignore_errors=True)
+    package = package or _package(say)
+    with ExitStack() as running:
+        stack = _up(running, _Options(state_dir, settings, package, port, enforce_policies, say))
+        note = state_dir / "stack.json"
+        _write(note, json.dumps(asdict(stack.addresses), indent=2) + "\n")
+        running.callback(note.unlink, missing_ok=True)
+        yield stack
+
+
+def settings_of(environment: Mapping[str, str]) -> dict[str, str]:
+    """The settings by name. Raises CannotStart on one that cannot be meant."""
+    settings = {name: environment.get(name) or otherwise for name, otherwise in SETTINGS.items()}
+    for name in (*LENGTHS, "TICK_SHARDS"):
+        if settings[name] and not _is_positive(settings[name]):
+            raise CannotStart(f"{name} must be a number above 0, not {settings[name]!r}.")
+    if settings["RATE_LIMITS"] not in ("on", "off"):
+        raise CannotStart(f"RATE_LIMITS is on or off, not {settings['RATE_LIMITS']!r}.")
+    return settings
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    state_dir: Path
+    settings: Mapping[str, str]
+    package: Path
+    port: int
+    enforce_policies: bool
+    say: Say
+
+
+@dataclass(frozen=True, slots=True)
+class _Counterparts:
+    """Of the vendors. Bound to their ports; ``stripe`` starts later, when it knows where to send webhooks."""
+
+    issuer: IssuerServer
+    agora: Server
+    stripe: StripeServer
+
+
+def _up(running: ExitStack, options: _Options) -> Stack:
+    state = options.state_dir / "state"
+    state.mkdir(parents=True, exist_ok=True)
+    ports = _remembered_ports(state, options.port)
+    ministack = MiniStack(
+        options.state_dir, ministack_venv(), port=ports["aws"], enforce_policies=options.enforce_policies
+    )
+    running.callback(ministack.stop)
+    with _timed(options.say, "the local AWS"):
+        ministack.start()
+    vendors = _counterparts(running, state, ports)
+    session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)  # noqa: S106
+    with _timed(options.say, "deployment"):
+        deployed = deploy(session, ministack.url, options.package, _parameters(options.settings, vendors))
+        secrets = put_secrets(session, ministack.url)
+    function_urls = _function_urls(_client(session, "lambda", ministack.url), ministack.url)
+    hook = function_urls["stripe_webhook"]
+    vendors.stripe.send_webhooks_to("account", hook["url"], secrets["webhook_secret"], hook["headers"], WEBHOOK_EVENTS)
+    vendors.stripe.start()
+    addresses = Addresses(
+        api_url=f"{ministack.url}/restapis/{deployed.resources['RestAPI']}/{STAGE}/_user_request_",
+        function_urls=function_urls,
+        issuer_url=vendors.issuer.url,
+        stripe_url=vendors.stripe.url,
+        agora_url=vendors.agora.url,
+        stripe_webhook_secret=secrets["webhook_secret"],
+        endpoint_url=ministack.url,
+        tables=deployed.tables(),
+        tokens={
+            name: vendors.issuer.issuer.mint(person.subject, email=person.email, name=person.name)
+            for name, person in PEOPLE.items()
+        },
+    )
+    stack = Stack(addresses, {}, vendors.issuer, vendors.stripe, ministack, session)
+    _remember_ports(state, stack, options.port)
+    _warm(stack, options.say)
+    with _timed(options.say, "a client, a reader and an admin"):
+        return replace(stack, people=make_people(stack.api_url, stack.world(), stack.tokens))
+
+
+def ministack_venv() -> Path:
+    """The environment that MiniStack is installed in. Raises CannotStart where functions could not run in it."""
+    venv = Path(os.environ.get(VENV_VARIABLE) or DEFAULT_STATE_DIR / "ministack")
+    ours = f"{sys.version_info.major}.{sys.version_info.minor}"
+    written = venv / "pyvenv.cfg"
+    lines = written.read_text().splitlines() if written.exists() else []
+    # Functions run on its interpreter, and their compiled wheels fit one minor version of Python.
+    for line in lines:
+        name, _, value = (part.strip() for part in line.partition("="))
+        if name == "version" and not value.startswith(f"{ours}."):
+            raise CannotStart(
+                f"{venv} has Python {value}, the functions are packaged for {ours}: remove it and `make`."
+            )
+    return venv
+
+
+def _counterparts(running: ExitStack, state: Path, ports: Mapping[str, int]) -> _Counterparts:
+    issuer = IssuerServer(state, ports["issuer"])
+    running.callback(issuer.stop)
+    issuer.start()
+    agora = agora_server(ports["agora"])
+    running.callback(agora.stop)
+    agora.start()
+    stripe = StripeServer(state, ports["stripe"])
+    running.callback(stripe.stop)
+    return _Counterparts(issuer, agora, stripe)
+
+
+def _package(say: Say) -> Path:
+    """Package the sources for this machine. Raises CannotStart with what the packaging said."""
+    out = ROOT / "build" / "local"
+    with _timed(say, "packaging"):
+        made = subprocess.run(
+            [sys.executable, ROOT / "scripts" / "package.py", "--stage", STAGE, "--out", out, "--local"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=PACKAGE_SECONDS,
+            check=False,
+        )
+    if made.returncode:
+        raise CannotStart(f"The functions could not be packaged.\n{made.stdout}{made.stderr}")
+    return out
+
+
+def _parameters(settings: Mapping[str, str], vendors: _Counterparts) -> dict[str, str]:
+    """The template's parameters: ``BILLING_MINUTE_SECONDS`` is ``BillingMinuteSeconds`` there."""
+    named = {"".join(part.capitalize() for part in name.split("_")): value for name, value in settings.items()}
+    return named | {
+        "AuthIssuer": vendors.issuer.issuer.iss,
+        "AuthAudience": AUDIENCE,
+        "StripeApiBase": vendors.stripe.url,
+        "CheckoutReturnUrl": f"{vendors.stripe.url}/return",
+    }
+
+
+def _function_urls(functions: Any, endpoint: str) -> dict[str, dict[str, Any]]:
+    """By the function's short name. On AWS the id is the first label of the host; here it is part of the path."""
+    found: dict[str, dict[str, Any]] = {}
+    for name in _function_names(functions):
+        for url in functions.list_function_url_configs(FunctionName=f"{STACK}-{name}")["FunctionUrlConfigs"]:
+            id_ = url["FunctionUrl"].removeprefix("https://").split(".")[0]
+            found[name] = {"url": f"{endpoint}/_aws/lambda-url/{id_}/", "headers": {}}
+    return found
+
+
+def _function_names(functions: Any) -> list[str]:
+    prefix = f"{STACK}-"
+    pages = functions.get_paginator("list_functions").paginate(PaginationConfig={"MaxItems": 200})
+    names = [each["FunctionName"] for page in pages for each in page["Functions"]]
+    return sorted(name.removeprefix(prefix) for name in names if name.startswith(prefix))
+
+
+def _warm(stack: Stack, say: Say) -> None:
+    """Have each function started before anybody waits for it. One after another: two cores start no two in the
+    time of one. What they answer does not matter here, except the API's health."""
+    functions = stack.aws("lambda")
+    for name in _function_names(functions):
+        with _timed(say, f"first call of {name}"):
+            if name == "api":
+                requests.get(f"{stack.api_url}/health", timeout=WARM_SECONDS).raise_for_status()
+            elif url := stack.addresses.function_urls.get(name):
+                requests.post(url["url"], json={}, headers=url["headers"], timeout=WARM_SECONDS)
+            else:
+                event = json.dumps(_WARM_EVENTS.get(name, {})).encode()
+                functions.invoke(FunctionName=f"{STACK}-{name}", Payload=event)
+
+
+_WARM_EVENTS: Final = {
+    "billing_tick": {
+        "version": "0",
+        "id": "00000000-0000-0000-0000-000000000000",
+        "detail-type": "Scheduled Event",
+        "source": "aws.events",
+        "account": "000000000000",
+        "time": "1970-01-01T00:00:00Z",
+        "region": REGION,
+        "resources": [],
+        "detail": {},
+        "shard": "0",
+    },
+    "clock": {"kind": "session", "id": "ses_00000000000000000000000000", "epoch": 0},
+}
+"""Events that find nothing to do. One that fails would be no use: the local AWS then throws the worker away."""
+
+
+def _client(session: boto3.Session, service: Any, endpoint: str) -> Any:
+    return session.client(service, endpoint_url=endpoint, config=Config(read_timeout=WARM_SECONDS))
+
+
+def _remembered_ports(state: Path, wanted: int) -> dict[str, int]:
+    """Those of the last run with this state, so that its tokens and open pages stay valid; or the wanted ones."""
+    names = ("aws", "issuer", "stripe", "agora")
+    ports = {name: wanted + place for place, name in enumerate(names)}
+    try:
+        kept = json.loads((state / "ports.json").read_text())
+        return ports | {name: int(kept[name]) for name in names} if kept["wanted"] == wanted else ports
+    except (OSError, ValueError, KeyError, TypeError):
+        return ports
+
+
+def _remember_ports(state: Path, stack: Stack, wanted: int) -> None:
+    ports = {
+        "wanted": wanted,
+        "aws": stack.ministack.port,
+        "issuer": stack.issuer.port,
+        "stripe": stack.stripe.port,
+        "agora": urlsplit(stack.addresses.agora_url).port,
+    }
+    _write(state / "ports.json", json.dumps(ports))
+
+
+@contextmanager
+def _timed(say: Say, what: str) -> Iterator[None]:
+    started = time.monotonic()
+    yield
+    say(f"  {what}: {time.monotonic() - started:.1f} s")
+
+
+def _write(path: Path, content: str) -> None:
+    """Whole or not at all, for who reads it meanwhile; and for its owner only: it holds tokens."""
+    fresh = path.with_suffix(".new")
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(content)
+    fresh.replace(path)
+
+
+def _is_positive(written: str) -> bool:
+    try:
+        return 0 < float(written) < float("inf")
+    except ValueError:
+        return False

@@ -1,0 +1,54 @@
+"""Events: what happened to which object, kept for reading and sent to the webhook endpoints."""
+
+from contextvars import ContextVar
+from typing import Any, Final
+
+from infra.local.stripe import webhooks
+from infra.local.stripe.context import API_VERSION, Context, Resource, created_filter, listed
+from infra.local.stripe.forms import Params
+from infra.local.stripe.store import Thing, new_id
+
+CURRENT_REQUEST: Final[ContextVar[dict[str, str | None]]] = ContextVar("CURRENT_REQUEST")
+"""The API request being served, as an event names it; unset where Stripe itself acts."""
+
+
+def emit(context: Context, kind: str, thing: Thing) -> Thing:
+    """Record that ``kind`` (``checkout.session.completed``) happened to the thing as it is now, and send it."""
+    event: dict[str, Any] = {
+        "id": new_id("evt"),
+        "object": "event",
+        "api_version": API_VERSION,
+        "created": context.now(),
+        "data": {"object": thing},
+        "livemode": False,
+        "pending_webhooks": 0,
+        "request": CURRENT_REQUEST.get({"id": None, "idempotency_key": None}),
+        "type": kind,
+    }
+    event["pending_webhooks"] = len(webhooks.endpoints_for(context, kind))
+    context.store.put(event, parent=thing["id"])
+    webhooks.enqueue(context, event)
+    return event
+
+
+def retrieve(context: Context, params: Params, id_: str) -> Thing:
+    params.done()
+    return context.find("event", id_)
+
+
+def list_(context: Context, params: Params) -> Thing:
+    kind, kinds, created = params.text("type"), params.texts("types"), created_filter(params)
+    wanted = {kind} if kind else set(kinds)
+    return listed(
+        context,
+        params,
+        "event",
+        "/v1/events",
+        lambda event: (not wanted or any(webhooks.matches(each, event["type"]) for each in wanted)) and created(event),
+    )
+
+
+ROUTES: Final[list[Resource]] = [
+    ("GET", r"/events", list_),
+    ("GET", r"/events/(?P<id_>[^/]+)", retrieve),
+]

@@ -1,0 +1,58 @@
+"""Where the command line works: a deployed stage by AWS credentials, or the local stack.
+
+Either way the settings are read from the ``api`` function, so that the command line and the API cannot disagree
+on a table or a rule.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any, Final
+
+from chalicelib.gateways import World, world
+from chalicelib.runtime.aws import client
+
+ROOT: Final = Path(__file__).resolve().parent.parent.parent
+STAGES: Final = ("dev", "staging", "prod")
+
+_LOCAL_STAGE: Final = "dev"
+_LOCAL_IDENTITY: Final = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_DEFAULT_REGION": "us-east-1",
+}
+
+
+class NoStackError(Exception):
+    """There is no local stack to work on."""
+
+
+def connect(stage: str | None, stack_file: Path = ROOT / ".local" / "stack.json") -> World:
+    """The world of a stage, or of the running local stack for None. Raises NoStackError and botocore's errors.
+
+    Called once in a process: settings and clients are kept.
+    """
+    if stage is None:
+        stage = _prepare_local(stack_file)
+    api: dict[str, Any] = client("lambda").get_function_configuration(FunctionName=f"soulseer-{stage}-api")
+    settings = api["Environment"]["Variables"]
+    # The function's settings, and the operator's own identity.
+    os.environ.update({name: value for name, value in settings.items() if not name.startswith("AWS_")})
+    return world()
+
+
+def operator() -> str:
+    """The IAM identity behind the credentials, as the audit log names it."""
+    return str(client("sts").get_caller_identity()["Arn"])
+
+
+def _prepare_local(stack_file: Path) -> str:
+    """Point AWS at the local stack, whatever profile is in use: test credentials must not meet a real account."""
+    try:
+        stack: dict[str, Any] = json.loads(stack_file.read_text(encoding="utf-8"))
+    except OSError:
+        raise NoStackError("No local stack is running: start one with `make serve`.") from None
+    for name in [each for each in os.environ if each.startswith("AWS_")]:
+        del os.environ[name]
+    os.environ.update(_LOCAL_IDENTITY, AWS_ENDPOINT_URL=stack["endpoint_url"])
+    return str(stack.get("stage", _LOCAL_STAGE))

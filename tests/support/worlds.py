@@ -1,0 +1,95 @@
+"""Worlds to drive the services in: tables in memory or in DynamoDB, a clock that a test turns, no vendors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from chalicelib.gateways import World
+from chalicelib.gateways.agora import Lease, build_lease
+from chalicelib.gateways.stripe import CheckoutPage
+from chalicelib.kernel.errors import Unauthenticated, Unavailable
+from chalicelib.kernel.settings import Rules, Settings, Tables
+from chalicelib.kernel.time import Millis
+from chalicelib.runtime import tables as storage
+from tests.support.memory import KEYS, MemoryTables
+
+NOON: Millis = 1_900_000_000_000
+APP_ID = "0123456789abcdef0123456789abcdef"
+CERTIFICATE = "fedcba9876543210fedcba9876543210"
+
+
+@dataclass
+class HandClock:
+    """The moment, moved by hand."""
+
+    now: Millis = NOON
+
+    def __call__(self) -> Millis:
+        return self.now
+
+    def forward(self, millis: Millis) -> None:
+        self.now += millis
+
+
+@dataclass
+class Executions:
+    """``Clock`` that keeps what was started, and can be out of order."""
+
+    started: dict[str, Millis] = field(default_factory=dict)
+    broken: bool = False
+
+    def start(self, kind: str, thing: str, epoch: int, wake_at: Millis) -> None:
+        if self.broken:
+            raise Unavailable
+        self.started.setdefault(f"{thing}-{epoch}", wake_at)
+
+
+class OfflinePayments:
+    """``Payments`` that opens pages and signs nothing."""
+
+    def open_checkout(self, *, topup: str, user: str, amount: int, currency: str, return_url: str) -> CheckoutPage:
+        return CheckoutPage(f"cs_test_{topup}", f"{return_url}/pay/{topup}/{user}/{amount}{currency}")
+
+    def verified_event(self, payload: bytes, signature: str) -> dict[str, Any]:
+        raise Unauthenticated
+
+
+class OfflineTokens:
+    """``MediaTokens`` with keys of its own: the real builder."""
+
+    def lease(self, *, channel: str, uid: int, user: str, expires_at: Millis) -> Lease:
+        return build_lease(APP_ID, CERTIFICATE, channel=channel, uid=uid, user=user, expires_at=expires_at)
+
+
+def settings(rules: Rules | None = None, names: dict[str, str] | None = None) -> Settings:
+    """Settings whose tables are named as in ``KEYS`` unless told otherwise."""
+    return Settings(
+        stage="dev",
+        tables=Tables(**(names or {name: name for name in KEYS})),
+        rules=rules or Rules(),
+        clock_machine_arn="arn:aws:states:us-east-1:000000000000:stateMachine:clock",
+        auth_issuer="https://issuer.test/",
+        auth_audience="soulseer",
+        auth_jwks_url="https://issuer.test/.well-known/jwks.json",
+        stripe_secret="stripe",
+        stripe_api_base=None,
+        agora_secret="agora",
+        checkout_return_url="https://app.test/topup",
+        tick_shards=2,
+        rate_limits=False,
+    )
+
+
+def hand_world(tables: storage.Tables | None = None, rules: Rules | None = None, **changes: Any) -> World:
+    """A world on ``tables`` (in memory unless given) whose ``now`` is a ``HandClock`` and whose clock keeps starts."""
+    parts: dict[str, Any] = {
+        "settings": settings(rules),
+        "tables": tables or MemoryTables(),
+        "now": HandClock(),
+        "sleep": lambda seconds: None,
+        "clock": Executions(),
+        "payments": OfflinePayments(),
+        "media": OfflineTokens(),
+    }
+    return World(**parts | changes)

@@ -1,0 +1,149 @@
+import json
+from collections.abc import Callable
+
+import pytest
+
+from chalicelib.accounts import service as accounts
+from chalicelib.gateways import World
+from chalicelib.readers import service as readers
+from chalicelib.runtime.identity import Claims
+from scripts.admin.cli import run
+from scripts.admin.verbs import VERBS, Verb
+from tests.support.memory import MemoryTables
+from tests.support.worlds import hand_world
+
+OPERATOR = "arn:aws:iam::000000000000:user/ops"
+WHY = ["--reason", "because", "--yes"]
+
+
+@pytest.fixture
+def tables() -> MemoryTables:
+    return MemoryTables()
+
+
+@pytest.fixture
+def world(tables: MemoryTables) -> World:
+    return hand_world(tables)
+
+
+Command = Callable[..., int]
+
+
+@pytest.fixture
+def soulseer(world: World) -> Command:
+    return lambda *arguments: run([*arguments, "--local"], lambda _: world, lambda: OPERATOR)
+
+
+@pytest.fixture
+def ada(world: World) -> str:
+    return accounts.sign_in(world, Claims("auth0|ada", "ada@example.com", "Ada [bold]")).id
+
+
+def test_a_change_is_only_shown_until_it_is_confirmed(
+    soulseer: Command, world: World, ada: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert soulseer("people", "make-admin", ada, "--reason", "because") == 0
+    assert "Nothing was done" in capsys.readouterr().out
+    assert accounts.person(world, ada).role == "client"
+    assert soulseer("people", "make-admin", ada, *WHY) == 0
+    assert accounts.person(world, ada).role == "admin"
+
+
+def test_a_change_is_audited_under_the_operators_identity_and_once(
+    soulseer: Command, tables: MemoryTables, ada: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert soulseer("people", "make-admin", ada, *WHY) == 0
+    assert soulseer("people", "make-admin", ada, *WHY) == 0
+    assert "so already" in capsys.readouterr().out
+    assert [(row["actor"], row["reason"]) for row in tables.rows["audit"].values()] == [(OPERATOR, "because")]
+
+
+def test_a_change_without_a_reason_is_wrong_usage(soulseer: Command, ada: str) -> None:
+    for reason in ([], ["--reason", " "], ["--reason", "x" * 501]):
+        with pytest.raises(SystemExit) as stopped:
+            soulseer("people", "make-admin", ada, *reason, "--yes")
+        assert stopped.value.code == 2
+
+
+@pytest.mark.parametrize("where", [[], ["--local", "--stage", "dev"], ["--stage", "nowhere"]])
+def test_where_to_work_must_be_said_once(where: list[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        run(["people", "show", "usr_1", *where])
+    assert stopped.value.code == 2
+
+
+def test_options_may_stand_before_the_verb(world: World, ada: str, capsys: pytest.CaptureFixture[str]) -> None:
+    asked: list[str | None] = []
+
+    def connect(stage: str | None) -> World:
+        asked.append(stage)
+        return world
+
+    assert run(["--stage", "dev", "--json", "people", "show", ada], connect) == 0
+    assert asked == ["dev"]
+    assert json.loads(capsys.readouterr().out)["rows"][0]["id"] == ada
+
+
+def test_what_is_missing_is_refused_with_the_reason_on_the_error_stream(
+    soulseer: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert soulseer("people", "show", "usr_nobody") == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "not_found" in told.err
+
+
+def test_a_change_the_rules_forbid_is_refused_before_it_is_confirmed(soulseer: Command, world: World, ada: str) -> None:
+    token, _ = readers.invite(world, email=None, actor=OPERATOR, reason="because")
+    readers.accept_invitation(world, ada, token)
+    assert soulseer("readers", "verify", ada, "--reason", "because") == 1
+    assert soulseer("people", "make-admin", ada, "--reason", "because") == 1
+
+
+def test_an_invitation_printed_here_makes_a_reader(
+    soulseer: Command, world: World, ada: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert soulseer("readers", "invite", "--email", "ada@example.com", "--json", *WHY) == 0
+    token = json.loads(capsys.readouterr().out)["rows"][0]["token"]
+    readers.accept_invitation(world, ada, token)
+    assert accounts.person(world, ada).role == "reader"
+
+
+def test_suspending_a_reader_takes_them_out_of_the_directory(soulseer: Command, world: World, ada: str) -> None:
+    token, _ = readers.invite(world, email=None, actor=OPERATOR, reason="because")
+    readers.accept_invitation(world, ada, token)
+    readers.describe(world, ada, readers.Description("ada", "Ada", "", (), ()))
+    assert soulseer("readers", "verify", ada, *WHY) == 0
+    assert soulseer("people", "suspend", ada, *WHY) == 0
+    assert accounts.person(world, ada).suspended
+    assert not readers.reader(world, ada).verified
+    assert soulseer("people", "reinstate", ada, *WHY) == 0
+    assert not accounts.person(world, ada).suspended
+
+
+@pytest.mark.parametrize("by", [["--sub", "auth0|ada"], ["--email", "ADA@example.com"]])
+def test_people_are_found_by_subject_or_address(
+    soulseer: Command, ada: str, by: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert soulseer("people", "find", *by, "--json") == 0
+    assert [row["id"] for row in json.loads(capsys.readouterr().out)["rows"]] == [ada]
+
+
+def test_a_name_is_printed_as_it_is_and_never_as_markup(
+    soulseer: Command, ada: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert soulseer("people", "show", ada) == 0
+    assert "Ada [bold]" in capsys.readouterr().out
+
+
+def test_an_empty_ledger_balances(soulseer: Command, ada: str) -> None:
+    assert soulseer("ledger", "trial-balance") == 0
+    assert soulseer("ledger", "verify", f"credit:{ada}") == 0
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: f"{verb.noun} {verb.name}")
+def test_every_verb_shows_examples_that_name_it(verb: Verb, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        run([verb.noun, verb.name, "--help"])
+    assert stopped.value.code == 0
+    assert f"scripts/soulseer {verb.noun} {verb.name}" in capsys.readouterr().out

@@ -1,0 +1,169 @@
+"""The packaged template: what CloudFormation is given."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cfnlint.api import lint_file  # type: ignore[import-untyped] # it ships no types
+from cfnlint.config import ManualArgs  # type: ignore[import-untyped] # the same
+
+from chalicelib.kernel.settings import settings_from
+from tests.unit.infra.made import Package, load
+
+pytestmark = pytest.mark.package
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.mark.parametrize("stage", ["dev", "staging", "prod"])
+def test_every_stage_passes_the_linter(stage: str, tmp_path: Path) -> None:
+    made = load(tmp_path, stage)
+    found = lint_file(made.folder / "sam.yaml", config=ManualArgs(regions=["us-east-1"]))
+    # A package is for one stage, so where it asks "is this production?" one of the answers is never reached.
+    assert [str(each) for each in found if each.rule.id != "W1028"] == []
+    assert made.template["Parameters"]["Stage"]["AllowedValues"] == [stage]
+    assert made.resources["RestAPI"]["Properties"]["StageName"] == stage
+
+
+def test_the_functions_are_those_of_the_configuration(packaged: Package) -> None:
+    configured = json.loads((ROOT / ".chalice" / "config.json").read_text())["lambda_functions"]
+    assert packaged.functions.keys() == {name.removesuffix("_handler") for name in configured}
+
+
+def test_every_function_runs_under_a_role_with_its_own_policy(packaged: Package) -> None:
+    for name, function in packaged.functions.items():
+        role = packaged.resources[function["Role"]["Fn::GetAtt"][0]]["Properties"]
+        written = json.loads((ROOT / ".chalice" / f"policy-{name}.json").read_text())
+        assert [each["PolicyDocument"] for each in role["Policies"]] == [written]
+    assert len({str(function["Role"]) for function in packaged.functions.values()}) == len(packaged.functions)
+
+
+def test_the_environment_holds_all_that_the_settings_ask_for(packaged: Package) -> None:
+    variables = packaged.template["Globals"]["Function"]["Environment"]["Variables"]
+    settings = settings_from(dict.fromkeys(variables, "1"))
+    assert settings.stage == "1"
+    # An empty optional value is the product's own, as if the variable were absent.
+    parameters = packaged.template["Parameters"]
+    empty = {
+        name: ""
+        for name, value in variables.items()
+        if "Ref" in value and parameters.get(value["Ref"], {}).get("Default") == ""
+    }
+    needed = {name: "1" for name in variables if name not in empty}
+    assert settings_from(needed | empty) == settings_from(needed)
+
+
+def test_every_function_has_a_log_of_its_own_that_does_not_grow_for_ever(packaged: Package) -> None:
+    logs = packaged.of_type("AWS::Logs::LogGroup")
+    for name, function in packaged.functions.items():
+        log = logs[function["LoggingConfig"]["LogGroup"]["Ref"]]
+        assert log["LogGroupName"]["Fn::Sub"] == f"/aws/lambda/soulseer-${{Stage}}-{name}"
+    assert all("RetentionInDays" in log for log in logs.values())
+
+
+def test_every_error_that_a_function_logs_is_counted(packaged: Package) -> None:
+    watched = {each["LogGroupName"]["Ref"] for each in packaged.of_type("AWS::Logs::MetricFilter").values()}
+    assert watched == {function["LoggingConfig"]["LogGroup"]["Ref"] for function in packaged.functions.values()}
+
+
+def test_a_request_is_answered_before_the_gateway_gives_up(packaged: Package) -> None:
+    assert packaged.functions["api"]["Timeout"] <= 29
+
+
+def test_ticks_do_not_pile_up(packaged: Package) -> None:
+    assert packaged.functions["billing_tick"]["Timeout"] < 60
+    (asynchronous,) = packaged.of_type("AWS::Lambda::EventInvokeConfig").values()
+    assert asynchronous["MaximumRetryAttempts"] == 0
+    assert asynchronous["MaximumEventAgeInSeconds"] == 60
+    ((event,),) = (packaged.functions["billing_tick"]["Events"].values(),)
+    assert event["Properties"]["Schedule"] == "rate(1 minute)"
+    assert event["Properties"]["DeadLetterConfig"]
+
+
+def test_every_table_is_kept_backed_up_and_paid_by_use(packaged: Package) -> None:
+    for name, table in tables(packaged).items():
+        properties = table["Properties"]
+        assert table["DeletionPolicy"] == "RetainExceptOnCreate", name
+        assert table["UpdateReplacePolicy"] == "Retain", name
+        assert properties["BillingMode"] == "PAY_PER_REQUEST", name
+        assert properties["DeletionProtectionEnabled"] == {"Fn::If": ["IsProd", True, False]}, name
+        assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}, name
+        assert properties["SSESpecification"] == {"SSEEnabled": True}, name
+
+
+def test_no_entry_of_the_ledger_expires_and_each_change_is_seen(packaged: Package) -> None:
+    ledger = packaged.resources["LedgerTable"]["Properties"]
+    assert "TimeToLiveSpecification" not in ledger
+    assert ledger["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
+    guard = packaged.resources["LedgerGuard"]["Properties"]
+    assert guard["Source"] == {"Fn::GetAtt": ["LedgerTable", "StreamArn"]}
+    (only,) = guard["SourceParameters"]["FilterCriteria"]["Filters"]
+    assert json.loads(only["Pattern"]) == {"eventName": ["MODIFY", "REMOVE"]}
+    assert "Image" not in guard["TargetParameters"]["InputTemplate"]
+
+
+def test_every_policy_names_a_table_that_exists(packaged: Package) -> None:
+    made = {table["Properties"]["TableName"]["Fn::Sub"] for table in tables(packaged).values()}
+    named = {
+        arn.split(":table/")[1].removesuffix("/index/*")
+        for arn in texts(list(packaged.of_type("AWS::IAM::Role").values()))
+        if ":table/" in arn
+    }
+    assert named == made
+
+
+def test_the_webhooks_address_is_open_to_stripe_and_needs_both_permissions(packaged: Package) -> None:
+    (url,) = packaged.of_type("AWS::Lambda::Url").values()
+    assert url["AuthType"] == "NONE"
+    public = [each for each in packaged.of_type("AWS::Lambda::Permission").values() if each["Principal"] == "*"]
+    assert {each["Action"] for each in public} == {"lambda:InvokeFunctionUrl", "lambda:InvokeFunction"}
+    for each in public:
+        assert each["FunctionName"] == url["TargetFunctionArn"]
+        assert each.get("FunctionUrlAuthType") == "NONE" or each.get("InvokedViaFunctionUrl") is True
+
+
+def test_every_alarm_tells_somebody(packaged: Package) -> None:
+    alarms = packaged.of_type("AWS::CloudWatch::Alarm")
+    assert alarms
+    assert all(each["AlarmActions"] == [{"Ref": "Alarms"}] for each in alarms.values())
+
+
+def test_the_machine_calls_the_clock_function_and_nothing_else(packaged: Package) -> None:
+    machine = packaged.resources["ClockMachine"]["Properties"]
+    assert machine["DefinitionSubstitutions"] == {"ClockFunctionArn": {"Fn::GetAtt": ["Clock", "Arn"]}}
+    tasks = [state for state in machine["Definition"]["States"].values() if state["Type"] == "Task"]
+    assert [task["Resource"] for task in tasks] == ["${ClockFunctionArn}"]
+
+
+def test_names_that_are_spelled_out_are_those_of_the_resources(packaged: Package) -> None:
+    variables = packaged.template["Globals"]["Function"]["Environment"]["Variables"]
+    machine = packaged.resources["ClockMachine"]["Properties"]["StateMachineName"]["Fn::Sub"]
+    assert variables["CLOCK_MACHINE_ARN"]["Fn::Sub"].endswith(f":stateMachine:{machine}")
+    secrets = {each["Name"]["Fn::Sub"] for each in packaged.of_type("AWS::SecretsManager::Secret").values()}
+    assert {variables[name]["Fn::Sub"] for name in ("STRIPE_SECRET", "AGORA_SECRET")} == secrets
+
+
+def test_no_secret_is_in_the_template(packaged: Package) -> None:
+    assert not [text for text in texts(packaged.template) if text.startswith(("sk_live", "sk_test", "whsec_"))]
+
+
+def test_cloudformation_can_read_it(packaged: Package) -> None:
+    text = (packaged.folder / "sam.yaml").read_text()
+    assert "&id0" not in text  # it knows no YAML aliases
+    assert len(text) < 460_800  # the most it takes from a bucket
+
+
+def tables(packaged: Package) -> dict[str, Any]:
+    return {name: each for name, each in packaged.resources.items() if each["Type"] == "AWS::DynamoDB::Table"}
+
+
+def texts(thing: Any) -> list[str]:
+    """Every string in a document."""
+    match thing:
+        case str():
+            return [thing]
+        case dict():
+            return [text for value in thing.values() for text in texts(value)]
+        case list():
+            return [text for value in thing for text in texts(value)]
+    return []

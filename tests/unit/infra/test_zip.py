@@ -1,0 +1,135 @@
+"""The packaged zip: what runs on Lambda, alone, with nothing of this machine's packages beside it."""
+
+import ast
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from scripts.package import PACKAGING_ONLY, SERVICES
+from tests.unit.infra.made import Package, load
+
+pytestmark = pytest.mark.package
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture(scope="session")
+def unpacked(packaged: Package, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("task")
+    with zipfile.ZipFile(packaged.folder / "deployment.zip") as opened:
+        opened.extractall(folder)
+    return folder
+
+
+def run_alone(unpacked: Path, packaged: Package, code: str) -> str:
+    """What ``code`` prints in a Python that has the standard library and the zip, and the functions' variables."""
+    variables = packaged.template["Globals"]["Function"]["Environment"]["Variables"]
+    told = subprocess.run(  # noqa: S603 - this interpreter, our own words
+        # -S: without the packages installed here; -I: without this folder and the variables of Python.
+        [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {str(unpacked)!r})\n{code}"],
+        env={"PATH": os.environ["PATH"], "AWS_DEFAULT_REGION": "us-east-1"} | dict.fromkeys(variables, "1"),
+        cwd="/",
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert told.returncode == 0, told.stderr
+    return told.stdout
+
+
+def test_every_handler_is_found_in_the_zip_alone(packaged: Package, unpacked: Path) -> None:
+    for name, function in packaged.functions.items():
+        module, _, attribute = function["Handler"].rpartition(".")
+        code = f"import importlib; print(callable(importlib.import_module({module!r}).{attribute}))"
+        assert run_alone(unpacked, packaged, code).strip() == "True", name
+
+
+def test_everything_that_the_product_imports_is_in_the_zip(packaged: Package, unpacked: Path) -> None:
+    wanted = sorted({each for path in (ROOT / "chalicelib").rglob("*.py") for each in imports(path)})
+    code = f"""
+import importlib, json
+missing = []
+for module, name in {wanted!r}:
+    try:
+        if name and not hasattr(importlib.import_module(module), name):
+            importlib.import_module(module + "." + name)
+        importlib.import_module(module)
+    except ImportError as error:
+        missing.append(f"{{module}} {{name}}: {{error}}")
+print(json.dumps(missing))
+"""
+    assert json.loads(run_alone(unpacked, packaged, code)) == []
+
+
+def test_the_world_of_a_function_can_be_made(packaged: Package, unpacked: Path) -> None:
+    code = "from chalicelib.gateways import world; print(world().settings.tables.ledger)"
+    assert run_alone(unpacked, packaged, code).strip() == "1"
+
+
+def test_every_aws_service_that_is_called_is_described(packaged: Package, unpacked: Path) -> None:
+    called = {
+        node.args[0].value
+        for path in (ROOT / "chalicelib").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call)
+        and getattr(node.func, "id", getattr(node.func, "attr", "")) == "client"
+        and node.args
+        and isinstance(node.args[0], ast.Constant)
+    }
+    assert called
+    assert called <= SERVICES
+    code = f"import boto3\nfor name in {sorted(SERVICES - {'signin'})!r}: boto3.client(name)\nprint('made')"
+    assert run_alone(unpacked, packaged, code).strip() == "made"
+
+
+def test_what_only_packaging_needs_is_not_in_it(packaged: Package) -> None:
+    top = {name.split("/")[0].lower() for name in packaged.names}
+    modules = {name.replace("-", "_") for name in PACKAGING_ONLY if name != "pyyaml"} | {"yaml", "_yaml"}
+    assert not top & (modules | {"tests", "infra", "scripts", "docs", ".chalice", "requirements.txt"})
+    assert not [name for name in packaged.names if name.endswith((".pyi", "/RECORD", "/METADATA"))]
+
+
+def test_every_module_is_compiled(packaged: Package) -> None:
+    names = set(packaged.names)
+    for name in names:
+        if name.endswith(".py"):
+            folder, _, file = name.rpartition("/")
+            stem = f"__pycache__/{file.removesuffix('.py')}.{sys.implementation.cache_tag}.pyc"
+            assert (f"{folder}/{stem}" if folder else stem) in names
+
+
+def test_no_file_is_in_it_twice(packaged: Package) -> None:
+    assert len(packaged.names) == len(set(packaged.names))
+
+
+def test_the_same_sources_make_the_same_bytes(packaged: Package, tmp_path: Path) -> None:
+    again = load(tmp_path, "dev")
+    assert (again.folder / "deployment.zip").read_bytes() == (packaged.folder / "deployment.zip").read_bytes()
+    assert again.template == packaged.template
+
+
+def test_it_fits_lambda_with_room_to_grow(packaged: Package) -> None:
+    with zipfile.ZipFile(packaged.folder / "deployment.zip") as opened:
+        unpacked_bytes = sum(entry.file_size for entry in opened.infolist())
+    assert unpacked_bytes < 125_000_000  # Lambda takes twice that
+    assert (packaged.folder / "deployment.zip").stat().st_size < 50_000_000
+
+
+def imports(path: Path) -> Iterator[tuple[str, str]]:
+    """``(module, name)`` of every import in a file, at whatever depth; not those for type checkers only."""
+    waiting: list[ast.AST] = [ast.parse(path.read_text())]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        if isinstance(node, ast.Import):
+            yield from ((each.name, "") for each in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from ((node.module, each.name) for each in node.names)
+        waiting += ast.iter_child_nodes(node)

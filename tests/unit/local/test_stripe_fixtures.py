@@ -1,0 +1,113 @@
+"""Field by field, the local Stripe's objects are those that Stripe publishes as examples.
+
+The examples are not part of the project: they lie beside the work tree on a developer's machine, and the tests are
+skipped where they do not.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.local.stripe import checkout, events, payments
+from infra.local.stripe.context import Context
+from infra.local.stripe.forms import Params, decoded
+from infra.local.stripe.store import Store
+
+FIXTURES = Path(__file__).parents[4] / "shared" / "stripe" / "fixtures3.json"
+
+pytestmark = pytest.mark.skipif(not FIXTURES.exists(), reason="Stripe's example objects are not on this machine")
+
+NOT_THERE = {
+    # Stripe leaves these out unless they are asked for, or the account has what they are about.
+    "charge": {"refunds"},
+}
+OPEN = {
+    # Their fields depend on what happened, or are the customer's own.
+    "metadata",
+    "data",
+    "payment_method_options",
+    "last_payment_error",
+    "next_action",
+    "shipping",
+    "installments",
+}
+FORM = (
+    "mode=payment&line_items[0][quantity]=1&line_items[0][price_data][currency]=usd"
+    "&line_items[0][price_data][unit_amount]=2500&line_items[0][price_data][product_data][name]=Credit"
+    "&success_url=https://app.test/&client_reference_id=top_1&metadata[user]=usr_1"
+)
+
+
+@pytest.fixture(scope="module")
+def examples() -> dict[str, Any]:
+    resources: dict[str, Any] = json.loads(FIXTURES.read_text())["resources"]
+    return resources
+
+
+@pytest.fixture(params=["4242424242424242", "4000000000000002", "4000002760003184", "000123456789"])
+def context(request: pytest.FixtureRequest) -> Iterator[Context]:
+    """Everything that comes of one attempt to pay."""
+    from threading import Event
+
+    store = Store()
+    context = Context(store, lambda: 1_800_000_000.0, "http://127.0.0.1:1", 5.0, Event())
+    session = checkout.create(context, Params(decoded(FORM)))
+    checkout.pay(context, session["id"], request.param, "ada@example.test")
+    yield context
+    store.close()
+
+
+@pytest.mark.parametrize(
+    "kind", [checkout.KIND, "payment_intent", "charge", "balance_transaction", "payment_method", "event"]
+)
+def test_fields_are_those_of_the_published_example(context: Context, examples: dict[str, Any], kind: str) -> None:
+    for thing in context.store.newest(kind):
+        assert differences(thing, examples[kind], NOT_THERE.get(kind, set())) == []
+
+
+def differences(ours: dict[str, Any], theirs: dict[str, Any], not_there: set[str], at: str = "") -> list[str]:
+    """Fields that only one has, and fields whose values are of two types. A null fits any type."""
+    found = [f"{at}{name}: not Stripe's" for name in sorted(ours.keys() - theirs.keys()) if not _is_method(ours, name)]
+    if not at:
+        absent = theirs.keys() - ours.keys() - not_there
+        found += [f"{name}: missing" for name in sorted(absent) if not _is_method(theirs, name)]
+    for name in ours.keys() & theirs.keys() - OPEN:
+        mine, other = ours[name], theirs[name]
+        if mine is None or other is None:
+            continue
+        if type(mine) is not type(other):
+            found.append(f"{at}{name}: {type(mine).__name__}, at Stripe {type(other).__name__}")
+        elif isinstance(mine, dict):
+            found += differences(mine, other, set(), f"{at}{name}.")
+    return found
+
+
+def _is_method(thing: dict[str, Any], name: str) -> bool:
+    """A payment method's details stand in a field named by its type; the example is of a card."""
+    return name in ("us_bank_account", "card") and thing.get("type") == name
+
+
+def test_events_of_a_request_name_it(context: Context) -> None:
+    token = events.CURRENT_REQUEST.set({"id": "req_1", "idempotency_key": "k"})
+    try:
+        event = events.emit(context, "checkout.session.expired", {"id": "cs_test_1", "object": checkout.KIND})
+    finally:
+        events.CURRENT_REQUEST.reset(token)
+
+    assert event["request"] == {"id": "req_1", "idempotency_key": "k"}
+
+
+def test_a_settled_bank_payment_keeps_the_published_fields(examples: dict[str, Any]) -> None:
+    from threading import Event
+
+    context = Context(Store(), lambda: 1_800_000_000.0, "http://127.0.0.1:1", 5.0, Event())
+    session = checkout.create(context, Params(decoded(FORM)))
+    intent = checkout.pay(context, session["id"], "000222222227", None)
+    payments.settled(context, intent)
+
+    (charge,) = context.store.newest("charge")
+    assert charge["status"] == "failed"
+    assert differences(charge, examples["charge"], NOT_THERE["charge"]) == []

@@ -1,0 +1,81 @@
+"""Health, the API's own description, and the promises."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from chalice.test import Client
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from app import app
+from chalicelib.kernel.settings import Rules
+from chalicelib.operations.routes import trust
+from chalicelib.runtime import openapi
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Client:
+    # A project of its own, so that no stage's settings reach the environment.
+    return Client(app, project_dir=str(tmp_path_factory.mktemp("project")))
+
+
+def test_health_needs_no_token(client: Client) -> None:
+    response = client.http.get("/health")
+    assert (response.status_code, response.json_body) == (200, {"status": "ok"})
+
+
+def test_the_served_document_is_valid_and_describes_every_route(client: Client) -> None:
+    document = json.loads(client.http.get("/openapi.json").body)
+    OpenAPIV31SpecValidator(document).validate()
+    assert {(path, method.upper()) for path, methods in document["paths"].items() for method in methods} == {
+        (path, method) for path, methods in app.routes.items() for method in methods
+    }
+
+
+def test_the_page_lists_every_route(client: Client) -> None:
+    response = client.http.get("/docs")
+    assert response.headers["Content-Type"] == "text/html; charset=utf-8"
+    page = response.body.decode()
+    assert all(route.path in page for route in openapi.routes_of(app.routes))
+
+
+def test_what_is_not_public_refuses_a_stranger(client: Client) -> None:
+    for route in openapi.routes_of(app.routes):
+        if not route.public:
+            path = route.path.replace("{", "").replace("}", "")
+            assert client.http.request(route.method, path).status_code == 401, f"{route.method} {route.path}"
+
+
+def test_the_promises_are_the_numbers_the_program_runs_on() -> None:
+    promised = trust(Rules())
+    assert (promised.fee_split.reader_percent, promised.fee_split.platform_percent) == (70, 30)
+    assert (promised.billing.minute_seconds, promised.billing.grace_seconds) == (60, 300)
+    assert (promised.caps.topup_least.amount, promised.caps.topup_most.amount) == (500, 50_000)
+    assert promised.caps.rate_raise_percent == 20
+    assert (promised.guarantee.most.amount, promised.guarantee.within_hours) == (2_500, 72)
+
+
+def _export(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 - this interpreter, our own script
+        [sys.executable, str(ROOT / "scripts" / "openapi.py"), *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_the_export_notices_that_a_document_is_out_of_date(tmp_path: Path) -> None:
+    document = tmp_path / "openapi.json"
+    assert _export("--check", "--out", str(document)).returncode == 1
+    assert _export("--out", str(document)).returncode == 0
+    assert _export("--check", "--out", str(document)).returncode == 0
+    document.write_text(document.read_text().replace("SoulSeer", "Other"))
+    drifted = _export("--check", "--out", str(document))
+    assert drifted.returncode == 1
+    assert "Run: python scripts/openapi.py" in drifted.stderr

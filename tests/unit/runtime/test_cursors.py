@@ -1,0 +1,36 @@
+"""Cursors come back only to the list that gave them."""
+
+import pytest
+
+from chalicelib.kernel.errors import Invalid
+from chalicelib.runtime.cursors import decode, encode
+
+KEY = {"account": "credit:usr_1", "seq": "000000000012", "at": 17}
+
+
+def test_a_cursor_gives_back_its_key() -> None:
+    assert decode(encode(KEY, "entries usr_1"), "entries usr_1") == KEY
+
+
+def test_a_cursor_is_made_of_url_safe_characters() -> None:
+    assert encode(KEY, "x").replace("-", "").replace("_", "").isalnum()
+
+
+def test_a_cursor_of_another_list_is_refused() -> None:
+    with pytest.raises(Invalid) as refused:
+        decode(encode(KEY, "entries usr_1"), "entries usr_2")
+    assert refused.value.errors == ({"field": "cursor", "message": "Not a cursor of this list."},)
+
+
+def test_every_changed_character_is_noticed() -> None:
+    cursor = encode(KEY, "s")
+    for place in range(len(cursor) - 1):
+        changed = cursor[:place] + ("A" if cursor[place] != "A" else "B") + cursor[place + 1 :]
+        with pytest.raises(Invalid):
+            decode(changed, "s")
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "AAAA", "é", "a b", "e30", "\ud800", "A" * 2_000, "=", "%00"])
+def test_what_is_no_cursor_is_refused(cursor: str) -> None:
+    with pytest.raises(Invalid):
+        decode(cursor, "s")
