@@ -1,10 +1,13 @@
 """Step Functions as a clock: one execution for each thing that waits, named after it and its epoch."""
 
 import json
-from typing import Protocol
+from typing import Final, Protocol
 
 from chalicelib.kernel.errors import Unavailable
 from chalicelib.kernel.time import SECOND, Millis, ceil_div, rfc3339
+
+_REST_SECONDS: Final = 20
+"""After a failed start the next ones are not tried for so long: a clock that hangs must not hold up the tick."""
 
 
 class Clock(Protocol):
@@ -24,17 +27,23 @@ class StepFunctionsClock:
 
     def __init__(self, machine_arn: str) -> None:
         self._machine_arn = machine_arn
+        self._rests_until = 0.0
 
     def start(self, kind: str, thing: str, epoch: int, wake_at: Millis) -> None:
+        import time
+
         from botocore.exceptions import BotoCoreError, ClientError
 
         from chalicelib.runtime.aws import client
 
-        machine = client("stepfunctions")
+        if time.monotonic() < self._rests_until:
+            raise Unavailable("The clock rests after a failure; the minute tick does its work.")
+        machine = client("stepfunctions", attempts=1)
         facts = {"kind": kind, "id": thing, "epoch": epoch, "wake_at": clock_time(wake_at)}
         try:
             machine.start_execution(stateMachineArn=self._machine_arn, name=f"{thing}-{epoch}", input=json.dumps(facts))
         except machine.exceptions.ExecutionAlreadyExists:
             pass
         except (BotoCoreError, ClientError) as error:
+            self._rests_until = time.monotonic() + _REST_SECONDS
             raise Unavailable("The clock could not be started; the minute tick will do its work.") from error

@@ -25,7 +25,7 @@ _SERVER_ERROR: Final = 500
 
 
 @cache
-def client(service: str) -> Any:
+def client(service: str, attempts: int = _ATTEMPTS) -> Any:
     """The client of an AWS service by botocore's name for it. Address and region come from the environment."""
     import boto3
     from botocore.config import Config
@@ -35,7 +35,7 @@ def client(service: str) -> Any:
         config=Config(
             connect_timeout=_CONNECT_SECONDS,
             read_timeout=_READ_SECONDS,
-            retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+            retries={"mode": "standard", "total_max_attempts": attempts},
         ),
     )
 

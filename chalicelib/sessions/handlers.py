@@ -19,7 +19,7 @@ blueprint = Blueprint(__name__)
 _PAGE: Final = 100
 _MOST_PAGES: Final = 1_000
 _SPARE_MILLIS: Final = 10_000
-"""What must be left of the function's time to begin another page."""
+"""What must be left of the function's time to begin another session; less, and another call goes on."""
 
 
 @blueprint.schedule(Rate(1, unit=Rate.MINUTES), name="billing_tick")
@@ -38,21 +38,24 @@ def billing_tick(event: CloudWatchEvent) -> dict[str, int]:
 def work(world: World, facts: dict[str, Any], context: Any) -> dict[str, int]:
     """Bring the sessions of one shard up to date. One that fails is logged and does not hold up the others."""
     shard: str = facts["shard"]
-    start: Key | None = facts.get("start")
+    done: Key | None = facts.get("start")
+    """The last one that was worked: where this call, or the next, goes on."""
     advanced = failed = 0
     for _ in range(_MOST_PAGES):
-        sessions, start = service.page_of_shard(world, shard, _PAGE, start)
+        sessions, following = service.page_of_shard(world, shard, _PAGE, done)
         for session in sessions:
+            if context.get_remaining_time_in_millis() < _SPARE_MILLIS:
+                _call_again(facts | {"start": done})
+                following = None
+                break
             try:
                 service.advance(world, session, stale=True)
                 advanced += 1
             except Exception as error:  # noqa: BLE001 - the next session must not wait for this one
                 failed += 1
                 log.exception("session_not_advanced", error, session=session.id)
-        if start is None:
-            break
-        if context.get_remaining_time_in_millis() < _SPARE_MILLIS:
-            _call_again(facts | {"start": start})
+            done = {"open_shard": shard, "pk": session.id}
+        if following is None:
             break
     log.info("tick", shard=shard, count=advanced, failed=failed)
     return {"advanced": advanced, "failed": failed}

@@ -125,9 +125,11 @@ def session_view(session: Session, who: Who, funds: Funds | None, now: Millis, r
     connected = session.connected(now)
     minutes = funds.minute if funds else ceil_div(session.connected_before, rules.minute)
     left = funds.lasts if funds else 0
-    low = funds is not None and session.started_at is not None and left <= rules.warning
+    near = funds is not None and session.started_at is not None and left <= rules.warning
+    # Where the longest reading ends first, no money runs out on the running meter.
+    low = near and funds is not None and (session.state != "active" or funds.run_out is not None)
     ends = deadline(session, rules)
-    shown = who == "client" or low
+    shown = who == "client" or near
     return SessionView(
         id=session.id,
         client=_person(session.client),

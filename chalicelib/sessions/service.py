@@ -13,6 +13,7 @@ from typing import Final
 from chalicelib.gateways import World
 from chalicelib.gateways.agora import Lease
 from chalicelib.kernel.errors import (
+    IdempotencyMismatch,
     Invalid,
     NotFound,
     Problem,
@@ -79,13 +80,16 @@ class Snapshot:
 def create(world: World, client: Side, session_id: str, reader_id: str, modality: Modality) -> Snapshot:
     """Ask ``reader_id`` for a reading and take both people. ``session_id`` derives from the request.
 
-    Raises NotFound, Invalid (oneself), ReaderUnavailable, InsufficientFunds, WalletFrozen, SessionOpen, ReaderBusy.
+    Raises NotFound, Invalid (oneself), ReaderUnavailable, InsufficientFunds, WalletFrozen, SessionOpen, ReaderBusy,
+    IdempotencyMismatch (the same id was derived for another request).
     """
     if client.user == reader_id:
         raise Invalid("Nobody reads for themselves.", ({"field": "reader", "message": "another person"},))
     rows = _rows(world)
     for _ in range(_TRIES):
         if done := rows.get(session_id):
+            if (done.reader.user, done.modality) != (reader_id, modality):
+                raise IdempotencyMismatch
             return advance(world, done)
         reader = readers.reader(world, reader_id)
         rate = reader.rates.get(modality)
@@ -278,6 +282,9 @@ def next_wake(world: World, seen: Snapshot) -> Millis | None:
 def _brought_up_to_date(world: World, session: Session, *, stale: bool = False) -> Snapshot:
     seen = Snapshot(world, session)
     for _ in range(_STEPS):
+        if seen.session.is_open and not seen.session.in_step(seen.newest.meter):
+            seen = Snapshot(world, load(world, session.id))  # it moved on between the two reads
+            continue
         due = decide(seen.session, seen.funds, seen.now, world.settings.rules)
         if due is None:
             return seen

@@ -23,12 +23,14 @@ def stripe_webhook(event: dict[str, Any], context: object) -> dict[str, Any]:
     del context
     try:
         payload = _body(event)
-        headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
-        apply_event(world(), world().payments.verified_event(payload, headers.get("stripe-signature", "")))
-    except Unauthenticated:
-        return _answer(HTTPStatus.BAD_REQUEST, "signature")
     except ValueError:
         return _answer(HTTPStatus.BAD_REQUEST, "body")
+    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    try:
+        apply_event(world(), world().payments.verified_event(payload, headers.get("stripe-signature", "")))
+    except Unauthenticated:
+        log.warning("webhook_refused")  # many of these: the secret of the settings is not the one Stripe signs with
+        return _answer(HTTPStatus.BAD_REQUEST, "signature")
     except Problem as problem:
         log.error("webhook_not_applied", code=problem.code)
         return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, "try again")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from chalicelib.gateways import World
-from chalicelib.kernel.errors import AlreadyDone, InsufficientFunds, Unavailable, WalletFrozen
+from chalicelib.kernel.errors import AlreadyDone, InsufficientFunds, Problem, Unavailable, WalletFrozen
 from chalicelib.kernel.money import USD, Cents
 from chalicelib.kernel.time import Millis
 from chalicelib.runtime.tables import ConditionFailed, Contended, Item, Key, Operation
@@ -21,6 +21,7 @@ from chalicelib.wallet.model.receipt import Receipt, receipt
 from chalicelib.wallet.store import Ledger, posted_fact
 
 _TRIES: Final = 100
+_SEARCH_PAGE: Final = 25
 _MOST_DUE: Final = 250
 """More minutes than a reading can have, and the lots beside them."""
 
@@ -102,8 +103,8 @@ def _charged_entries(book: Ledger, newest: Entry, minutes: range) -> Sequence[En
         return ()
     found: dict[int, Entry] = {}
     start: Key | None = None
-    for _ in range(_TRIES):
-        page, start = book.newest_first(newest.account, 25, start)
+    for _ in range(newest.seq // _SEARCH_PAGE + 2):  # back to the first entry, if need be
+        page, start = book.newest_first(newest.account, _SEARCH_PAGE, start)
         for entry in page:
             if entry.seq <= newest.seq and entry.minute in minutes:
                 found.setdefault(entry.minute, entry)
@@ -137,8 +138,8 @@ def post_once(
         now = max(world.now(), newest.at)
         try:
             entry = follow(newest, draft_of(newest, now), now)
-        except (InsufficientFunds, WalletFrozen):
-            if done := book.receipt(key):  # the first try spent what the second one misses
+        except (Problem, ValueError):
+            if done := book.receipt(key):  # the first try spent, or granted, what stands in the way of the second
                 return _posted(book, done, None)
             raise
         try:
@@ -200,7 +201,12 @@ def spend(world: World, user: str, kind: str, amount: Cents, counter: str, key: 
             raise InsufficientFunds
         return draft
 
-    return post_once(world, credit_account(user), key, draft_of)
+    entry = post_once(world, credit_account(user), key, draft_of)
+    # Where this try was refused, the fact posted before was handed back as it is: it must be the same one.
+    said = (entry.account, entry.kind, entry.amount, entry.counter, entry.reference)
+    if said != (credit_account(user), kind, -amount, counter, reference):
+        raise AlreadyDone
+    return entry
 
 
 def earn(world: World, account: str, kind: str, amount: Cents, counter: str, reference: str) -> tuple[Entry, Operation]:

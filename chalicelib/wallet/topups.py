@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from chalicelib.gateways import World
-from chalicelib.kernel.errors import Forbidden, Invalid, NotFound, Unavailable
+from chalicelib.kernel.errors import Forbidden, IdempotencyMismatch, Invalid, NotFound, Unavailable
 from chalicelib.kernel.money import USD, Cents
 from chalicelib.kernel.time import Millis
 from chalicelib.runtime.logs import log
@@ -27,7 +27,8 @@ def open_topup(world: World, user: str, topup_id: str, amount: Cents) -> TopUp:
     """Start a top-up of ``amount`` cents and return it with its payment page; the same one when repeated.
 
     ``topup_id`` derives from the request, so that a repeat finds it. Raises Invalid outside $5 to $500,
-    ProviderFailed when Stripe does not answer: the repeat goes on where this stopped.
+    IdempotencyMismatch where the
+    repeat asks for another amount, ProviderFailed when Stripe does not answer: the repeat goes on where this stopped.
     """
     if not LEAST <= amount <= MOST:
         raise Invalid(errors=({"field": "amount", "message": f"between {LEAST} and {MOST} cents"},))
@@ -37,6 +38,8 @@ def open_topup(world: World, user: str, topup_id: str, amount: Cents) -> TopUp:
         world.tables.write(rows.create(topup))
     except ConditionFailed:
         topup = topup_of(world, user, topup_id)
+        if topup.amount != amount:
+            raise IdempotencyMismatch from None
     if topup.checkout_url:
         return topup
     page = world.payments.open_checkout(
@@ -80,6 +83,8 @@ def apply_event(world: World, event: Mapping[str, Any]) -> None:
             _carry_out(world, rows, event, verdict, topup)
         except (ConditionFailed, Contended):
             continue  # the event was applied elsewhere, or the top-up moved on: look again
+        if isinstance(verdict, Credit) and not rows.event_seen(event["id"]):
+            continue  # another event of this payment credited it just now: this one is still to be stored
         log.info("stripe_event", event_type=event["type"], outcome=_outcome(verdict))
         return
     raise Unavailable("The event could not be stored.")
@@ -92,7 +97,8 @@ def _carry_out(
     seen = rows.put_event(event["id"], event["type"], _outcome(verdict), world.now())
     match verdict, topup:
         case Credit(payment_intent=intent), TopUp():
-            _credit(world, topup, intent, seen, rows.replace(replace(topup, status="paid"), was=topup))
+            paid = replace(topup, status="paid", payment_intent=intent)
+            _credit(world, topup, intent, seen, rows.replace(paid, was=topup))
         case Close(status=status), TopUp():
             world.tables.write(seen, rows.replace(replace(topup, status=status), was=topup))
         case _:

@@ -9,6 +9,7 @@
     people.py     makes a client, a reader and an admin who are ready to try things
     stack.py      composes all of it; writes ``.local/stack.json``
     serve.py      keeps it up until Ctrl-C: ``python -m infra.local.serve``
+    run.py        plays one paid reading on it, and proves the books: ``python -m infra.local.run``
 
 The product knows none of this: it is reached only by addresses in its settings, and nothing here is
 packaged with the functions. Everything binds 127.0.0.1.

@@ -11,6 +11,7 @@ import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,6 +27,7 @@ DEPLOY_SECONDS: Final = 180.0
 _NOT_THERE: Final = "does not exist"
 _NOTHING_TO_DO: Final = ("didn't contain changes", "No updates are to be performed")
 _MOST_PAGES: Final = 20
+_ADVICE: Final = "Where the state of an earlier version is in the way, --fresh forgets it."
 
 
 class DeployFailed(Exception):
@@ -48,10 +50,11 @@ class Deployed:
 
 def deploy(session: "boto3.Session", endpoint: str, package: Path, parameters: Mapping[str, str]) -> Deployed:
     """Create or update the stack from ``sam.yaml`` and ``deployment.zip`` in ``package``. Raises DeployFailed."""
+    began = datetime.now(UTC)
     template_url = _upload(session, endpoint, package)
     cloudformation = session.client("cloudformation", endpoint_url=endpoint)
     if _change(cloudformation, template_url, parameters):
-        _wait(cloudformation)
+        _wait(cloudformation, began)
     (stack,) = cloudformation.describe_stacks(StackName=STACK)["Stacks"]
     outputs = {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
     listed = cloudformation.describe_stack_resources(StackName=STACK)["StackResources"]
@@ -109,14 +112,17 @@ def _change(cloudformation: Any, template_url: str, parameters: Mapping[str, str
 
     name = f"change-{int(time.time() * 1000)}"
     kind: Any = "UPDATE" if _exists(cloudformation) else "CREATE"
-    cloudformation.create_change_set(
-        StackName=STACK,
-        ChangeSetName=name,
-        ChangeSetType=kind,
-        TemplateURL=template_url,
-        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in sorted(parameters.items())],
-        Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
-    )
+    try:
+        cloudformation.create_change_set(
+            StackName=STACK,
+            ChangeSetName=name,
+            ChangeSetType=kind,
+            TemplateURL=template_url,
+            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in sorted(parameters.items())],
+            Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
+        )
+    except ClientError as error:
+        raise DeployFailed(f"CloudFormation refused the template or its parameters: {error}") from error
     deadline = time.monotonic() + DEPLOY_SECONDS
     while time.monotonic() < deadline:
         made = cloudformation.describe_change_set(StackName=STACK, ChangeSetName=name)
@@ -148,11 +154,14 @@ def _exists(cloudformation: Any) -> bool:
     status: str = stack["StackStatus"]
     if status in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"):
         cloudformation.delete_stack(StackName=STACK)
+        cloudformation.get_waiter("stack_delete_complete").wait(
+            StackName=STACK, WaiterConfig={"Delay": 1, "MaxAttempts": int(DEPLOY_SECONDS)}
+        )
         return False
     return status not in ("REVIEW_IN_PROGRESS", "DELETE_COMPLETE")
 
 
-def _wait(cloudformation: Any) -> None:
+def _wait(cloudformation: Any, began: datetime) -> None:
     deadline = time.monotonic() + DEPLOY_SECONDS
     status: str = "unknown"
     while time.monotonic() < deadline:
@@ -161,12 +170,12 @@ def _wait(cloudformation: Any) -> None:
         if status in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
             return
         if status.endswith(("FAILED", "ROLLBACK_COMPLETE")):
-            raise DeployFailed(f"{STACK} is {status}.\n{_failures(cloudformation)}")
+            raise DeployFailed(f"{STACK} is {status}.\n{_failures(cloudformation, began)}\n{_ADVICE}")
         time.sleep(0.1)
-    raise DeployFailed(f"{STACK} is still {status} after {DEPLOY_SECONDS:.0f} s.\n{_failures(cloudformation)}")
+    raise DeployFailed(f"{STACK} is still {status} after {DEPLOY_SECONDS:.0f} s.\n{_failures(cloudformation, began)}")
 
 
-def _failures(cloudformation: Any) -> str:
+def _failures(cloudformation: Any, began: datetime) -> str:
     lines: list[str] = []
     pages = cloudformation.get_paginator("describe_stack_events").paginate(
         StackName=STACK, PaginationConfig={"MaxItems": _MOST_PAGES * 100}
@@ -175,6 +184,6 @@ def _failures(cloudformation: Any) -> str:
         lines += [
             f"  {event.get('LogicalResourceId')} ({event.get('ResourceType')}): {event.get('ResourceStatusReason')}"
             for event in page["StackEvents"]
-            if event.get("ResourceStatus", "").endswith("FAILED")
+            if event.get("ResourceStatus", "").endswith("FAILED") and event["Timestamp"] >= began
         ]
     return "\n".join(reversed(lines)) or "  (CloudFormation gives no reason)"

@@ -1,6 +1,6 @@
 """The local AWS: MiniStack, in an environment and a process of its own, on 127.0.0.1.
 
-It runs from its own virtual environment (``.local/ministack``, made by ``make setup``), because it pins another
+It runs from its own virtual environment (``.local/ministack``, made by ``make``), because it pins another
 botocore than the product and because functions see the packages of the interpreter that runs them.
 
 State is kept under ``state`` and saved when MiniStack is asked to stop; what a kill interrupts since the last
@@ -17,6 +17,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -36,8 +37,30 @@ _WARM_SECONDS: Final = 3_600
 log = logging.getLogger("soulseer.local.ministack")
 
 
+ROOT: Final = Path(__file__).resolve().parents[2]
+EXECUTABLE: Final = "MINISTACK"
+"""The variable that names MiniStack's executable, where it is not the one that `make` installs."""
+
+
 class CannotStart(Exception):
     """The local stack cannot start here. The message says what to do."""
+
+
+def installed() -> Path:
+    """The environment that MiniStack is installed in. Raises CannotStart where functions could not run in it."""
+    named = os.environ.get(EXECUTABLE)
+    venv = Path(named).absolute().parent.parent if named else ROOT / ".local" / "ministack"
+    ours = f"{sys.version_info.major}.{sys.version_info.minor}"
+    written = venv / "pyvenv.cfg"
+    lines = written.read_text().splitlines() if written.exists() else []
+    # Functions run on its interpreter, and their compiled wheels fit one minor version of Python.
+    for line in lines:
+        name, _, value = (part.strip() for part in line.partition("="))
+        if name == "version" and not value.startswith(f"{ours}."):
+            raise CannotStart(
+                f"{venv} has Python {value}, the functions are packaged for {ours}: remove it and `make`."
+            )
+    return venv
 
 
 class MiniStack:
@@ -69,7 +92,10 @@ class MiniStack:
     def start(self) -> None:
         """Return when it answers. Raises CannotStart."""
         if not self._python.exists():
-            raise CannotStart(f"MiniStack is not installed: there is no {self._python}. Run `make setup`.")
+            raise CannotStart(
+                f"MiniStack is not installed: there is no {self._python}. `make serve` installs it; "
+                f"{EXECUTABLE} may name the executable of another."
+            )
         self._home.mkdir(parents=True, exist_ok=True)
         self._stop_left_over()
         self.port = free_port(self._wanted_port)
@@ -178,6 +204,9 @@ def free_port(wanted: int) -> int:
         with socket.socket() as probe:
             # As servers do: a port of connections that just closed is free.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            # macOS lets one bind here beside somebody who listens on every address.
+            if port and _answers(port):
+                continue
             try:
                 probe.bind((HOST, port))
             except OSError:
@@ -185,6 +214,11 @@ def free_port(wanted: int) -> int:
             number: int = probe.getsockname()[1]
             return number
     raise CannotStart("No port is free on 127.0.0.1.")
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((HOST, port)) == 0
 
 
 def _stop_group(pid: int, ended: Any) -> None:

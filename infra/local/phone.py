@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from threading import Event, Thread
 from typing import Any, Final
 
@@ -183,6 +184,16 @@ class Phone:
     @property
     def state(self) -> str:
         return str(self.session.get("state", ""))
+
+    @cached_property
+    def me(self) -> Json:
+        """One's own profile. The first request of a new person makes it."""
+        profile: Json = self.api.get("/v1/me")
+        return profile
+
+    @property
+    def id(self) -> str:
+        return str(self.me["id"])
 
     # --- what a person does ---------------------------------------------------------------------
 

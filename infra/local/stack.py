@@ -38,12 +38,11 @@ from chalicelib.runtime.tables import DynamoTables
 from infra.local.agora import agora_server
 from infra.local.deploy import STACK, STAGE, deploy, put_secrets
 from infra.local.issuer import AUDIENCE, IssuerServer
-from infra.local.ministack import REGION, WANTED_PORT, CannotStart, MiniStack
+from infra.local.ministack import REGION, ROOT, WANTED_PORT, CannotStart, MiniStack, installed
 from infra.local.people import PEOPLE, make_people
 from infra.local.stripe.server import StripeServer
 from infra.local.web import Server
 
-ROOT: Final = Path(__file__).resolve().parents[2]
 DEFAULT_STATE_DIR: Final = ROOT / ".local"
 
 LENGTHS: Final = (
@@ -73,7 +72,6 @@ WEBHOOK_EVENTS: Final = (
 )
 """What the product's endpoint is subscribed to at Stripe."""
 
-VENV_VARIABLE: Final = "MINISTACK_VENV"
 PACKAGE_SECONDS: Final = 600
 WARM_SECONDS: Final = 60
 
@@ -213,9 +211,7 @@ def _up(running: ExitStack, options: _Options) -> Stack:
     state = options.state_dir / "state"
     state.mkdir(parents=True, exist_ok=True)
     ports = _remembered_ports(state, options.port)
-    ministack = MiniStack(
-        options.state_dir, ministack_venv(), port=ports["aws"], enforce_policies=options.enforce_policies
-    )
+    ministack = MiniStack(options.state_dir, installed(), port=ports["aws"], enforce_policies=options.enforce_policies)
     running.callback(ministack.stop)
     with _timed(options.say, "the local AWS"):
         ministack.start()
@@ -247,22 +243,6 @@ def _up(running: ExitStack, options: _Options) -> Stack:
     _warm(stack, options.say)
     with _timed(options.say, "a client, a reader and an admin"):
         return replace(stack, people=make_people(stack.api_url, stack.world(), stack.tokens))
-
-
-def ministack_venv() -> Path:
-    """The environment that MiniStack is installed in. Raises CannotStart where functions could not run in it."""
-    venv = Path(os.environ.get(VENV_VARIABLE) or DEFAULT_STATE_DIR / "ministack")
-    ours = f"{sys.version_info.major}.{sys.version_info.minor}"
-    written = venv / "pyvenv.cfg"
-    lines = written.read_text().splitlines() if written.exists() else []
-    # Functions run on its interpreter, and their compiled wheels fit one minor version of Python.
-    for line in lines:
-        name, _, value = (part.strip() for part in line.partition("="))
-        if name == "version" and not value.startswith(f"{ours}."):
-            raise CannotStart(
-                f"{venv} has Python {value}, the functions are packaged for {ours}: remove it and `make`."
-            )
-    return venv
 
 
 def _counterparts(running: ExitStack, state: Path, ports: Mapping[str, int]) -> _Counterparts:

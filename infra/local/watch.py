@@ -89,6 +89,13 @@ class Watch:
             self._thread.join(timeout=10)
 
     @property
+    def session(self) -> Session:
+        """The row as it was read last. Raises LookupError before there is one."""
+        if self._read is None:
+            raise LookupError("no reading is followed yet")
+        return self._read[0]
+
+    @property
     def moment(self) -> Moment | None:
         """What was read last, reckoned on to now; None before there is anything."""
         return moment(self._world, *self._read) if self._read else None

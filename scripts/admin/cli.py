@@ -41,10 +41,10 @@ def run(
     operator: Callable[[], str] = stages.operator,
 ) -> int:
     """Do what the arguments ask; the exit code. Wrong usage raises SystemExit(2), as argparse does."""
-    parser = _parser()
-    asked = parser.parse_args(arguments)
+    reading = parser()
+    asked = reading.parse_args(arguments)
     if bool(asked.stage) == asked.local:
-        parser.error("say where: --stage dev|staging|prod, or --local")
+        reading.error("say where: --stage dev|staging|prod, or --local")
     verb: Verb = asked.verb
     try:
         # What the services log is for the operator's eyes, and no part of the answer.
@@ -69,21 +69,22 @@ def _carried_out(plan: Plan, asked: Namespace, operator: Callable[[], str]) -> A
     return plan.act(operator(), asked.reason)
 
 
-def _parser() -> ArgumentParser:
+def parser() -> ArgumentParser:
+    """What reads the arguments."""
     where = _where(None, local=False)
-    parser = ArgumentParser(
+    made = ArgumentParser(
         prog="scripts/soulseer",
         description="Look at and run a stage of SoulSeer, or the local stack.",
         epilog="exit codes: 0 done, 1 refused, 2 wrong usage",
         parents=[where],
     )
-    nouns = parser.add_subparsers(metavar="NOUN", required=True)
+    nouns = made.add_subparsers(metavar="NOUN", required=True)
     for noun, about in _NOUNS.items():
         names = nouns.add_parser(noun, help=about, description=about).add_subparsers(metavar="VERB", required=True)
         for verb in VERBS:
             if verb.noun == noun:
                 _add(names, verb)
-    return parser
+    return made
 
 
 def _where(stage: str | None, *, local: bool | str) -> ArgumentParser:
@@ -97,7 +98,7 @@ def _where(stage: str | None, *, local: bool | str) -> ArgumentParser:
 
 def _add(names: Any, verb: Verb) -> None:
     examples = "\n".join(f"  scripts/soulseer {each}" for each in verb.examples)
-    parser: ArgumentParser = names.add_parser(
+    reading: ArgumentParser = names.add_parser(
         verb.name,
         help=verb.help,
         description=verb.help,
@@ -105,11 +106,11 @@ def _add(names: Any, verb: Verb) -> None:
         formatter_class=RawDescriptionHelpFormatter,
         parents=[_where(SUPPRESS, local=SUPPRESS)],
     )
-    verb.arguments(parser)
+    verb.arguments(reading)
     if verb.changes:
-        parser.add_argument("--reason", required=True, type=_reason, help="why; kept in the audit log for ever")
-        parser.add_argument("--yes", action="store_true", help="do it; without this, only say what would be done")
-    parser.set_defaults(verb=verb)
+        reading.add_argument("--reason", required=True, type=_reason, help="why; kept in the audit log for ever")
+        reading.add_argument("--yes", action="store_true", help="do it; without this, only say what would be done")
+    reading.set_defaults(verb=verb)
 
 
 def _reason(written: str) -> str:

@@ -71,7 +71,10 @@ class MemoryTables:
 
         found = [item for item in self.rows[table].values() if item.get(name) == value and names[-1] in item]
         if within:
-            found = [item for item in found if within.low <= item[within.name] <= within.high]
+            low: Any = within.low
+            if low > within.high:
+                raise ValueError("a range must not run backwards")
+            found = [item for item in found if low <= item[within.name] <= within.high]
         if start:
             after = place(start)
             found = [item for item in found if (place(item) < after if newest_first else place(item) > after)]

@@ -6,6 +6,7 @@ same person is no error. What does not fit raises InvalidState; what belongs to 
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Final
 
 from chalicelib.kernel.errors import Forbidden, GraceExpired, InsufficientFunds, InvalidState, WalletFrozen
 from chalicelib.kernel.settings import Rules
@@ -13,6 +14,9 @@ from chalicelib.kernel.time import Millis
 from chalicelib.sessions.model.moves import end, end_after_cut, forsaken, meet, pause
 from chalicelib.sessions.model.session import Reason, Session, Step, Who
 from chalicelib.wallet.model.funds import Funds
+
+_QUICKEST_BEATS: Final = 30
+"""A beat sooner than this part of the usual interval (1 s of 30 s) after the last says nothing new."""
 
 Command = Callable[[Session, Who, Funds, Millis, Rules], Step | None]
 
@@ -58,6 +62,8 @@ def heartbeat(session: Session, who: Who, funds: Funds, now: Millis, rules: Rule
         raise _wrong(session)
     if not session.side(who).here(now, rules):
         return None
+    if not session.warned and now - (session.side(who).beat_at or 0) < rules.beat // _QUICKEST_BEATS:
+        return None  # every write holds up the other side's: nobody may crowd out a stop by beating fast
     recovered = session.warned and (funds.run_out is None or funds.run_out - rules.warning > now)
     alive = session.with_side(who, beat_at=now)
     return Step(replace(alive, at=now, warned=session.warned and not recovered))
@@ -127,8 +133,9 @@ def safety_stop(session: Session, now: Millis, rules: Rules) -> Step | None:
         case "created" | "waiting":
             return end(session, now, "safety", now)
         case "reconnecting":
+            # Both go out, and what they hold opens nothing any more: another channel, as after any stop.
             apart = session.with_side("client", present=False).with_side("reader", present=False)
-            return forsaken(apart, now, rules)
+            return forsaken(replace(apart, pauses=session.pauses + 1), now, rules)
         case _:
             return None
 

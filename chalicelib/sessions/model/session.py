@@ -10,6 +10,7 @@ from chalicelib.kernel.errors import Forbidden
 from chalicelib.kernel.money import Cents
 from chalicelib.kernel.settings import Rules
 from chalicelib.kernel.time import Millis, ceil_div
+from chalicelib.wallet.model.chain import Meter
 from chalicelib.wallet.model.meter import Change
 
 State = Literal["created", "waiting", "active", "paused", "reconnecting", "ended", "finalized"]
@@ -111,6 +112,21 @@ class Session:
     def channel(self) -> str:
         """The media channel: a token of before a pause opens nothing after it (rule 7)."""
         return f"{self.id}-{self.pauses}"
+
+    def in_step(self, meter: Meter | None) -> bool:
+        """Whether ``meter``, of the client's newest entry, is of the same moment as this open session.
+
+        Each of them changes in one transaction with the other, but they are read one after the other: a change in
+        between shows here.
+        """
+        own = meter if meter and meter.session == self.id else None
+        match self.state:
+            case "active":
+                return own is not None and own.run is not None and own.epoch == self.epoch
+            case "paused" | "reconnecting":
+                return own is not None and own.run is None
+            case _:
+                return own is None
 
     def side(self, who: Who) -> Side:
         """That person's side."""

@@ -76,19 +76,20 @@ def due(head: Entry, now: Millis, rules: Rules, before: Millis | None = None) ->
 
     A minute that begins at ``before`` or later is left alone: a stop is effective there. A minute that cannot
     be paid is not due; credit that comes before the pause is written still pays it (rule 4). Of two entries the
-    earlier comes first, and a lot counts for a minute that begins before its expiry, however late it is noticed.
+    earlier comes first, and a lot counts for a minute that begins before its expiry, however late it is noticed;
+    so a minute left alone leaves alone what expired after its beginning, or the stop would be judged on less money.
     """
-    charge = _next_minute(head, now, rules, before)
+    charge = _next_minute(head, now, rules)
     lot = head.buckets.soonest_expiry()
     if lot is None or lot.expires_at > now or (charge and charge[0] < lot.expires_at):
-        return charge[1] if charge else None
+        return charge[1] if charge and (before is None or charge[0] < before) else None
     return _draft(head, "promo_expired", -lot.rest, "platform:promo", lot.id, head.buckets.expire(lot))
 
 
-def _next_minute(head: Entry, now: Millis, rules: Rules, before: Millis | None) -> tuple[Millis, Draft] | None:
-    """The next minute that is due and can be paid, with the moment at which it begins."""
+def _next_minute(head: Entry, now: Millis, rules: Rules) -> tuple[Millis, Draft] | None:
+    """The next minute that has begun by ``now`` and can be paid, with the moment at which it begins."""
     begins = next_boundary(head.meter, rules) if head.meter else None
-    if head.meter is None or begins is None or begins > now or (before is not None and begins >= before):
+    if head.meter is None or begins is None or begins > now:
         return None
     charge = _charge(head, head.meter, begins, "minute")
     return (begins, charge) if charge else None
@@ -129,8 +130,8 @@ def freeze(head: Entry, reason: str, now: Millis, rules: Rules) -> Draft:
     meter = head.meter
     if meter and meter.run and meter.run.until is None:
         boundary = next_boundary(meter, rules)
-        ran_out = boundary is not None and boundary <= now
-        until, why = (boundary, "low_balance") if ran_out else (max(now, meter.run.since), "frozen")
+        unpaid = boundary is not None and boundary <= now and _charge(head, meter, boundary, "minute") is None
+        until, why = (boundary, "low_balance") if unpaid else (max(now, meter.run.since), "frozen")
         meter = replace(meter, run=replace(meter.run, until=until, reason=why))
     return replace(_draft(head, "freeze", 0, "", reason, head.buckets), meter=meter, frozen=reason)
 

@@ -27,6 +27,8 @@ class TopUp:
     created_at: Millis
     checkout: str | None = None
     checkout_url: str | None = None
+    payment_intent: str | None = None
+    """What paid it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +76,9 @@ def judge(event_type: str, checkout: Mapping[str, Any], topup: TopUp | None) -> 
         return Close("expired" if event_type == "checkout.session.expired" else "failed")
     if checkout.get("payment_status") != "paid":
         return Ignore("not paid yet")
-    if topup.status == "paid":
-        return Ignore("already paid")  # both event families may tell of one payment
     intent = checkout.get("payment_intent")
+    if topup.status == "paid":  # both event families may tell of one payment; another payment is money not asked for
+        return Ignore("already paid", alarming=intent != topup.payment_intent)
     same = (
         isinstance(intent, str)
         and checkout.get("mode") == "payment"

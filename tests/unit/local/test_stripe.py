@@ -152,7 +152,7 @@ def test_a_completed_payment_is_told_by_a_webhook_that_the_library_verifies(
     assert event["data"]["object"]["payment_status"] == "paid"
     assert event["data"]["object"]["amount_total"] == 2500
     inbox.wait(lambda: "payment_intent.succeeded" in inbox.kinds("payment_intent."))
-    assert set(inbox.kinds("charge.")) == {"charge.succeeded"}
+    inbox.wait(lambda: set(inbox.kinds("charge.")) == {"charge.succeeded"})
     assert client.v1.events.retrieve(event["id"]).to_dict()["data"] == event["data"]
 
 

@@ -1,0 +1,72 @@
+"""One deployed stack for the directory, with short settings; each test brings its own people.
+
+A test of a whole reading takes real time. Such a reading is a *story*, a function of the stage: all that were selected
+start at once in a few threads, the short tests run meanwhile, and then each story's test waits for its own.
+``ENFORCE_POLICIES=1`` runs everything with the functions' IAM policies obeyed.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Final, cast
+
+import pytest
+
+from infra.local.stack import local_stack
+from tests.e2e.stage import Stage, StripeDesk
+
+SETTINGS: Final = {
+    "BILLING_MINUTE_SECONDS": "15",
+    "GRACE_SECONDS": "15",
+    "RING_SECONDS": "15",
+    "JOIN_SECONDS": "15",
+    "BEAT_SECONDS": "2",
+    "SILENCE_SECONDS": "9",
+    "RATE_LIMITS": "off",
+}
+AT_ONCE: Final = 4
+"""Stories. With more, phones would fall silent on two cores."""
+HERE: Final = Path(__file__).parent
+
+Story = Callable[[Stage], None]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything here needs the stack; stories are waited for after the short tests, the books are read last."""
+    places = [place for place, item in enumerate(items) if item.path.parent == HERE]
+    ours = sorted(
+        (items[place] for place in places), key=lambda item: (item.path.stem == "test_books", bool(_story(item)))
+    )
+    for place, item in zip(places, ours, strict=True):
+        item.add_marker(pytest.mark.stack)
+        items[place] = item
+
+
+def _story(item: pytest.Item) -> Story | None:
+    parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+    return cast("Story | None", parameters.get("story"))
+
+
+@pytest.fixture(scope="session")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    state = tmp_path_factory.mktemp("stack")
+    enforce = os.environ.get("ENFORCE_POLICIES") == "1"
+    with local_stack(state, SETTINGS, enforce_policies=enforce) as stack:
+        stage = Stage(stack, stack.world(), state / "stack.json")
+        stage.warm_up(AT_ONCE + 1)
+        yield stage
+
+
+@pytest.fixture(scope="session")
+def desk(stage: Stage) -> StripeDesk:
+    return StripeDesk(stage.stack)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def stories(request: pytest.FixtureRequest, stage: Stage) -> Iterator[dict[Story, "Future[None]"]]:
+    """What becomes of each selected story."""
+    selected = [story for item in request.session.items if (story := _story(item))]
+    with ThreadPoolExecutor(AT_ONCE, "story") as pool:
+        yield {story: pool.submit(story, stage) for story in selected}
+        pool.shutdown(cancel_futures=True)

@@ -1,0 +1,307 @@
+"""The deployed local stack as a test uses it: people of its own, pairs in a reading, the desk of the local Stripe.
+
+Nothing is asked of the services in place of a request; ``row`` alone looks past the API, into the table, because a
+request would bring the reading up to date, and many a test must see that something else did.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import requests
+
+from chalicelib.gateways import World
+from chalicelib.kernel.settings import Rules
+from chalicelib.kernel.time import SECOND, Millis
+from chalicelib.sessions import service as sessions
+from chalicelib.sessions.model.session import Session
+from infra.local.people import RATE, Person, make_reader
+from infra.local.phone import Answer, Api, Json, Phone, Refused, Unreachable
+from infra.local.stack import Stack
+from infra.local.waiting import until
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+SOON: Final = 30.0
+"""Seconds within which what was asked for happens, on two busy cores."""
+TICK: Final = 90.0
+"""Seconds within which the rule has fired, and its work is done."""
+ADMIN_SECONDS: Final = 60
+
+# The command line finds a stack by its file, which for this one lies elsewhere.
+_ADMIN: Final = """
+import sys
+from pathlib import Path
+from scripts.admin import cli, stages
+sys.exit(cli.run(sys.argv[2:], lambda stage: stages.connect(stage, Path(sys.argv[1]))))
+"""
+
+
+_RULE_EVENT: Final[Json] = {
+    "version": "0",
+    "id": "53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa",
+    "detail-type": "Scheduled Event",
+    "source": "aws.events",
+    "account": "000000000000",
+    "time": "2026-11-22T16:43:00Z",
+    "region": "us-east-1",
+    "resources": [],
+    "detail": {},
+}
+
+
+@dataclass
+class Stage:
+    """A running stack, and what tests need around it."""
+
+    stack: Stack
+    world: World
+    stack_file: Path
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    @property
+    def rules(self) -> Rules:
+        return self.world.settings.rules
+
+    def warm_up(self, workers: int) -> None:
+        """Have as many workers of each function started as will be wanted at once.
+
+        Each start takes a core for a second or two; while readings run, their phones would fall silent meanwhile.
+        """
+        functions = self.stack.aws("lambda")
+        nothing = {"kind": "session", "id": "ses_00000000000000000000000000", "epoch": 0}
+        hook = self.stack.addresses.function_urls["stripe_webhook"]
+        calls: list[Callable[[], object]] = [
+            lambda: self.api().send("GET", "/v1/readers"),
+            lambda: functions.invoke(FunctionName="soulseer-dev-clock", Payload=json.dumps(nothing).encode()),
+            lambda: requests.post(hook["url"], data="{}", headers=hook["headers"], timeout=ADMIN_SECONDS),
+        ]
+        with ThreadPoolExecutor(workers) as pool:
+            for call in calls:
+                list(pool.map(lambda _, call=call: call(), range(workers)))
+
+    def api(self, token: str | None = None) -> Api:
+        return Api(self.stack.api_url, token)
+
+    def client(self, cents: int = 0) -> Phone:
+        """A new person, with that much credit by Checkout."""
+        phone = Phone(self.api(self.stack.token(f"e2e|{uuid.uuid4()}", name=f"Clara {next(self._numbers)}")))
+        if cents:
+            phone.top_up(cents)
+            until("the credit of the top-up", lambda: phone.credit() == cents, seconds=SOON)
+        return phone
+
+    def reader(self, rate: int = RATE) -> Phone:
+        """A new verified reader, online."""
+        number = next(self._numbers)
+        person = Person(f"e2e|{uuid.uuid4()}", f"reader{number}@example.test", f"Rosa{number}")
+        token = self.stack.token(person.subject, email=person.email, name=person.name)
+        make_reader(self.stack.api_url, self.world, token, person, rate)
+        phone = Phone(self.api(token))
+        phone.api.put("/v1/reader/presence", {"status": "online"})
+        return phone
+
+    @contextmanager
+    def pair(self, cents: int = 500) -> Iterator[Pair]:
+        """A client with credit and a reader who is online; whatever they have open ends with the block."""
+        pair = Pair(self, self.client(cents), self.reader())
+        try:
+            yield pair
+        finally:
+            pair.part()
+
+    def row(self, session_id: str) -> Session:
+        """The reading as it is stored. Nothing is brought up to date by looking."""
+        return sessions.load(self.world, session_id)
+
+    def admin(self, *arguments: str) -> Any:
+        """The admin command line on this stack; its JSON. Raises AssertionError with what it said."""
+        run = subprocess.run(  # noqa: S603 - our own program, on a stack of ours
+            [sys.executable, "-c", _ADMIN, str(self.stack_file), *arguments, "--local", "--json"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=ADMIN_SECONDS,
+            check=False,
+        )
+        assert run.returncode == 0, f"{' '.join(arguments)}: {run.stdout}{run.stderr}"
+        return json.loads(run.stdout)
+
+    def tick(self) -> None:
+        """Call the function of the minute rule as it calls itself, shard by shard, and wait for it."""
+        functions = self.stack.aws("lambda")
+        for shard in range(self.world.settings.tick_shards):
+            event = json.dumps(_RULE_EVENT | {"shard": str(shard)}).encode()
+            answer = functions.invoke(FunctionName="soulseer-dev-billing_tick", Payload=event)
+            assert "FunctionError" not in answer, answer["Payload"].read()
+
+
+@dataclass
+class Pair:
+    """The two phones of a reading."""
+
+    stage: Stage
+    client: Phone
+    reader: Phone
+
+    def ask(self, modality: str = "voice") -> Json:
+        self.reader.session = self.client.ask(self.reader.id, modality)
+        return self.client.session
+
+    def accept(self) -> Json:
+        self.ask()
+        return self.reader.do("accept")
+
+    def begin(self) -> Json:
+        """Asked, accepted, both joined: active, and minute 1 is paid. Both phones beat by themselves from here."""
+        self.accept()
+        self.reader.join()
+        session = self.client.join()
+        assert session["state"] == "active", session
+        return session
+
+    @property
+    def id(self) -> str:
+        return str(self.client.session["id"])
+
+    @property
+    def row(self) -> Session:
+        return self.stage.row(self.id)
+
+    def hang_up(self) -> None:
+        """Both phones fall silent, and no word is said."""
+        self.client.hang_up()
+        self.reader.hang_up()
+
+    def await_row(self, what: str, condition: Callable[[Session], bool], seconds: float = SOON) -> Session:
+        """Until the stored reading is so, without asking the API."""
+
+        def look() -> Session | None:
+            row = self.row
+            return row if condition(row) else None
+
+        return until(f"{what} ({self.id})", look, seconds=seconds)
+
+    def await_state(self, state: str, seconds: float = SOON) -> Session:
+        return self.await_row(f"the reading being {state}", lambda row: row.state == state, seconds)
+
+    def await_connected(self, millis: Millis) -> None:
+        """Let connected time pass: the only waiting that is for time itself."""
+        now = self.stage.world.now
+        seconds = millis / SECOND + SOON
+        self.await_row(f"{millis} ms of connected time", lambda row: row.connected(now()) >= millis, seconds)
+
+    def await_beats(self) -> None:
+        """Until both phones have beaten while the meter ran: then a silence takes less than everything back."""
+
+        def beaten(row: Session) -> bool:
+            began = row.running_since or 0
+            return all(began < (side.beat_at or 0) for side in (row.client, row.reader))
+
+        self.await_row("a heartbeat of both", beaten)
+
+    def last_signs_of_life(self) -> dict[str, Millis]:
+        """When each side was last heard of in the present run; the run itself began with both there."""
+        row = self.row
+        began = row.running_since or 0
+        return {"client": max(row.client.beat_at or 0, began), "reader": max(row.reader.beat_at or 0, began)}
+
+    def receipt(self) -> Json:
+        receipt: Json = self.client.api.get(f"/v1/sessions/{self.id}/receipt")
+        return receipt
+
+    def part(self) -> None:
+        """End what is open, hang up."""
+        self.hang_up()
+        if self.client.session:
+            with suppress(Refused, Unreachable):
+                self.client.api.post(f"/v1/sessions/{self.id}/end")
+        for phone in (self.client, self.reader):
+            phone.api.close()
+
+
+class StripeDesk:
+    """The local Stripe as its dashboard and its test tools see it."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._url = stack.stripe.url
+
+    def checkout_id(self, topup: Json) -> str:
+        return str(topup["checkout_url"]).rsplit("/", 1)[-1]
+
+    def pay(self, topup: Json, card: str) -> int:
+        """The status of the page: 303 paid or on its way, 402 declined."""
+        return requests.post(
+            topup["checkout_url"], data={"card": card}, allow_redirects=False, timeout=SOON
+        ).status_code
+
+    def event(self, kind: str, checkout_id: str) -> Json:
+        """The event that told of this page. Waits for it."""
+
+        def look() -> Json | None:
+            listed = requests.get(
+                f"{self._url}/v1/events",
+                params={"type": kind, "limit": "100"},
+                headers={"authorization": "Bearer sk_test_desk"},
+                timeout=SOON,
+            ).json()["data"]
+            return next((each for each in listed if each["data"]["object"]["id"] == checkout_id), None)
+
+        return until(f"the event {kind} of {checkout_id}", look, seconds=SOON)
+
+    def delivered(self, event_id: str) -> list[Json]:
+        """The deliveries of an event, once each has been taken. Their attempts tell how they were answered."""
+
+        def look() -> list[Json] | None:
+            deliveries: list[Json] = self._local("GET", f"deliveries?event={event_id}")["data"]
+            return deliveries if deliveries and all(each["state"] == "delivered" for each in deliveries) else None
+
+        return until(f"the delivery of {event_id}", look, seconds=SOON)
+
+    def attempted(self, event_id: str, delivery_id: str) -> list[int]:
+        """How the webhook answered the attempts of one delivery, once there is an answer."""
+
+        def look() -> list[int] | None:
+            for each in self._local("GET", f"deliveries?event={event_id}")["data"]:
+                if each["id"] == delivery_id and each["attempts"]:
+                    return [attempt.get("status", 0) for attempt in each["attempts"]]
+            return None
+
+        return until(f"an attempt of {delivery_id}", look, seconds=SOON)
+
+    def resend(self, event_id: str, **how: Any) -> list[str]:
+        sent: list[str] = self._local("POST", f"events/{event_id}/resend", how)["deliveries"]
+        return sent
+
+    def emit(self, kind: str, thing: Json) -> Json:
+        """Send a signed event that the API of Stripe would not cause."""
+        event: Json = self._local("POST", "events", {"type": kind, "object": thing})
+        return event
+
+    def settle(self, checkout_id: str, outcome: str) -> None:
+        """The bank answers now: ``succeeded`` or ``failed``."""
+        self._local("POST", f"checkout/sessions/{checkout_id}/settle", {"outcome": outcome})
+
+    def _local(self, method: str, path: str, body: Json | None = None) -> Any:
+        answer = requests.request(method, f"{self._url}/_local/{path}", json=body, timeout=SOON)
+        answer.raise_for_status()
+        return answer.json()
+
+
+def refusal(answer: Answer) -> tuple[int, str]:
+    """Status and code of an answer that must be problem details."""
+    assert answer.headers["content-type"] == "application/problem+json", answer.text
+    problem = answer.json
+    assert problem["status"] == answer.status
+    assert problem["request_id"]
+    assert problem["type"] == f"urn:soulseer:problem:{problem['code']}"
+    return answer.status, problem["code"]

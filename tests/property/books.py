@@ -1,0 +1,214 @@
+"""What must hold after every write, whoever wrote it and however late: watched as it happens.
+
+It follows the ledger and the sessions' rows as they are written, keeps its own sums, and trusts no total of theirs.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import Final
+
+from chalicelib.runtime.tables import Item
+from chalicelib.sessions.model.session import Session, from_item
+from chalicelib.wallet.model import chain
+from chalicelib.wallet.model.chain import Entry, genesis, proves
+from tests.property.reference import HELD_MINUTES, MINUTE, REFUNDED, rounded_up
+from tests.property.tables import Change
+
+MOVES: Final = {
+    "created": {"created", "waiting", "ended"},
+    "waiting": {"waiting", "active", "ended"},
+    "active": {"active", "paused", "ended"},
+    "paused": {"paused", "reconnecting", "ended"},
+    "reconnecting": {"reconnecting", "active", "paused", "ended"},
+    "ended": {"ended", "finalized"},
+    "finalized": {"finalized"},
+}
+RAISING: Final = {("created", "waiting"), ("waiting", "active"), ("active", "paused"), ("reconnecting", "active")}
+
+
+class Books:
+    """Sums by account, the newest entry of each chain, the newest row of each session."""
+
+    def __init__(self, longest: int) -> None:
+        self.longest = longest
+        self.sums: Counter[str] = Counter()
+        self.heads: dict[str, Entry] = {}
+        self.sessions: dict[str, Session] = {}
+        self.locks: dict[str, str] = {}
+        self.minutes: Counter[str] = Counter()
+        """Minutes charged, net of those taken back."""
+        self.paid: Counter[str] = Counter()
+        """Cents that a session has taken from its client, net."""
+        self.earned: defaultdict[str, list[int]] = defaultdict(list)
+        self.fees: defaultdict[str, list[int]] = defaultdict(list)
+        self.newest_moment = 0
+
+    def __call__(self, changes: list[Change]) -> None:
+        """One write took effect."""
+        for table, before, after in changes:
+            if table == "sessions":
+                self._session_changed(before, after)
+        for table, before, after in changes:
+            if table == "ledger":
+                assert before is None, "the ledger is only ever added to"
+                assert after is not None
+                self._added(after)
+            if table == "audit":
+                assert before is None
+                assert after is not None
+
+    # --- the ledger
+
+    def _added(self, item: Item) -> None:
+        account, amount = item["account"], item["amount"]
+        if account.startswith("receipt:"):
+            return
+        if account.startswith("platform:"):
+            account = account.rsplit(":", 1)[0]
+            self.fees[item["counter"]].append(amount)
+        else:
+            self._followed(chain.from_item(item))
+        self.sums[account] += amount
+        if item["counter"]:
+            self.sums[item["counter"]] -= amount
+        else:
+            assert amount == 0, "money must come from somewhere"
+
+    def _followed(self, entry: Entry) -> None:
+        before = self.heads.get(entry.account, genesis(entry.account))
+        assert proves(entry, before)
+        assert entry.at >= before.at
+        assert entry.balance >= 0, "nobody's balance is negative"
+        assert all(lot.rest >= 0 for lot in entry.buckets.lots)
+        assert entry.buckets.paid >= 0
+        self.heads[entry.account] = entry
+        if entry.account.startswith("earnings:"):
+            self.earned[entry.counter].append(entry.amount)
+            return
+        if entry.counter.startswith("session:"):
+            self.paid[entry.counter] -= entry.amount
+        if entry.minute:
+            self._minute(entry, before)
+        if entry.kept is not None:
+            assert entry.kept < self.minutes[entry.reference]
+            self.minutes[entry.reference] = entry.kept
+        if entry.kind == "order":
+            self._other_spending(entry, before)
+
+    def _minute(self, entry: Entry, before: Entry) -> None:
+        session = self.sessions[entry.reference]
+        assert entry.minute == self.minutes[session.id] + 1, "each minute once"
+        assert -entry.amount == session.rate == sum(cents for _, cents in entry.split)
+        assert before.frozen is None or entry.kind == "minute"
+        assert session.state == "active"
+        assert session.connected(entry.at) >= (entry.minute - 1) * MINUTE, "no minute before its time"
+        if entry.kind == "meter_resumed":
+            assert session.connected_before == (entry.minute - 1) * MINUTE, "unused seconds are used first"
+        self.minutes[session.id] += 1
+
+    def _other_spending(self, entry: Entry, before: Entry) -> None:
+        assert before.frozen is None
+        meter = before.meter
+        if meter and meter.run and meter.run.until is None:
+            left = (self.sessions[meter.session].started_at or 0) + self.longest - entry.at
+            held = meter.rate * min(HELD_MINUTES, max(0, (left - 1) // MINUTE))
+            assert entry.buckets.spendable(entry.at) >= held, "what is held is not touched"
+
+    # --- sessions
+
+    def _session_changed(self, before: Item | None, after: Item | None) -> None:
+        key = (after or before or {})["pk"]
+        if key.startswith("open#"):
+            if after is None:
+                del self.locks[key.removeprefix("open#")]
+            else:
+                assert before is None, "one open session a person"
+                self.locks[key.removeprefix("open#")] = after["session"]
+            return
+        assert after is not None
+        session = from_item(after)
+        if before is None:
+            assert (session.rev, session.epoch, session.state) == (0, 0, "created")
+        else:
+            self._moved(from_item(before), session)
+        self.sessions[session.id] = session
+        self.newest_moment = max(self.newest_moment, session.at)
+
+    def _moved(self, was: Session, session: Session) -> None:
+        assert session.rev == was.rev + 1
+        assert session.at >= was.at
+        assert session.state in MOVES[was.state]
+        assert session.epoch == was.epoch + ((was.state, session.state) in RAISING)
+        assert session.clock_epoch <= session.epoch
+        assert (session.rate, session.created_at) == (was.rate, was.created_at)
+        assert was.started_at in (None, session.started_at)
+        assert session.review is None
+        assert session.pauses == was.pauses + (was.state == "active" and session.state == "paused")
+        assert session.connected_before >= was.connected_before
+        if was.state == "active" and session.state != "active":
+            assert was.running_since is not None
+            stopped_at = was.running_since + session.connected_before - was.connected_before
+            assert stopped_at <= session.at
+            assert session.cut is not None
+        elif session.state != "active" and was.state != "active":
+            assert session.connected_before == was.connected_before
+        if not was.is_open:
+            assert (session.reason, session.connected_before) == (was.reason, was.connected_before)
+        if session.is_open and session.state in ("active", "waiting", "created") and was.state != session.state:
+            assert session.reason is None
+
+    # --- at rest
+
+    def check(self) -> None:
+        """What holds between two calls, also when the last one died halfway."""
+        assert sum(self.sums.values()) == 0
+        held = {
+            side.user: session.id
+            for session in self.sessions.values()
+            if session.is_open
+            for side in (session.client, session.reader)
+        }
+        assert self.locks == held
+        for session in self.sessions.values():
+            if session.is_open:
+                self._check_open(session)
+
+    def _check_open(self, session: Session) -> None:
+        head = self.heads.get(f"credit:{session.client.user}")
+        meter = head.meter if head else None
+        own = meter if meter and meter.session == session.id else None
+        if session.started_at is None:
+            assert own is None
+            assert self.paid[f"session:{session.id}"] == 0
+            return
+        assert own is not None
+        assert own.minute == self.minutes[session.id]
+        assert (own.run is not None) == (session.state == "active")
+        assert own.connected_before == session.connected_before
+        assert self.paid[f"session:{session.id}"] == own.minute * session.rate
+        if own.run:
+            assert (own.run.since, own.epoch) == (session.running_since, session.epoch)
+
+    def check_settled(self) -> None:
+        """When every talk is over: each is paid out to the cent."""
+        self.check()
+        for session in self.sessions.values():
+            self._check_settled(session)
+        clearing = {name: cents for name, cents in self.sums.items() if cents and name.startswith("session:")}
+        assert clearing == {}
+        assert all(head.meter is None for head in self.heads.values())
+
+    def _check_settled(self, session: Session) -> None:
+        assert session.state == "finalized"
+        kept = rounded_up(session.connected_before, MINUTE)
+        assert self.minutes[session.id] == kept
+        unused = kept * MINUTE - session.connected_before
+        refund = rounded_up(session.rate * unused, MINUTE) if session.cut in REFUNDED else 0
+        cost = kept * session.rate - refund
+        counter = f"session:{session.id}"
+        assert session.refunded == refund
+        assert self.paid[counter] == cost
+        assert session.earned == cost * 70 // 100
+        assert self.earned[counter] == ([session.earned] if session.earned else [])
+        assert self.fees[counter] == ([cost - session.earned] if cost else [])

@@ -1,0 +1,120 @@
+"""DynamoDB for the integration tests: the local AWS, or any engine at ``DYNAMODB_ENDPOINT_URL``, AWS included.
+
+The tables are made from the definitions of ``infra/resources.yaml``: keys and indexes are written once.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+import yaml
+
+from infra.local.ministack import MiniStack
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+_REGION: Final = "us-east-1"
+_CREATION: Final = ("AttributeDefinitions", "BillingMode", "GlobalSecondaryIndexes", "KeySchema")
+"""The properties that decide how a table answers; the others (recovery, encryption, stream) cost time and no more."""
+
+
+@contextmanager
+def local_aws(home: Path) -> Iterator[str]:
+    """A MiniStack of one's own that lies in ``home`` and keeps nothing; its address.
+
+    ``MINISTACK`` names its executable; without it, it is the one that `make` installs.
+    """
+    named = os.environ.get("MINISTACK")
+    environment = Path(named).absolute().parent.parent if named else ROOT / ".local" / "ministack"
+    ministack = MiniStack(home, environment, port=0, persist=False)
+    ministack.start()
+    try:
+        yield ministack.url
+    finally:
+        ministack.stop()
+
+
+def dynamodb_client(url: str, *, attempts: int = 3, connections: int = 64) -> DynamoDBClient:
+    """A client with the product's time-outs and as many connections as a crowd of threads needs."""
+    import boto3
+    from botocore.config import Config
+
+    local: dict[str, Any] = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": _REGION}
+    return boto3.client(
+        "dynamodb",
+        endpoint_url=url,
+        config=Config(
+            connect_timeout=1,
+            read_timeout=10,  # a crowd on two cores waits longer than a function may
+            max_pool_connections=connections,
+            retries={"mode": "standard", "total_max_attempts": attempts},
+        ),
+        **(local if is_local(url) else {}),
+    )
+
+
+def is_local(url: str) -> bool:
+    """Whether this address is on this computer, where any credentials will do."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@contextmanager
+def tables_on(client: DynamoDBClient) -> Iterator[dict[str, str]]:
+    """Every table of the product under names of its own; physical name by logical name. They go afterwards."""
+    run = uuid.uuid4().hex[:12]
+    names = {logical: f"soulseer-test-{run}-{logical}" for logical in definitions()}
+    try:
+        for logical, definition in definitions().items():
+            client.create_table(TableName=names[logical], **definition)
+        for name in names.values():
+            client.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 120})
+        yield names
+    finally:
+        for name in names.values():
+            try:
+                client.delete_table(TableName=name)
+            except client.exceptions.ResourceNotFoundException:
+                continue  # its creation was what failed
+
+
+@cache
+def definitions() -> dict[str, Any]:
+    """What ``create_table`` takes, by logical name, for every table of the template."""
+    template = yaml.load((ROOT / "infra" / "resources.yaml").read_text(), Loader=_Template)  # noqa: S506 - a SafeLoader
+    return {
+        logical_id.removesuffix("Table").lower(): {
+            name: value for name, value in resource["Properties"].items() if name in _CREATION
+        }
+        for logical_id, resource in template["Resources"].items()
+        if resource.get("Type") == "AWS::DynamoDB::Table"
+    }
+
+
+class _Template(yaml.SafeLoader):
+    """CloudFormation's tags are read as what they hold: nothing that is used here has one."""
+
+
+def _tagged(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> Any:
+    del suffix
+    if isinstance(node, yaml.ScalarNode):
+        return loader.construct_scalar(node)
+    if isinstance(node, yaml.SequenceNode):
+        return loader.construct_sequence(node, deep=True)
+    return None
+
+
+_Template.add_multi_constructor("!", _tagged)

@@ -1,0 +1,66 @@
+"""The lengths of product §3, and reading them from the environment."""
+
+import pytest
+
+from chalicelib.kernel.settings import Rules, settings_from
+from chalicelib.kernel.time import HOUR, MINUTE, SECOND
+
+ENVIRONMENT = {
+    "STAGE": "dev",
+    **{f"{name}_TABLE": f"soulseer-dev-{name.lower()}" for name in ("LEDGER", "WALLET", "SESSIONS", "ACCOUNTS")},
+    **{f"{name}_TABLE": f"soulseer-dev-{name.lower()}" for name in ("READERS", "AUDIT", "IDEMPOTENCY")},
+    "CLOCK_MACHINE_ARN": "arn:machine",
+    "AUTH_ISSUER": "https://issuer.test/",
+    "AUTH_AUDIENCE": "soulseer",
+    "STRIPE_SECRET": "stripe",
+    "AGORA_SECRET": "agora",
+    "CHECKOUT_RETURN_URL": "https://app.test",
+    "TICK_SHARDS": "16",
+}
+
+
+def test_the_lengths_are_those_of_the_product() -> None:
+    rules = Rules()
+    assert rules.minute == MINUTE
+    assert (rules.ring, rules.join) == (3 * MINUTE, 2 * MINUTE)
+    assert (rules.grace, rules.grace_total) == (5 * MINUTE, 15 * MINUTE)
+    assert (rules.beat, rules.silence, rules.stale) == (30 * SECOND, 75 * SECOND, 45 * SECOND)
+    assert (rules.session_max, rules.hold_minutes) == (3 * HOUR, 7)
+    assert (rules.lease, rules.warning) == (5 * MINUTE, 2 * MINUTE)
+
+
+def test_without_short_settings_the_lengths_are_the_products() -> None:
+    settings = settings_from(ENVIRONMENT)
+    assert settings.rules == Rules()
+    assert settings.tables.ledger == "soulseer-dev-ledger"
+    assert settings.rate_limits
+
+
+def test_a_local_stack_may_shorten_them() -> None:
+    short = {
+        "BILLING_MINUTE_SECONDS": "2",
+        "GRACE_SECONDS": "1.5",
+        "RING_SECONDS": "3",
+        "JOIN_SECONDS": "4",
+        "BEAT_SECONDS": "1",
+        "SILENCE_SECONDS": "2.5",
+        "SESSION_MAX_SECONDS": "60",
+        "HOLD_MINUTES": "9",
+        "RATE_LIMITS": "off",
+    }
+    settings = settings_from(ENVIRONMENT | short)
+    assert settings.rules == Rules(2_000, 1_500, 3_000, 4_000, 1_000, 2_500, 60_000, 9)
+    assert (settings.rules.grace_total, settings.rules.stale) == (4_500, 1_500)
+    assert not settings.rate_limits
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "0.0001"])
+def test_a_length_of_nothing_is_refused(value: str) -> None:
+    with pytest.raises(ValueError, match="GRACE_SECONDS"):
+        settings_from(ENVIRONMENT | {"GRACE_SECONDS": value})
+
+
+@pytest.mark.parametrize("name", ["STAGE", "LEDGER_TABLE", "AUTH_ISSUER", "STRIPE_SECRET"])
+def test_a_missing_setting_is_named(name: str) -> None:
+    with pytest.raises(KeyError, match=name):
+        settings_from({key: value for key, value in ENVIRONMENT.items() if key != name})

@@ -1,0 +1,85 @@
+"""``make serve`` as a program meets it: its file, its money path, its stop, and what the next start remembers."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+ROOT = Path(__file__).parents[3]
+START_SECONDS = 180
+STOP_SECONDS = 30
+
+pytestmark = pytest.mark.stack
+
+FIELDS = {
+    "api_url",
+    "function_urls",
+    "issuer_url",
+    "stripe_url",
+    "agora_url",
+    "stripe_webhook_secret",
+    "endpoint_url",
+    "tables",
+    "tokens",
+}
+
+
+@contextmanager
+def serving(state_dir: Path, *, stop_by: signal.Signals) -> Iterator[dict[str, Any]]:
+    """A served stack: what its file says. It is stopped by a signal, as a person or a supervisor would."""
+    note = state_dir / "stack.json"
+    command = [sys.executable, "-m", "infra.local.serve", "--state-dir", str(state_dir)]
+    environment = os.environ | {"BILLING_MINUTE_SECONDS": "5", "RATE_LIMITS": "off"}
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL) as process:  # noqa: S603 - ours
+        try:
+            deadline = time.monotonic() + START_SECONDS
+            while not note.exists():
+                assert process.poll() is None, "it ended before it was up"
+                assert time.monotonic() < deadline, "it was not up in time"
+                time.sleep(0.2)
+            yield json.loads(note.read_text())
+        finally:
+            process.send_signal(stop_by)
+            process.wait(STOP_SECONDS)
+    assert process.returncode == 0
+    assert not note.exists()
+
+
+def call(stack: dict[str, Any], method: str, path: str, who: str, body: Any = None, key: str | None = None) -> Any:
+    headers = {"authorization": f"Bearer {stack['tokens'].get(who, who)}"} | ({"idempotency-key": key} if key else {})
+    response = requests.request(method, f"{stack['api_url']}{path}", json=body, headers=headers, timeout=30)
+    response.raise_for_status()
+    return response.json()
+
+
+def test_a_served_stack_takes_money_and_remembers_it_after_a_restart(tmp_path: Path) -> None:
+    with serving(tmp_path, stop_by=signal.SIGINT) as stack:
+        assert stack.keys() == FIELDS
+        assert {name: call(stack, "GET", "/v1/me", name)["role"] for name in stack["tokens"]} == {
+            "client": "client",
+            "reader": "reader",
+            "admin": "admin",
+        }
+        (reader,) = call(stack, "GET", "/v1/readers", "client")["items"]
+        assert reader["rates"] == {"text": 250, "voice": 250, "video": 250}
+        assert (reader["verified"], reader["presence"]) == (True, "offline")
+        assert call(stack, "GET", "/v1/meta/trust", "client")["billing"]["minute_seconds"] == 5
+
+        topup = call(stack, "POST", "/v1/wallet/topups", "client", {"amount": 2500}, key="one")
+        paid = requests.post(topup["checkout_url"], {"card": "4242424242424242"}, allow_redirects=False, timeout=30)
+        assert paid.status_code == 303
+        before = stack
+
+    with serving(tmp_path, stop_by=signal.SIGTERM) as stack:
+        assert call(stack, "GET", "/v1/wallet", before["tokens"]["client"])["credit"]["total"]["amount"] == 2500
+        assert stack["stripe_webhook_secret"] == before["stripe_webhook_secret"]
+        assert stack["function_urls"] == before["function_urls"]

@@ -1,0 +1,244 @@
+"""Architecture §4: two clocks, one function. Either alone brings a session to its end, to the millisecond."""
+
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from chalicelib.operations.handlers import tell
+from chalicelib.readers import service as readers
+from chalicelib.runtime.tables import Page
+from chalicelib.sessions import handlers, service
+from chalicelib.sessions.model.commands import accept, finish, heartbeat, join, leave, reconnect
+from chalicelib.sessions.model.session import Side
+from tests.support.memory import MemoryTables
+from tests.support.reading import SESSION, Stage, add_reader, pay_in, second
+from tests.support.worlds import NOON, hand_world
+
+
+def told(stage: Stage, epoch: int | None = None, session: str = SESSION) -> dict[str, Any]:
+    facts = {"kind": "session", "id": session, "epoch": stage.row().epoch if epoch is None else epoch}
+    return tell(stage.world, facts)
+
+
+def wake(stage: Stage) -> float | None:
+    return second(service.next_wake(stage.world, service.advance(stage.world, stage.row())))
+
+
+# --- the clock
+
+
+def test_accept_start_pause_and_resume_raise_the_epoch_and_start_an_execution_each() -> None:
+    stage = Stage()
+    stage.asked()
+    assert set(stage.executions.started) == {"ses_1-0"}
+    stage.reader(accept)
+    stage.client(join)
+    assert set(stage.executions.started) == {"ses_1-0", "ses_1-1"}
+    stage.reader(join)
+    stage.at(10).client(leave)
+    stage.at(20).client(reconnect)
+    stage.reader(reconnect)
+    stage.client(finish)
+    assert set(stage.executions.started) == {f"ses_1-{epoch}" for epoch in range(5)}
+
+
+def test_the_clock_is_set_to_the_next_deadline() -> None:
+    stage = Stage(credit=2_000)
+    stage.asked()
+    assert wake(stage) == 180
+    stage.at(1).reader(accept)
+    assert wake(stage) == 121
+    stage.at(2).client(join)
+    stage.at(2).reader(join)
+    assert wake(stage) == 77  # silence
+    stage.beats(300)
+    assert wake(stage) == 362  # the warning: 8 minutes paid from 2 s on
+    stage.beats(362).noticed()
+    assert wake(stage) == 437  # silence
+    stage.at(370).client(leave)
+    assert wake(stage) == 670
+    stage.at(400).client(reconnect)
+    assert wake(stage) == 475
+    stage.client(finish)
+    assert wake(stage) is None
+
+
+def run_executions(stage: Stage) -> None:
+    """What the state machine does: wait for the earliest moment, call, wait again or end."""
+    ended: set[str] = set()
+    for _ in range(50):
+        waiting = {name: at for name, at in stage.executions.started.items() if name not in ended}
+        if not waiting:
+            return
+        name, at = min(waiting.items(), key=lambda each: each[1])
+        stage.clock.now = max(stage.clock.now, at)
+        answer = told(stage, epoch=int(name.rsplit("-", 1)[1]))
+        if answer["done"]:
+            ended.add(name)
+        else:
+            stage.executions.started[name] = millis_of(answer["wake_at"])
+    raise AssertionError("the executions do not end")
+
+
+def millis_of(moment: str) -> int:
+    return round(datetime.fromisoformat(moment).timestamp() * 1000)
+
+
+def test_the_clock_alone_drives_a_session_to_its_end() -> None:
+    stage = Stage(credit=250).begun().beats(50)
+    run_executions(stage)
+    session = stage.row()
+    assert (session.state, session.reason, second(session.ended_at)) == ("finalized", "grace_expired", 360)
+    assert second(session.finalized_at) == 360
+    assert stage.balance == 0
+
+
+def test_the_clock_notices_a_silence_the_moment_it_is_full() -> None:
+    stage = Stage().begun()
+    stage.at(10).reader(heartbeat)
+    stage.at(60).client(heartbeat)
+    run_executions(stage)
+    session = stage.row()
+    assert (session.reason, second(session.finalized_at)) == ("grace_expired", 310)
+    assert (session.cut, session.refunded) == ("reader_left", 209)
+
+
+def test_the_clock_answers_with_the_moment_in_rfc_3339() -> None:
+    stage = Stage()
+    stage.asked()
+    assert told(stage) == {"done": False, "wake_at": "2030-03-17T17:49:40.000Z"}
+
+
+def test_an_execution_of_an_old_epoch_brings_the_session_up_to_date_and_ends() -> None:
+    stage = Stage()
+    stage.asked()
+    stage.reader(accept)
+    assert told(stage, epoch=0) == {"done": True}
+    stage.at(120)
+    assert told(stage, epoch=0) == {"done": True}
+    assert stage.row().reason == "no_show_reader"
+
+
+def test_the_clock_of_something_unknown_ends_quietly() -> None:
+    stage = Stage()
+    assert tell(stage.world, {"kind": "session", "id": "ses_none", "epoch": 0}) == {"done": True}
+    assert tell(stage.world, {"kind": "comet", "id": "x", "epoch": 0}) == {"done": True}
+
+
+def test_an_execution_that_could_not_be_started_is_started_by_the_next_who_looks() -> None:
+    stage = Stage()
+    stage.executions.broken = True
+    stage.asked()
+    assert stage.executions.started == {}
+    stage.executions.broken = False
+    stage.at(60).noticed()
+    assert stage.executions.started == {"ses_1-0": NOON + 180_000}
+
+
+def test_an_execution_is_started_once_an_epoch() -> None:
+    stage = Stage().begun()
+    rev = stage.row().rev
+    stage.noticed()
+    stage.noticed()
+    assert stage.row().rev == rev
+
+
+# --- the minute tick
+
+
+class _Lambda:
+    """The context of a function with so much time left."""
+
+    def __init__(self, millis: int = 60_000) -> None:
+        self.millis = millis
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self.millis
+
+
+def tick(stage: Stage) -> list[dict[str, int]]:
+    return [handlers.work(stage.world, {"shard": str(shard)}, _Lambda()) for shard in range(2)]
+
+
+def test_the_tick_alone_drives_a_session_to_its_end() -> None:
+    stage = Stage(credit=250).begun()
+    stage.executions.started.clear()
+    for minute in range(1, 9):
+        stage.at(minute * 60 + 13)
+        tick(stage)
+    session = stage.row()
+    assert (session.state, session.reason, second(session.ended_at)) == ("finalized", "grace_expired", 360)
+
+
+def test_the_tick_works_on_stale_pages_and_reads_again_before_it_writes() -> None:
+    stage = Stage().begun()
+    page = stage.row()  # what the listing showed
+    stage.beats(70)
+    stage.at(76)
+    seen = service.advance(stage.world, page, stale=True)  # by the page, both were silent for 75 s
+    assert seen.session.state == "active"
+
+
+def test_the_tick_charges_by_the_wallet_not_by_the_page() -> None:
+    stage = Stage().begun()
+    page = stage.row()
+    stage.at(20).client(leave)
+    stage.at(65)
+    service.advance(stage.world, page, stale=True)
+    assert stage.balance == 9_750
+    assert stage.row().state == "paused"
+
+
+def test_the_tick_forgets_sessions_that_are_finalized() -> None:
+    stage = Stage().begun()
+    assert sum(done["advanced"] for done in tick(stage)) == 1
+    stage.client(finish)
+    assert sum(done["advanced"] for done in tick(stage)) == 0
+
+
+class _OneBrokenWallet(MemoryTables):
+    """Tables that cannot read one client's wallet."""
+
+    def query(self, table: str, partition: tuple[str, str], **rest: Any) -> Page:
+        if partition == ("account", "credit:usr_c2"):
+            raise RuntimeError("an item nobody can read")
+        return super().query(table, partition, **rest)
+
+
+def test_one_session_that_fails_does_not_hold_up_the_others(capsys: pytest.CaptureFixture[str]) -> None:
+    stage = Stage()
+    for number in range(6):
+        add_reader(stage.world, f"usr_r{number}")
+        readers.set_presence(stage.world, f"usr_r{number}", "online")
+        pay_in(stage.world, f"usr_c{number}", 1_000, f"topup:c{number}")
+        client = Side(f"usr_c{number}", "Cee")
+        service.create(stage.world, client, f"ses_x{number}", f"usr_r{number}", "text")
+    broken = _OneBrokenWallet()
+    broken.rows = stage.tables.rows
+    world = hand_world(broken, now=stage.at(180).clock)
+    done = [handlers.work(world, {"shard": str(shard)}, _Lambda()) for shard in range(2)]
+    assert sum(each["advanced"] for each in done) == 5
+    assert sum(each["failed"] for each in done) == 1
+    assert '"event":"session_not_advanced"' in capsys.readouterr().out
+    states = [service.load(stage.world, f"ses_x{number}").state for number in range(6)]
+    assert states == ["finalized", "finalized", "created", "finalized", "finalized", "finalized"]
+
+
+def test_both_clocks_and_everybody_at_once_charge_a_minute_once() -> None:
+    stage = Stage().begun().beats(60)
+    for _ in range(3):
+        tick(stage)
+        told(stage)
+        stage.client(heartbeat)
+        stage.reader(heartbeat)
+    assert stage.balance == 9_500
+
+
+def test_a_plain_minute_writes_one_entry_and_leaves_the_session_row_alone() -> None:
+    stage = Stage().begun().beats(50)
+    stage.noticed()
+    rev, seq = stage.row().rev, stage.head.seq
+    stage.at(60)
+    tick(stage)
+    assert (stage.row().rev, stage.head.seq) == (rev, seq + 1)

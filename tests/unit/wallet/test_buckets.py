@@ -1,0 +1,128 @@
+"""What a balance is made of: paid money and promotional lots, in every order of expiry."""
+
+from itertools import permutations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.kernel.time import DAY
+from chalicelib.wallet.model.buckets import MOST_LOTS, PAID, REVIVAL, Buckets, Lot, last_part
+
+A, B, C = Lot("pro_a", 100, expires_at=1_000), Lot("pro_b", 100, expires_at=2_000), Lot("pro_c", 100, expires_at=3_000)
+
+
+def granted(*lots: Lot, paid: int = 0) -> Buckets:
+    buckets = Buckets(paid)
+    for lot in lots:
+        buckets = buckets.grant(lot)
+    return buckets
+
+
+@pytest.mark.parametrize("order", list(permutations([A, B, C])))
+def test_lots_are_spent_in_the_order_of_their_expiry_however_they_were_granted(order: tuple[Lot, ...]) -> None:
+    _, split = granted(*order, paid=100).spend(350, at=0)
+    assert split == (("pro_a", 100), ("pro_b", 100), ("pro_c", 100), (PAID, 50))
+
+
+@pytest.mark.parametrize(
+    ("at", "spendable"),
+    [(0, 350), (999, 350), (1_000, 250), (1_999, 250), (2_000, 150), (2_999, 150), (3_000, 50)],
+)
+def test_a_lot_counts_strictly_before_its_expiry(at: int, spendable: int) -> None:
+    assert granted(A, B, C, paid=50).spendable(at) == spendable
+
+
+def test_an_expired_lot_is_passed_over() -> None:
+    left, split = granted(A, B, paid=50).spend(120, at=1_500)
+    assert split == (("pro_b", 100), (PAID, 20))
+    assert left == Buckets(30, (A,))
+
+
+def test_nothing_is_spendable_below_zero() -> None:
+    assert granted(A, paid=-1).spendable(0) == 0
+
+
+@pytest.mark.parametrize("amount", [351, -1])
+def test_more_than_is_spendable_is_refused(amount: int) -> None:
+    with pytest.raises(ValueError, match="spendable"):
+        granted(A, B, C, paid=50).spend(amount, at=0)
+
+
+def test_there_are_at_most_four_lots() -> None:
+    full = granted(*(Lot(f"pro_{number}", 1, number + 1) for number in range(MOST_LOTS)))
+    with pytest.raises(ValueError, match="slot"):
+        full.grant(Lot("pro_x", 1, 9))
+
+
+def test_a_lot_is_granted_once() -> None:
+    with pytest.raises(ValueError, match="slot"):
+        granted(A).grant(A)
+
+
+def test_an_empty_lot_leaves_its_slot_unless_the_open_meter_touched_it() -> None:
+    assert granted(A).spend(100, at=0)[0].lots == ()
+    (kept,) = granted(A).spend(100, at=0, metered=True)[0].lots
+    assert (kept.rest, kept.touched) == (0, True)
+    assert granted(A).spend(100, at=0, metered=True)[0].untouched().lots == ()
+
+
+def test_an_expired_lot_is_emptied_and_keeps_its_slot_while_the_meter_needs_it() -> None:
+    assert granted(A, B).expire(A).lots == (B,)
+    spent, _ = granted(A, B).spend(40, at=0, metered=True)
+    emptied = spent.expire(spent.lots[0])
+    assert [(lot.id, lot.rest) for lot in emptied.lots] == [("pro_a", 0), ("pro_b", 100)]
+
+
+def test_giving_back_restores_exactly_what_was_spent() -> None:
+    before = granted(A, B, paid=100)
+    spent, split = before.spend(150, at=0, metered=True)
+    assert spent.give_back(split, now=10).untouched() == before
+
+
+def test_an_expired_lot_that_gets_a_refund_lives_seven_more_days() -> None:
+    spent, _ = granted(A, B).spend(100, at=0, metered=True)
+    back = spent.give_back((("pro_a", 30),), now=1_000)
+    assert [(lot.id, lot.rest, lot.expires_at) for lot in back.lots] == [
+        ("pro_b", 100, 2_000),
+        ("pro_a", 30, 1_000 + 7 * DAY),
+    ]
+    assert REVIVAL == 7 * DAY
+
+
+def test_a_refund_to_a_lot_that_is_gone_is_refused() -> None:
+    with pytest.raises(ValueError, match="pro_z"):
+        granted(A).give_back((("pro_z", 1),), now=0)
+
+
+SPLIT = (("pro_a", 100), ("pro_b", 50), (PAID, 100))
+
+
+@pytest.mark.parametrize(
+    ("amount", "part"),
+    [
+        (0, ()),
+        (40, ((PAID, 40),)),
+        (100, ((PAID, 100),)),
+        (120, ((PAID, 100), ("pro_b", 20))),
+        (250, ((PAID, 100), ("pro_b", 50), ("pro_a", 100))),
+    ],
+)
+def test_the_last_part_of_a_split_comes_back_first(amount: int, part: tuple[tuple[str, int], ...]) -> None:
+    assert last_part(SPLIT, amount) == part
+
+
+LOTS = st.lists(st.tuples(st.integers(1, 500), st.integers(1, 100)), max_size=MOST_LOTS)
+
+
+@given(lots=LOTS, paid=st.integers(0, 1_000), amount=st.integers(0, 2_000), at=st.integers(0, 110))
+def test_spending_takes_exactly_the_amount_and_giving_it_back_restores_the_total(
+    lots: list[tuple[int, int]], paid: int, amount: int, at: int
+) -> None:
+    before = granted(*(Lot(f"pro_{place}", rest, until) for place, (rest, until) in enumerate(lots)), paid=paid)
+    if amount > before.spendable(at):
+        return
+    after, split = before.spend(amount, at, metered=True)
+    assert before.total - after.total == amount == sum(cents for _, cents in split)
+    assert after.spendable(at) == before.spendable(at) - amount
+    assert after.give_back(split, at).total == before.total
