@@ -104,12 +104,14 @@ def accept_invitation(world: World, person_id: str, token: str) -> Reader:
     readers = _readers(world)
 
     def attempt() -> Reader:
+        person = accounts.person(
+            world, person_id
+        )  # before the invitation, so that a repeat of ours at once shows there
         invitation = readers.invitation(digest)
         if invitation is None:
             raise NotFound("There is no such invitation.")
         if invitation.used_by == person_id:
             return reader(world, person_id)
-        person = accounts.person(world, person_id)
         now = world.now()
         model.check_acceptable(invitation, person.email, now)
         made = Reader(id=person_id, standing="invited", description=None, created_at=now)

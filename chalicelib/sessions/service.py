@@ -183,13 +183,13 @@ def _by_admin(
 
 def _take(world: World, session: Session, step_of: Callable[[Snapshot], Step | None], *beside: Operation) -> Snapshot:
     for _ in range(_TRIES):
-        seen = _brought_up_to_date(world, session)
+        seen = _brought_up_to_date(world, Snapshot(world, session))
         step = step_of(seen)
         if step is None:
             return _wound(world, seen)
         done = _commit(world, seen, step, *beside)
         if done:
-            return advance(world, done)
+            return _wound(world, _brought_up_to_date(world, done))
         session = load(world, session.id)
     raise Unavailable("The reading is too busy.")
 
@@ -269,7 +269,7 @@ def advance(world: World, session: Session, *, stale: bool = False) -> Snapshot:
     ``stale`` says that ``session`` comes from a listing: it is read again before any transaction, while a plain
     minute needs nothing but the wallet.
     """
-    return _wound(world, _brought_up_to_date(world, session, stale=stale))
+    return _wound(world, _brought_up_to_date(world, Snapshot(world, session), stale=stale))
 
 
 def next_wake(world: World, seen: Snapshot) -> Millis | None:
@@ -279,11 +279,12 @@ def next_wake(world: World, seen: Snapshot) -> Millis | None:
     return wake_at(seen.session, seen.funds, seen.now, world.settings.rules)
 
 
-def _brought_up_to_date(world: World, session: Session, *, stale: bool = False) -> Snapshot:
-    seen = Snapshot(world, session)
+def _brought_up_to_date(world: World, seen: Snapshot, *, stale: bool = False) -> Snapshot:
     for _ in range(_STEPS):
+        if seen.session.state == "finalized":
+            return seen
         if seen.session.is_open and not seen.session.in_step(seen.newest.meter):
-            seen = Snapshot(world, load(world, session.id))  # it moved on between the two reads
+            seen = _reread(world, seen)  # it moved on between the two reads
             continue
         due = decide(seen.session, seen.funds, seen.now, world.settings.rules)
         if due is None:
@@ -292,32 +293,36 @@ def _brought_up_to_date(world: World, session: Session, *, stale: bool = False) 
             seen = Snapshot(world, seen.session, wallet.charge_due(world, seen.newest, due.before))
         elif stale:
             stale = False
-            seen = Snapshot(world, load(world, session.id))
+            seen = _reread(world, seen)
         else:
             done = _settle(world, seen) if isinstance(due, Settle) else _commit(world, seen, due)
-            seen = Snapshot(world, done or load(world, session.id))
+            seen = done or _reread(world, seen)
     raise Unavailable("The reading is too busy.")
 
 
-def _commit(world: World, seen: Snapshot, step: Step, *beside: Operation) -> Session | None:
+def _reread(world: World, seen: Snapshot) -> Snapshot:
+    return Snapshot(world, load(world, seen.session.id))
+
+
+def _commit(world: World, seen: Snapshot, step: Step, *beside: Operation) -> Snapshot | None:
     """Carry out one step as one transaction; None where somebody was faster, or the outcome is unknown."""
-    session = step.session
+    session, newest = step.session, seen.newest
     extra: list[Operation] = [*beside]
     if step.change:
         moved = wallet.meter_change(world, seen.newest, step.change, seen.now)
         if moved is None:
             return None
-        entry, posting = moved
+        newest, posting = moved
         extra.append(posting)
-        session = _with_entry(session, entry)
+        session = _with_entry(session, newest)
     elif step.on_wallet:
-        extra.append(wallet.unchanged(world, seen.newest))
+        extra.append(wallet.unchanged(world, newest))
     raised, operations = _rows(world).replace(session, was=seen.session)
     if not _wrote(world, [*operations, *extra]):
         return None
     if raised.state != seen.session.state:
         log.info("session_moved", session=raised.id, state=raised.state, reason=raised.reason or "")
-    return raised
+    return Snapshot(world, raised, newest)
 
 
 def _with_entry(session: Session, entry: Entry) -> Session:
@@ -329,7 +334,7 @@ def _with_entry(session: Session, entry: Entry) -> Session:
     return replace(session, last_seq=entry.seq, refunded=entry.refund)
 
 
-def _settle(world: World, seen: Snapshot) -> Session | None:
+def _settle(world: World, seen: Snapshot) -> Snapshot | None:
     """ended → finalized: what the talk cost must be what the ledger says; then everyone is paid, in one transaction.
 
     A mismatch pays nobody and marks the session for review (rule 9).
@@ -342,7 +347,7 @@ def _settle(world: World, seen: Snapshot) -> Session | None:
         log.error("settlement_mismatch", session=session.id, amount=receipt.by_ledger - owed)
         marked = replace(session, review="settlement_mismatch", at=now)
         raised, operations = _rows(world).replace(marked, was=session)
-        return raised if _wrote(world, operations) else None
+        return Snapshot(world, raised) if _wrote(world, operations) else None
     earned, postings = payouts.reading_earned(world, session.reader.user, session.id, owed, now)
     settled = replace(session, state="finalized", finalized_at=now, earned=earned, at=now)
     raised, operations = _rows(world).replace(settled, was=session)
@@ -355,7 +360,7 @@ def _settle(world: World, seen: Snapshot) -> Session | None:
         at=now,
         detail={"minutes": minutes, "charged": owed, "earned": earned},
     )
-    return raised if _wrote(world, [*operations, *postings, entry]) else None
+    return Snapshot(world, raised) if _wrote(world, [*operations, *postings, entry]) else None
 
 
 def _wound(world: World, seen: Snapshot) -> Snapshot:

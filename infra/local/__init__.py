@@ -11,6 +11,16 @@
     serve.py      keeps it up until Ctrl-C: ``python -m infra.local.serve``
     run.py        plays one paid reading on it, and proves the books: ``python -m infra.local.run``
 
+The parts of the play:
+
+    play.py       the story, act by act, with what is expected at each
+    phone.py      what the app on a phone does: keys, retries, heartbeats, coming back
+    watch.py      what the tables say meanwhile, without touching them
+    screen.py     the live table and the timeline, or plain lines
+    report.py     receipt, statement, earnings and proof on paper
+    proof.py      trial balance and chains over the real ledger
+    waiting.py    waiting for a condition, with a limit
+
 The product knows none of this: it is reached only by addresses in its settings, and nothing here is
 packaged with the functions. Everything binds 127.0.0.1.
 """

@@ -9,7 +9,7 @@ and, where the other side dropped out, asking back in by itself, as the app of t
 import json
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -164,9 +164,6 @@ def pay(checkout_url: str, card: str) -> int:
         raise Unreachable(f"the Checkout page did not answer: {error}") from error
 
 
-Seen = Callable[[Json], None]
-
-
 @dataclass
 class Phone:
     """The app of one of the two people in a reading. ``session`` is the newest view of it that the API answered."""
@@ -174,8 +171,6 @@ class Phone:
     api: Api
     stays: bool = False
     """Ask back in by itself when the reading stands still: the app of the one who did not leave."""
-    seen: Seen = lambda _: None
-    """Told of every view of the reading that arrives, on whatever thread."""
     session: Json = field(default_factory=dict)
     media: Json | None = None
     _beating: Thread | None = None
@@ -259,7 +254,6 @@ class Phone:
 
     def _now(self, session: Json) -> Json:
         self.session = session
-        self.seen(session)
         return session
 
     def _enter(self, command: str) -> Json:

@@ -15,6 +15,7 @@ from typing import Final
 
 from chalicelib.kernel.money import reader_share
 from chalicelib.kernel.time import SECOND
+from chalicelib.runtime.tables import Contended
 from infra.local.phone import Api, Json, Phone, Refused, Unreachable, new_key
 from infra.local.proof import LedgerProof, prove
 from infra.local.screen import Screen
@@ -93,7 +94,7 @@ class Play:
             for act in acts:
                 try:
                     act()
-                except (Refused, Unreachable, TookTooLong) as stopped:
+                except (Refused, Unreachable, TookTooLong, Contended) as stopped:
                     self._check(act.__doc__ or act.__name__, held=False, saw=str(stopped))
                     break
         return self._played
@@ -205,10 +206,10 @@ class Play:
             saw=f"{row['minutes_charged']} minutes, {dollars(client.credit())}",
         )
         self._await_minute(LAST_MINUTE)
-        self._await_moment(
+        until(
             f"a part of minute {LAST_MINUTE} being used",
             lambda: self._moment.into_minute > self._moment.minute / 4,
-            _TICK,
+            seconds=_TICK,
         )
 
     def _leave(self) -> None:
@@ -306,11 +307,11 @@ class Play:
     def _await_minute(self, number: int) -> None:
         """Until the tables say that this minute is charged: a heartbeat or a clock did it."""
         seconds = number * self._rules.minute / SECOND + _TICK
-        self._await_moment(f"minute {number} being charged", lambda: self._moment.minutes >= number, seconds)
+        until(f"minute {number} being charged", lambda: self._moment.minutes >= number, seconds=seconds)
 
     def _await(self, states: tuple[str, ...], seconds: float) -> None:
         """Until the tables say one of these states."""
-        self._await_moment(f"the reading being {' or '.join(states)}", lambda: self._moment.state in states, seconds)
+        until(f"the reading being {' or '.join(states)}", lambda: self._moment.state in states, seconds=seconds)
 
     def _let_grace_run(self) -> None:
         """Until a quarter of it is over, so that there is something to see."""
@@ -319,10 +320,7 @@ class Play:
             left, whole = self._moment.ends_in, self._moment.ends_after
             return left is None or left < 0.75 * whole
 
-        self._await_moment("grace running", some_is_over, self._rules.grace / SECOND)
-
-    def _await_moment(self, what: str, condition: Callable[[], bool], seconds: float) -> None:
-        until(what, condition, seconds=seconds)
+        until("grace running", some_is_over, seconds=self._rules.grace / SECOND)
 
     # --- telling --------------------------------------------------------------------------------
 

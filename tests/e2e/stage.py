@@ -28,7 +28,7 @@ from chalicelib.sessions.model.session import Session
 from infra.local.people import RATE, Person, make_reader
 from infra.local.phone import Answer, Api, Json, Phone, Refused, Unreachable
 from infra.local.stack import Stack
-from infra.local.waiting import until
+from infra.local.waiting import TookTooLong, until
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 SOON: Final = 30.0
@@ -189,7 +189,10 @@ class Pair:
             row = self.row
             return row if condition(row) else None
 
-        return until(f"{what} ({self.id})", look, seconds=seconds)
+        try:
+            return until(what, look, seconds=seconds)
+        except TookTooLong as late:
+            raise TookTooLong(f"{late}; it is {self.row}") from None
 
     def await_state(self, state: str, seconds: float = SOON) -> Session:
         return self.await_row(f"the reading being {state}", lambda row: row.state == state, seconds)

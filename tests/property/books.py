@@ -144,7 +144,8 @@ class Books:
         assert (session.rate, session.created_at) == (was.rate, was.created_at)
         assert was.started_at in (None, session.started_at)
         assert session.review is None
-        assert session.pauses == was.pauses + (was.state == "active" and session.state == "paused")
+        if (was.state, session.state) != ("reconnecting", "paused"):  # a safety stop may send both out, or they went
+            assert session.pauses == was.pauses + (was.state == "active" and session.state == "paused")
         assert session.connected_before >= was.connected_before
         if was.state == "active" and session.state != "active":
             assert was.running_since is not None

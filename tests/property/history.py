@@ -330,6 +330,7 @@ class Exact(History):
             "paused_at": row.paused_at if row.is_open else talk.paused_at,
             "grace_until": row.grace_until,
             "channel": row.channel,
+            "warned": row.warned,
         }
         expected = {
             "state": talk.state,
@@ -348,6 +349,7 @@ class Exact(History):
             "paused_at": talk.paused_at,
             "grace_until": talk.grace_until,
             "channel": f"{talk.id}-{talk.pauses}",
+            "warned": talk.warned,
         }
         assert said == expected
 

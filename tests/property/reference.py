@@ -16,6 +16,9 @@ RING, JOIN = 3 * MINUTE, 2 * MINUTE
 GRACE, GRACE_IN_ALL = 5 * MINUTE, 15 * MINUTE
 SILENCE, STALE = 75 * SECOND, 45 * SECOND
 HELD_MINUTES = 7
+WARNING = 2 * MINUTE
+QUICKEST_BEAT = SECOND
+"""A beat sooner after the last one says nothing new, unless a warning is out."""
 WEEK = 7 * 24 * 60 * MINUTE
 REFUNDED = ("reader_left", "reader_ended", "network", "admin", "safety", "max_duration")
 
@@ -142,6 +145,8 @@ class Talk:
     stood: tuple[int, str] | None = None
     """Where a freeze stood the meter before anybody looked."""
     refunded: int = 0
+    warned: bool = False
+    """The low balance of the present run was told."""
     longest: int = 180 * MINUTE
 
     @property
@@ -322,8 +327,10 @@ class Reference:
     def _heartbeat(self, talk: Talk, who: str, now: int) -> str:
         if not talk.is_open:
             return "invalid_state"
-        if talk.here(who, now):
+        beat = talk.beats[who]
+        if beat is not None and talk.here(who, now) and (talk.warned or now - beat >= QUICKEST_BEAT):
             talk.beats[who] = now
+            talk.warned = talk.warned and self.low(talk, now)
         return OK
 
     def _leave(self, talk: Talk, who: str, now: int) -> str:
@@ -363,6 +370,7 @@ class Reference:
             self._over(talk, now, "safety", now)
         elif talk.state == "reconnecting":
             talk.beats = {"client": None, "reader": None}
+            talk.pauses += 1  # both go out: another channel
             self._fall_back(talk, now)
         self.look(talk, now)
 
@@ -397,6 +405,7 @@ class Reference:
         stop = min((stop for stop in self.stops(talk, now) if stop.decided <= now), default=None)
         if stop is None:
             wallet.pay_what_is_due(now)
+            talk.warned = talk.warned or self.low(talk, now)
             return False
         if stop.reason == "max_duration":
             self._stop(talk, stop.effective, stop.reason, now)
@@ -404,6 +413,10 @@ class Reference:
         else:
             self._pause(talk, stop.effective, stop.reason, now)
         return True
+
+    def low(self, talk: Talk, now: int) -> bool:
+        """Whether credit runs out within two minutes."""
+        return self.wallet(talk.client).runs_out(now + WARNING) is not None
 
     def stops(self, talk: Talk, until: int) -> list[Stop]:
         """The automatic stops of an active talk that time alone brings by ``until``, or has in sight."""
@@ -508,6 +521,7 @@ class Reference:
             wallet.give_back(pieces, talk.rate, now)
         del talk.minutes[kept:]
         talk.since = talk.stood = None
+        talk.warned = False
         talk.cut = cut
         talk.beats = {"client": None, "reader": None}
 

@@ -119,9 +119,9 @@ class Duo:
         seen = sessions.Snapshot(self.world, running)
         step = commands.finish(running, "client", seen.funds, seen.now, self.world.settings.rules)
         assert step
-        ended = sessions._commit(self.world, seen, step)
-        assert ended
-        return ended
+        done = sessions._commit(self.world, seen, step)
+        assert done
+        return done.session
 
     def row(self) -> Session:
         """The session as stored."""

@@ -7,7 +7,17 @@ import pytest
 from chalicelib.kernel.errors import GraceExpired, InvalidState
 from chalicelib.kernel.settings import Rules
 from chalicelib.kernel.time import SECOND
-from chalicelib.sessions.model.commands import accept, cancel, decline, finish, heartbeat, join, leave, reconnect
+from chalicelib.sessions.model.commands import (
+    Command,
+    accept,
+    cancel,
+    decline,
+    finish,
+    heartbeat,
+    join,
+    leave,
+    reconnect,
+)
 from chalicelib.sessions.store import Sessions
 from tests.support.reading import Stage, refusal, second
 from tests.support.worlds import NOON
@@ -30,7 +40,7 @@ def test_a_request_noticed_late_expired_all_the_same_at_three_minutes() -> None:
 
 
 @pytest.mark.parametrize("command", [accept, decline])
-def test_an_answer_at_three_minutes_is_late(command) -> None:  # type: ignore[no-untyped-def]
+def test_an_answer_at_three_minutes_is_late(command: Command) -> None:
     stage = Stage()
     stage.asked()
     with pytest.raises(InvalidState):
@@ -173,7 +183,7 @@ def test_reconnecting_stays_while_one_is_there() -> None:
 
 
 @pytest.mark.parametrize("command", [accept, decline, join, reconnect, leave])
-def test_after_another_end_than_graces_a_return_is_409(command) -> None:  # type: ignore[no-untyped-def]
+def test_after_another_end_than_graces_a_return_is_409(command: Command) -> None:
     stage = Stage().begun()
     stage.at(20).client(finish)
     with pytest.raises(InvalidState) as refused:

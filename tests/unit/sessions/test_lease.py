@@ -5,11 +5,11 @@ import pytest
 from chalicelib.kernel.errors import Forbidden, InsufficientFunds, InvalidState
 from chalicelib.kernel.settings import Rules
 from chalicelib.kernel.time import SECOND
-from chalicelib.sessions.model.commands import finish, heartbeat, join, leave, reconnect, renew
+from chalicelib.sessions.model.commands import Command, finish, heartbeat, join, leave, reconnect, renew
 from tests.support.reading import CLIENT, READER, Stage, second
 
 
-def until(stage: Stage, user: str, command) -> float | None:  # type: ignore[no-untyped-def]
+def until(stage: Stage, user: str, command: Command) -> float | None:
     lease = stage.leased(user, command)
     return second(lease.expires_at) if lease else None
 

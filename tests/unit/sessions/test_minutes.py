@@ -4,7 +4,17 @@ import pytest
 
 from chalicelib.kernel.time import DAY
 from chalicelib.readers import service as readers
-from chalicelib.sessions.model.commands import accept, cancel, decline, finish, heartbeat, join, leave, reconnect
+from chalicelib.sessions.model.commands import (
+    Command,
+    accept,
+    cancel,
+    decline,
+    finish,
+    heartbeat,
+    join,
+    leave,
+    reconnect,
+)
 from tests.support.reading import READER, Stage, second
 
 
@@ -54,7 +64,7 @@ def test_noticing_again_charges_nothing_more() -> None:
 @pytest.mark.parametrize("who", ["client", "reader"])
 @pytest.mark.parametrize("command", [leave, finish])
 @pytest.mark.parametrize(("at", "minutes"), [(59.999, 1), (60, 1), (60.001, 2), (120, 2), (120.001, 3)])
-def test_at_a_tie_a_stop_comes_before_a_charge(who: str, command, at: float, minutes: int) -> None:  # type: ignore[no-untyped-def]
+def test_at_a_tie_a_stop_comes_before_a_charge(who: str, command: Command, at: float, minutes: int) -> None:
     stage = Stage(rate=250).begun().beats(at)
     session = stage.client(command) if who == "client" else stage.reader(command)
     assert len(stage.cost().minutes) == minutes
@@ -122,7 +132,7 @@ def test_leaving_in_the_moment_of_the_start_gives_minute_1_back() -> None:
 @pytest.mark.parametrize(
     ("command", "who"), [(decline, "reader"), (cancel, "client"), (finish, "client"), (finish, "reader")]
 )
-def test_a_request_that_comes_to_nothing_is_free(command, who: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_request_that_comes_to_nothing_is_free(command: Command, who: str) -> None:
     stage = Stage()
     stage.asked()
     session = stage.client(command) if who == "client" else stage.reader(command)

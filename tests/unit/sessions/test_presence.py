@@ -91,6 +91,17 @@ def test_a_minute_charged_after_the_last_beat_is_taken_back_and_the_meter_set_ba
     assert [minute.number for minute in stage.cost().minutes] == [1, 2]
 
 
+def test_a_lot_that_expired_before_anybody_looked_does_not_change_what_stopped_the_talk() -> None:
+    stage = Stage(rate=250, credit=231)
+    stage.promo(400, until=82)
+    stage.begun()  # both silent from here on; minute 2, at 60, could be paid: 150 of the lot and 100
+    assert stopped(stage.at(450).noticed())[1] == "grace_expired"
+    session = stage.row()
+    assert (session.cut, session.connected_before, second(session.ended_at)) == ("network", 0, 300)
+    assert stage.head.buckets.paid == 231
+    assert stage.cost().total == 0
+
+
 def test_an_effective_moment_in_the_past_is_clamped_to_the_current_run() -> None:
     stage = Stage().begun()
     stage.at(20).client(leave)

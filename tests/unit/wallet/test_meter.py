@@ -295,6 +295,21 @@ def test_a_freeze_after_the_run_out_stands_the_meter_at_that_boundary(moment: fl
     assert (frozen.meter.run.until, frozen.meter.run.reason) == (at(until), why)
 
 
+def test_credit_after_a_freeze_pays_no_minute_not_even_at_the_tie() -> None:
+    head = started(wallet(100))
+    frozen = after(head, meter.freeze(head, "dispute", at(90), RULES), at(90))
+    richer = after(frozen, meter.receive(frozen, "topup", 500, "stripe:payments", "top_2"), at(95))
+    assert charged(richer, at(500)) == []
+
+
+def test_a_minute_left_alone_leaves_alone_what_expired_after_its_beginning() -> None:
+    """Or its stop would be judged on less money than there was: minute 2 could be paid when it began."""
+    head = started(wallet(80, Lot("pro_1", 150, at(70))))
+    assert charged(head, at(100), before=at(10)) == []
+    assert [entry.kind for entry in charged(head, at(100))] == ["minute"]  # the 50 of the lot and 50 paid
+    assert [entry.kind for entry in charged(head, at(100), before=at(60.001))] == ["minute"]
+
+
 def test_unfreezing_leaves_the_meter_standing() -> None:
     head = started(wallet(1_000))
     frozen = after(head, meter.freeze(head, "dispute", at(20), RULES), at(20))
