@@ -38,12 +38,13 @@ class StepFunctionsClock:
 
         if time.monotonic() < self._rests_until:
             raise Unavailable("The clock rests after a failure; the minute tick does its work.")
-        machine = client("stepfunctions", attempts=1)
         facts = {"kind": kind, "id": thing, "epoch": epoch, "wake_at": clock_time(wake_at)}
         try:
-            machine.start_execution(stateMachineArn=self._machine_arn, name=f"{thing}-{epoch}", input=json.dumps(facts))
-        except machine.exceptions.ExecutionAlreadyExists:
-            pass
+            client("stepfunctions", attempts=1).start_execution(
+                stateMachineArn=self._machine_arn, name=f"{thing}-{epoch}", input=json.dumps(facts)
+            )
         except (BotoCoreError, ClientError) as error:
+            if isinstance(error, ClientError) and error.response["Error"]["Code"] == "ExecutionAlreadyExists":
+                return
             self._rests_until = time.monotonic() + _REST_SECONDS
             raise Unavailable("The clock could not be started; the minute tick will do its work.") from error

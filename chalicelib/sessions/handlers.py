@@ -5,6 +5,7 @@ parallel. A page is a moment behind at most; ``advance`` reads again before any 
 """
 
 import json
+from collections.abc import Callable
 from typing import Any, Final
 
 from chalice.app import Blueprint, CloudWatchEvent, Rate
@@ -15,6 +16,8 @@ from chalicelib.runtime.tables import Key
 from chalicelib.sessions import service
 
 blueprint = Blueprint(__name__)
+
+CallAgain = Callable[[dict[str, Any]], None]
 
 _PAGE: Final = 100
 _MOST_PAGES: Final = 1_000
@@ -28,15 +31,18 @@ def billing_tick(event: CloudWatchEvent) -> dict[str, int]:
     facts = event.to_dict()
     shard = facts.get("shard")
     if shard is not None:
-        return work(world(), facts, event.context)
+        return work(world(), facts, event.context, _call_again)
     shards = world().settings.tick_shards
     for number in range(shards):
         _call_again(facts | {"shard": str(number)})  # the rule's event whole: Chalice unpacks it
     return {"shards": shards}
 
 
-def work(world: World, facts: dict[str, Any], context: Any) -> dict[str, int]:
-    """Bring the sessions of one shard up to date. One that fails is logged and does not hold up the others."""
+def work(world: World, facts: dict[str, Any], context: Any, again: CallAgain) -> dict[str, int]:
+    """Bring the sessions of one shard up to date. One that fails is logged and does not hold up the others.
+
+    Where time runs short, ``again`` is called with the facts for a call that goes on from there.
+    """
     shard: str = facts["shard"]
     done: Key | None = facts.get("start")
     """The last one that was worked: where this call, or the next, goes on."""
@@ -45,7 +51,7 @@ def work(world: World, facts: dict[str, Any], context: Any) -> dict[str, int]:
         sessions, following = service.page_of_shard(world, shard, _PAGE, done)
         for session in sessions:
             if context.get_remaining_time_in_millis() < _SPARE_MILLIS:
-                _call_again(facts | {"start": done})
+                again(facts | {"start": done})
                 following = None
                 break
             try:

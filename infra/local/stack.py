@@ -34,6 +34,7 @@ from chalicelib.gateways.agora import AgoraTokens
 from chalicelib.gateways.clock import StepFunctionsClock
 from chalicelib.gateways.stripe import StripePayments
 from chalicelib.kernel.settings import settings_from
+from chalicelib.runtime import aws
 from chalicelib.runtime.tables import DynamoTables
 from infra.local.agora import agora_server
 from infra.local.deploy import STACK, STAGE, deploy, put_secrets
@@ -215,6 +216,7 @@ def _up(running: ExitStack, options: _Options) -> Stack:
     running.callback(ministack.stop)
     with _timed(options.say, "the local AWS"):
         ministack.start()
+    _point_ourselves_at(running, ministack.url)
     vendors = _counterparts(running, state, ports)
     session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)  # noqa: S106
     with _timed(options.say, "deployment"):
@@ -243,6 +245,34 @@ def _up(running: ExitStack, options: _Options) -> Stack:
     _warm(stack, options.say)
     with _timed(options.say, "a client, a reader and an admin"):
         return replace(stack, people=make_people(stack.api_url, stack.world(), stack.tokens))
+
+
+def _point_ourselves_at(running: ExitStack, endpoint: str) -> None:
+    """Have this process's own AWS calls go to the local AWS while it runs, whatever credentials are set here.
+
+    The services make their clients from the environment; a real account must never be reached from a local stack.
+    """
+    ours = {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": REGION,
+    }
+    before = {name: os.environ.get(name) for name in (*ours, "AWS_PROFILE", "AWS_SESSION_TOKEN")}
+
+    def restore() -> None:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        aws.client.cache_clear()
+
+    running.callback(restore)
+    for name in before.keys() - ours.keys():
+        os.environ.pop(name, None)
+    os.environ.update(ours)
+    aws.client.cache_clear()
 
 
 def _counterparts(running: ExitStack, state: Path, ports: Mapping[str, int]) -> _Counterparts:
@@ -342,7 +372,7 @@ def _client(session: boto3.Session, service: Any, endpoint: str) -> Any:
 def _remembered_ports(state: Path, wanted: int) -> dict[str, int]:
     """Those of the last run with this state, so that its tokens and open pages stay valid; or the wanted ones."""
     names = ("aws", "issuer", "stripe", "agora")
-    ports = {name: wanted + place for place, name in enumerate(names)}
+    ports = {name: wanted and wanted + place for place, name in enumerate(names)}  # 0: whichever is free
     try:
         kept = json.loads((state / "ports.json").read_text())
         return ports | {name: int(kept[name]) for name in names} if kept["wanted"] == wanted else ports

@@ -374,6 +374,7 @@ class Rough(History):
         super().__init__(clients, readers_, longest)
         self.rng = rng
         self.somebody: Callable[[], None] = lambda: None
+        self.raced = False
         self._depth = 0
 
     def call(self) -> World:
@@ -384,8 +385,21 @@ class Rough(History):
                 plan[rng.randrange(8)] = rng.choice(("refused", "unknown", "dies", "dies_after", "raced", "raced"))
         skew = rng.randint(-SKEW, SKEW) if rng.random() < 0.5 else 0
         self.executions.broken = rng.random() < 0.05
+        self.raced = "raced" in plan.values()
         tables = FailingTables(self.tables, plan, self._interfere)
         return replace(self.world, tables=tables, now=lambda: self.clock.now + skew)
+
+    def perform(self, session: str, user: str, command: str) -> str:
+        """What the caller is told has happened, unless somebody else acted in between."""
+
+        def act(world: World) -> None:
+            raced = self.raced  # of this call; another one may begin within it
+            told = sessions.perform(world, session, user, getattr(commands, command)).session
+            if not raced:
+                stored = self.books.sessions[session]
+                assert replace(told, rev=stored.rev, clock_epoch=stored.clock_epoch) == stored
+
+        return self.attempt(act)
 
     def _interfere(self) -> None:
         if self._depth < 2:
@@ -493,6 +507,8 @@ class Player:
         if moments:
             moment = min(moments) if self.rng.random() < 0.7 else self.rng.choice(moments)
             self.history.wait(moment - now + self.rng.choice((-1, 0, 0, 0, 1)))
+            if self.rng.random() < 0.25:  # before anybody looks
+                self.money()
 
     def moments(self, row: Session) -> list[int]:
         """Moments that matter to an open session, roughly."""
@@ -530,6 +546,8 @@ class Player:
                 self.act(row, self.likely(row))
                 if row.state == "active":
                     return
+                if self.rng.random() < 0.15:
+                    self.history.wait(self.rng.choice((1, 5_000, 20_000, 30_000, 60_000)))
 
     def ask(self) -> None:
         history = self.history
@@ -611,7 +629,8 @@ class Player:
     # --- money
 
     def money(self) -> None:
-        self._money(self.rng.choice(self.history.clients))
+        talking = [row.client.user for row in self.history.books.sessions.values() if row.state == "active"]
+        self._money(self.rng.choice(talking if talking and self.rng.random() < 0.5 else self.history.clients))
 
     def _money(self, client: str) -> None:
         chance = self.rng.random()
@@ -627,7 +646,7 @@ class Player:
             self.history.grant(
                 client, self.rng.choice((1, 60, 99, 100, 250, 400, 900)), self.history.clock.now + lasting
             )
-        elif chance < 0.86:
+        elif chance < 0.84:
             self.spend(client)
         elif chance < 0.92:
             self.history.freeze(client)

@@ -157,8 +157,12 @@ class _Lambda:
         return self.millis
 
 
+def _never(facts: dict[str, Any]) -> None:
+    raise AssertionError(f"there was time enough: {facts}")
+
+
 def tick(stage: Stage) -> list[dict[str, int]]:
-    return [handlers.work(stage.world, {"shard": str(shard)}, _Lambda()) for shard in range(2)]
+    return [handlers.work(stage.world, {"shard": str(shard)}, _Lambda(), _never) for shard in range(2)]
 
 
 def test_the_tick_alone_drives_a_session_to_its_end() -> None:
@@ -206,18 +210,41 @@ class _OneBrokenWallet(MemoryTables):
         return super().query(table, partition, **rest)
 
 
-def test_one_session_that_fails_does_not_hold_up_the_others(capsys: pytest.CaptureFixture[str]) -> None:
-    stage = Stage()
-    for number in range(6):
+def _many_asked(stage: Stage, count: int) -> None:
+    for number in range(count):
         add_reader(stage.world, f"usr_r{number}")
         readers.set_presence(stage.world, f"usr_r{number}", "online")
         pay_in(stage.world, f"usr_c{number}", 1_000, f"topup:c{number}")
-        client = Side(f"usr_c{number}", "Cee")
-        service.create(stage.world, client, f"ses_x{number}", f"usr_r{number}", "text")
+        service.create(stage.world, Side(f"usr_c{number}", "Cee"), f"ses_x{number}", f"usr_r{number}", "text")
+
+
+def test_a_tick_whose_time_runs_short_hands_on_from_there_and_misses_nobody() -> None:
+    class ShortOfTime(_Lambda):
+        """Time for two sessions."""
+
+        def get_remaining_time_in_millis(self) -> int:
+            self.millis -= 20_000
+            return self.millis
+
+    stage = Stage()
+    _many_asked(stage, 9)
+    stage.at(180)
+    calls: list[dict[str, Any]] = [{"shard": "0"}, {"shard": "1"}]
+    done = 0
+    for _ in range(30):
+        if calls:
+            done += handlers.work(stage.world, calls.pop(), ShortOfTime(), calls.append)["advanced"]
+    assert (done, calls) == (9, [])
+    assert {service.load(stage.world, f"ses_x{number}").state for number in range(9)} == {"finalized"}
+
+
+def test_one_session_that_fails_does_not_hold_up_the_others(capsys: pytest.CaptureFixture[str]) -> None:
+    stage = Stage()
+    _many_asked(stage, 6)
     broken = _OneBrokenWallet()
     broken.rows = stage.tables.rows
     world = hand_world(broken, now=stage.at(180).clock)
-    done = [handlers.work(world, {"shard": str(shard)}, _Lambda()) for shard in range(2)]
+    done = [handlers.work(world, {"shard": str(shard)}, _Lambda(), _never) for shard in range(2)]
     assert sum(each["advanced"] for each in done) == 5
     assert sum(each["failed"] for each in done) == 1
     assert '"event":"session_not_advanced"' in capsys.readouterr().out

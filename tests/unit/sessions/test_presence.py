@@ -58,6 +58,19 @@ def test_network_when_the_other_has_been_silent_for_45_s_at_the_ones_75_s(
     assert stopped(session) == ("paused", reason, effective, effective)
 
 
+def test_minutes_after_a_silence_are_not_even_charged_where_nobody_looked_in_between() -> None:
+    stage = talk(client=(30, 59), reader=(10,))
+    stage.at(250).noticed()
+    assert [entry.minute for entry in stage.entries()] == [0, 1, 0]
+
+
+def test_a_beat_within_a_second_of_the_last_says_nothing_new() -> None:
+    stage = talk(client=(30, 60), reader=(10, 10.999))
+    assert stopped(stage.at(85).noticed()) == ("paused", "reader_left", 10, 10)
+    stage = talk(client=(30, 60), reader=(10, 11))
+    assert stopped(stage.at(86).noticed()) == ("paused", "reader_left", 11, 11)
+
+
 def test_a_beat_at_exactly_75_s_is_late() -> None:
     stage = talk(client=(30, 60), reader=(10,))
     session = stage.at(85).reader(heartbeat)
@@ -110,6 +123,16 @@ def test_an_effective_moment_in_the_past_is_clamped_to_the_current_run() -> None
     session = stage.at(180).noticed()  # network, at the client's beat of 95, before the run
     assert stopped(session) == ("paused", "network", 100, 20)
     assert stage.balance == 9_750
+
+
+def test_a_clients_leave_is_clamped_to_the_current_run_too() -> None:
+    stage = Stage().begun()
+    stage.at(20).client(leave)
+    stage.at(50).reader(reconnect)
+    stage.at(90).client(reconnect)
+    session = stage.at(96).client(leave)  # the reader's last beat is 46 s old, and before the run
+    assert stopped(session) == ("paused", "reader_left", 90, 20)
+    assert second(session.grace_until) == 390
 
 
 def test_a_reader_who_never_beat_after_the_start_gets_nothing() -> None:
