@@ -183,10 +183,10 @@ def _by_admin(
 
 def _take(world: World, session: Session, step_of: Callable[[Snapshot], Step | None], *beside: Operation) -> Snapshot:
     for _ in range(_TRIES):
-        seen = _brought_up_to_date(world, Snapshot(world, session))
+        seen = advance(world, session)  # with its clock wound, also where the command is refused
         step = step_of(seen)
         if step is None:
-            return _wound(world, seen)
+            return seen
         done = _commit(world, seen, step, *beside)
         if done:
             return _wound(world, _brought_up_to_date(world, done))

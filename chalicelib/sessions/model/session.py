@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from chalicelib.kernel.errors import Forbidden
@@ -176,7 +176,8 @@ _SIDE_FIELDS: Final = ("user", "name", "present", "beat_at")
 
 def to_item(session: Session) -> dict[str, Any]:
     """The session as its row. ``open_shard`` is there while time can still change it: a sparse index."""
-    item = {name: value for name, value in asdict(session).items() if value is not None}
+    fields = ((name, getattr(session, name)) for name in Session.__dataclass_fields__)
+    item = {name: value for name, value in fields if value is not None}
     item["pk"] = item.pop("id")
     item["client"], item["reader"] = session.client.user, session.reader.user
     item["client_side"], item["reader_side"] = _side_item(session.client), _side_item(session.reader)

@@ -62,6 +62,9 @@ def test_minutes_after_a_silence_are_not_even_charged_where_nobody_looked_in_bet
     stage = talk(client=(30, 59), reader=(10,))
     stage.at(250).noticed()
     assert [entry.minute for entry in stage.entries()] == [0, 1, 0]
+    stage = talk(client=(10,), reader=(40.001,))
+    stage.at(250).noticed()  # the client left at 85
+    assert [entry.minute for entry in stage.entries()] == [0, 1, 2, 0]
 
 
 def test_a_beat_within_a_second_of_the_last_says_nothing_new() -> None:

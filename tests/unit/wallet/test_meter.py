@@ -271,6 +271,12 @@ def test_other_spending_takes_what_is_not_held_promotional_credit_first() -> Non
     assert meter.spend(head, "order", 351, "platform:shop", "ord_1", at(1), RULES) is None
 
 
+def test_a_frozen_wallet_spends_nothing() -> None:
+    head = wallet(1_000)
+    frozen = after(head, meter.freeze(head, "dispute", at(1), RULES), at(1))
+    assert meter.spend(frozen, "order", 1, "platform:shop", "ord_1", at(2), RULES) is None
+
+
 # --- freezing
 
 
