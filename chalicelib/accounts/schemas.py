@@ -1,13 +1,16 @@
 """A person as their own app sees them."""
 
+import re
 from datetime import date
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from chalicelib.accounts.model import Changes, Person, Status
 from chalicelib.kernel.roles import Role
 from chalicelib.runtime.schemas import Schema
+
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 class Me(Schema):
@@ -34,11 +37,26 @@ class Me(Schema):
         )
 
 
+def _written_as_a_date(value: object) -> object:
+    """Pydantic would take a Unix time in a string for a date; what is set once must be written as one."""
+    if not isinstance(value, str):
+        return value
+    try:
+        if _DATE.fullmatch(value):
+            return date.fromisoformat(value)
+    except ValueError:
+        pass
+    raise ValueError("Write it as 1990-12-31.")
+
+
+BirthDate = Annotated[date, BeforeValidator(_written_as_a_date), Field(description="Set once; 18 or older.")]
+
+
 class MeChanges(Schema):
     """What to change. A field that is absent or null stays as it is."""
 
     display_name: Annotated[str, Field(min_length=1, max_length=200)] | None = None
-    birth_date: Annotated[date, Field(description="Set once; 18 or older.")] | None = None
+    birth_date: BirthDate | None = None
     time_zone: Annotated[str, Field(max_length=64)] | None = None
     locale: Annotated[str, Field(max_length=35)] | None = None
 

@@ -7,12 +7,13 @@ time-out is an unknown outcome: the same call is simply made again with the same
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from chalicelib.kernel.errors import ProviderFailed, Unauthenticated
+from chalicelib.kernel.errors import Malformed, ProviderFailed, Unauthenticated
 from chalicelib.kernel.money import Cents
 from chalicelib.kernel.settings import Settings
 
 _TIMEOUT_SECONDS: Final = 8
 _RETRIES: Final = 1
+_LONGEST_ID: Final = 255
 SIGNATURE_TOLERANCE_SECONDS: Final = 300
 """How old a signed webhook may be: Stripe's own default."""
 
@@ -35,7 +36,9 @@ class Payments(Protocol):
         """
 
     def verified_event(self, payload: bytes, signature: str) -> dict[str, Any]:
-        """The event that Stripe signed. Raises Unauthenticated when the signature is not Stripe's or is too old."""
+        """The event that Stripe signed. Raises Unauthenticated when the signature is not Stripe's or is too old,
+        Malformed when what was signed is no event.
+        """
 
 
 class StripePayments:
@@ -81,13 +84,20 @@ class StripePayments:
 
         from chalicelib.runtime.secrets import secret
 
+        if not signature.isascii():  # the library's comparison stumbles over other text
+            raise Unauthenticated("The signature is not Stripe's.")
         try:
             event = stripe.Webhook.construct_event(
                 payload, signature, secret(self._secret_name)["webhook_secret"], tolerance=SIGNATURE_TOLERANCE_SECONDS
             )
+            told: dict[str, Any] = event.to_dict()
         except (ValueError, stripe.SignatureVerificationError) as error:
             raise Unauthenticated("The signature is not Stripe's.") from error
-        return dict(event.to_dict())
+        except (AttributeError, KeyError, TypeError, RecursionError) as error:
+            raise Malformed("Signed, but no event.") from error
+        if not _is_event(told):
+            raise Malformed("Signed, but no event.")
+        return told
 
     def _client(self) -> Any:
         import stripe
@@ -100,3 +110,14 @@ class StripePayments:
             http_client=stripe.RequestsClient(timeout=_TIMEOUT_SECONDS),
             max_network_retries=_RETRIES,
         )
+
+
+def _is_event(told: dict[str, Any]) -> bool:
+    """Whether it has what every event of Stripe's has (https://docs.stripe.com/api/events/object)."""
+    data = told.get("data")
+    texts = (told.get("id"), told.get("type"))
+    return (
+        all(isinstance(text, str) and 0 < len(text) <= _LONGEST_ID for text in texts)
+        and isinstance(data, dict)
+        and isinstance(data.get("object"), dict)
+    )

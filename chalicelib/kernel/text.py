@@ -11,6 +11,8 @@ from typing import Final
 
 _JOINERS: Final = frozenset("\u200c\u200d")
 _SPACES: Final = frozenset({"Zs", "Zl", "Zp"})
+_BLANKS: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+"""Letters and symbols by category that show nothing: the Hangul fillers and the blank of Braille."""
 _VISIBLE: Final = frozenset("LNPS")
 _LANGUAGE: Final = re.compile(r"([a-z]{2,3})(?:-([a-z]{4}))?(?:-([a-z]{2}|[0-9]{3}))?", re.IGNORECASE | re.ASCII)
 
@@ -38,6 +40,6 @@ def language_tag(text: str) -> str | None:
 
 def _kept(character: str) -> str:
     category = unicodedata.category(character)
-    if category in _SPACES or character in "\t\n":
+    if category in _SPACES or character in "\t\n" or character in _BLANKS:
         return " "
     return "" if category[0] == "C" and character not in _JOINERS else character

@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
-from chalicelib.kernel.errors import AlreadyDone, Invalid, NotFound
+from chalicelib.kernel.errors import AlreadyDone, NotFound
 from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import Millis
 from chalicelib.readers import model
@@ -249,8 +249,5 @@ def _present(
 
 
 def _place_of(cursor: str, scope: str, sort: Sort) -> Place:
-    key = cursors.decode(cursor, scope)
-    rank, slug = key.get("rank"), key.get("slug")
-    if not isinstance(slug, str) or not isinstance(rank, str if sort == "name" else int):
-        raise Invalid(errors=({"field": "cursor", "message": "Not a cursor of this list."},))
-    return rank, slug
+    key = cursors.decode(cursor, scope, {"rank": str if sort == "name" else int, "slug": str})
+    return key["rank"], key["slug"]

@@ -1,19 +1,21 @@
 """Opaque cursors of lists: where the next page starts, bound to the list it was given for.
 
 A cursor carries the storage key of the last item shown and a digest of it and its ``scope`` (the list and its
-owner). A cursor that was damaged, made up, or given for another list is refused with 422. It is no permission:
-the query's partition is always computed from the caller and never taken from a cursor.
+owner). A cursor that was damaged or given for another list is refused with 422. The digest has no secret, so a cursor
+is no permission and no proof: whoever reads one says what its key must look like, and gives the partition itself.
 """
 
 import base64
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any, Final
 
 from chalicelib.kernel.errors import Invalid
 
 _DIGEST_BYTES: Final = 12
 _LONGEST: Final = 1024
+_LARGEST: Final = 2**53
 
 
 def encode(key: dict[str, Any], scope: str) -> str:
@@ -22,15 +24,19 @@ def encode(key: dict[str, Any], scope: str) -> str:
     return base64.urlsafe_b64encode(_digest(payload, scope) + payload).decode().rstrip("=")
 
 
-def decode(cursor: str, scope: str) -> dict[str, Any]:
-    """The storage key that ``encode`` was given with the same scope. Raises Invalid."""
+Shape = Mapping[str, str | type[str] | type[int]]
+"""What a key must hold, by name: this very value, or any of this type."""
+
+
+def decode(cursor: str, scope: str, shape: Shape) -> dict[str, Any]:
+    """The storage key that ``encode`` was given with the same scope, if it has ``shape``. Raises Invalid."""
     try:
-        return _opened(cursor, scope)
+        return _opened(cursor, scope, shape)
     except (ValueError, RecursionError):
         raise Invalid(errors=({"field": "cursor", "message": "Not a cursor of this list."},)) from None
 
 
-def _opened(cursor: str, scope: str) -> dict[str, Any]:
+def _opened(cursor: str, scope: str, shape: Shape) -> dict[str, Any]:
     if len(cursor) > _LONGEST:
         raise ValueError("longer than any cursor of ours")
     raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
@@ -38,9 +44,19 @@ def _opened(cursor: str, scope: str) -> dict[str, Any]:
     if digest != _digest(payload, scope):
         raise ValueError("not a cursor of this list")
     key = json.loads(payload)
-    if not (isinstance(key, dict) and all(isinstance(value, str | int) for value in key.values())):
-        raise ValueError("not a storage key")
+    if not isinstance(key, dict) or key.keys() != shape.keys():
+        raise ValueError("not a key of this list")
+    if not all(_fits(key[name], expected) for name, expected in shape.items()):
+        raise ValueError("not a key of this list")
     return key
+
+
+def _fits(value: object, expected: str | type[str] | type[int]) -> bool:
+    if isinstance(expected, str):
+        return value == expected
+    if type(value) is not expected:  # a bool is no int here
+        return False
+    return value != "" if isinstance(value, str) else isinstance(value, int) and abs(value) <= _LARGEST
 
 
 def _digest(payload: bytes, scope: str) -> bytes:

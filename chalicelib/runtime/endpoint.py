@@ -56,7 +56,7 @@ _JSON: Final = "application/json"
 _CORS: Final = CORSConfig(
     allow_origin="*",
     allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
-    expose_headers=[REQUEST_ID, REPLAYED, "Retry-After", "Content-Disposition"],
+    expose_headers=[REQUEST_ID, REPLAYED, "Retry-After", "Content-Disposition", "Link"],
     max_age=600,
 )
 _EVERY_ANSWER: Final = {

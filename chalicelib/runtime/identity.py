@@ -155,11 +155,14 @@ def verifier() -> Verifier:
 
 
 def _claims(claims: dict[str, Any]) -> Claims:
-    subject = claims["sub"]
-    if not isinstance(subject, str) or not 0 < len(subject) <= _LONGEST_CLAIM:
+    subject = _text(claims["sub"])
+    if subject is None:
         raise Unauthenticated
     return Claims(subject, _text(claims.get("email")), _text(claims.get("name")))
 
 
 def _text(claim: object) -> str | None:
-    return claim if isinstance(claim, str) and 0 < len(claim) <= _LONGEST_CLAIM else None
+    """The claim, if it is text that can be stored; a lone surrogate is not."""
+    if not isinstance(claim, str) or not 0 < len(claim) <= _LONGEST_CLAIM:
+        return None
+    return None if any("\ud800" <= each <= "\udfff" for each in claim) else claim

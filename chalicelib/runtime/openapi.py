@@ -41,7 +41,6 @@ API_VERSION: Final = "1.0.0"
 _SCHEMAS: Final = "#/components/schemas/"
 _REFERENCES: Final = re.compile(r'"#/components/schemas/([^"]+)"')
 _PATH_NAMES: Final = re.compile(r"\{(\w+)\}")
-_HAS_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 _DESCRIPTION: Final = """Live readings, paid by the minute.
 
 Times are RFC 3339 in UTC. Money is `{"amount": 1999, "currency": "usd"}`, in minor units. Lists take `limit` and
@@ -71,7 +70,7 @@ class Route:
 
     def refusals(self) -> list[type[Problem]]:
         """Every refusal the route can give: its own, and those its declaration implies; by status, then code."""
-        implied: set[type[Problem]] = {RateLimited, Unavailable, problems.Internal}
+        implied: set[type[Problem]] = {RateLimited, TooLarge, Unavailable, problems.Internal}
         if not self.public:
             implied.add(Unauthenticated)
             if not self.allow_suspended:
@@ -80,8 +79,6 @@ class Route:
             implied.add(Forbidden)
         if "{" in self.path:
             implied.add(NotFound)
-        if self.method in _HAS_BODY:
-            implied.add(TooLarge)
         if self.body:
             implied |= {Malformed, Invalid}
         if self.query:

@@ -71,11 +71,13 @@ def list_sessions(request: Request[None, SessionsQuery]) -> PageOf[SessionView]:
     query, user = request.query, request.caller.id
     if query.open:
         seen = service.open_session(world(), user)
-        found = [seen] if seen and query.as_ in (None, seen.session.who(user)) else []
+        asked = seen and query.as_ in (None, seen.session.who(user)) and query.state in (None, seen.session.state)
+        found = [seen] if seen and asked else []
         return PageOf[SessionView](items=[_view(each, user) for each in found], next_cursor=None)
     side = query.as_ or "client"
     scope = f"sessions:{side}:{user}"
-    start = cursors.decode(query.cursor, scope) if query.cursor else None
+    shape: cursors.Shape = {side: user, "created_at": int, "pk": str}
+    start = cursors.decode(query.cursor, scope, shape) if query.cursor else None
     page, following = service.sessions_of(world(), side, user, query.limit, start)
     views = [_view(each, user) for each in page if query.state in (None, each.session.state)]
     return PageOf[SessionView](items=views, next_cursor=cursors.encode(following, scope) if following else None)

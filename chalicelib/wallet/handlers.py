@@ -8,7 +8,7 @@ from typing import Any, Final
 from chalice.app import Blueprint
 
 from chalicelib.gateways import world
-from chalicelib.kernel.errors import Problem, Unauthenticated
+from chalicelib.kernel.errors import Malformed, Problem, Unauthenticated
 from chalicelib.runtime.logs import log
 from chalicelib.wallet.topups import apply_event
 
@@ -31,6 +31,9 @@ def stripe_webhook(event: dict[str, Any], context: object) -> dict[str, Any]:
     except Unauthenticated:
         log.warning("webhook_refused")  # many of these: the secret of the settings is not the one Stripe signs with
         return _answer(HTTPStatus.BAD_REQUEST, "signature")
+    except Malformed:
+        log.error("webhook_malformed")  # signed, so worth a look; repeating it would not mend it
+        return _answer(HTTPStatus.BAD_REQUEST, "event")
     except Problem as problem:
         log.error("webhook_not_applied", code=problem.code)
         return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, "try again")

@@ -35,15 +35,20 @@ def get_wallet(request: Request[None, None]) -> WalletView:
     blueprint, "GET", "/v1/wallet/entries", query=EntriesQuery, returns=PageOf[EntryView], media_types=("text/csv",)
 )
 def list_entries(request: Request[None, EntriesQuery]) -> PageOf[EntryView] | Text:
-    """One's statement, newest first, with running balances; as CSV when asked to `Accept: text/csv`."""
+    """One's statement, newest first, with running balances; as CSV when asked to `Accept: text/csv`.
+
+    Of CSV, the header `Link` with `rel="next"` leads to the following page.
+    """
     query = request.query
     account = statement.account_of(request.caller.id, query.account)
-    start = cursors.decode(query.cursor, account) if query.cursor else None
+    start = cursors.decode(query.cursor, account, {"account": account, "seq": str}) if query.cursor else None
     entries, following = statement.page(world(), account, query.limit, start)
     views = [entry_view(entry) for entry in entries]
+    cursor = cursors.encode(following, account) if following else None
     if "text/csv" in request.accept:
-        return Text(_csv(views), "text/csv")
-    return PageOf[EntryView](items=views, next_cursor=cursors.encode(following, account) if following else None)
+        more = f'<?account={query.account}&limit={query.limit}&cursor={cursor}>; rel="next"'
+        return Text(_csv(views), "text/csv", {"Link": more} if cursor else {})
+    return PageOf[EntryView](items=views, next_cursor=cursor)
 
 
 @endpoint(

@@ -115,6 +115,8 @@ def _add(names: Any, verb: Verb) -> None:
 
 def _reason(written: str) -> str:
     reason = written.strip()
+    if not reason.isprintable():
+        raise ArgumentTypeError("write plain text on one line")
     if not _SHORTEST_REASON <= len(reason) <= _LONGEST_REASON:
         raise ArgumentTypeError(f"write {_SHORTEST_REASON} to {_LONGEST_REASON} characters")
     return reason

@@ -8,6 +8,7 @@ import json
 import os
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from chalicelib.gateways import World, world
 from chalicelib.runtime.aws import client
@@ -50,9 +51,14 @@ def _prepare_local(stack_file: Path) -> str:
     """Point AWS at the local stack, whatever profile is in use: test credentials must not meet a real account."""
     try:
         stack: dict[str, Any] = json.loads(stack_file.read_text(encoding="utf-8"))
+        endpoint = str(stack["endpoint_url"])
     except OSError:
         raise NoStackError("No local stack is running: start one with `make serve`.") from None
+    except (ValueError, KeyError, TypeError):
+        endpoint = ""
+    if urlsplit(endpoint).scheme != "http":
+        raise NoStackError(f"{stack_file} is not what `make serve` writes: start it anew.")
     for name in [each for each in os.environ if each.startswith("AWS_")]:
         del os.environ[name]
-    os.environ.update(_LOCAL_IDENTITY, AWS_ENDPOINT_URL=stack["endpoint_url"])
+    os.environ.update(_LOCAL_IDENTITY, AWS_ENDPOINT_URL=endpoint)
     return str(stack.get("stage", _LOCAL_STAGE))

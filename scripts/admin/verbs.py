@@ -1,7 +1,8 @@
 """The verbs. One that looks answers with facts; one that changes first answers with a plan."""
 
 import dataclasses
-from argparse import ArgumentParser, Namespace
+import re
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -202,6 +203,8 @@ def safety_stop(world: World, asked: Namespace) -> Plan:
 def verify_chain(world: World, asked: Namespace) -> Answer:
     """``broken_at`` is the first entry that does not follow from the one before it."""
     proof = statement.verify_chain(world, asked.account)
+    if not proof.entries:
+        raise NotFound("There is no such account, or nothing was ever posted to it.")
     return Answer([dataclasses.asdict(proof)], holds=proof.broken_at is None)
 
 
@@ -259,30 +262,61 @@ def _session_facts(session: Session) -> Facts:
 # --- the list ------------------------------------------------------------------------------------
 
 
+_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_ACCOUNT: Final = re.compile(r"(credit|coins|earnings):usr_[A-Za-z0-9]{1,60}")
+_EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+
+
+def _text(written: str) -> str:
+    """Something to read: not empty, and no bytes that are no text."""
+    if not written.strip() or not written.isprintable():
+        raise ArgumentTypeError("write some text")
+    return written.strip()
+
+
+def _email(written: str) -> str:
+    """An address. An empty one (a variable that was not set) must not mean "anybody"."""
+    if not _EMAIL.fullmatch(_text(written)):
+        raise ArgumentTypeError("write an address such as luna@example.com")
+    return written.strip()
+
+
+def _id(written: str) -> str:
+    if not _ID.fullmatch(written):
+        raise ArgumentTypeError("write an id such as usr_… or ses_…")
+    return written
+
+
+def _account(written: str) -> str:
+    if not _ACCOUNT.fullmatch(written):
+        raise ArgumentTypeError("write a chain such as credit:usr_… or earnings:usr_…")
+    return written
+
+
 def _takes_nothing(parser: ArgumentParser) -> None:
     del parser
 
 
 def _takes_email(parser: ArgumentParser) -> None:
-    parser.add_argument("--email", help="only who signs in with this address may use it")
+    parser.add_argument("--email", type=_email, help="only who signs in with this address may use it")
 
 
 def _takes_user(parser: ArgumentParser) -> None:
-    parser.add_argument("user", metavar="USER", help="the person's id, usr_…; `people find` tells it")
+    parser.add_argument("user", type=_id, metavar="USER", help="the person's id, usr_…; `people find` tells it")
 
 
 def _takes_session(parser: ArgumentParser) -> None:
-    parser.add_argument("session", metavar="ID", help="the reading's id, ses_…")
+    parser.add_argument("session", type=_id, metavar="ID", help="the reading's id, ses_…")
 
 
 def _takes_account(parser: ArgumentParser) -> None:
-    parser.add_argument("account", metavar="ACCOUNT", help="credit:usr_…, or earnings:usr_…")
+    parser.add_argument("account", type=_account, metavar="ACCOUNT", help="credit:usr_…, or earnings:usr_…")
 
 
 def _takes_subject_or_email(parser: ArgumentParser) -> None:
     by = parser.add_mutually_exclusive_group(required=True)
-    by.add_argument("--sub", help="the subject of their tokens, such as auth0|1234")
-    by.add_argument("--email", help="their address; reads the whole table of accounts")
+    by.add_argument("--sub", type=_text, help="the subject of their tokens, such as auth0|1234")
+    by.add_argument("--email", type=_email, help="their address; reads the whole table of accounts")
 
 
 _WHY: Final = '--reason "…" --yes'

@@ -375,3 +375,17 @@ def test_while_the_secret_cannot_be_read_nothing_is_believed_and_stripe_is_asked
     assert credit() == 0
     assert delivered(event) == STORED
     assert credit() == 2_500
+
+
+def test_a_signature_of_other_letters_is_refused(topup: TopUp, credit: Any) -> None:
+    payload = json.dumps(checkout_event("evt_letters", COMPLETED, topup))
+    assert call(payload, f"t={int(time.time())},v1=\xe9") == REFUSED
+
+
+@pytest.mark.parametrize(
+    "payload",
+    ["[]", "null", "1", "{}", '{"id": "evt_1"}', '{"id": "evt_1", "type": "x", "data": {"object": []}}', "[" * 5_000],
+)
+def test_what_is_signed_and_is_no_event_is_refused_and_not_asked_for_again(product: World, payload: str) -> None:
+    status, _ = call(payload, signed(payload))
+    assert status == 400

@@ -76,7 +76,8 @@ def judge(event_type: str, checkout: Mapping[str, Any], topup: TopUp | None) -> 
         return Close("expired" if event_type == "checkout.session.expired" else "failed")
     if checkout.get("payment_status") != "paid":
         return Ignore("not paid yet")
-    intent = checkout.get("payment_intent")
+    intent = checkout.get("payment_intent") or None
+    metadata = checkout.get("metadata")
     if topup.status == "paid":  # both event families may tell of one payment; another payment is money not asked for
         return Ignore("already paid", alarming=intent != topup.payment_intent)
     same = (
@@ -84,7 +85,8 @@ def judge(event_type: str, checkout: Mapping[str, Any], topup: TopUp | None) -> 
         and checkout.get("mode") == "payment"
         and checkout.get("amount_total") == topup.amount
         and checkout.get("currency") == topup.currency
-        and (checkout.get("metadata") or {}).get("user") == topup.user
+        and isinstance(metadata, Mapping)
+        and metadata.get("user") == topup.user
         and checkout.get("client_reference_id") == topup.id
         and topup.checkout in (None, checkout.get("id"))
     )

@@ -136,9 +136,30 @@ def test_a_name_is_printed_as_it_is_and_never_as_markup(
     assert "Ada [bold]" in capsys.readouterr().out
 
 
-def test_an_empty_ledger_balances(soulseer: Command, ada: str) -> None:
+def test_an_empty_ledger_balances(soulseer: Command) -> None:
     assert soulseer("ledger", "trial-balance") == 0
-    assert soulseer("ledger", "verify", f"credit:{ada}") == 0
+
+
+def test_what_was_never_posted_to_proves_nothing(soulseer: Command, ada: str) -> None:
+    assert soulseer("ledger", "verify", f"credit:{ada}") == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("readers", "invite", "--email", ""),
+        ("readers", "invite", "--email", "nobody"),
+        ("people", "show", "../x"),
+        ("people", "show", ""),
+        ("people", "find", "--email", ""),
+        ("people", "find", "--sub", "\udcff"),
+        ("ledger", "verify", "usr_1"),
+    ],
+)
+def test_what_cannot_be_meant_is_wrong_usage(soulseer: Command, words: tuple[str, ...]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        soulseer(*words, "--reason", "a test") if words[1] == "invite" else soulseer(*words)
+    assert stopped.value.code == 2
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: f"{verb.noun} {verb.name}")

@@ -63,3 +63,9 @@ def test_a_language_tag_is_written_in_its_usual_case(written: str, tag: str) -> 
 @pytest.mark.parametrize("written", ["", "e", "english", "en-", "en-USA", "en US", "../en", "en-US\n", "\u017ft"])
 def test_what_is_no_language_tag_is_refused(written: str) -> None:
     assert language_tag(written) is None
+
+
+@pytest.mark.parametrize("blank", ["\u115f", "\u1160", "\u2800", "\u3164", "\uffa0"])
+def test_letters_that_show_nothing_are_no_name(blank: str) -> None:
+    assert one_line(blank) == ""
+    assert one_line(f"A{blank}b") == "A b"
