@@ -4,6 +4,7 @@ A service is handed a ``World``: everything it may touch beyond its arguments. A
 tables in memory and a clock of its own, and drives the very same code.
 """
 
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -13,7 +14,7 @@ from chalicelib.gateways.clock import Clock, StepFunctionsClock
 from chalicelib.gateways.stripe import Payments, StripePayments
 from chalicelib.kernel.settings import Settings, settings_from
 from chalicelib.kernel.time import Millis
-from chalicelib.runtime.tables import DynamoTables, Tables
+from chalicelib.runtime.tables import ConditionFailed, Contended, DynamoTables, Operation, Tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,21 @@ class World:
     clock: Clock
     payments: Payments
     media: MediaTokens
+
+    def wrote(self, *operations: Operation) -> bool:
+        """Write, and say whether it went through. False also where that is unknown: the caller reads again."""
+        try:
+            self.tables.write(*operations)
+        except ConditionFailed:
+            return False
+        except Contended:
+            self.breathe()
+            return False
+        return True
+
+    def breathe(self) -> None:
+        """Wait a moment before a contended write is tried again, not all of its writers alike."""
+        self.sleep(random.uniform(0.005, 0.05))  # noqa: S311 - spreads retries, guards nothing
 
 
 @cache

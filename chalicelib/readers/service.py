@@ -104,9 +104,8 @@ def accept_invitation(world: World, person_id: str, token: str) -> Reader:
     readers = _readers(world)
 
     def attempt() -> Reader:
-        person = accounts.person(
-            world, person_id
-        )  # before the invitation, so that a repeat of ours at once shows there
+        # Read before the invitation, so that the same request made twice at once finds there what the other did.
+        person = accounts.person(world, person_id)
         invitation = readers.invitation(digest)
         if invitation is None:
             raise NotFound("There is no such invitation.")

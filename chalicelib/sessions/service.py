@@ -318,7 +318,7 @@ def _commit(world: World, seen: Snapshot, step: Step, *beside: Operation) -> Sna
     elif step.on_wallet:
         extra.append(wallet.unchanged(world, newest))
     raised, operations = _rows(world).replace(session, was=seen.session)
-    if not _wrote(world, [*operations, *extra]):
+    if not world.wrote(*operations, *extra):
         return None
     if raised.state != seen.session.state:
         log.info("session_moved", session=raised.id, state=raised.state, reason=raised.reason or "")
@@ -347,7 +347,7 @@ def _settle(world: World, seen: Snapshot) -> Snapshot | None:
         log.error("settlement_mismatch", session=session.id, amount=receipt.by_ledger - owed)
         marked = replace(session, review="settlement_mismatch", at=now)
         raised, operations = _rows(world).replace(marked, was=session)
-        return Snapshot(world, raised) if _wrote(world, operations) else None
+        return Snapshot(world, raised) if world.wrote(*operations) else None
     earned, postings = payouts.reading_earned(world, session.reader.user, session.id, owed, now)
     settled = replace(session, state="finalized", finalized_at=now, earned=earned, at=now)
     raised, operations = _rows(world).replace(settled, was=session)
@@ -360,7 +360,7 @@ def _settle(world: World, seen: Snapshot) -> Snapshot | None:
         at=now,
         detail={"minutes": minutes, "charged": owed, "earned": earned},
     )
-    return Snapshot(world, raised) if _wrote(world, [*operations, *postings, entry]) else None
+    return Snapshot(world, raised) if world.wrote(*operations, *postings, entry) else None
 
 
 def _wound(world: World, seen: Snapshot) -> Snapshot:
@@ -375,18 +375,7 @@ def _wound(world: World, seen: Snapshot) -> Snapshot:
         log.warning("clock_not_started", session=session.id)  # the minute tick carries on, and tries again
         return seen
     raised, operations = _rows(world).replace(replace(session, clock_epoch=session.epoch), was=session)
-    return Snapshot(world, raised, seen.newest) if _wrote(world, operations) else seen
-
-
-def _wrote(world: World, operations: list[Operation]) -> bool:
-    try:
-        world.tables.write(*operations)
-    except ConditionFailed:
-        return False
-    except Contended:
-        world.sleep(0.01)
-        return False
-    return True
+    return Snapshot(world, raised, seen.newest) if world.wrote(*operations) else seen
 
 
 def _rows(world: World) -> Sessions:

@@ -5,7 +5,6 @@ that it does not exist; on conflict, read and decide again. A try that lost mean
 the number of tries is bounded and ample. Where storage does not say whether it wrote, reading again tells.
 """
 
-import random
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -63,7 +62,7 @@ def charge_due(world: World, newest: Entry, before: Millis | None = None) -> Ent
         if draft is None:
             return newest
         entry = follow(newest, draft, now)
-        newest = entry if _wrote(world, book.put(entry)) else book.head(newest.account)
+        newest = entry if world.wrote(book.put(entry)) else book.head(newest.account)
     raise Unavailable("The wallet is too busy.")
 
 
@@ -77,7 +76,7 @@ def meter_change(world: World, newest: Entry, change: meter.Change, now: Millis)
     book = ledger(world)
     before = change.at if isinstance(change, meter.Stand | meter.Close) else None
     if overdue := meter.due(newest, now, rules, before):
-        _wrote(world, book.put(follow(newest, overdue, now)))
+        world.wrote(book.put(follow(newest, overdue, now)))
         return None
     charged = _charged_entries(book, newest, meter.minutes_cut(newest, change, rules))
     draft = meter.apply(newest, change, charged, now, rules)
@@ -151,7 +150,7 @@ def post_once(
             if 0 not in failed.found:
                 raise
         except Contended:
-            _breathe(world)
+            world.breathe()
         newest = book.head(account)
     raise Unavailable("The wallet is too busy.")
 
@@ -181,7 +180,7 @@ def _change(world: World, user: str, draft_of: Callable[[Entry, Millis], Draft |
         if draft is None:
             return newest
         entry = follow(newest, draft, now)
-        if _wrote(world, book.put(entry)):
+        if world.wrote(book.put(entry)):
             return entry
         newest = book.head(newest.account)
     raise Unavailable("The wallet is too busy.")
@@ -203,8 +202,14 @@ def spend(world: World, user: str, kind: str, amount: Cents, counter: str, key: 
 
     entry = post_once(world, credit_account(user), key, draft_of)
     # Where this try was refused, the fact posted before was handed back as it is: it must be the same one.
-    said = (entry.account, entry.kind, entry.amount, entry.counter, entry.reference)
-    if said != (credit_account(user), kind, -amount, counter, reference):
+    said = {
+        "entry_account": credit_account(user),
+        "kind": kind,
+        "amount": -amount,
+        "counter": counter,
+        "reference": reference,
+    }
+    if posted_fact(entry) != said:
         raise AlreadyDone
     return entry
 
@@ -228,19 +233,3 @@ def _posted(book: Ledger, done: Item, wanted: Entry | None) -> Entry:
         raise AlreadyDone
     (entry,) = book.between(done["entry_account"], done["entry_seq"], done["entry_seq"])
     return entry
-
-
-def _wrote(world: World, operation: Operation) -> bool:
-    """Whether the write went through. False also where that is unknown: the caller reads again."""
-    try:
-        world.tables.write(operation)
-    except ConditionFailed:
-        return False
-    except Contended:
-        _breathe(world)
-        return False
-    return True
-
-
-def _breathe(world: World) -> None:
-    world.sleep(random.uniform(0.005, 0.05))  # noqa: S311 - spreads retries, guards nothing

@@ -27,8 +27,8 @@ def open_topup(world: World, user: str, topup_id: str, amount: Cents) -> TopUp:
     """Start a top-up of ``amount`` cents and return it with its payment page; the same one when repeated.
 
     ``topup_id`` derives from the request, so that a repeat finds it. Raises Invalid outside $5 to $500,
-    IdempotencyMismatch where the
-    repeat asks for another amount, ProviderFailed when Stripe does not answer: the repeat goes on where this stopped.
+    IdempotencyMismatch where the repeat asks for another amount, ProviderFailed when Stripe does not answer: the
+    repeat then goes on where this stopped.
     """
     if not LEAST <= amount <= MOST:
         raise Invalid(errors=({"field": "amount", "message": f"between {LEAST} and {MOST} cents"},))

@@ -6,7 +6,6 @@ The tables are made from the definitions of ``infra/resources.yaml``: keys and i
 from __future__ import annotations
 
 import ipaddress
-import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from infra.local.ministack import MiniStack
+from infra.local.ministack import MiniStack, installed
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -34,9 +33,7 @@ def local_aws(home: Path) -> Iterator[str]:
 
     ``MINISTACK`` names its executable; without it, it is the one that `make` installs.
     """
-    named = os.environ.get("MINISTACK")
-    environment = Path(named).absolute().parent.parent if named else ROOT / ".local" / "ministack"
-    ministack = MiniStack(home, environment, port=0, persist=False)
+    ministack = MiniStack(home, installed(), port=0, persist=False)
     ministack.start()
     try:
         yield ministack.url
