@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
-from chalicelib.gateways.agora import AgoraTokens, MediaTokens
+from chalicelib.gateways.agora import Agora, Media
 from chalicelib.gateways.clock import Clock, StepFunctionsClock
 from chalicelib.gateways.stripe import Payments, StripePayments
 from chalicelib.kernel.settings import Settings, settings_from
@@ -29,7 +29,7 @@ class World:
     """Waits that many seconds before a contended write is tried again."""
     clock: Clock
     payments: Payments
-    media: MediaTokens
+    media: Media
 
     def wrote(self, *operations: Operation) -> bool:
         """Write, and say whether it went through. False also where that is unknown: the caller reads again."""
@@ -63,5 +63,5 @@ def world() -> World:
         sleep=time.sleep,
         clock=StepFunctionsClock(settings.clock_machine_arn),
         payments=StripePayments(settings),
-        media=AgoraTokens(settings.agora_secret),
+        media=Agora(settings),
     )

@@ -3,18 +3,27 @@
 import json
 from typing import Final, Protocol
 
+from chalicelib.gateways.breaker import CircuitBreaker
 from chalicelib.kernel.errors import Unavailable
 from chalicelib.kernel.time import SECOND, Millis, ceil_div, rfc3339
 
 _REST_SECONDS: Final = 20
-"""After a failed start the next ones are not tried for so long: a clock that hangs must not hold up the tick."""
+"""After a failed start the next ones are not tried for so long."""
 
 
 class Clock(Protocol):
     """Calls the ``clock`` function at ``wake_at``, and again at whatever moment that answers."""
 
-    def start(self, kind: str, thing: str, epoch: int, wake_at: Millis) -> None:
-        """Start the execution ``{thing}-{epoch}``; success if it was started before. Raises Unavailable."""
+    def start(self, kind: str, thing: str, epoch: int, wake_at: Millis, turn: int = 0) -> None:
+        """Start the execution of that name; success if one was started by it before. Raises Unavailable.
+
+        ``turn`` counts executions that were found lost: a name can be used once only.
+        """
+
+
+def execution_name(thing: str, epoch: int, turn: int) -> str:
+    """What an execution is called."""
+    return f"{thing}-{epoch}-{turn}" if turn else f"{thing}-{epoch}"
 
 
 def clock_time(moment: Millis) -> str:
@@ -27,24 +36,22 @@ class StepFunctionsClock:
 
     def __init__(self, machine_arn: str) -> None:
         self._machine_arn = machine_arn
-        self._rests_until = 0.0
+        self._breaker = CircuitBreaker(_REST_SECONDS)
 
-    def start(self, kind: str, thing: str, epoch: int, wake_at: Millis) -> None:
-        import time
-
+    def start(self, kind: str, thing: str, epoch: int, wake_at: Millis, turn: int = 0) -> None:
         from botocore.exceptions import BotoCoreError, ClientError
 
         from chalicelib.runtime.aws import client
 
-        if time.monotonic() < self._rests_until:
+        if self._breaker.is_open:
             raise Unavailable("The clock rests after a failure; the minute tick does its work.")
-        facts = {"kind": kind, "id": thing, "epoch": epoch, "wake_at": clock_time(wake_at)}
+        facts = {"kind": kind, "id": thing, "epoch": epoch, "turn": turn, "wake_at": clock_time(wake_at)}
         try:
             client("stepfunctions", attempts=1).start_execution(
-                stateMachineArn=self._machine_arn, name=f"{thing}-{epoch}", input=json.dumps(facts)
+                stateMachineArn=self._machine_arn, name=execution_name(thing, epoch, turn), input=json.dumps(facts)
             )
         except (BotoCoreError, ClientError) as error:
             if isinstance(error, ClientError) and error.response["Error"]["Code"] == "ExecutionAlreadyExists":
                 return
-            self._rests_until = time.monotonic() + _REST_SECONDS
+            self._breaker.trip()
             raise Unavailable("The clock could not be started; the minute tick will do its work.") from error

@@ -35,11 +35,6 @@ class Rules:
         return 3 * self.grace
 
     @property
-    def stale(self) -> Millis:
-        """A side this long without a beat is no witness: 45 s of the 75 s (rules 5 and 8)."""
-        return self.silence * 3 // 5
-
-    @property
     def lease(self) -> Millis:
         """The longest life of a media token, and the longest sleep of the clock: the hold less the warning."""
         return max(self.minute, self.hold_minutes * self.minute - self.warning)
@@ -80,7 +75,13 @@ class Settings:
     stripe_api_base: str | None
     """Another address than Stripe's own; None uses Stripe's."""
     agora_secret: str
-    """Name of the secret ``{"app_id", "app_certificate"}``."""
+    """Name of the secret ``{"app_id", "app_certificate"}``: it opens channels."""
+    agora_rest_secret: str
+    """Name of the secret ``{"app_id", "customer_id", "customer_secret"}``: it puts people out of them."""
+    agora_notices_secret: str
+    """Name of the secret ``{"secret"}`` that Agora signs its notices with."""
+    agora_api_base: str | None
+    """Another address than Agora's own; None uses Agora's."""
     checkout_return_url: str
     """Where a Checkout page sends the client back to."""
     tick_shards: int
@@ -103,6 +104,9 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         stripe_secret=environment["STRIPE_SECRET"],
         stripe_api_base=environment.get("STRIPE_API_BASE") or None,
         agora_secret=environment["AGORA_SECRET"],
+        agora_rest_secret=environment["AGORA_REST_SECRET"],
+        agora_notices_secret=environment["AGORA_NOTICES_SECRET"],
+        agora_api_base=environment.get("AGORA_API_BASE") or None,
         checkout_return_url=environment["CHECKOUT_RETURN_URL"],
         tick_shards=int(environment.get("TICK_SHARDS") or 16),
         rate_limits=environment.get("RATE_LIMITS", "on") != "off",

@@ -23,17 +23,14 @@ def clock(event: dict[str, Any], context: object) -> dict[str, Any]:
 def tell(world: World, event: dict[str, Any]) -> dict[str, Any]:
     """The answer to the machine: ``{"done": true}``, or ``{"done": false, "wake_at": …}``.
 
-    An execution of an older epoch ends quietly: a newer one is at work.
+    An execution of an older epoch or turn ends quietly: a newer one is at work.
     """
     if event["kind"] != "session":
         log.error("clock_of_unknown_kind", kind=str(event["kind"]))
         return {"done": True}
     try:
-        seen = sessions.advance(world, sessions.load(world, event["id"]))
+        wake = sessions.called_by_clock(world, event["id"], event["epoch"], event.get("turn", 0))
     except NotFound:
         log.error("clock_of_nothing", session=str(event["id"]))
         return {"done": True}
-    wake = sessions.next_wake(world, seen)
-    if wake is None or seen.session.epoch != event["epoch"]:
-        return {"done": True}
-    return {"done": False, "wake_at": clock_time(wake)}
+    return {"done": True} if wake is None else {"done": False, "wake_at": clock_time(wake)}

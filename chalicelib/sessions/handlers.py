@@ -1,7 +1,8 @@
-"""``billing_tick``: every minute, bring every session that time can still change up to date.
+"""What moves readings without anybody asking: the minute, and Agora.
 
-The rule's event names no shard: the function then calls itself once a shard, so that the shards are worked in
-parallel. A page is a moment behind at most; ``advance`` reads again before any transaction.
+``billing_tick`` brings every session that time can still change up to date, every minute. The rule's event names no
+shard: the function then calls itself once a shard, so that the shards are worked in parallel. A page is a moment
+behind at most; ``advance`` reads again before any transaction. ``agora_webhook`` hears who is in the channels.
 """
 
 import json
@@ -11,6 +12,7 @@ from typing import Any, Final
 from chalice.app import Blueprint, CloudWatchEvent, Rate
 
 from chalicelib.gateways import World, world
+from chalicelib.runtime import webhooks
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.tables import Key
 from chalicelib.sessions import service
@@ -36,6 +38,19 @@ def billing_tick(event: CloudWatchEvent) -> dict[str, int]:
     for number in range(shards):
         _call_again(facts | {"shard": str(number)})  # the rule's event whole: Chalice unpacks it
     return {"shards": shards}
+
+
+@blueprint.lambda_function(name="agora_webhook")
+def agora_webhook(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Verify, apply, and say 200 only when the effect is stored."""
+    del context
+    return webhooks.answered(event, "agora", "agora-signature-v2", _hear)
+
+
+def _hear(payload: bytes, signature: str) -> None:
+    notice = world().media.verified_notice(payload, signature)
+    if notice:
+        service.hear(world(), notice)
 
 
 def work(world: World, facts: dict[str, Any], context: Any, again: CallAgain) -> dict[str, int]:

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from chalicelib.gateways.agora import Lease
 from chalicelib.kernel.settings import Rules
@@ -16,6 +16,8 @@ from chalicelib.wallet.model.receipt import Receipt
 
 class NewSession(Schema):
     """Whom to ask for a reading, and how."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reader": "a-slug-or-an-id", "modality": "voice"}]})
 
     reader: Id
     modality: Modality

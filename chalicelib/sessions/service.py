@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Final
 
 from chalicelib.gateways import World
-from chalicelib.gateways.agora import Lease
+from chalicelib.gateways.agora import Lease, Notice
 from chalicelib.kernel.errors import (
     IdempotencyMismatch,
     Invalid,
@@ -28,7 +28,7 @@ from chalicelib.readers import service as readers
 from chalicelib.runtime import audit
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.tables import ConditionFailed, Contended, Key, Operation
-from chalicelib.sessions.model import commands
+from chalicelib.sessions.model import commands, notices
 from chalicelib.sessions.model.commands import Command
 from chalicelib.sessions.model.due import Charge, Settle, decide, wake_at
 from chalicelib.sessions.model.session import Modality, Session, Side, Step, Who
@@ -41,7 +41,11 @@ from chalicelib.wallet.model.receipt import Receipt
 _STEPS: Final = 60
 """More than any session can owe at once: a charge is one step however many minutes it posts."""
 _TRIES: Final = 30
+_PROMISES: Final = 3
 _UIDS: Final[dict[Who, int]] = {"client": 1, "reader": 2}
+_SIDES: Final[dict[int, Who]] = {uid: who for who, uid in _UIDS.items()}
+_REMOVALS: Final = 4
+"""At most so many channels are emptied in one go; the rest is owed still, and the next minute's."""
 
 
 class Snapshot:
@@ -55,6 +59,10 @@ class Snapshot:
         self._world = world
         self._newest = newest
         self.session = session
+
+    def now_as(self, session: Session) -> "Snapshot":
+        """The same wallet, with the session as it was just written."""
+        return Snapshot(self._world, session, self.__dict__.get("newest", self._newest))
 
     @cached_property
     def newest(self) -> Entry:
@@ -146,6 +154,27 @@ def perform(world: World, session_id: str, user: str, command: Command) -> Snaps
     return _take(world, session, step_of)
 
 
+def hear(world: World, notice: Notice) -> None:
+    """Take Agora's word for who is in a channel. What is old, or of no channel of ours, changes nothing.
+
+    Raises Unavailable when storage stays contended.
+    """
+    who, session_id = _SIDES.get(notice.uid), notice.channel.rpartition("-")[0]
+    session = _rows(world).get(session_id) if who and session_id else None
+    if who is None or session is None or session.channel != notice.channel:
+        return
+
+    def step_of(seen: Snapshot) -> Step | None:
+        session, rules = seen.session, world.settings.rules
+        if session.channel != notice.channel:
+            return None
+        if notice.joined:
+            return notices.entered(session, who, notice.seq, seen.funds, seen.now, rules)
+        return notices.departed(session, who, notice.seq, notice.at, seen.now, rules)
+
+    _take(world, session, step_of)
+
+
 def force_end(world: World, session_id: str, *, actor: str, note: str) -> Snapshot:
     """An admin ends whatever is open, audited. Raises NotFound."""
     return _by_admin(
@@ -189,7 +218,7 @@ def _take(world: World, session: Session, step_of: Callable[[Snapshot], Step | N
             return seen
         done = _commit(world, seen, step, *beside)
         if done:
-            return _wound(world, _brought_up_to_date(world, done))
+            return _looked_after(world, _brought_up_to_date(world, done))
         session = load(world, session.id)
     raise Unavailable("The reading is too busy.")
 
@@ -264,12 +293,15 @@ def page_of_shard(world: World, shard: str, limit: int, start: Key | None) -> tu
 
 
 def advance(world: World, session: Session, *, stale: bool = False) -> Snapshot:
-    """Bring the session up to date and see that its clock runs; return it as it is then.
+    """Bring the session up to date, and do what it owes the outside; return it as it is then.
 
     ``stale`` says that ``session`` comes from a listing: it is read again before any transaction, while a plain
     minute needs nothing but the wallet.
     """
-    return _wound(world, _brought_up_to_date(world, Snapshot(world, session), stale=stale))
+    seen = _brought_up_to_date(world, Snapshot(world, session), stale=stale)
+    if stale and seen.session is session and session.owes_removal:
+        seen = _reread(world, seen)
+    return _looked_after(world, seen)
 
 
 def next_wake(world: World, seen: Snapshot) -> Millis | None:
@@ -277,6 +309,23 @@ def next_wake(world: World, seen: Snapshot) -> Millis | None:
     if not seen.session.is_open:
         return None
     return wake_at(seen.session, seen.funds, seen.now, world.settings.rules)
+
+
+def called_by_clock(world: World, session_id: str, epoch: int, turn: int) -> Millis | None:
+    """Bring the session up to date for that execution of the clock; answer when it must call again, None for never.
+
+    What is answered is kept as its promise. Where that cannot be written, another execution may take over needlessly:
+    this one then ends at its next call. Raises NotFound, Unavailable.
+    """
+    for _ in range(_PROMISES):
+        seen = advance(world, load(world, session_id))
+        wake = next_wake(world, seen)
+        if wake is None or (seen.session.epoch, seen.session.clock_turn) != (epoch, turn):
+            return None
+        _, operations = _rows(world).replace(replace(seen.session, clock_at=wake), was=seen.session)
+        if world.wrote(*operations):
+            break
+    return wake
 
 
 def _brought_up_to_date(world: World, seen: Snapshot, *, stale: bool = False) -> Snapshot:
@@ -363,19 +412,47 @@ def _settle(world: World, seen: Snapshot) -> Snapshot | None:
     return Snapshot(world, raised) if world.wrote(*operations, *postings, entry) else None
 
 
-def _wound(world: World, seen: Snapshot) -> Snapshot:
-    """See that an execution of the clock runs for the session's epoch: a lost start is made up for here."""
-    session = seen.session
-    wake = None if session.clock_epoch == session.epoch else next_wake(world, seen)
-    if wake is None:
+def _looked_after(world: World, seen: Snapshot) -> Snapshot:
+    """See that a clock runs for the session, and that nobody is where nobody pays. Neither may disturb the session."""
+    done = _emptied(world, _wound(world, seen))
+    if done is seen.session:
         return seen
+    raised, operations = _rows(world).replace(done, was=seen.session)
+    return seen.now_as(raised) if world.wrote(*operations) else seen
+
+
+def _wound(world: World, seen: Snapshot) -> Session:
+    """See that an execution of the clock runs for the session's epoch: one that never started, or was lost, is made up
+    for here.
+    """
+    session = seen.session
+    lost = session.clock_lost(seen.now)
+    wake = next_wake(world, seen) if lost or session.clock_epoch != session.epoch else None
+    if wake is None:
+        return session
+    turn = session.clock_turn + lost
     try:
-        world.clock.start("session", session.id, session.epoch, wake)
+        world.clock.start("session", session.id, session.epoch, wake, turn)
     except Problem:
         log.warning("clock_not_started", session=session.id)  # the minute tick carries on, and tries again
-        return seen
-    raised, operations = _rows(world).replace(replace(session, clock_epoch=session.epoch), was=session)
-    return Snapshot(world, raised, seen.newest) if world.wrote(*operations) else seen
+        return session
+    if lost:
+        log.warning("clock_lost", session=session.id, epoch=session.epoch)
+    return replace(session, clock_epoch=session.epoch, clock_turn=turn, clock_at=wake)
+
+
+def _emptied(world: World, session: Session) -> Session:
+    """Put out of its channels whoever may not be there any more. What fails is owed still; the tick tries again."""
+    try:
+        for number in session.abandoned[:_REMOVALS]:
+            world.media.remove(session.channel_of(number), None)
+            session = replace(session, cleared=number + 1)
+        for who in session.lingering:
+            world.media.remove(session.channel, _UIDS[who])
+            session = session.with_side(who, in_channel=False)
+    except Problem as problem:
+        log.warning("removal_owed", session=session.id, code=problem.code)
+    return session
 
 
 def _rows(world: World) -> Sessions:

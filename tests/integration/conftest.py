@@ -10,6 +10,7 @@ import pytest
 
 from chalicelib.gateways import World
 from chalicelib.runtime.tables import DynamoTables
+from tests.integration.product import product_world
 from tests.support.aws import dynamodb_client, local_aws, tables_on
 from tests.support.crowd import Crowd, Processes
 from tests.support.worlds import hand_world, settings
@@ -55,6 +56,15 @@ def tables(dynamodb: DynamoDBClient) -> DynamoTables:
 def world(tables: DynamoTables, table_names: dict[str, str]) -> World:
     """A world on DynamoDB whose clock a test turns by hand."""
     return hand_world(tables, settings=settings(names=table_names))
+
+
+@pytest.fixture
+def product(
+    monkeypatch: pytest.MonkeyPatch, aws_url: str, dynamodb_url: str, table_names: dict[str, str], world: World
+) -> Iterator[World]:
+    """The world that a function makes for itself from its environment, on this module's tables."""
+    with product_world(monkeypatch, aws_url, dynamodb_url, table_names, world.settings) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

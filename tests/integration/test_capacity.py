@@ -76,14 +76,14 @@ def test_a_tick_that_finds_nothing_due_reads_one_unit_and_writes_nothing(
     assert (bill.read, bill.written) == ({table_names["ledger"]: 1}, {})
 
 
-def test_a_settlement_is_one_transaction_and_no_other_write(
+def test_a_settlement_is_one_transaction_and_the_row_is_written_once_more_when_the_channel_is_empty(
     duo: Duo, dynamodb: DynamoDBClient, table_names: dict[str, str]
 ) -> None:
     ended = duo.ended(connected=61_000)
     with billed(dynamodb) as bill:
         assert sessions.advance(duo.world, ended).session.state == "finalized"
     writes = [request for request in bill.requests if request not in ("Query", "GetItem")]
-    assert writes == ["TransactWriteItems"]
+    assert writes == ["TransactWriteItems", "PutItem"]
     assert set(bill.written) == {table_names[name] for name in ("ledger", "sessions", "audit")}
     assert bill.written[table_names["ledger"]] == 4, "two entries, twice the units in a transaction"
 

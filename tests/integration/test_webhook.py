@@ -11,27 +11,25 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
-import boto3
 import pytest
 
-from chalicelib import gateways
 from chalicelib.gateways import World
-from chalicelib.runtime import aws, secrets
+from chalicelib.runtime import aws
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet import topups
 from chalicelib.wallet.handlers import stripe_webhook
 from chalicelib.wallet.model.topup import TopUp
 from chalicelib.wallet.store import TopUps
-from tests.support.aws import is_local
+from tests.integration.product import STRIPE_WEBHOOK_SECRET as SECRET
+from tests.integration.product import forget
 from tests.support.duo import assert_whole
 from tests.support.events import checkout_event
 from tests.support.faults import Send, cancelled, fault, never_answers, never_arrives, refusal
 
-SECRET = "whsec_of_this_test"
 COMPLETED = "checkout.session.completed"
 
 
@@ -68,48 +66,6 @@ def delivered(event: dict[str, Any]) -> tuple[int, str]:
 STORED = (200, "stored")
 REFUSED = (400, "signature")
 FAILED = (500, "try again")
-
-
-@pytest.fixture
-def product(
-    monkeypatch: pytest.MonkeyPatch, aws_url: str, dynamodb_url: str, table_names: dict[str, str], world: World
-) -> Iterator[World]:
-    """The world that the function makes for itself from its environment, on this module's tables."""
-    name = f"soulseer-test/{uuid4().hex}/stripe"
-    settings = world.settings
-    environment = {f"{logical.upper()}_TABLE": physical for logical, physical in table_names.items()} | {
-        "STAGE": "dev",
-        "CLOCK_MACHINE_ARN": settings.clock_machine_arn,
-        "AUTH_ISSUER": settings.auth_issuer,
-        "AUTH_AUDIENCE": settings.auth_audience,
-        "STRIPE_SECRET": name,
-        "AGORA_SECRET": "none",
-        "CHECKOUT_RETURN_URL": settings.checkout_return_url,
-        "AWS_ENDPOINT_URL_DYNAMODB": dynamodb_url,
-        "AWS_ENDPOINT_URL_SECRETS_MANAGER": aws_url,
-    }
-    if is_local(dynamodb_url):
-        environment |= {
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_DEFAULT_REGION": "us-east-1",
-        }
-    for variable, value in environment.items():
-        monkeypatch.setenv(variable, value)
-    forget()
-    manager = boto3.client("secretsmanager")
-    held = {"api_key": "sk_test_none", "webhook_secret": SECRET}
-    manager.create_secret(Name=name, SecretString=json.dumps(held))
-    yield gateways.world()
-    manager.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
-    forget()
-
-
-def forget() -> None:
-    """As a new environment of the function begins: with nothing kept."""
-    gateways.world.cache_clear()
-    aws.client.cache_clear()
-    secrets._provider.cache_clear()
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from chalicelib.gateways import World
@@ -105,9 +105,10 @@ class Duo:
         return sessions.perform(self.world, self.session, user, command).session
 
     def talked(self, millis: Millis, beating: tuple[Who, ...] = ("client", "reader")) -> Duo:
-        """They talked on and beat, and nobody has noticed a minute, or that the other is silent."""
+        """They talked on and beat, and nobody has noticed a minute, or that the other is silent. The clock is well."""
         self.forward(millis)
-        row = alive = self.row()
+        row = self.row()
+        alive = replace(row, clock_at=self.world.now())
         for who in beating:
             alive = alive.with_side(who, beat_at=self.world.now())
         _, operations = sessions._rows(self.world).replace(alive, was=row)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from chalicelib.gateways import World
-from chalicelib.gateways.agora import Lease
+from chalicelib.gateways.agora import Lease, Notice
 from chalicelib.kernel.errors import Problem
 from chalicelib.kernel.money import Cents
 from chalicelib.kernel.settings import Rules
@@ -18,7 +18,7 @@ from chalicelib.readers.model import Description, Modality, Price, Reader
 from chalicelib.readers.store import Readers
 from chalicelib.sessions import service
 from chalicelib.sessions.model.commands import Command, accept, heartbeat, join, reconnect
-from chalicelib.sessions.model.session import Session, Side
+from chalicelib.sessions.model.session import Session, Side, Who
 from chalicelib.sessions.service import Snapshot
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.model import meter
@@ -26,7 +26,7 @@ from chalicelib.wallet.model.buckets import Lot
 from chalicelib.wallet.model.chain import Entry
 from chalicelib.wallet.model.receipt import Receipt
 from tests.support.memory import MemoryTables
-from tests.support.worlds import NOON, Executions, HandClock, hand_world
+from tests.support.worlds import NOON, Executions, HandClock, OfflineAgora, hand_world
 
 CLIENT: Final = "usr_client"
 READER: Final = "usr_reader"
@@ -70,7 +70,8 @@ class Stage:
         self.tables = MemoryTables()
         self.clock = HandClock()
         self.executions = Executions()
-        self.world = hand_world(self.tables, rules, now=self.clock, clock=self.executions)
+        self.agora = OfflineAgora()
+        self.world = hand_world(self.tables, rules, now=self.clock, clock=self.executions, media=self.agora)
         self._postings = 0
         add_reader(self.world, READER, rate)
         if credit:
@@ -129,6 +130,16 @@ class Stage:
     def seen_by(self, user: str, command: Command) -> Snapshot:
         """The session with its wallet, after ``user`` did that."""
         return service.perform(self.world, SESSION, user, command)
+
+    def told(self, who: Who, seq: int, *, joined: bool, at: float | None = None, channel: int | None = None) -> Session:
+        """Agora tells, now, that ``who`` came into the channel or left it, in the second ``at`` (this one unless said),
+        of the present channel unless its number is given.
+        """
+        number = self.row().pauses if channel is None else channel
+        moment = self.clock.now if at is None else NOON + round(at * 1000)
+        uid = 1 if who == "client" else 2
+        service.hear(self.world, Notice(f"{SESSION}-{number}", uid, seq, moment // 1000 * 1000, joined))
+        return self.row()
 
     def leased(self, user: str, command: Command) -> Lease | None:
         """The media lease that the answer to ``command`` carries."""

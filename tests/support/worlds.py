@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chalicelib.gateways import World
-from chalicelib.gateways.agora import Lease, build_lease
+from chalicelib.gateways.agora import Lease, Notice, build_lease, notice_of
+from chalicelib.gateways.clock import execution_name
 from chalicelib.gateways.stripe import CheckoutPage
 from chalicelib.kernel.errors import Unauthenticated, Unavailable
 from chalicelib.kernel.settings import Rules, Settings, Tables
@@ -39,10 +40,10 @@ class Executions:
     started: dict[str, Millis] = field(default_factory=dict)
     broken: bool = False
 
-    def start(self, kind: str, thing: str, epoch: int, wake_at: Millis) -> None:
+    def start(self, kind: str, thing: str, epoch: int, wake_at: Millis, turn: int = 0) -> None:
         if self.broken:
             raise Unavailable
-        self.started.setdefault(f"{thing}-{epoch}", wake_at)
+        self.started.setdefault(execution_name(thing, epoch, turn), wake_at)
 
 
 class OfflinePayments:
@@ -55,11 +56,25 @@ class OfflinePayments:
         raise Unauthenticated
 
 
-class OfflineTokens:
-    """``MediaTokens`` with keys of its own: the real builder."""
+@dataclass
+class OfflineAgora:
+    """``Media`` with keys of its own: the real builder. It keeps who was put out, and can be out of reach."""
+
+    removed: list[tuple[str, int | None]] = field(default_factory=list)
+    down: bool = False
 
     def lease(self, *, channel: str, uid: int, user: str, expires_at: Millis) -> Lease:
         return build_lease(APP_ID, CERTIFICATE, channel=channel, uid=uid, user=user, expires_at=expires_at)
+
+    def remove(self, channel: str, uid: int | None) -> None:
+        if self.down:
+            raise Unavailable
+        self.removed.append((channel, uid))
+
+    def verified_notice(self, payload: bytes, signature: str) -> Notice | None:
+        if signature != "signed":
+            raise Unauthenticated
+        return notice_of(payload)
 
 
 def settings(rules: Rules | None = None, names: dict[str, str] | None = None) -> Settings:
@@ -75,6 +90,9 @@ def settings(rules: Rules | None = None, names: dict[str, str] | None = None) ->
         stripe_secret="stripe",
         stripe_api_base=None,
         agora_secret="agora",
+        agora_rest_secret="agora_rest",
+        agora_notices_secret="agora_notices",
+        agora_api_base=None,
         checkout_return_url="https://app.test/topup",
         tick_shards=2,
         rate_limits=False,
@@ -90,6 +108,6 @@ def hand_world(tables: storage.Tables | None = None, rules: Rules | None = None,
         "sleep": lambda seconds: None,
         "clock": Executions(),
         "payments": OfflinePayments(),
-        "media": OfflineTokens(),
+        "media": OfflineAgora(),
     }
     return World(**parts | changes)

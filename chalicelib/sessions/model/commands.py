@@ -11,7 +11,7 @@ from typing import Final
 from chalicelib.kernel.errors import Forbidden, GraceExpired, InsufficientFunds, InvalidState, WalletFrozen
 from chalicelib.kernel.settings import Rules
 from chalicelib.kernel.time import Millis
-from chalicelib.sessions.model.moves import end, end_after_cut, forsaken, meet, pause
+from chalicelib.sessions.model.moves import end, end_after_cut, forsaken, meet, pause, turn_out
 from chalicelib.sessions.model.session import Reason, Session, Step, Who
 from chalicelib.wallet.model.funds import Funds
 
@@ -62,8 +62,8 @@ def heartbeat(session: Session, who: Who, funds: Funds, now: Millis, rules: Rule
         raise _wrong(session)
     if not session.side(who).here(now, rules):
         return None
-    if not session.warned and now - (session.side(who).beat_at or 0) < rules.beat // _QUICKEST_BEATS:
-        return None  # every write holds up the other side's: nobody may crowd out a stop by beating fast
+    if not session.warned and _just_beaten(session, who, now, rules):
+        return None
     recovered = session.warned and (funds.run_out is None or funds.run_out - rules.warning > now)
     alive = session.with_side(who, beat_at=now)
     return Step(replace(alive, at=now, warned=session.warned and not recovered))
@@ -81,11 +81,13 @@ def reconnect(session: Session, who: Who, funds: Funds, now: Millis, rules: Rule
 
 
 def renew(session: Session, who: Who, funds: Funds, now: Millis, rules: Rules) -> Step | None:
-    """Check everything again for a fresh token. It changes nothing."""
+    """Check everything again for a fresh token. It is a sign of life of somebody who is in the channel (rule 8)."""
     if session.state not in ("waiting", "active", "reconnecting") or not session.side(who).here(now, rules):
         raise _wrong(session)
     must_pay(funds)
-    return None
+    if not session.side(who).in_channel or _just_beaten(session, who, now, rules):
+        return None
+    return Step(replace(session.with_side(who, beat_at=now), at=now))
 
 
 def leave(session: Session, who: Who, funds: Funds, now: Millis, rules: Rules) -> Step | None:
@@ -93,13 +95,10 @@ def leave(session: Session, who: Who, funds: Funds, now: Millis, rules: Rules) -
     del funds
     match session.state:
         case "active":
-            effective, cut = _departure(session, who, now, rules)
+            effective, cut = departure(session, who, now, rules)
             return pause(session, effective, cut, now, rules)
         case "waiting" | "reconnecting":
-            if not session.side(who).present:
-                return None
-            gone = replace(session.with_side(who, present=False, beat_at=None), at=now)
-            return (forsaken(gone, now, rules) if session.state == "reconnecting" else None) or Step(gone)
+            return step_out(session, who, now, rules) if session.side(who).present else None
         case "paused":
             return None
         case _:
@@ -114,7 +113,7 @@ def finish(session: Session, who: Who, funds: Funds, now: Millis, rules: Rules) 
     reason: Reason = "client_ended" if who == "client" else "reader_ended"
     if session.state != "active":
         return end(session, now, reason, now)
-    effective, cut = _departure(session, who, now, rules)
+    effective, cut = departure(session, who, now, rules)
     return end_after_cut(
         session, effective, cut if cut == "reader_left" and who == "client" else reason, now, reason, now
     )
@@ -133,9 +132,7 @@ def safety_stop(session: Session, now: Millis, rules: Rules) -> Step | None:
         case "created" | "waiting":
             return end(session, now, "safety", now)
         case "reconnecting":
-            # Both go out, and what they hold opens nothing any more: another channel, as after any stop.
-            apart = session.with_side("client", present=False).with_side("reader", present=False)
-            return forsaken(replace(apart, pauses=session.pauses + 1), now, rules)
+            return turn_out(session, now)
         case _:
             return None
 
@@ -148,14 +145,29 @@ def must_pay(funds: Funds) -> None:
         raise InsufficientFunds
 
 
-def _departure(session: Session, who: Who, now: Millis, rules: Rules) -> tuple[Millis, Reason]:
-    """When, and by whose leaving, the talk was over (rule 5): a client does not pay for a reader who fell silent."""
+def departure(session: Session, who: Who, at: Millis, rules: Rules) -> tuple[Millis, Reason]:
+    """When, and by whose leaving, the talk was over (rule 5): a client does not pay for a reader who fell silent.
+
+    Of a reader who is in the channel Agora would have told: there no silence is read into a client's leaving.
+    """
+    since = session.running_since if session.running_since is not None else at
     if who == "reader":
-        return now, "reader_left"
-    beat = session.reader.beat_at
-    if beat is not None and now - beat >= rules.stale:
-        return max(beat, session.running_since or beat), "reader_left"
-    return now, "client_left"
+        return max(at, since), "reader_left"
+    reader = session.reader
+    if reader.beat_at is not None and not reader.in_channel and at - reader.beat_at >= reader.stale_after(rules):
+        return max(reader.beat_at, since), "reader_left"
+    return max(at, since), "client_left"
+
+
+def step_out(session: Session, who: Who, now: Millis, rules: Rules) -> Step:
+    """That side is not here any more, in waiting or reconnecting."""
+    gone = replace(session.with_side(who, present=False, beat_at=None), at=now)
+    return (forsaken(gone, now, rules) if session.state == "reconnecting" else None) or Step(gone)
+
+
+def _just_beaten(session: Session, who: Who, now: Millis, rules: Rules) -> bool:
+    """Every write holds up the other side's: nobody may crowd out a stop by beating fast."""
+    return now - (session.side(who).beat_at or 0) < rules.beat // _QUICKEST_BEATS
 
 
 def _turn_down(session: Session, reason: Reason, now: Millis) -> Step | None:

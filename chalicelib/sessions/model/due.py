@@ -63,7 +63,7 @@ def wake_at(session: Session, funds: Funds, now: Millis, rules: Rules) -> Millis
     moments = [_deadline(session, now, rules)]
     if session.state == "reconnecting":
         sides = (session.client, session.reader)
-        moments += [side.beat_at + rules.silence for side in sides if side.present and side.beat_at is not None]
+        moments += [side.beat_at + side.patience(rules) for side in sides if side.present and side.beat_at is not None]
     if session.state == "active":
         moments += [stop.decided for stop in _stops(session, funds, now, rules)]
         moments.append(now + rules.lease)
@@ -143,14 +143,14 @@ def _silences(client: Side, reader: Side, rules: Rules) -> list[Stop]:
     """Rule 8: a silent reader has left at the last beat, a silent client once the silence is full; both: network."""
     if client.beat_at is None or reader.beat_at is None:
         return []
-    client_silent, reader_silent = client.beat_at + rules.silence, reader.beat_at + rules.silence
+    client_silent, reader_silent = client.beat_at + client.patience(rules), reader.beat_at + reader.patience(rules)
     both_at = min(client.beat_at, reader.beat_at)
     stops = []
-    if client_silent - reader.beat_at >= rules.stale:
+    if client_silent - reader.beat_at >= reader.stale_after(rules):
         stops.append(Stop(client_silent, 1, both_at, "network"))
     else:
         stops.append(Stop(client_silent, 1, client_silent, "client_left"))
-    if reader_silent - client.beat_at >= rules.stale:
+    if reader_silent - client.beat_at >= client.stale_after(rules):
         stops.append(Stop(reader_silent, 1, both_at, "network"))
     else:
         stops.append(Stop(reader_silent, 1, reader.beat_at, "reader_left"))

@@ -45,7 +45,8 @@ def end_after_cut(
 def meet(session: Session, funds: Funds, now: Millis, rules: Rules) -> Step | None:
     """waiting or reconnecting → active when both are here and the wallet pays; None where that is not so.
 
-    From waiting, a wallet that cannot pay ends the session; from reconnecting it stays, for a top-up may come.
+    Where the wallet cannot pay, nobody may stay: from waiting the session ends; from reconnecting both are turned out,
+    for a top-up may come while grace runs.
     """
     if not (session.client.here(now, rules) and session.reader.here(now, rules)):
         return None
@@ -60,8 +61,10 @@ def meet(session: Session, funds: Funds, now: Millis, rules: Rules) -> Step | No
             return end_after_cut(session, now, why, now, why, now, on_wallet=True)
         started = replace(active, started_at=now)
         return Step(started, Start(session.id, epoch, session.rate, started.max_minutes(now, rules)))
-    if not pays or session.paused_at is None:
+    if session.paused_at is None:
         return None
+    if not pays:
+        return replace(turn_out(session, now), on_wallet=True)
     resumed = replace(active, paused_at=None, grace_used=session.grace_used + now - session.paused_at)
     return Step(resumed, Resume(epoch, resumed.max_minutes(now, rules)))
 
@@ -70,7 +73,13 @@ def forsaken(session: Session, now: Millis, rules: Rules) -> Step | None:
     """reconnecting → paused when nobody is here any more: channel, cause and grace stay."""
     if session.client.here(now, rules) or session.reader.here(now, rules):
         return None
-    return Step(replace(_cleared(session, now), state="paused"))
+    apart = session.with_side("client", present=False, beat_at=None).with_side("reader", present=False, beat_at=None)
+    return Step(replace(apart, state="paused", at=now))
+
+
+def turn_out(session: Session, now: Millis) -> Step:
+    """reconnecting → paused with another channel, so that what both hold opens nothing; cause and grace stay."""
+    return Step(replace(_cleared(session, now), state="paused", pauses=session.pauses + 1))
 
 
 def _stopped(session: Session, effective: Millis, cut: Reason, now: Millis) -> Session:

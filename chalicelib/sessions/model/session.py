@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 from chalicelib.kernel.errors import Forbidden
 from chalicelib.kernel.money import Cents
 from chalicelib.kernel.settings import Rules
-from chalicelib.kernel.time import Millis, ceil_div
+from chalicelib.kernel.time import SECOND, Millis, ceil_div
 from chalicelib.wallet.model.chain import Meter
 from chalicelib.wallet.model.meter import Change
 
@@ -35,6 +35,9 @@ Reason = Literal[
     "max_duration",
 ]
 
+CLOCK_LATE: Final = 30 * SECOND
+"""An execution that has not called for so long is taken for lost. One that was only late ends at its next call."""
+
 REFUNDING: Final[frozenset[Reason | None]] = frozenset(
     {"reader_left", "reader_ended", "network", "admin", "safety", "max_duration"}
 )
@@ -49,10 +52,24 @@ class Side:
     name: str
     present: bool = False
     beat_at: Millis | None = None
+    in_channel: bool = False
+    """Agora has said that they are in the present channel, and not that they left it."""
+    notice_seq: int | None = None
+    """Agora's sequence of the newest notice that was heard of them in the present channel."""
+
+    def patience(self, rules: Rules) -> Millis:
+        """How long without a sign of life counts as silence (rule 8). Agora tells of departures itself: where it has
+        spoken, only the life of a token without renewal does.
+        """
+        return rules.lease if self.in_channel else rules.silence
+
+    def stale_after(self, rules: Rules) -> Millis:
+        """A side this long without a sign of life is no witness: 45 s of the 75 s (rules 5 and 8)."""
+        return self.patience(rules) * 3 // 5
 
     def here(self, now: Millis, rules: Rules) -> bool:
         """Present, and not silent for too long: a beat at exactly the limit is late."""
-        return self.present and self.beat_at is not None and now < self.beat_at + rules.silence
+        return self.present and self.beat_at is not None and now < self.beat_at + self.patience(rules)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +95,11 @@ class Session:
     epoch: int = 0
     """Names runs of the meter and executions of the clock."""
     clock_epoch: int = -1
-    """The newest epoch for which an execution is known to run."""
+    """The newest epoch for which an execution was started."""
+    clock_turn: int = 0
+    """How many executions were found lost. Part of the name of the next one, which may be used once only."""
+    clock_at: Millis | None = None
+    """When the execution has promised to call; long after it, it is lost."""
     accepted_at: Millis | None = None
     started_at: Millis | None = None
     ended_at: Millis | None = None
@@ -100,6 +121,8 @@ class Session:
     refunded: Cents = 0
     earned: Cents = 0
     """The reader's share, once settled."""
+    cleared: int = 0
+    """Channels below this number are known to be empty, and barred for as long as a token lives."""
     review: str | None = None
     """Why settlement refused to pay anybody; an admin decides."""
 
@@ -111,7 +134,36 @@ class Session:
     @property
     def channel(self) -> str:
         """The media channel: a token of before a pause opens nothing after it (rule 7)."""
-        return f"{self.id}-{self.pauses}"
+        return self.channel_of(self.pauses)
+
+    def channel_of(self, number: int) -> str:
+        """The channel that the session has, had or will have as its ``number``th, from 0."""
+        return f"{self.id}-{number}"
+
+    @property
+    def abandoned(self) -> range:
+        """Numbers of the channels that nobody may be in any more, while they are not known to be empty.
+
+        What moves the session on raises ``pauses`` or ends it, so the removal is owed from that very write on.
+        """
+        opened = self.accepted_at is not None and not self.is_open
+        return range(self.cleared, self.pauses + 1 if opened else self.pauses)
+
+    @property
+    def lingering(self) -> tuple[Who, ...]:
+        """Who has left but is in the present channel still, as Agora says: talk there would not be paid."""
+        sides: tuple[Who, ...] = ("client", "reader")
+        return tuple(who for who in sides if self.side(who).in_channel and not self.side(who).present)
+
+    @property
+    def owes_removal(self) -> bool:
+        """Somebody may be where nobody pays: to be put out through Agora, until that is known to be done."""
+        return bool(self.abandoned or self.lingering)
+
+    def clock_lost(self, now: Millis) -> bool:
+        """Whether the execution of this epoch has not called when it should have."""
+        promised = self.clock_at if self.clock_epoch == self.epoch else None
+        return promised is not None and now >= promised + CLOCK_LATE
 
     def in_step(self, meter: Meter | None) -> bool:
         """Whether ``meter``, of the client's newest entry, is of the same moment as this open session.
@@ -171,17 +223,14 @@ class Step:
     """Decided on the wallet though it posts nothing: nothing may have been posted meanwhile."""
 
 
-_SIDE_FIELDS: Final = ("user", "name", "present", "beat_at")
-
-
 def to_item(session: Session) -> dict[str, Any]:
-    """The session as its row. ``open_shard`` is there while time can still change it: a sparse index."""
+    """The session as its row. ``open_shard`` is there while the tick must look after it: a sparse index."""
     fields = ((name, getattr(session, name)) for name in Session.__dataclass_fields__)
     item = {name: value for name, value in fields if value is not None}
     item["pk"] = item.pop("id")
     item["client"], item["reader"] = session.client.user, session.reader.user
     item["client_side"], item["reader_side"] = _side_item(session.client), _side_item(session.reader)
-    if session.state != "finalized" and session.review is None:
+    if (session.state != "finalized" and session.review is None) or session.owes_removal:
         item["open_shard"] = session.shard
     return item
 
@@ -195,4 +244,5 @@ def from_item(item: Mapping[str, Any]) -> Session:
 
 
 def _side_item(side: Side) -> dict[str, Any]:
-    return {name: getattr(side, name) for name in _SIDE_FIELDS}
+    fields = ((name, getattr(side, name)) for name in Side.__dataclass_fields__)
+    return {name: value for name, value in fields if value is not None}

@@ -101,8 +101,9 @@ def test_only_what_needs_a_secret_may_read_it() -> None:
         for name in POLICIES
     }
     assert readers == {
-        "api": {"stripe", "agora"},
+        "api": {"stripe", "agora", "agora_rest"},
         "stripe_webhook": {"stripe"},
-        "billing_tick": set(),
-        "clock": set(),
+        "agora_webhook": {"agora_rest", "agora_notices"},
+        "billing_tick": {"agora_rest"},
+        "clock": {"agora_rest"},
     }

@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib.operations.handlers import tell
 from chalicelib.readers import service as readers
-from chalicelib.runtime.tables import Page
+from chalicelib.runtime.tables import Operation, Page
 from chalicelib.sessions import handlers, service
 from chalicelib.sessions.model.commands import accept, finish, heartbeat, join, leave, reconnect
 from chalicelib.sessions.model.session import Side
@@ -142,6 +142,79 @@ def test_an_execution_is_started_once_an_epoch() -> None:
     stage.noticed()
     stage.noticed()
     assert stage.row().rev == rev
+
+
+def kept_promise(stage: Stage, turn: int = 0) -> dict[str, Any]:
+    """What that execution of the present epoch is answered."""
+    return tell(stage.world, {"kind": "session", "id": SESSION, "epoch": stage.row().epoch, "turn": turn})
+
+
+def test_an_execution_that_calls_when_it_promised_is_not_replaced() -> None:
+    stage = Stage().begun()
+    for at in range(60, 1_200, 60):
+        stage.beats(at)
+        kept_promise(stage)
+    assert set(stage.executions.started) == {"ses_1-0", "ses_1-1", "ses_1-2"}
+
+
+def test_an_execution_that_has_not_called_for_30_s_is_lost_and_replaced_by_whoever_looks_next() -> None:
+    stage = Stage().begun()  # it promised to call at second 75, when both would have been silent
+    stage.beats(104.999)
+    stage.noticed()
+    assert "ses_1-2-1" not in stage.executions.started
+    stage.at(105).noticed()
+    assert stage.executions.started["ses_1-2-1"] == stage.row().clock_at
+    assert (stage.row().clock_turn, stage.row().clock_epoch) == (1, 2)
+    stage.noticed()
+    assert len(stage.executions.started) == 4
+
+
+def test_the_one_that_was_only_late_ends_and_its_successor_goes_on() -> None:
+    stage = Stage().begun().beats(105)
+    stage.noticed()
+    assert kept_promise(stage, turn=0) == {"done": True}
+    assert kept_promise(stage, turn=1)["done"] is False
+
+
+def test_executions_lost_again_and_again_are_replaced_each_time_under_a_new_name() -> None:
+    stage = Stage().begun().beats(1_000)
+    lost = [name for name in stage.executions.started if name.startswith("ses_1-2-")]
+    assert lost == [f"ses_1-2-{turn}" for turn in range(1, len(lost) + 1)]
+    assert len(lost) > 5
+
+
+def test_the_turn_goes_on_counting_over_a_pause_so_that_no_name_comes_twice() -> None:
+    stage = Stage().begun().beats(105)
+    stage.noticed()
+    stage.client(leave)
+    assert "ses_1-3-1" in stage.executions.started
+
+
+def test_an_execution_started_before_executions_promised_anything_is_never_lost() -> None:
+    stage = Stage().begun()
+    row = next(row for row in stage.tables.rows["sessions"].values() if row["pk"] == SESSION)
+    del row["clock_at"]
+    stage.beats(1_000)
+    assert len(stage.executions.started) == 3
+
+
+def test_a_promise_survives_a_beat_in_between() -> None:
+    stage = Stage().begun()
+    stage.at(60).client(heartbeat)
+    stage.reader(heartbeat)
+    before = stage.tables.write
+    disturbed: list[int] = []
+
+    def write(*operations: Operation) -> None:
+        if len(disturbed) < 1:
+            disturbed.append(1)
+            stage.at(62).client(heartbeat)
+        before(*operations)
+
+    stage.tables.write = write  # type: ignore[method-assign]  # one write comes second
+    answer = kept_promise(stage)
+    assert answer["done"] is False
+    assert millis_of(answer["wake_at"]) - 1_000 < (stage.row().clock_at or 0) <= millis_of(answer["wake_at"])
 
 
 # --- the minute tick

@@ -1,0 +1,51 @@
+"""What Agora tells of who is in the media channel of a voice or video reading (rule 8).
+
+Of one participant only what is newer than the last is heard, by Agora's own sequence: a notice that comes twice, or
+late, has been overtaken and changes nothing. A new channel begins a new sequence.
+"""
+
+from dataclasses import replace
+
+from chalicelib.kernel.settings import Rules
+from chalicelib.kernel.time import SECOND, Millis
+from chalicelib.sessions.model.commands import departure, step_out
+from chalicelib.sessions.model.moves import meet, pause
+from chalicelib.sessions.model.session import Session, Step, Who
+from chalicelib.wallet.model.funds import Funds
+
+
+def entered(session: Session, who: Who, seq: int, funds: Funds, now: Millis, rules: Rules) -> Step | None:
+    """They are in the channel, so they are present, whatever their app told us: what is talked is paid."""
+    if not _news(session, who, seq):
+        return None
+    here = session.with_side(who, present=True, beat_at=now, in_channel=True, notice_seq=seq)
+    back = replace(here, state="reconnecting" if session.state == "paused" else session.state, at=now)
+    if session.state == "active":
+        return Step(back)
+    return meet(back, funds, now, rules) or Step(back)
+
+
+def departed(session: Session, who: Who, seq: int, at: Millis, now: Millis, rules: Rules) -> Step | None:
+    """They left the channel in the second that begins at ``at``, or dropped out of it.
+
+    Agora counts whole seconds: the one who left bears the doubt, so a client is charged to the end of that second and
+    a reader paid to its beginning.
+    """
+    if not _news(session, who, seq):
+        return None
+    told = replace(session.with_side(who, in_channel=False, notice_seq=seq), at=now)
+    match session.state:
+        case "active":
+            left = min(now, at + SECOND if who == "client" else at)
+            effective, cut = departure(told, who, left, rules)
+            return pause(told, effective, cut, now, rules)
+        case "waiting" | "reconnecting":
+            return step_out(told, who, now, rules)
+        case _:
+            return Step(told)
+
+
+def _news(session: Session, who: Who, seq: int) -> bool:
+    heard = session.side(who).notice_seq
+    opened = session.state in ("waiting", "active", "paused", "reconnecting")
+    return opened and session.modality != "text" and (heard is None or seq > heard)
