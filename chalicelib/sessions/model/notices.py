@@ -25,16 +25,21 @@ def entered(session: Session, who: Who, seq: int, funds: Funds, now: Millis, rul
     return meet(back, funds, now, rules) or Step(back)
 
 
-def departed(session: Session, who: Who, seq: int, at: Millis, now: Millis, rules: Rules) -> Step | None:
+def departed(session: Session, who: Who, seq: int, at: Millis, funds: Funds, now: Millis, rules: Rules) -> Step | None:
     """They left the channel in the second that begins at ``at``, or dropped out of it.
 
     Agora counts whole seconds: the one who left bears the doubt, so a client is charged to the end of that second and
-    a reader paid to its beginning.
+    a reader paid to its beginning. In the second in which the money or the session ends so do their tokens, and Agora
+    puts both out: that is no departure, and the stop that is due has its own reason.
     """
     if not _news(session, who, seq):
         return None
     told = replace(session.with_side(who, in_channel=False, notice_seq=seq), at=now)
     match session.state:
+        case "active" if at + SECOND > min(funds.run_out or at + SECOND, session.last_moment(now, rules)):
+            return Step(
+                told.with_side(who, beat_at=max(at, told.side(who).beat_at or at))
+            )  # they were there until then
         case "active":
             left = min(now, at + SECOND if who == "client" else at)
             effective, cut = departure(told, who, left, rules)

@@ -141,6 +141,44 @@ def test_a_client_in_the_channel_pays_though_the_reader_there_has_not_beaten(sta
     assert stopped(stage.at(200).client(leave)) == ("paused", "client_left", 200, 200)
 
 
+def test_a_leave_in_the_second_in_which_the_money_ends_is_the_end_of_the_token(stage: Stage) -> None:
+    """Tokens end at the whole second before the run-out; that Agora puts both out then is nobody's leaving."""
+    stage = Stage(credit=250)
+    stage.at(0.4)
+    talking(stage)  # paid until 60.4
+    for who, seq in (("client", 2), ("reader", 3)):
+        assert stage.at(60.1).told(who, seq, joined=False, at=60).state == "active"
+    assert stopped(stage.at(60.4).noticed()) == ("paused", "low_balance", 60.4, 60)
+
+
+def test_who_is_put_out_when_the_money_ends_was_there_until_then() -> None:
+    """Nobody need beat in the channel: the end of the token must not look like a silence since the last beat."""
+    stage = talking(Stage(credit=1_000))  # paid until 240
+    assert stage.at(240).told("reader", 2, joined=False).reason == "low_balance"
+    stage = talking(Stage(credit=1_000).at(0.4))
+    assert stage.at(240.1).told("reader", 2, joined=False, at=240).state == "active"
+    assert stopped(stage.at(240.4).noticed()) == ("paused", "low_balance", 240.4, 240)
+
+
+def test_a_leave_in_the_second_before_is_one(stage: Stage) -> None:
+    stage = Stage(credit=250)
+    stage.at(0.4)
+    talking(stage)
+    assert stopped(stage.at(60.1).told("reader", 2, joined=False, at=59)) == ("paused", "reader_left", 59, 58.6)
+
+
+def test_a_leave_in_the_second_in_which_the_session_ends_is_the_end_of_the_token() -> None:
+    stage = talking(Stage(credit=1_000_000))
+    for at in range(60, 10_800, 60):
+        stage.beats(at)
+    assert stage.at(10_799.5).told("reader", 2, joined=False, at=10_799).reason == "reader_left"
+    stage = talking(Stage(credit=1_000_000).at(0.5))
+    for at in range(60, 10_800, 60):
+        stage.beats(at)
+    assert stage.at(10_800.25).told("reader", 2, joined=False, at=10_800).state == "active"
+    assert stage.at(10_800.5).noticed().reason == "max_duration"
+
+
 # --- what is not heard ---------------------------------------------------------------------------
 
 
