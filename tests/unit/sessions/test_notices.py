@@ -146,8 +146,8 @@ def test_a_leave_in_the_second_in_which_the_money_ends_is_the_end_of_the_token(s
     stage = Stage(credit=250)
     stage.at(0.4)
     talking(stage)  # paid until 60.4
-    for who, seq in (("client", 2), ("reader", 3)):
-        assert stage.at(60.1).told(who, seq, joined=False, at=60).state == "active"
+    assert stage.at(60.1).told("client", 2, joined=False, at=60).state == "active"
+    assert stage.told("reader", 3, joined=False, at=60).state == "active"
     assert stopped(stage.at(60.4).noticed()) == ("paused", "low_balance", 60.4, 60)
 
 
