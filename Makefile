@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 LOCAL := .local/ministack
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test check bench package openapi format clean
+.PHONY: help run serve test check bench mutate package openapi format clean
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ check: $(VENV)/.ready ## Format, lint, types, import contracts, API document
 
 bench: $(VENV)/.ready $(LOCAL)/.ready ## Units, requests and CPU of a charged minute, as a table of ratios
 	@$(BIN)/python -m tests.load.bench
+
+mutate: $(VENV)/.ready ## Try the tests: the decision code, with one small mistake at a time
+	@nice $(BIN)/python -m tests.mutation.run
 
 package: $(VENV)/.ready ## Package STAGE=dev|staging|prod into build/STAGE
 	@$(BIN)/python scripts/package.py --stage $(STAGE) --out build/$(STAGE)

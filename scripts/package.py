@@ -9,13 +9,14 @@ Chalice makes the template and the zip; this script makes them fit to deploy:
 1. **Dependencies** are built by Chalice once for a ``requirements.txt`` and kept in ``build/.cache``. Chalice itself
    would build them again whenever a line of the app changes, because it keys its own cache by both.
 2. **Pruned**: what only packaging needs (pip, setuptools, the prompts of Chalice's command line), tests, type stubs,
-   and botocore's descriptions of services which the product never calls.
+   botocore's descriptions of services which the product never calls, and in those that stay the words for people.
 3. **Compiled**: Lambda's file system is read-only, so without .pyc files every cold start compiles every import anew.
    They are marked "unchecked": nobody edits a source on Lambda, and checking costs a look at each file. Sources stay,
    for the lines in a traceback.
-4. **Reproducible**: sorted names and one fixed time. The same sources give the same bytes, so that deploying what has
+4. **Swagger UI** is added for the page at /docs, from the wheel of ``requirements-docs.txt``, pinned by its checksum.
+5. **Reproducible**: sorted names and one fixed time. The same sources give the same bytes, so that deploying what has
    not changed changes nothing.
-5. **Template**: ``infra/resources.yaml`` is merged in by Chalice, then the stage and the state machine are filled in.
+6. **Template**: ``infra/resources.yaml`` is merged in by Chalice, then the stage and the state machine are filled in.
 
 Chalice packages for the Python that runs it. That must be the Python of the deployed functions: the script refuses
 another, rather than ship wheels that cannot be imported. With ``--local`` it takes this machine as it is, for there
@@ -23,6 +24,7 @@ the local AWS runs the functions on this very Python.
 """
 
 import argparse
+import gzip
 import hashlib
 import json
 import os
@@ -40,6 +42,10 @@ import yaml
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 CACHE: Final = ROOT / "build" / ".cache"
+PAGE: Final = Path("chalicelib/operations/page")
+PAGE_REQUIREMENTS: Final = ROOT / "requirements-docs.txt"
+PAGE_FILES: Final = ("swagger-ui-bundle.js", "swagger-ui.css", "LICENSE")
+"""What the page at /docs has of Swagger UI."""
 STAGES: Final = ("dev", "staging", "prod")
 RUNTIME: Final = "python3.11"
 LONGEST_RUN: Final = 300
@@ -134,6 +140,7 @@ def package(stage: str, out: Path, *, local: bool = False) -> None:
         made = _chalice(scratch / "app", stage, "--merge-template", str(ROOT / "infra" / "resources.yaml"))
         template = _completed(yaml.safe_load((made / "sam.yaml").read_text()), stage, runtime)
         code = _unpacked(made / "deployment.zip", scratch / "code")
+        add_swagger_ui(code / PAGE)
         _compile(code)
         whole = scratch / "whole.zip"
         shutil.copyfile(dependencies, whole)
@@ -209,6 +216,62 @@ def _prune(tree: Path) -> None:
     for service in (tree / "botocore" / "data").iterdir():
         if service.is_dir() and service.name not in SERVICES:
             _remove(service)
+    _prune_descriptions(tree / "botocore" / "data")
+
+
+def _prune_descriptions(data: Path) -> None:
+    """Take out of botocore's JSON what no call needs. A client reads it when it is made: a tenth of a cold start."""
+    prefixes = set()
+    for path in data.glob("*/*/service-2.json.gz"):
+        service = json.loads(gzip.decompress(path.read_bytes()))
+        prefixes.add(service["metadata"]["endpointPrefix"])
+        path.write_bytes(gzip.compress(json.dumps(_undocumented(service), separators=(",", ":")).encode(), mtime=0))
+    addresses = json.loads((data / "endpoints.json").read_text())
+    for partition in addresses["partitions"]:
+        partition["services"] = {name: each for name, each in partition["services"].items() if name in prefixes}
+    (data / "endpoints.json").write_text(json.dumps(addresses, separators=(",", ":")))
+
+
+def _undocumented(value: Any) -> Any:
+    """The same without documentation. A member that is itself named so is a shape, not a text, and stays."""
+    if isinstance(value, dict):
+        kept = {name: each for name, each in value.items() if name != "documentation" or not isinstance(each, str)}
+        return {name: _undocumented(each) for name, each in kept.items()}
+    return [_undocumented(each) for each in value] if isinstance(value, list) else value
+
+
+# --- the page at /docs -----------------------------------------------------------------------------------------------
+
+
+def add_swagger_ui(page: Path) -> None:
+    """Put Swagger UI's files beside ours in ``page``. Raises PackagingError."""
+    with zipfile.ZipFile(_swagger_ui_wheel()) as wheel:
+        for name in PAGE_FILES:
+            (found,) = (each for each in wheel.namelist() if each.endswith(f"/swagger-ui-dist/{name}"))
+            (page / name).write_bytes(wheel.read(found))
+
+
+def _swagger_ui_wheel() -> Path:
+    """The wheel of requirements-docs.txt: from the cache, or fetched into it, and only if its checksum is right."""
+    cached = CACHE / f"swagger-ui-{hashlib.sha256(PAGE_REQUIREMENTS.read_bytes()).hexdigest()[:20]}.whl"
+    if cached.exists():
+        return cached
+    program = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
+    with tempfile.TemporaryDirectory(prefix="soulseer-docs-") as folder:
+        run = subprocess.run(
+            [*program, "--require-hashes", "--dest", folder, "--requirement", str(PAGE_REQUIREMENTS)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=LONGEST_RUN,
+            check=False,
+        )
+        if run.returncode:
+            raise PackagingError(f"Swagger UI could not be fetched for the page at /docs:\n{run.stdout}")
+        (wheel,) = Path(folder).iterdir()
+        CACHE.mkdir(parents=True, exist_ok=True)
+        _put(cached, wheel.read_bytes())
+    return cached
 
 
 # --- Chalice ---------------------------------------------------------------------------------------------------------

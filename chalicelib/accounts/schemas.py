@@ -4,7 +4,7 @@ import re
 from datetime import date
 from typing import Annotated, Final, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from chalicelib.accounts.model import Changes, Person, Status
 from chalicelib.kernel.roles import Role
@@ -54,6 +54,8 @@ BirthDate = Annotated[date, BeforeValidator(_written_as_a_date), Field(descripti
 
 class MeChanges(Schema):
     """What to change. A field that is absent or null stays as it is."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"display_name": "Clara", "time_zone": "Europe/Vienna"}]})
 
     display_name: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     birth_date: BirthDate | None = None

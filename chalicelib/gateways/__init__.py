@@ -4,6 +4,7 @@ A service is handed a ``World``: everything it may touch beyond its arguments. A
 tables in memory and a clock of its own, and drives the very same code.
 """
 
+import os
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -49,8 +50,7 @@ class World:
 
 @cache
 def world() -> World:
-    """The world of this function, made on first use and kept while its environment lives."""
-    import os
+    """The world of this function, kept while its environment lives."""
     import time
 
     from chalicelib.runtime.aws import client
@@ -65,3 +65,8 @@ def world() -> World:
         payments=StripePayments(settings),
         media=Agora(settings),
     )
+
+
+if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+    # Now, not at the first call: while a function starts it has whole processors, later only the part that is paid for.
+    world()

@@ -117,7 +117,7 @@ def _is_event(told: dict[str, Any]) -> bool:
     data = told.get("data")
     texts = (told.get("id"), told.get("type"))
     return (
-        all(isinstance(text, str) and 0 < len(text) <= _LONGEST_ID for text in texts)
+        all(isinstance(text, str) and text.isascii() and 0 < len(text) <= _LONGEST_ID for text in texts)
         and isinstance(data, dict)
         and isinstance(data.get("object"), dict)
     )

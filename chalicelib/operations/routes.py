@@ -6,9 +6,11 @@ from typing import Final
 from chalice.app import Blueprint, Chalice
 
 from chalicelib.gateways import world
+from chalicelib.kernel.errors import NotFound
 from chalicelib.kernel.money import READER_SHARE_PERCENT, Cents
 from chalicelib.kernel.settings import Rules
 from chalicelib.kernel.time import DAY, SECOND
+from chalicelib.operations import docs
 from chalicelib.operations.schemas import (
     Billing,
     Caps,
@@ -32,9 +34,6 @@ _GUARANTEE_MOST: Final[Cents] = 2_500
 _GUARANTEE_HOURS: Final = 72
 _GUARANTEE_DAYS: Final = 30
 
-# The page has one style sheet, its own; it loads nothing.
-_PAGE_POLICY: Final = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
-
 
 @endpoint(blueprint, "GET", "/health", returns=Health, public=True)
 def health(request: Request[None, None]) -> Health:  # noqa: ARG001 - every route is given its request
@@ -53,8 +52,23 @@ def read_openapi(request: Request[None, None]) -> Text:  # noqa: ARG001 - every 
 
 @endpoint(blueprint, "GET", "/docs", returns=Text, public=True, media_types=("text/html",))
 def read_docs(request: Request[None, None]) -> Text:  # noqa: ARG001 - every route is given its request
-    """The routes as a page for people."""
-    return Text(_page(blueprint.current_app), "text/html; charset=utf-8", _PAGE_POLICY)
+    """A page to read this API on, and to try it."""
+    return Text(docs.page(), "text/html; charset=utf-8", docs.PAGE_HEADERS)
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "/docs/{file}/{version}",
+    returns=Text,
+    public=True,
+    media_types=("text/css", "text/javascript"),
+    errors=(NotFound,),
+)
+def read_docs_file(request: Request[None, None]) -> Text:
+    """A file of that page. Its address changes with its content, so it may be kept for good."""
+    found = docs.file(request.path["file"], request.path["version"])
+    return Text(found.content, found.media_type, docs.FILE_HEADERS)
 
 
 @endpoint(blueprint, "GET", "/v1/meta/trust", returns=Trust, public=True)
@@ -91,8 +105,3 @@ def trust(rules: Rules) -> Trust:
 @cache
 def _document(app: Chalice) -> str:
     return openapi.rendered(openapi.routes_of(app.routes))
-
-
-@cache
-def _page(app: Chalice) -> str:
-    return openapi.page(openapi.routes_of(app.routes))

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from chalicelib.readers.model import Description, Filters, Modality, Presence, Reader, Sort, Standing
 from chalicelib.runtime.schemas import ListQuery, Schema
@@ -80,6 +80,12 @@ class InvitationToken(Schema):
 class ProfileBody(Schema):
     """All that a reader says of themselves, replacing what was said before."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"slug": "rosa-reads", "name": "Rosa", "specialties": ["tarot"], "languages": ["en"]}]
+        }
+    )
+
     slug: Annotated[
         str, Field(max_length=40, description="3 to 40 lower-case letters, digits and single hyphens; unique.")
     ]
@@ -103,6 +109,8 @@ class ProfileBody(Schema):
 
 class RatesBody(Schema):
     """Cents a minute, 1 to 100,000. Absent or null: not offered."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"text": 150, "voice": 250, "video": 300}]})
 
     text: int | None = None
     voice: int | None = None

@@ -7,7 +7,7 @@ import hashlib
 import secrets
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
@@ -26,10 +26,12 @@ from chalicelib.readers.model import (
     Reader,
     Sort,
 )
-from chalicelib.readers.store import Readers
 from chalicelib.runtime import audit, cursors
 from chalicelib.runtime.retries import undisturbed
 from chalicelib.runtime.tables import Put
+
+if TYPE_CHECKING:
+    from chalicelib.readers.store import Readers
 
 __all__ = ["MODALITIES", "Busy", "Description", "Filters", "Listing", "Modality", "Presence", "Reader", "Sort"]
 
@@ -187,7 +189,9 @@ def withdraw(world: World, reader_id: str, *, actor: str, reason: str) -> Reader
     return _administered(world, reader_id, "reader_withdrawn", model.withdrawn, actor, reason)
 
 
-def _readers(world: World) -> Readers:
+def _readers(world: World) -> "Readers":
+    from chalicelib.readers.store import Readers  # brings PynamoDB, and a clock, a webhook or a beat reads no reader
+
     return Readers(world.tables, world.settings.tables.readers)
 
 

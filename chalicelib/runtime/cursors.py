@@ -56,7 +56,9 @@ def _fits(value: object, expected: str | type[str] | type[int]) -> bool:
         return value == expected
     if type(value) is not expected:  # a bool is no int here
         return False
-    return value != "" if isinstance(value, str) else isinstance(value, int) and abs(value) <= _LARGEST
+    if isinstance(value, str):
+        return value.encode() != b""  # ValueError for a lone surrogate, which no table takes
+    return isinstance(value, int) and abs(value) <= _LARGEST
 
 
 def _digest(payload: bytes, scope: str) -> bytes:

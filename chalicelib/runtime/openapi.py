@@ -149,24 +149,6 @@ def rendered(routes: Iterable[Route]) -> str:
     return json.dumps(document(routes), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def page(routes: Iterable[Route]) -> str:
-    """The routes as one HTML page that loads nothing."""
-    from html import escape
-
-    by_tag: dict[str, list[Route]] = defaultdict(list)
-    for route in routes:
-        by_tag[route.tags[0]].append(route)
-    sections = []
-    for tag, listed in sorted(by_tag.items()):
-        rows = "".join(
-            f"<tr><td><code>{escape(route.method)}</code></td><td><code>{escape(route.path)}</code></td>"
-            f"<td>{escape(_summary(route)[0])}</td><td>{escape(_who(route))}</td></tr>"
-            for route in listed
-        )
-        sections.append(f"<h2>{escape(tag.capitalize())}</h2><table>{rows}</table>")
-    return _PAGE.replace("{sections}", "".join(sections))
-
-
 def _schemas(listed: list[Route]) -> tuple[dict[str, Any], dict[tuple[Any, str], str]]:
     """Every model's schema by its name, and the name of each model in each mode."""
     from pydantic.json_schema import JsonSchemaMode, models_json_schema
@@ -214,6 +196,9 @@ def _operation(route: Route, name_of: dict[tuple[Any, str], str], query: dict[st
     if route.public:
         # An empty requirement beside the other: a token is welcome and not needed.
         operation["security"] = [{}, {"bearer": []}]
+    elif route.roles:
+        # OpenAPI 3.1: the array may list the roles of which one is needed.
+        operation["security"] = [{"bearer": [role]} for role in route.roles]
     parameters = _parameters(route, query)
     if parameters:
         operation["parameters"] = parameters
@@ -300,10 +285,6 @@ def _summary(route: Route) -> tuple[str, str]:
     return summary, description.strip()
 
 
-def _who(route: Route) -> str:
-    return "anybody" if route.public else " or ".join(route.roles) or "signed in"
-
-
 _IDEMPOTENCY_KEY: Final[dict[str, Any]] = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -319,22 +300,3 @@ _HEADERS: Final[dict[str, Any]] = {
         "schema": {"type": "string", "enum": ["true"]},
     },
 }
-_PAGE: Final = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>SoulSeer API</title>
-<style>
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-table { border-collapse: collapse; width: 100%; }
-td { border-top: 1px solid #ddd; padding: .3rem .6rem .3rem 0; vertical-align: top; }
-</style>
-</head>
-<body>
-<h1>SoulSeer API</h1>
-<p>Live readings, paid by the minute. The whole contract is <a href="openapi.json">openapi.json</a> (OpenAPI 3.1).</p>
-{sections}
-</body>
-</html>
-"""

@@ -14,7 +14,8 @@ MOST_ON_A_PAGE = 100
 class Schema(BaseModel):
     """A shape of the API: frozen, with no field that it does not name, and with finite numbers only."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    # Built on first use: a cold start answers one request, and need not pay for the shapes of all the others.
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
 
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]

@@ -7,11 +7,8 @@ person's sessions by the moment of their creation.
 import hashlib
 from dataclasses import replace
 
-from chalicelib.kernel.time import Millis
-from chalicelib.runtime.tables import Absent, Delete, Equals, Key, Operation, Put, Range, Tables
+from chalicelib.runtime.tables import Absent, Delete, Equals, Key, Operation, Put, Tables
 from chalicelib.sessions.model.session import Session, Who, from_item, to_item
-
-_END_OF_TIME = 10**15
 
 
 def shard_of(session_id: str, shards: int) -> str:
@@ -41,15 +38,12 @@ class Sessions:
         page = self._tables.query(self._name, ("open_shard", shard), index="open", limit=limit, start=start)
         return [from_item(item) for item in page.items], page.next_key
 
-    def page_of_person(
-        self, who: Who, user: str, limit: int, start: Key | None, before: Millis = _END_OF_TIME
-    ) -> tuple[list[Session], Key | None]:
+    def page_of_person(self, who: Who, user: str, limit: int, start: Key | None) -> tuple[list[Session], Key | None]:
         """A page of a person's sessions, newest first."""
         page = self._tables.query(
             self._name,
             (who, user),
             index=f"by_{who}",
-            within=Range("created_at", 0, before),
             newest_first=True,
             limit=limit,
             start=start,

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from chalicelib.kernel.time import SECOND, rfc3339
 from chalicelib.runtime.schemas import ListQuery, Money, Schema
@@ -59,6 +59,8 @@ class EntriesQuery(ListQuery):
 
 class NewTopUp(Schema):
     """How much to top up."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"amount": 2_500}]})
 
     amount: Annotated[int, Field(ge=LEAST, le=MOST, description="Cents; presets 1000, 2500, 5000, 10000.")]
 

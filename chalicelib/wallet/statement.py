@@ -13,7 +13,7 @@ from chalicelib.kernel.time import Millis
 from chalicelib.runtime.tables import Item, Key
 from chalicelib.wallet.model.chain import Entry, Meter, from_item, genesis, proves
 from chalicelib.wallet.model.funds import funds
-from chalicelib.wallet.service import charge_due, credit_account, head, ledger
+from chalicelib.wallet.service import charge_due, head, ledger
 
 _MOST_PAGES: Final = 10_000
 _PAGE: Final = 100
@@ -45,7 +45,7 @@ def balance(world: World, user: str) -> Balance:
 
 def account_of(user: str, kind: str) -> str:
     """The chain that ``kind`` (credit or coins) of a person is."""
-    return credit_account(user) if kind == "credit" else f"{kind}:{user}"
+    return f"{kind}:{user}"
 
 
 def page(world: World, account: str, limit: int, start: Key | None) -> tuple[list[Entry], Key | None]:

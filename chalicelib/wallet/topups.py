@@ -16,7 +16,7 @@ from chalicelib.runtime.logs import log
 from chalicelib.runtime.tables import ConditionFailed, Contended, Operation
 from chalicelib.wallet.model import meter
 from chalicelib.wallet.model.chain import Draft, Entry
-from chalicelib.wallet.model.topup import HANDLED, LEAST, MOST, Close, Credit, Ignore, TopUp, judge
+from chalicelib.wallet.model.topup import HANDLED, LEAST, MOST, Close, Credit, Ignore, TopUp, is_id, judge
 from chalicelib.wallet.service import credit_account, post_once
 from chalicelib.wallet.store import TopUps
 
@@ -77,7 +77,8 @@ def apply_event(world: World, event: Mapping[str, Any]) -> None:
         if rows.event_seen(event["id"]):
             return
         checkout = event["data"]["object"]
-        topup = rows.get(str(checkout.get("client_reference_id"))) if event["type"] in HANDLED else None
+        reference = checkout.get("client_reference_id")
+        topup = rows.get(reference) if event["type"] in HANDLED and is_id(reference) else None
         verdict = judge(event["type"], checkout, topup) if event["type"] in HANDLED else Ignore("not ours to handle")
         try:
             _carry_out(world, rows, event, verdict, topup)

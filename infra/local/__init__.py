@@ -1,9 +1,12 @@
 """A whole SoulSeer on one computer: a local AWS, and a local counterpart of each vendor.
 
-    web.py        the small HTTP server under the counterparts
     issuer.py     signs access tokens, as Auth0 does
     stripe/       takes payments and sends signed webhooks, as Stripe does
-    agora.py      will take removals from channels, as Agora does
+    agora/        lets people into channels, puts them out, and sends signed notices, as Agora does
+    web.py        the small HTTP server under these counterparts
+    store.py      what they remember: objects, and jobs for a moment
+    background.py the thread that does those jobs
+    delivery.py   messages to the product, each tried again until it is taken
     ministack.py  starts and stops the local AWS
     deploy.py     puts the packaged functions and their resources there, by CloudFormation
     people.py     makes a client, a reader and an admin who are ready to try things
@@ -14,11 +17,11 @@
 The parts of the play:
 
     play.py       the story, act by act, with what is expected at each
-    phone.py      what the app on a phone does: keys, retries, heartbeats, coming back
-    watch.py      what the tables say meanwhile, without touching them
-    screen.py     the live table and the timeline, or plain lines
-    report.py     receipt, statement, earnings and proof on paper
-    proof.py      trial balance and chains over the real ledger
+    phone.py      what the app on a phone does: keys, retries, heartbeats, the channel, coming back
+    watch.py      what the tables and Agora say meanwhile, without touching them
+    screen.py     the live picture and the timeline, or plain lines
+    report.py     receipt, statement, earnings and proofs on paper
+    proof.py      trial balance and chains over the real ledger; channels and tokens at Agora
     waiting.py    waiting for a condition, with a limit
 
 The product knows none of this: it is reached only by addresses in its settings, and nothing here is

@@ -9,7 +9,7 @@ import hashlib
 import json
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +27,8 @@ DEPLOY_SECONDS: Final = 180.0
 _NOT_THERE: Final = "does not exist"
 _NOTHING_TO_DO: Final = ("didn't contain changes", "No updates are to be performed")
 _MOST_PAGES: Final = 20
+_OURS: Final = "local_"
+"""How a secret of ours begins where the vendor's have no form of their own."""
 _ADVICE: Final = "Where the state of an earlier version is in the way, --fresh forgets it."
 
 
@@ -61,26 +63,54 @@ def deploy(session: "boto3.Session", endpoint: str, package: Path, parameters: M
     return Deployed(outputs, {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in listed})
 
 
-def put_secrets(session: "boto3.Session", endpoint: str) -> dict[str, str]:
-    """Give the secrets local values where they have none of ours yet. Returns Stripe's."""
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """The values of the secrets, by the name of each in ``infra/resources.yaml``."""
+
+    stripe: dict[str, str]
+    agora: dict[str, str]
+    agora_rest: dict[str, str]
+    agora_notices: dict[str, str]
+
+
+def put_secrets(session: "boto3.Session", endpoint: str) -> Secrets:
+    """Give the secrets local values where they have none of ours yet."""
     client = session.client("secretsmanager", endpoint_url=endpoint)
 
-    def kept(name: str, fresh: dict[str, str], is_ours: Any) -> dict[str, str]:
-        stored: dict[str, str] = json.loads(client.get_secret_value(SecretId=name)["SecretString"])
+    def kept(name: str, fresh: dict[str, str], is_ours: Callable[[dict[str, str]], bool]) -> dict[str, str]:
+        secret = f"soulseer/{STAGE}/{name}"
+        stored: dict[str, str] = json.loads(client.get_secret_value(SecretId=secret)["SecretString"])
         if is_ours(stored):
             return stored
-        client.put_secret_value(SecretId=name, SecretString=json.dumps(fresh))
+        client.put_secret_value(SecretId=secret, SecretString=json.dumps(fresh))
         return fresh
 
-    kept(
-        f"soulseer/{STAGE}/agora",
+    agora = kept(
+        "agora",
         {"app_id": secrets.token_hex(16), "app_certificate": secrets.token_hex(16)},
         lambda stored: set(stored.get("app_id", "0")) != {"0"},
     )
-    return kept(
-        f"soulseer/{STAGE}/stripe",
-        {"api_key": f"sk_test_{secrets.token_hex(12)}", "webhook_secret": f"whsec_{secrets.token_hex(24)}"},
-        lambda stored: stored.get("api_key", "").startswith("sk_test_"),
+    return Secrets(
+        stripe=kept(
+            "stripe",
+            {"api_key": f"sk_test_{secrets.token_hex(12)}", "webhook_secret": f"whsec_{secrets.token_hex(24)}"},
+            lambda stored: stored.get("api_key", "").startswith("sk_test_"),
+        ),
+        agora=agora,
+        agora_rest=kept(
+            "agora_rest",
+            {
+                "app_id": agora["app_id"],
+                "customer_id": secrets.token_hex(16),
+                "customer_secret": secrets.token_hex(16),
+            },
+            lambda stored: stored.get("app_id") == agora["app_id"],
+        ),
+        agora_notices=kept(
+            "agora_notices",
+            {"secret": f"{_OURS}{secrets.token_hex(8)}"},
+            lambda stored: stored.get("secret", "").startswith(_OURS),
+        ),
     )
 
 

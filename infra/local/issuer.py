@@ -3,6 +3,7 @@
     GET  /.well-known/jwks.json             the public key
     GET  /.well-known/openid-configuration  where things are
     POST /token  {"sub", "email", "name"}   {"access_token", "token_type", "expires_in"}
+    GET  /docs                              the API's page, with the ready people's tokens filled in
 
 Anybody may have a token for any subject here; that is its purpose, and why it binds 127.0.0.1 only. The
 product checks these tokens exactly as it checks Auth0's: RS256 by the key at the JWKS address, ``iss``,
@@ -19,6 +20,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
@@ -97,11 +99,17 @@ class IssuerServer:
         self._server = Server("issuer", lambda request: self._answer(request), port)
         self.port = self._server.port
         self.issuer = Issuer(self._server.url, audience, kept_key(state / "issuer.pem"))
+        self._page = ""
         self._answer = routed(self._routes())
 
     @property
     def url(self) -> str:
         return self._server.url
+
+    def leads_to(self, page: str, tokens: Mapping[str, str]) -> str:
+        """The address here that leads to ``page`` with the tokens behind a '#', which a browser keeps to itself."""
+        self._page = f"{page}#{urlencode(tokens)}"
+        return f"{self.url}/docs"
 
     def start(self) -> None:
         self._server.start()
@@ -114,6 +122,7 @@ class IssuerServer:
             ("GET", r"/\.well-known/jwks\.json", lambda _: json_response(200, self.issuer.jwks())),
             ("GET", r"/\.well-known/openid-configuration", lambda _: json_response(200, self._configuration())),
             ("POST", r"/token", self._token),
+            ("GET", r"/docs", lambda _: self._docs()),
         ]
 
     def _configuration(self) -> dict[str, Any]:
@@ -125,6 +134,11 @@ class IssuerServer:
             "subject_types_supported": ["public"],
             "response_types_supported": ["token"],
         }
+
+    def _docs(self) -> Response:
+        if not self._page:
+            return problem(404, "Not Found")
+        return Response(302, headers={"location": self._page, "cache-control": "no-store"})
 
     def _token(self, request: Request) -> Response:
         try:

@@ -3,12 +3,12 @@
 It runs from its own virtual environment (``.local/ministack``, made by ``make``), because it pins another
 botocore than the product and because functions see the packages of the interpreter that runs them.
 
-State is kept under ``state`` and saved when MiniStack is asked to stop; what a kill interrupts since the last
-clean stop is lost, as the tables would not be on AWS. Temporary files have a directory of their own, emptied at
-both ends, because MiniStack leaves the folders of its function workers behind.
+State is kept under ``state`` and saved when MiniStack is asked to stop; a kill loses all since the last such stop
+(see ``journal``). Temporary files have a directory of their own, emptied at both ends, because MiniStack leaves the
+folders of its function workers behind.
 
 One MiniStack uses a state at a time: ``ministack.json`` beside it names the process, and whose it is. One that
-was left over by a killed owner is stopped; one whose owner lives is an error.
+was left over by a killed owner is stopped, and saves; one whose owner lives is an error.
 """
 
 import json
@@ -21,6 +21,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -72,14 +73,20 @@ class MiniStack:
         port: int = WANTED_PORT,
         enforce_policies: bool = False,
         persist: bool = True,
+        dynamodb_url: str | None = None,
     ) -> None:
-        """Everything lies in ``home``. ``enforce_policies`` has the functions' IAM policies obeyed."""
+        """Everything lies in ``home``. ``enforce_policies`` has the functions' IAM policies obeyed.
+
+        ``dynamodb_url`` is where the functions find DynamoDB, if it is not here.
+        """
         self._home = home
         self._python = venv / "bin" / "python"
         self._wanted_port = port
+        self._dynamodb_url = dynamodb_url
         self._enforce_policies = enforce_policies
         self._persist = persist
         self._note = home / "ministack.json"
+        self._saved = home / "state" / "aws"
         self._temporary = home / "tmp"
         self.log_file = home / "ministack.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -98,7 +105,7 @@ class MiniStack:
             )
         self._home.mkdir(parents=True, exist_ok=True)
         self._stop_left_over()
-        self.port = free_port(self._wanted_port)
+        self.port = self._wanted_port = free_port(self._wanted_port)
         self._empty_temporary()
         with self.log_file.open("wb") as output:
             self._process = subprocess.Popen(
@@ -111,22 +118,29 @@ class MiniStack:
                 # Its own group: Ctrl-C in the terminal reaches its owner, who stops it last and in order.
                 start_new_session=True,
             )
-        self._note.write_text(json.dumps({"owner": os.getpid(), "pid": self._process.pid}))
+        owner, process = (asdict(Process.of(pid)) for pid in (os.getpid(), self._process.pid))
+        self._note.write_text(json.dumps({"owner": owner, "process": process}))
         try:
             self._wait_until_ready()
         except BaseException:
             self.stop()
             raise
 
-    def stop(self) -> None:
-        """Have it save its state and end; every process that it started ends too."""
+    def stop(self) -> bool:
+        """Have it save its state and end; every process that it started ends too. Whether it came to save."""
         if self._process is None:
-            return
+            return False
         _stop_group(self._process.pid, lambda: self._process is None or self._process.poll() is not None)
-        self._process.wait(timeout=STOP_SECONDS)
+        ended = self._process.wait(timeout=STOP_SECONDS)
         self._process = None
         self._note.unlink(missing_ok=True)
         _remove_later(self._temporary)
+        return ended == 0
+
+    @property
+    def has_saved(self) -> bool:
+        """Whether a stop, of this run or an earlier one, has left a state to start with."""
+        return any(self._saved.glob("*.json"))
 
     def alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
@@ -134,7 +148,6 @@ class MiniStack:
     def _environment(self) -> dict[str, str]:
         """Its settings and nothing of ours but what any program needs: functions inherit this."""
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "LC_ALL") if name in os.environ}
-        state = self._home / "state"
         return kept | {
             "BIND_HOST": HOST,
             "GATEWAY_PORT": str(self.port),
@@ -142,14 +155,15 @@ class MiniStack:
             "MINISTACK_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
             "PERSIST_STATE": "1" if self._persist else "0",
-            "STATE_DIR": str(state / "aws"),
+            "STATE_DIR": str(self._saved),
             "S3_PERSIST": "1" if self._persist else "0",
-            "S3_DATA_DIR": str(state / "s3"),
+            "S3_DATA_DIR": str(self._saved.parent / "s3"),
             "TMPDIR": str(self._temporary),
             "AUTH": "true" if self._enforce_policies else "false",
             "LAMBDA_WARM_TTL_SECONDS": str(_WARM_SECONDS),
             "LOG_LEVEL": "INFO",
             "PYTHONUNBUFFERED": "1",
+            **({"AWS_ENDPOINT_URL_DYNAMODB": self._dynamodb_url} if self._dynamodb_url else {}),
         }
 
     def _wait_until_ready(self) -> None:
@@ -176,17 +190,47 @@ class MiniStack:
         self._temporary.mkdir(parents=True)
 
     def _stop_left_over(self) -> None:
-        note = _read_note(self._note)
-        if not note:
-            return
-        if note["owner"] != os.getpid() and _runs(note["owner"], "python"):
+        try:
+            note = json.loads(self._note.read_text())
+            owner, process = Process(**note["owner"]), Process(**note["process"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return  # nobody was here, or a kill came before the note was whole
+        if owner.pid != os.getpid() and owner.runs():
             raise CannotStart(
-                f"A local stack already runs on {self._home} (process {note['owner']}). Stop it first, or use another."
+                f"A local stack already runs on {self._home} (process {owner.pid}). Stop it first, or use another."
             )
-        if _runs(note["pid"], "ministack"):
-            log.info("stopping a MiniStack that a killed run left behind (process %s)", note["pid"])
-            _stop_group(note["pid"], lambda: not _runs(note["pid"], "ministack"))
+        if process.runs():
+            log.info("stopping a MiniStack that a killed run left behind (process %s)", process.pid)
+            _stop_group(process.pid, lambda: not process.runs())
         self._note.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process, not to be taken for another that was given its number later."""
+
+    pid: int
+    born: str
+    """When it started, as the system tells it; empty where it does not run."""
+
+    @classmethod
+    def of(cls, pid: int) -> "Process":
+        return cls(pid, _born(pid))
+
+    def runs(self) -> bool:
+        return bool(self.born) and _born(self.pid) == self.born
+
+
+def _born(pid: int) -> str:
+    if not Path("/proc/self/stat").exists():
+        listing = ["/bin/ps", "-o", "lstart=", "-p", str(pid)]
+        return subprocess.run(listing, capture_output=True, text=True, check=False).stdout.strip()
+    try:
+        # After the name, which may hold anything: the state is the first field, the start the twentieth.
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return "" if fields[0] == "Z" else fields[19]
 
 
 def _remove_later(folder: Path) -> None:
@@ -235,20 +279,3 @@ def _signal(send: Any, pid: int, number: signal.Signals) -> None:
         send(pid, number)
     except (ProcessLookupError, PermissionError):
         log.debug("process %s has ended already", pid)
-
-
-def _read_note(path: Path) -> dict[str, int] | None:
-    try:
-        note = json.loads(path.read_text())
-        return {"owner": int(note["owner"]), "pid": int(note["pid"])}
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _runs(pid: int, name: str) -> bool:
-    """Whether this process is there and its command line names ``name``: a number may have a new owner."""
-    listed = Path(f"/proc/{pid}/cmdline")
-    if Path("/proc/self").exists():
-        return listed.exists() and name in listed.read_text().lower()
-    found = subprocess.run(["/bin/ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    return name in found.stdout.lower()

@@ -3,7 +3,8 @@
 ``Api`` is one person's way to the API: a bearer token, an ``Idempotency-Key`` for each intent (the same one when the
 answer was lost and the request is repeated), problem details as ``Refused``. ``Phone`` lives through a reading on top
 of it: heartbeats on a thread of its own at the pace the API asks for, a fresh media lease before the old one ends,
-and, where the other side dropped out, asking back in by itself, as the app of the one who stayed does.
+and, where the other side dropped out, asking back in by itself, as the app of the one who stayed does. With a
+``Device`` it is in the media channel too, by each lease that it is given.
 """
 
 import json
@@ -18,6 +19,7 @@ from typing import Any, Final
 
 import urllib3
 
+from infra.local.agora.device import ChannelRefused, Device
 from infra.local.waiting import until
 
 Json = dict[str, Any]
@@ -29,6 +31,8 @@ _PASSING: Final = frozenset({429, 502, 503, 504})
 _IN_PROGRESS: Final = "idempotency_in_progress"
 _MOST_BEATS: Final = 20_000
 _FIRST_PAUSE: Final = 0.2
+_TALKING: Final = ("waiting", "active", "reconnecting")
+"""States in which there is a lease to renew."""
 
 
 class Unreachable(Exception):
@@ -172,13 +176,21 @@ class Phone:
     stays: bool = False
     """Ask back in by itself when the reading stands still: the app of the one who did not leave."""
     session: Json = field(default_factory=dict)
-    media: Json | None = None
+    device: Device | None = None
+    """Its way to Agora. Without one it talks on no channel, and shows its presence by heartbeats alone."""
+    leases: list[Json] = field(default_factory=list)
+    """Every one that it was given, oldest first."""
     _beating: Thread | None = None
     _stop: Event = field(default_factory=Event)
 
     @property
     def state(self) -> str:
         return str(self.session.get("state", ""))
+
+    @property
+    def media(self) -> Json | None:
+        """The newest lease."""
+        return self.leases[-1] if self.leases else None
 
     @cached_property
     def me(self) -> Json:
@@ -228,23 +240,35 @@ class Phone:
         return self._enter("reconnect")
 
     def leave(self) -> Json:
-        """Close the app: say so, and show no more signs of life."""
+        """Close the app: say so, go out of the channel, and show no more signs of life."""
         self.hang_up()
-        return self.do("leave")
+        session = self.do("leave")
+        if self.device:
+            self.device.leave()
+        return session
 
     def hang_up(self) -> None:
-        """Show no more signs of life. The API hears nothing of it."""
+        """Show no more signs of life: the app hangs. The API hears nothing of it, and the channel goes on."""
         self._stop.set()
         if self._beating:
             self._beating.join(timeout=REQUEST_SECONDS)
             self._beating = None
 
-    def lose_network(self) -> None:
-        """The app runs on, but nothing leaves the phone."""
+    def lose_network(self, noticed_after: float = 0.0) -> None:
+        """The app runs on, but nothing leaves the phone. Agora finds out so many seconds later."""
         self.api.online = False
+        if self.device:
+            self.device.lose_network(noticed_after)
 
     def find_network(self) -> None:
         self.api.online = True
+
+    def close(self) -> None:
+        """Hang up, and let go of the connections."""
+        self.hang_up()
+        self.api.close()
+        if self.device:
+            self.device.close()
 
     # --- what the app does by itself ------------------------------------------------------------
 
@@ -257,13 +281,20 @@ class Phone:
         return session
 
     def _enter(self, command: str) -> Json:
-        answer = self.api.post(f"{self._path}/{command}")
-        self.media = answer["media"]
-        session = self._now(answer["session"])
+        session = self._given(self.api.post(f"{self._path}/{command}"))
         if self._beating is None or not self._beating.is_alive():
             self._stop = Event()
             self._beating = Thread(target=self._beat, args=(self._stop,), name="phone", daemon=True)
             self._beating.start()
+        return session
+
+    def _given(self, answer: Json) -> Json:
+        """Take a session and a lease, and be in the lease's channel. Raises ChannelRefused."""
+        session = self._now(answer["session"])
+        if answer["media"]:
+            self.leases.append(answer["media"])
+            if self.device and session["modality"] != "text":
+                self.device.use(answer["media"])
         return session
 
     def _beat(self, stop: Event) -> None:
@@ -279,7 +310,7 @@ class Phone:
                 if answer.status in _PASSING:
                     continue
                 self._after(answer)
-            except (Unreachable, Refused):
+            except (Unreachable, Refused, ChannelRefused):
                 continue
 
     def _after(self, beat: Answer) -> None:
@@ -287,15 +318,14 @@ class Phone:
         apart = session["state"] in ("paused", "reconnecting")
         if apart and self.stays:
             self._ask("reconnect")
-        elif session["state"] == "active" and self.media and self._ends_soon(self.media):
+        elif session["state"] in _TALKING and self.media and self._ends_soon(self.media):
             self._ask("token")
 
     def _ask(self, command: str) -> None:
         """Without credit the answer is 402, and the next beat asks again."""
         answer = self.api.send("POST", f"{self._path}/{command}")
         if answer.status == 200:  # noqa: PLR2004 - OK
-            self.media = answer.json["media"]
-            self._now(answer.json["session"])
+            self._given(answer.json)
 
     def _ends_soon(self, media: Json) -> bool:
         beats = 2 * float(self.session["next_beat_seconds"])

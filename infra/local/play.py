@@ -1,11 +1,12 @@
 """One real reading, played as two phones would: over HTTP, with real waits, and with an expectation at each step.
 
-    the client signs in, tops up $5 and asks · the reader accepts · both join · minutes are charged · the client's
-    network drops and comes back within grace · the credit runs out and the reading pauses · a top-up during grace
-    lets both come back · the client leaves for good · grace expires · ended, finalized · the books are read
+    the client signs in, tops up $5 and asks · the reader accepts · both join and are in the media channel · minutes are
+    charged · the client drops out of the channel, Agora tells, and what was held opens nothing any more · back within
+    grace · the credit runs out, and the channel ends with it · a top-up during grace lets both come back · the client
+    leaves for good · grace expires, the one who waited is put out · ended, finalized · books and channels are read
 
-Nothing is simulated: the functions, the state machine, the tables and the webhook are those of the running stack. Only
-a minute is short, by its setting. What the play learns is in ``Played``; it went well if every check of it held.
+Nothing is simulated: the functions, the state machine, the tables, webhooks and notices are those of the running stack.
+Only a minute is short, by its setting. What the play learns is in ``Played``; it went well if every check of it held.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,10 +15,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from chalicelib.kernel.money import reader_share
-from chalicelib.kernel.time import SECOND
+from chalicelib.kernel.time import SECOND, Millis
 from chalicelib.runtime.tables import Contended
+from infra.local.agora import notices
+from infra.local.agora.device import ChannelRefused, Device
 from infra.local.phone import Api, Json, Phone, Refused, Unreachable, new_key
-from infra.local.proof import LedgerProof, prove
+from infra.local.proof import ChannelProof, LedgerProof, prove, prove_channels
 from infra.local.screen import Screen
 from infra.local.stack import Stack
 from infra.local.waiting import TookTooLong, until
@@ -25,9 +28,11 @@ from infra.local.watch import Moment, Watch, dollars
 
 FIRST_TOP_UP: Final = 500
 SECOND_TOP_UP: Final = 1_000
-LAST_MINUTE: Final = 5
+LAST_MINUTE: Final = 4
 """The client leaves for good in this one."""
 
+_TIMES_OUT: Final = 2.0
+"""Seconds after which Agora finds that a phone is gone; sooner than its silence would show."""
 _SOON: Final = 30.0
 """Seconds within which the API does what it is asked, on two busy cores."""
 _TICK: Final = 75.0
@@ -56,6 +61,7 @@ class Played:
     earned: int = 0
     """Cents that this reading brought the reader."""
     proof: LedgerProof | None = None
+    channels: ChannelProof | None = None
 
     @property
     def failed(self) -> list[Check]:
@@ -78,24 +84,36 @@ class Play:
         self._alone = alone
         self._world = stack.world()
         self._rules = self._world.settings.rules
-        self._watch = Watch(self._world, screen.tell)
+        self._agora = stack.agora
+        self._watch = Watch(self._world, stack.agora, screen.tell)
         newcomer = stack.token(f"local|play-{new_key()}", name="Clara", role="admin")
-        self._client = Phone(Api(stack.api_url, newcomer))
-        self._reader = Phone(Api(stack.api_url, stack.tokens["reader"]), stays=True)
+        self._client = Phone(Api(stack.api_url, newcomer), device=Device(stack.agora.url))
+        self._reader = Phone(Api(stack.api_url, stack.tokens["reader"]), stays=True, device=Device(stack.agora.url))
         self._played = Played()
         self._earned_before = 0
 
     def run(self) -> Played:
         """Play to the end, or to the first step that cannot be taken; that is a check that did not hold."""
-        acts = [self._sign_in, self._ask, self._join, self._drop, self._run_dry, self._top_up, self._leave, self._close]
-        if self._alone:
-            acts.append(self._prove)
+        acts = [
+            self._sign_in,
+            self._ask,
+            self._join,
+            self._drop,
+            self._return,
+            self._run_dry,
+            self._top_up,
+            self._leave,
+            self._close,
+            self._prove,
+        ]
         with self._screen.showing(lambda: self._watch.moment), self._ending():
-            for act in acts:
+            for number, act in enumerate(acts, 1):
+                what = (act.__doc__ or act.__name__).removesuffix(".")
+                self._screen.begin(f"{number} of {len(acts)}: {what}")
                 try:
                     act()
-                except (Refused, Unreachable, TookTooLong, Contended) as stopped:
-                    self._check(act.__doc__ or act.__name__, held=False, saw=str(stopped))
+                except (Refused, Unreachable, TookTooLong, Contended, ChannelRefused) as stopped:
+                    self._check(what, held=False, saw=str(stopped))
                     break
         return self._played
 
@@ -147,21 +165,32 @@ class Play:
             held=both["state"] == "active" and both["minutes_charged"] == 1 and paid == FIRST_TOP_UP - self._rate,
             saw=f"{both['state']}, {dollars(paid)}",
         )
+        until("Agora's word that both are in the channel", self._both_heard, seconds=_SOON)
+        self._check("each is in the channel by its own token, and Agora told so", held=True)
         self._await_minute(2)
         self._check("minute 2 follows after a minute of connected time", held=client.credit() == 0)
 
     def _drop(self) -> None:
-        """The client's network drops, and is found again within grace."""
-        client = self._client
-        client.lose_network()
-        self._tell("client", "loses the network: heartbeats stop, not a word is said")
+        """The client drops out of the channel, and Agora tells."""
+        client, channel = self._client, self._watch.session.channel
+        self._tell("client", "loses the network: not a word is said")
+        client.lose_network(noticed_after=_TIMES_OUT)
         self._await(_STANDING, self._rules.silence / SECOND + _TICK)
         stood = self._watch.session
+        second = self._second_of_leave(channel, client)
         self._check(
-            "silence is noticed: paused, client_left", held=stood.reason == "client_left", saw=str(stood.reason)
+            "paused by Agora's notice, in the second it names: client_left",
+            held=stood.reason == "client_left" and 0 <= (stood.paused_at or 0) - second <= SECOND,
+            saw=f"{stood.reason} at {stood.paused_at}, not {second}",
         )
+        self._await_closed(channel)
+        self._shut_out("the old channel is closed, its token opens nothing", client)
         self._await(("reconnecting",), _SOON)
-        self._tell("reader", "never left: the app asks back in by itself")
+        self._tell("reader", "never left: the app asks back in, into a new channel")
+
+    def _return(self) -> None:
+        """The client comes back within grace."""
+        client, stood = self._client, self._watch.session
         self._let_grace_run()
         self._tell("client", "has network again and asks back in")
         client.find_network()
@@ -178,6 +207,7 @@ class Play:
 
     def _run_dry(self) -> None:
         """The credit runs out and the reading pauses."""
+        channel = self._watch.session.channel
         paid_for = FIRST_TOP_UP // self._rate * self._rules.minute // SECOND
         self._await(_STANDING, paid_for + _TICK)
         dry = self._row()
@@ -186,6 +216,8 @@ class Play:
             held=dry["reason"] == "low_balance" and dry["connected_seconds"] == paid_for,
             saw=f"{dry['reason']} after {dry['connected_seconds']} s",
         )
+        self._await_closed(channel)
+        self._shut_out("the channel ends with the money: nobody is in it", self._client)
         self._refused("without credit nobody comes back", 402, self._client.reconnect)
         self._check("a refusal changes nothing: the wallet is at zero, not below", held=self._client.credit() == 0)
 
@@ -220,6 +252,9 @@ class Play:
         self._check("paused, and grace runs", held=left["state"] == "paused" and left["reason"] == "client_left")
         self._await(("finalized",), self._rules.grace / SECOND + _TICK)
         over = self._row()
+        channel = self._watch.session.channel
+        self._await_closed(channel)
+        self._shut_out("the reader, who waited in it, is put out of the last", self._reader)
         self._check(
             "grace expired to the millisecond of its deadline",
             held=over["reason"] == "grace_expired" and over["ended_at"] == left["deadline_at"],
@@ -253,7 +288,16 @@ class Play:
         )
 
     def _prove(self) -> None:
-        """The books are read."""
+        """The books are read, and every token is tried again."""
+        leases = [*self._client.leases, *self._reader.leases]
+        found = self._played.channels = prove_channels(self._agora, self._watch.session, leases)
+        self._check(
+            f"{found.channels} channels closed and empty, {found.tokens} tokens tried: none opens",
+            held=not found.faults,
+            saw="; ".join(found.faults),
+        )
+        if not self._alone:
+            return
         proof = self._played.proof = prove(self._world)
         self._check(
             f"the books: trial balance zero, {len(proof.chains)} chains verify, clearing empty",
@@ -304,6 +348,24 @@ class Play:
         assert seen is not None  # noqa: S101 - the watch follows it since it was asked for
         return seen
 
+    def _both_heard(self) -> bool:
+        session = self._watch.session
+        return session.client.in_channel and session.reader.in_channel
+
+    def _await_closed(self, channel: str) -> None:
+        """Until the product has closed the channel, and nobody is in it."""
+        until(
+            f"{channel} being closed and empty",
+            lambda: bool(self._agora.rules(channel)) and not self._agora.uids_in(channel),
+            seconds=_TICK,
+        )
+
+    def _second_of_leave(self, channel: str, phone: Phone) -> Millis:
+        """The beginning of the second in which Agora says that the phone was out of the channel."""
+        uid = phone.media["uid"] if phone.media else None
+        told = [each["payload"] for each in self._agora.notices(channel) if each["event_type"] == notices.LEFT]
+        return next((each["ts"] * SECOND for each in told if each["uid"] == uid), 0)
+
     def _await_minute(self, number: int) -> None:
         """Until the tables say that this minute is charged: a heartbeat or a clock did it."""
         seconds = number * self._rules.minute / SECOND + _TICK
@@ -333,6 +395,16 @@ class Play:
         self._watch.look()
         self._screen.tell("✓" if held else "✗", what if held or not saw else f"{what}: {saw}")
 
+    def _shut_out(self, what: str, phone: Phone) -> None:
+        """Try the phone's newest lease once more, on a device without its app."""
+        lease = phone.media or {}
+        try:
+            Device(self._agora.url).join(lease)
+        except ChannelRefused as refused:
+            self._check(f"{what} ({refused.code})", held=refused.code in ("banned", "token_expired"))
+        else:
+            self._check(what, held=False, saw="it opens the channel")
+
     def _refused(self, what: str, status: int, act: Callable[[], object]) -> None:
         try:
             act()
@@ -349,8 +421,7 @@ class Play:
         finally:
             self._watch.stop()
             for phone in (self._client, self._reader):
-                phone.hang_up()
-                phone.api.close()
+                phone.close()
 
 
 def _adds_up(entries: list[Json]) -> bool:

@@ -1,9 +1,17 @@
-"""The proof that no cent was made or lost: the ledger's own checks, run over the real tables of a stack."""
+"""The proof that no cent was made or lost, and that nobody can talk unpaid.
 
+The first is the ledger's own checks, run over the real tables of a stack; the second is asked of the local Agora.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chalicelib.gateways import World
+from chalicelib.sessions.model.session import Session
 from chalicelib.wallet import statement
+from infra.local.agora.device import ChannelRefused, Device
+from infra.local.agora.server import AgoraServer
+from infra.local.phone import Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +46,48 @@ def prove(world: World) -> LedgerProof:
     trial = statement.trial_balance(world)
     chains = tuple(statement.verify_chain(world, account) for account in trial.chains)
     return LedgerProof(trial.total, chains, trial.unsettled(), trial.drifted)
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelProof:
+    """What Agora showed of one reading that is over."""
+
+    channels: int
+    unclosed: tuple[str, ...]
+    """Those that the product did not have emptied and barred."""
+    inside: tuple[str, ...]
+    """Those that somebody is in."""
+    tokens: int
+    opening: int
+    """How many of the tokens still open something."""
+
+    @property
+    def faults(self) -> list[str]:
+        """What is amiss, in words; empty where all holds."""
+        return [
+            *(f"{channel} was not closed" for channel in self.unclosed),
+            *(f"somebody is in {channel}" for channel in self.inside),
+            *([f"tokens that still open a channel: {self.opening}"] if self.opening else []),
+        ]
+
+
+def prove_channels(agora: AgoraServer, session: Session, leases: Sequence[Json]) -> ChannelProof:
+    """Look into every channel of the reading, and try every lease that was given for it once more."""
+    names = [session.channel_of(number) for number in range(session.pauses + 1)]
+    inside = tuple(name for name in names if agora.uids_in(name))
+    unclosed = tuple(name for name in names if not any(rule["uid"] is None for rule in agora.rules(name)))
+    opening = sum(_opens(agora, lease) for lease in leases)
+    return ChannelProof(len(names), unclosed, inside, len(leases), opening)
+
+
+def _opens(agora: AgoraServer, lease: Json) -> bool:
+    device = Device(agora.url)
+    try:
+        device.join(lease)
+    except ChannelRefused as refused:
+        return refused.code == "unreachable"
+    else:
+        device.leave()
+        return True
+    finally:
+        device.close()

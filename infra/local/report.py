@@ -9,7 +9,7 @@ from rich.text import Text
 
 from infra.local.phone import Json
 from infra.local.play import Played
-from infra.local.proof import LedgerProof
+from infra.local.proof import ChannelProof, LedgerProof
 from infra.local.screen import WIDTH
 from infra.local.watch import dollars
 
@@ -22,6 +22,8 @@ def report(console: Console, played: Played) -> None:
     if played.receipt:
         console.print(_receipt(played.receipt), _statement(played.statement), sep="")
         console.print(_earnings(played))
+    if played.channels:
+        console.print(_channels(played.channels))
     if played.proof:
         console.print(_proof(played.proof))
     for check in played.failed:
@@ -76,11 +78,18 @@ def _earnings(played: Played) -> Table:
     return table
 
 
+def _channels(found: ChannelProof) -> Table:
+    table = _claims("Proof, asked of Agora")
+    closed = f"{found.channels - len(found.unclosed)} of {found.channels} channels"
+    _claim(table, "each channel was closed by the product", closed, held=not found.unclosed)
+    _claim(table, "nobody is in any of them", f"{len(found.inside)} with somebody", held=not found.inside)
+    tokens = f"{found.opening} of {found.tokens} tokens"
+    _claim(table, "a token of before opens nothing: each tried again", tokens, held=not found.opening)
+    return table
+
+
 def _proof(proof: LedgerProof) -> Table:
-    table = _table("Proof, from the whole ledger")
-    table.add_column("claim", ratio=1)
-    table.add_column("found", justify="right")
-    table.add_column("")
+    table = _claims("Proof, from the whole ledger")
     broken = [chain for chain in proof.chains if chain.broken_at is not None]
     for currency, total in sorted(proof.totals.items()):
         _claim(table, f"the trial balance of {currency} is zero", str(total), held=total == 0)
@@ -90,6 +99,14 @@ def _proof(proof: LedgerProof) -> Table:
     _claim(table, "every balance is the sum of its entries", drifted, held=not proof.drifted)
     left = dollars(sum(proof.unsettled.values()))
     _claim(table, "nothing is left in a clearing account", left, held=not proof.unsettled)
+    return table
+
+
+def _claims(title: str) -> Table:
+    table = _table(title)
+    table.add_column("claim", ratio=1)
+    table.add_column("found", justify="right")
+    table.add_column("")
     return table
 
 

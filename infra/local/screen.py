@@ -1,8 +1,13 @@
-"""What a person sees of the play: a live table over a timeline on a terminal, plain lines anywhere else."""
+"""What a person sees of the play: on a terminal a live picture with the timeline below it, anywhere else plain lines.
 
-import sys
+The picture has the terminal to itself while the play lasts (its other screen), so that a frame is written over the one
+before it and nothing flickers; afterwards the last picture and the whole timeline are printed, to stay. Nothing wraps:
+what is too long for the width is cut, with a mark. The colours are of middle brightness, to be read on dark and on
+light; none of them says what no word or mark says too.
+"""
+
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from threading import Lock
 from typing import Final, Protocol
@@ -17,27 +22,33 @@ from infra.local.watch import Moment, dollars
 
 WIDTH: Final = 80
 _BAR: Final = 30
-_ROWS_BESIDE_TIMELINE: Final = 9
-"""The table with its frame, and a row to spare."""
-_FRAMES_PER_SECOND: Final = 8
+_ROWS_BESIDE_TIMELINE: Final = 8
+"""The picture with its frame."""
+_FRAMES_PER_SECOND: Final = 5
+_FADED: Final = "dim"
+
+GREEN, CYAN, BLUE = "color(28)", "color(30)", "color(27)"
+MAGENTA, ORANGE, RED = "color(164)", "color(130)", "color(196)"
+COLOURS: Final = (GREEN, CYAN, BLUE, MAGENTA, ORANGE, RED)
 
 _STATES: Final = {
-    "created": ("yellow", "rings at the reader"),
-    "waiting": ("yellow", "accepted, both are joining"),
-    "active": ("bold green", "both are there, the meter runs"),
-    "paused": ("bold magenta", "the meter stands, grace runs"),
-    "reconnecting": ("cyan", "one is back, the meter stands, grace runs"),
-    "ended": ("blue", "over, to be settled"),
-    "finalized": ("bold blue", "settled, everybody is paid"),
+    "created": (ORANGE, "rings at the reader"),
+    "waiting": (ORANGE, "accepted, both are joining"),
+    "active": (f"bold {GREEN}", "both are there, the meter runs"),
+    "paused": (f"bold {MAGENTA}", "the meter stands, grace runs"),
+    "reconnecting": (f"bold {CYAN}", "one is back, grace runs on"),
+    "ended": (BLUE, "over, to be settled"),
+    "finalized": (f"bold {BLUE}", "settled, everybody is paid"),
 }
 _ACTORS: Final = {
-    "client": "cyan",
-    "reader": "magenta",
-    "stripe": "blue",
-    "state": "yellow",
-    "meter": "green",
-    "✓": "bold green",
-    "✗": "bold red",
+    "client": CYAN,
+    "reader": MAGENTA,
+    "stripe": BLUE,
+    "agora": BLUE,
+    "state": ORANGE,
+    "meter": GREEN,
+    "✓": f"bold {GREEN}",
+    "✗": f"bold {RED}",
 }
 
 Now = Callable[[], Moment | None]
@@ -47,6 +58,9 @@ class Screen(Protocol):
     """Where the play is shown."""
 
     console: Console
+
+    def begin(self, act: str) -> None:
+        """An act of the play begins."""
 
     def tell(self, who: str, what: str) -> None:
         """One line of the timeline: ``who`` did ``what``. May be called from any thread."""
@@ -66,7 +80,7 @@ class Timeline:
     def add(self, who: str, what: str) -> Text:
         with self._lock:
             self._began = self._began or time.monotonic()
-            line = Text.assemble((f"{self.seconds:6.1f}  ", "dim"), (f"{who:>6}  ", _ACTORS.get(who, "white")), what)
+            line = Text.assemble((f"{self.seconds:6.1f}  ", _FADED), (f"{who:>6}  ", _ACTORS.get(who, "")), what)
             self._lines.append(line)
         return line
 
@@ -74,19 +88,23 @@ class Timeline:
     def seconds(self) -> float:
         return time.monotonic() - self._began if self._began else 0.0
 
-    def last(self, most: int) -> list[Text]:
+    def last(self, most: int | None = None) -> list[Text]:
+        """The newest so many, or all."""
         with self._lock:
-            return self._lines[-most:]
+            return self._lines[-most:] if most else self._lines[:]
 
 
 class LiveScreen:
-    """A terminal: the table is drawn anew several times a second, and the newest lines fit below it."""
+    """A terminal: one picture, drawn anew several times a second, and the newest lines that fit below it."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
         self._timeline = Timeline()
+        self._act = ""
         self._now: Now = lambda: None
-        self._over = False
+
+    def begin(self, act: str) -> None:
+        self._act = act
 
     def tell(self, who: str, what: str) -> None:
         self._timeline.add(who, what)
@@ -94,19 +112,26 @@ class LiveScreen:
     @contextmanager
     def showing(self, now: Now) -> Iterator[None]:
         self._now = now
-        with Live(self, console=self.console, refresh_per_second=_FRAMES_PER_SECOND):
-            try:
+        try:
+            with Live(self, console=self.console, refresh_per_second=_FRAMES_PER_SECOND, screen=True):
                 yield
-            finally:
-                self._over = True  # the last frame keeps the whole timeline on the terminal
+        finally:
+            self.console.print(self._picture(self.console.width), *self._timeline.last(), sep="\n", soft_wrap=True)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """One frame."""
+        """One frame. The newest line is the bold one."""
         width = min(WIDTH, options.max_width)
-        yield _panel(self._now(), self._timeline.seconds, width)
-        room = max(1, console.height - _ROWS_BESIDE_TIMELINE)
-        lines = self._timeline.last(sys.maxsize if self._over else room)
-        yield from lines if self._over else _fitting(lines, room, width)
+        yield self._picture(width)
+        lines = self._timeline.last(max(1, console.height - _ROWS_BESIDE_TIMELINE))
+        for line in lines:
+            fitting = line.copy()
+            fitting.truncate(width, overflow="ellipsis")
+            if line is lines[-1]:
+                fitting.stylize("bold")
+            yield fitting
+
+    def _picture(self, width: int) -> Panel:
+        return _panel(self._now(), self._act, self._timeline.seconds, min(WIDTH, width))
 
 
 class PlainScreen:
@@ -116,6 +141,10 @@ class PlainScreen:
         self.console = console
         self._timeline = Timeline()
         self._lock = Lock()
+
+    def begin(self, act: str) -> None:
+        with self._lock:
+            self.console.print(f"\n{act}", soft_wrap=True)
 
     def tell(self, who: str, what: str) -> None:
         with self._lock:
@@ -135,38 +164,27 @@ def screen() -> LiveScreen | PlainScreen:
     return PlainScreen(Console(highlight=False, width=WIDTH, color_system=None))
 
 
-def _fitting(lines: list[Text], room: int, width: int) -> Iterable[Text]:
-    """The newest lines that fit into ``room`` rows, counting those that take more than one."""
-    kept = 0
-    for line in reversed(lines):
-        room -= -(-line.cell_len // width)
-        if room < 0:
-            break
-        kept += 1
-    return lines[len(lines) - kept :]
-
-
-def _panel(now: Moment | None, seconds: float, width: int) -> Panel:
+def _panel(now: Moment | None, act: str, seconds: float, width: int) -> Panel:
     table = Table.grid(padding=(0, 1))
-    table.add_column(style="dim", width=12)
-    table.add_column(width=13)
-    table.add_column()
+    table.add_column(style=_FADED, width=9, no_wrap=True)
+    table.add_column(width=14, no_wrap=True)
+    table.add_column(no_wrap=True)
     for row in _rows(now) if now else _NO_ROWS:
         table.add_row(*row)
     return Panel(
         table,
-        title="[bold]SoulSeer: a reading over HTTP[/bold]",
+        title=Text(act or "SoulSeer: a reading over HTTP", "bold"),
         title_align="left",
-        subtitle=f"{seconds:.0f} s",
+        subtitle=f"SoulSeer, {seconds:.0f} s",
         subtitle_align="right",
-        border_style="dim",
+        border_style=_FADED,
         width=width,
     )
 
 
 _NO_ROWS: Final = [
-    ("state", Text("● none", "dim"), Text("nobody has asked for a reading yet")),
-    *((name, Text(), Text()) for name in ("present", "minute", "balance", "seconds left", "deadline")),
+    ("state", Text("○ none", _FADED), Text("nobody has asked for a reading yet")),
+    *((name, Text(), Text()) for name in ("minute", "credit", "present", "channel", "deadline")),
 ]
 """As many as a reading has, so that the timeline does not jump when one begins."""
 
@@ -174,27 +192,36 @@ _NO_ROWS: Final = [
 def _rows(now: Moment) -> list[tuple[str, Text, Text]]:
     colour, meaning = _STATES[now.state]
     reason = f" ({now.reason})" if now.reason else ""
-    people = Text.assemble(*_person("client", here=now.client_here), "   ", *_person("reader", here=now.reader_here))
-    low = "bold red" if now.left <= now.minute else "yellow" if now.left <= 2 * now.minute else "green"
-    minute = _bar(now.into_minute, now.minute, "green" if now.state == "active" else "dim")
-    left = _bar(now.left, 4 * now.minute, low)
+    runs = now.state == "active"
+    low = f"bold {RED}" if now.left <= now.minute else ORANGE if now.left <= 2 * now.minute else GREEN
     ends = Text()
     if now.ends_in is not None:
-        ends = _bar(now.ends_in, now.ends_after, "magenta")
+        ends = _bar(now.ends_in, now.ends_after, MAGENTA).append(f" {now.ends_in:.0f} s")
+    here = {name for name, is_here in (("client", now.client_here), ("reader", now.reader_here)) if is_here}
     return [
         ("state", Text(f"● {now.state}", colour), Text(f"{meaning}{reason}")),
-        ("present", Text(), people),
-        ("minute", Text(str(now.minutes)), minute.append(f" {now.into_minute:.0f} of {now.minute:.0f} s")),
-        ("balance", Text(dollars(now.balance), "bold"), Text()),
-        ("seconds left", Text(f"{now.left:.0f}", low), left),
-        ("deadline", Text("none" if now.ends_in is None else f"in {now.ends_in:.0f} s"), ends),
+        (
+            "minute",
+            Text(f"{now.minutes}" + ("" if runs else ", stands"), "bold"),
+            _bar(now.into_minute, now.minute, GREEN if runs else _FADED).append(
+                f" {now.into_minute:.0f} of {now.minute:.0f} s"
+            ),
+        ),
+        (
+            "credit",
+            Text(dollars(now.balance), "bold"),
+            _bar(now.left, 4 * now.minute, low).append(f" {now.left:.0f} s of talk"),
+        ),
+        ("present", _person("client", there=here), _person("reader", there=here)),
+        (f"channel {now.channel}", _person("client", there=now.in_channel), _person("reader", there=now.in_channel)),
+        ("deadline", Text("none" if now.ends_in is None else f"{now.ending} ends"), ends),
     ]
 
 
-def _person(name: str, *, here: bool) -> tuple[tuple[str, str], str]:
-    return ("● ", "green") if here else ("○ ", "red"), f"{name} {'is here' if here else 'is away'}"
+def _person(name: str, *, there: set[str] | frozenset[str]) -> Text:
+    return Text.assemble(("● ", GREEN) if name in there else ("○ ", RED), name)
 
 
 def _bar(part: float, whole: float, style: str) -> Text:
     full = round(_BAR * min(1.0, part / whole))
-    return Text.assemble(("█" * full, style), ("░" * (_BAR - full), "dim"))
+    return Text.assemble(("█" * full, style), ("░" * (_BAR - full), _FADED))

@@ -39,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             port=options.port,
             fresh=options.fresh,
             enforce_policies=options.enforce_policies,
+            keep=True,
             say=_say,
         ) as stack:
             _say(_greeting(stack, options.state_dir))
@@ -97,9 +98,10 @@ def _greeting(stack: Stack, state_dir: Path) -> str:
 SoulSeer is up.
 
   API      {addresses.api_url}
-  docs     {addresses.api_url}/docs
+  docs     {stack.issuer.leads_to(f"{addresses.api_url}/docs", addresses.tokens)}
   tokens   {addresses.issuer_url}/token
   Stripe   {addresses.stripe_url}
+  Agora    {addresses.agora_url}
   AWS      {addresses.endpoint_url}
   all      {state_dir / "stack.json"}
 

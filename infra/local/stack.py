@@ -23,26 +23,27 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import boto3
 import requests
 from botocore.config import Config
 
 from chalicelib.gateways import World
-from chalicelib.gateways.agora import AgoraTokens
+from chalicelib.gateways.agora import Agora
 from chalicelib.gateways.clock import StepFunctionsClock
 from chalicelib.gateways.stripe import StripePayments
 from chalicelib.kernel.settings import settings_from
 from chalicelib.runtime import aws
 from chalicelib.runtime.tables import DynamoTables
-from infra.local.agora import agora_server
-from infra.local.deploy import STACK, STAGE, deploy, put_secrets
+from infra.local.agora.context import Account
+from infra.local.agora.server import AgoraServer
+from infra.local.deploy import STACK, STAGE, Secrets, deploy, put_secrets
 from infra.local.issuer import AUDIENCE, IssuerServer
+from infra.local.journal import Journal
 from infra.local.ministack import REGION, ROOT, WANTED_PORT, CannotStart, MiniStack, installed
 from infra.local.people import PEOPLE, make_people
+from infra.local.restart import go_on, stop, tick
 from infra.local.stripe.server import StripeServer
-from infra.local.web import Server
 
 DEFAULT_STATE_DIR: Final = ROOT / ".local"
 
@@ -92,6 +93,8 @@ class Addresses:
     agora_url: str
     stripe_webhook_secret: str
     endpoint_url: str
+    dynamodb_url: str
+    """For DynamoDB in place of ``endpoint_url``: what is written there survives a kill."""
     tables: dict[str, str]
     tokens: dict[str, str]
 
@@ -105,6 +108,7 @@ class Stack:
     """User id by ``client``, ``reader``, ``admin``."""
     issuer: IssuerServer
     stripe: StripeServer
+    agora: AgoraServer
     ministack: MiniStack
     session: boto3.Session
 
@@ -126,7 +130,8 @@ class Stack:
 
     def aws(self, service: str) -> Any:
         """A client of the local AWS, by botocore's name of the service."""
-        return _client(self.session, service, self.addresses.endpoint_url)
+        of_its_own = {"dynamodb": self.addresses.dynamodb_url}
+        return _client(self.session, service, of_its_own.get(service, self.addresses.endpoint_url))
 
     def function_environment(self) -> dict[str, str]:
         """What the functions are told: with it a program of ours works on the same tables."""
@@ -144,7 +149,7 @@ class Stack:
             sleep=time.sleep,
             clock=StepFunctionsClock(settings.clock_machine_arn),
             payments=StripePayments(settings),
-            media=AgoraTokens(settings.agora_secret),
+            media=Agora(settings),
         )
 
 
@@ -157,13 +162,15 @@ def local_stack(
     port: int = WANTED_PORT,
     fresh: bool = False,
     enforce_policies: bool = False,
+    keep: bool = False,
     say: Say = print,
 ) -> Iterator[Stack]:
     """A running stack, until the block ends.
 
     ``package`` is a folder that ``scripts/package.py`` wrote; without one the sources are packaged now. ``port`` is
     the wanted one of the local AWS, the counterparts take those after it. ``fresh`` forgets all state first.
-    ``enforce_policies`` has the functions' IAM policies obeyed. Raises CannotStart, DeployFailed.
+    ``enforce_policies`` has the functions' IAM policies obeyed. ``keep`` has the state survive a kill, for the price of
+    a detour of each request to DynamoDB. Raises CannotStart, DeployFailed.
     """
     settings = settings_of(os.environ if environment is None else environment)
     state_dir = state_dir.resolve()
@@ -171,7 +178,7 @@ def local_stack(
         shutil.rmtree(state_dir / "state", ignore_errors=True)
     package = package or _package(say)
     with ExitStack() as running:
-        stack = _up(running, _Options(state_dir, settings, package, port, enforce_policies, say))
+        stack = _up(running, _Options(state_dir, settings, package, port, enforce_policies, keep, say))
         note = state_dir / "stack.json"
         _write(note, json.dumps(asdict(stack.addresses), indent=2) + "\n")
         running.callback(note.unlink, missing_ok=True)
@@ -196,64 +203,75 @@ class _Options:
     package: Path
     port: int
     enforce_policies: bool
+    keep: bool
     say: Say
 
 
 @dataclass(frozen=True, slots=True)
 class _Counterparts:
-    """Of the vendors. Bound to their ports; ``stripe`` starts later, when it knows where to send webhooks."""
+    """Of the vendors. Bound to their ports; Stripe and Agora start later, when they know where to send what."""
 
     issuer: IssuerServer
-    agora: Server
     stripe: StripeServer
+    agora: AgoraServer
 
 
 def _up(running: ExitStack, options: _Options) -> Stack:
     state = options.state_dir / "state"
     state.mkdir(parents=True, exist_ok=True)
     ports = _remembered_ports(state, options.port)
-    ministack = MiniStack(options.state_dir, installed(), port=ports["aws"], enforce_policies=options.enforce_policies)
-    running.callback(ministack.stop)
+    journal = Journal(state / "dynamodb.journal") if options.keep else None
+    ministack = MiniStack(
+        options.state_dir,
+        installed(),
+        port=ports["aws"],
+        enforce_policies=options.enforce_policies,
+        dynamodb_url=journal.url if journal else None,
+    )
+    running.callback(stop, ministack, journal)
     with _timed(options.say, "the local AWS"):
         ministack.start()
-    _point_ourselves_at(running, ministack.url)
     vendors = _counterparts(running, state, ports)
     session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)  # noqa: S106
     with _timed(options.say, "deployment"):
         deployed = deploy(session, ministack.url, options.package, _parameters(options.settings, vendors))
         secrets = put_secrets(session, ministack.url)
+    go_on(session, ministack, journal)
+    dynamodb_url = journal.url if journal else ministack.url
+    _point_ourselves_at(running, ministack.url, dynamodb_url)
     function_urls = _function_urls(_client(session, "lambda", ministack.url), ministack.url)
-    hook = function_urls["stripe_webhook"]
-    vendors.stripe.send_webhooks_to("account", hook["url"], secrets["webhook_secret"], hook["headers"], WEBHOOK_EVENTS)
-    vendors.stripe.start()
+    _open_vendors(vendors, secrets, function_urls)
     addresses = Addresses(
         api_url=f"{ministack.url}/restapis/{deployed.resources['RestAPI']}/{STAGE}/_user_request_",
         function_urls=function_urls,
         issuer_url=vendors.issuer.url,
         stripe_url=vendors.stripe.url,
         agora_url=vendors.agora.url,
-        stripe_webhook_secret=secrets["webhook_secret"],
+        stripe_webhook_secret=secrets.stripe["webhook_secret"],
         endpoint_url=ministack.url,
+        dynamodb_url=dynamodb_url,
         tables=deployed.tables(),
         tokens={
             name: vendors.issuer.issuer.mint(person.subject, email=person.email, name=person.name)
             for name, person in PEOPLE.items()
         },
     )
-    stack = Stack(addresses, {}, vendors.issuer, vendors.stripe, ministack, session)
+    stack = Stack(addresses, {}, vendors.issuer, vendors.stripe, vendors.agora, ministack, session)
     _remember_ports(state, stack, options.port)
     _warm(stack, options.say)
+    tick(stack.aws("lambda"), f"{STACK}-billing_tick", _WARM_EVENTS["billing_tick"], stack.world().settings.tick_shards)
     with _timed(options.say, "a client, a reader and an admin"):
         return replace(stack, people=make_people(stack.api_url, stack.world(), stack.tokens))
 
 
-def _point_ourselves_at(running: ExitStack, endpoint: str) -> None:
+def _point_ourselves_at(running: ExitStack, endpoint: str, dynamodb: str) -> None:
     """Have this process's own AWS calls go to the local AWS while it runs, whatever credentials are set here.
 
     The services make their clients from the environment; a real account must never be reached from a local stack.
     """
     ours = {
         "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ENDPOINT_URL_DYNAMODB": dynamodb,
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_DEFAULT_REGION": REGION,
@@ -279,12 +297,26 @@ def _counterparts(running: ExitStack, state: Path, ports: Mapping[str, int]) -> 
     issuer = IssuerServer(state, ports["issuer"])
     running.callback(issuer.stop)
     issuer.start()
-    agora = agora_server(ports["agora"])
-    running.callback(agora.stop)
-    agora.start()
     stripe = StripeServer(state, ports["stripe"])
     running.callback(stripe.stop)
-    return _Counterparts(issuer, agora, stripe)
+    agora = AgoraServer(state, ports["agora"])
+    running.callback(agora.stop)
+    return _Counterparts(issuer, stripe, agora)
+
+
+def _open_vendors(vendors: _Counterparts, secrets: Secrets, function_urls: Mapping[str, Mapping[str, Any]]) -> None:
+    """Give Stripe and Agora our accounts with them, tell them where to send what, and let them begin."""
+    hook = function_urls["stripe_webhook"]
+    key = secrets.stripe["webhook_secret"]
+    vendors.stripe.send_webhooks_to("account", hook["url"], key, hook["headers"], WEBHOOK_EVENTS)
+    vendors.stripe.start()
+    app, customer = secrets.agora, secrets.agora_rest
+    vendors.agora.open_account(
+        Account(app["app_id"], app["app_certificate"], customer["customer_id"], customer["customer_secret"])
+    )
+    hook = function_urls["agora_webhook"]
+    vendors.agora.send_notices_to(hook["url"], secrets.agora_notices["secret"], hook["headers"])
+    vendors.agora.start()
 
 
 def _package(say: Say) -> Path:
@@ -311,6 +343,7 @@ def _parameters(settings: Mapping[str, str], vendors: _Counterparts) -> dict[str
         "AuthIssuer": vendors.issuer.issuer.iss,
         "AuthAudience": AUDIENCE,
         "StripeApiBase": vendors.stripe.url,
+        "AgoraApiBase": vendors.agora.url,
         "CheckoutReturnUrl": f"{vendors.stripe.url}/return",
     }
 
@@ -386,7 +419,7 @@ def _remember_ports(state: Path, stack: Stack, wanted: int) -> None:
         "aws": stack.ministack.port,
         "issuer": stack.issuer.port,
         "stripe": stack.stripe.port,
-        "agora": urlsplit(stack.addresses.agora_url).port,
+        "agora": stack.agora.port,
     }
     _write(state / "ports.json", json.dumps(ports))
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
-from typing import Final
+from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 HOST: Final = "127.0.0.1"
@@ -51,6 +51,14 @@ class Response:
 Answer = Callable[[Request], Response]
 Route = tuple[str, str, Callable[..., Response]]
 """Method, pattern of the path, and who answers: called with the request and the pattern's named groups."""
+
+
+def json_object(content: bytes) -> dict[str, Any]:
+    """The JSON object of a body; an empty body is an empty one. Raises ValueError."""
+    found = json.loads(content or b"{}")
+    if not isinstance(found, dict):
+        raise ValueError("Send a JSON object.")  # noqa: TRY004 - to a caller it is one more body that cannot be read
+    return found
 
 
 def json_response(status: int, content: object, **headers: str) -> Response:
@@ -112,6 +120,8 @@ class Server:
         return self
 
     def stop(self) -> None:
+        """Answer nothing more, also not on connections that stay open."""
+        self._server.stopped = True
         if self._thread.is_alive():
             self._server.shutdown()
             self._thread.join(timeout=5)
@@ -131,6 +141,7 @@ class _Listener(ThreadingHTTPServer):
     def __init__(self, name: str, answer: Answer, port: int) -> None:
         self.name = name
         self.answer = answer
+        self.stopped = False
         super().__init__((HOST, port), _Handler)
 
     def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002 - as the base class has it
@@ -171,6 +182,8 @@ class _Handler(BaseHTTPRequestHandler):
             headers={key.lower(): value for key, value in self.headers.items()},
             body=self.rfile.read(int(self.headers.get("content-length") or 0)),
         )
+        if self.server.stopped:
+            raise LostAnswer
         try:
             return self.server.answer(request)
         except LostAnswer:

@@ -51,14 +51,14 @@ def _prepare_local(stack_file: Path) -> str:
     """Point AWS at the local stack, whatever profile is in use: test credentials must not meet a real account."""
     try:
         stack: dict[str, Any] = json.loads(stack_file.read_text(encoding="utf-8"))
-        endpoint = str(stack["endpoint_url"])
+        endpoint, dynamodb = str(stack["endpoint_url"]), str(stack["dynamodb_url"])
     except OSError:
         raise NoStackError("No local stack is running: start one with `make serve`.") from None
     except (ValueError, KeyError, TypeError):
-        endpoint = ""
-    if urlsplit(endpoint).scheme != "http":
+        endpoint = dynamodb = ""
+    if not urlsplit(endpoint).scheme == urlsplit(dynamodb).scheme == "http":
         raise NoStackError(f"{stack_file} is not what `make serve` writes: start it anew.")
     for name in [each for each in os.environ if each.startswith("AWS_")]:
         del os.environ[name]
-    os.environ.update(_LOCAL_IDENTITY, AWS_ENDPOINT_URL=endpoint)
+    os.environ.update(_LOCAL_IDENTITY, AWS_ENDPOINT_URL=endpoint, AWS_ENDPOINT_URL_DYNAMODB=dynamodb)
     return str(stack.get("stage", _LOCAL_STAGE))

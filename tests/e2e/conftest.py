@@ -1,13 +1,12 @@
-"""One deployed stack for the directory, with short settings; each test brings its own people.
+"""One deployed stack for the directory, with short settings and the functions' IAM policies obeyed.
 
-A test of a whole reading takes real time. Such a reading is a *story*, a function of the stage: all that were selected
-start at once in a few threads, the short tests run meanwhile, and then each story's test waits for its own.
-``ENFORCE_POLICIES=1`` runs everything with the functions' IAM policies obeyed.
+Each test brings its own people. A test of a whole reading takes real time. Such a reading is a *story*, a function of
+the stage: all that were selected start at once in a few threads, the short tests run meanwhile, and then each story's
+test waits for its own. What needs a stack of its own comes when that is over.
 """
 
-import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Final, cast
 
@@ -27,16 +26,25 @@ SETTINGS: Final = {
 }
 AT_ONCE: Final = 4
 """Stories. With more, phones would fall silent on two cores."""
+QUIET_SECONDS: Final = 400
 HERE: Final = Path(__file__).parent
 
 Story = Callable[[Stage], None]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything here needs the stack; stories are waited for after the short tests, the books are read last."""
+    """Everything here needs a stack; after the short tests stories are waited for, then quiet is kept, then the books
+    are read.
+    """
     places = [place for place, item in enumerate(items) if item.path.parent == HERE]
+    last = ("test_logs", "test_books", "test_restarts")
     ours = sorted(
-        (items[place] for place in places), key=lambda item: (item.path.stem == "test_books", bool(_story(item)))
+        (items[place] for place in places),
+        key=lambda item: (
+            last.index(item.path.stem) + 1 if item.path.stem in last else 0,
+            "quiet" in getattr(item, "fixturenames", ()),
+            bool(_story(item)),
+        ),
     )
     for place, item in zip(places, ours, strict=True):
         item.add_marker(pytest.mark.stack)
@@ -51,8 +59,7 @@ def _story(item: pytest.Item) -> Story | None:
 @pytest.fixture(scope="session")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     state = tmp_path_factory.mktemp("stack")
-    enforce = os.environ.get("ENFORCE_POLICIES") == "1"
-    with local_stack(state, SETTINGS, enforce_policies=enforce) as stack:
+    with local_stack(state, SETTINGS, enforce_policies=True) as stack:
         stage = Stage(stack, stack.world(), state / "stack.json")
         stage.warm_up(AT_ONCE + 1)
         yield stage
@@ -64,9 +71,16 @@ def desk(stage: Stage) -> StripeDesk:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def stories(request: pytest.FixtureRequest, stage: Stage) -> Iterator[dict[Story, "Future[None]"]]:
+def stories(request: pytest.FixtureRequest) -> Iterator[dict[Story, "Future[None]"]]:
     """What becomes of each selected story."""
     selected = [story for item in request.session.items if (story := _story(item))]
+    stage: Stage | None = request.getfixturevalue("stage") if selected else None
     with ThreadPoolExecutor(AT_ONCE, "story") as pool:
-        yield {story: pool.submit(story, stage) for story in selected}
+        yield {story: pool.submit(story, stage) for story in selected if stage}
         pool.shutdown(cancel_futures=True)
+
+
+@pytest.fixture
+def quiet(stories: dict[Story, "Future[None]"]) -> None:
+    """Nobody else is in a reading: for a test that would disturb everybody."""
+    wait(stories.values(), timeout=QUIET_SECONDS)

@@ -29,6 +29,7 @@ from infra.local.people import RATE, Person, make_reader
 from infra.local.phone import Answer, Api, Json, Phone, Refused, Unreachable
 from infra.local.stack import Stack
 from infra.local.waiting import TookTooLong, until
+from tests.e2e.confided import Confided, ConfidingApi
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 SOON: Final = 30.0
@@ -66,6 +67,7 @@ class Stage:
     stack: Stack
     world: World
     stack_file: Path
+    confided: Confided = field(default_factory=Confided)
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     @property
@@ -79,18 +81,23 @@ class Stage:
         """
         functions = self.stack.aws("lambda")
         nothing = {"kind": "session", "id": "ses_00000000000000000000000000", "epoch": 0}
-        hook = self.stack.addresses.function_urls["stripe_webhook"]
+        hooks = self.stack.addresses.function_urls
         calls: list[Callable[[], object]] = [
             lambda: self.api().send("GET", "/v1/readers"),
             lambda: functions.invoke(FunctionName="soulseer-dev-clock", Payload=json.dumps(nothing).encode()),
-            lambda: requests.post(hook["url"], data="{}", headers=hook["headers"], timeout=ADMIN_SECONDS),
+            *(
+                lambda hook=hooks[name]: requests.post(
+                    hook["url"], data="{}", headers=hook["headers"], timeout=ADMIN_SECONDS
+                )
+                for name in ("stripe_webhook", "agora_webhook")
+            ),
         ]
         with ThreadPoolExecutor(workers) as pool:
             for call in calls:
                 list(pool.map(lambda _, call=call: call(), range(workers)))
 
     def api(self, token: str | None = None) -> Api:
-        return Api(self.stack.api_url, token)
+        return ConfidingApi(self.stack.api_url, token, self.confided)
 
     def client(self, cents: int = 0) -> Phone:
         """A new person, with that much credit by Checkout."""
@@ -104,6 +111,7 @@ class Stage:
         """A new verified reader, online."""
         number = next(self._numbers)
         person = Person(f"e2e|{uuid.uuid4()}", f"reader{number}@example.test", f"Rosa{number}")
+        self.confided.add_fields({"email": person.email, "name": person.name})
         token = self.stack.token(person.subject, email=person.email, name=person.name)
         make_reader(self.stack.api_url, self.world, token, person, rate)
         phone = Phone(self.api(token))

@@ -17,6 +17,7 @@ from chalicelib.runtime.tables import (
     Clause,
     ConditionFailed,
     Delete,
+    DynamoTables,
     Equals,
     Item,
     Key,
@@ -26,6 +27,8 @@ from chalicelib.runtime.tables import (
     Tables,
 )
 from infra.local.waiting import until
+from tests.soak.storage import Shelf
+from tests.soak.wire import Wire
 from tests.support.aws import definitions
 from tests.support.memory import INDEXES, KEYS, KEYS_ONLY, MemoryTables
 
@@ -103,11 +106,13 @@ class Store:
         raise AssertionError("the pages never end")
 
 
-@pytest.fixture(params=["memory", "dynamodb"])
+@pytest.fixture(params=["memory", "wire", "dynamodb"])
 def store(request: pytest.FixtureRequest) -> Store:
     own = f"test#{uuid4().hex}"
     if request.param == "memory":
         return Store(MemoryTables(), {name: name for name in KEYS}, own)
+    if request.param == "wire":
+        return Store(DynamoTables(Wire(Shelf()).client), {name: name for name in KEYS}, own)
     return Store(request.getfixturevalue("tables"), request.getfixturevalue("table_names"), own)
 
 

@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from typing import Final
 
 from chalicelib.runtime.tables import Item
-from chalicelib.sessions.model.session import Session, from_item
+from chalicelib.sessions.model.session import Session, Who, from_item
 from chalicelib.wallet.model import chain
 from chalicelib.wallet.model.chain import Entry, genesis, proves
 from tests.property.reference import HELD_MINUTES, MINUTE, REFUNDED, rounded_up
@@ -24,6 +24,7 @@ MOVES: Final = {
     "ended": {"ended", "finalized"},
     "finalized": {"finalized"},
 }
+SIDES: Final[tuple[Who, ...]] = ("client", "reader")
 RAISING: Final = {("created", "waiting"), ("waiting", "active"), ("active", "paused"), ("reconnecting", "active")}
 
 
@@ -132,6 +133,9 @@ class Books:
             assert (session.rev, session.epoch, session.state) == (0, 0, "created")
         else:
             self._moved(from_item(before), session)
+            self._in_channels(from_item(before), session)
+        looked_after = session.state != "finalized" or session.owes_removal
+        assert ("open_shard" in after) == looked_after, "the tick sees what time, or Agora, can still change"
         self.sessions[session.id] = session
         self.newest_moment = max(self.newest_moment, session.at)
 
@@ -141,6 +145,7 @@ class Books:
         assert session.state in MOVES[was.state]
         assert session.epoch == was.epoch + ((was.state, session.state) in RAISING)
         assert session.clock_epoch <= session.epoch
+        assert session.clock_turn - was.clock_turn in (0, 1)
         assert (session.rate, session.created_at) == (was.rate, was.created_at)
         assert was.started_at in (None, session.started_at)
         assert session.review is None
@@ -158,6 +163,27 @@ class Books:
             assert (session.reason, session.connected_before) == (was.reason, was.connected_before)
         if session.is_open and session.state in ("active", "waiting", "created") and was.state != session.state:
             assert session.reason is None
+
+    def _in_channels(self, was: Session, session: Session) -> None:
+        """Who is in the channel, as Agora tells it, and which channels are left behind."""
+        left_behind = session.pauses + (session.accepted_at is not None and not session.is_open)
+        assert was.cleared <= session.cleared <= left_behind
+        for who in SIDES:
+            side, before = session.side(who), was.side(who)
+            if session.pauses != was.pauses or not session.is_open:
+                assert (side.present, side.in_channel, side.notice_seq) == (False, False, None), (
+                    "a new channel is empty"
+                )
+            elif before.notice_seq is not None:
+                assert side.notice_seq is not None
+                assert side.notice_seq >= before.notice_seq, "the old does not come after the new"
+            if side.notice_seq == before.notice_seq and session.pauses == was.pauses:
+                assert before.in_channel or not side.in_channel, "only Agora says who is in a channel"
+            if session.modality == "text":
+                assert (side.in_channel, side.notice_seq) == (False, None)
+            if session.state == "active":
+                assert side.present
+                assert side.beat_at is not None
 
     # --- at rest
 

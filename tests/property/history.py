@@ -1,4 +1,4 @@
-"""A history: people, readings, money and clocks on the real services, one act at a time.
+"""A history: people, readings, money, clocks and channels on the real services, one act at a time.
 
 ``Exact`` does every act on the reference too, and compares outcome and state. ``Rough`` lets calls die, repeat, be
 late, meet conflicts and each other, and see clocks that differ by up to two seconds; there the ``Books`` judge.
@@ -8,27 +8,28 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from chalicelib.gateways import World
-from chalicelib.kernel.errors import Problem, Unavailable
+from chalicelib.gateways.agora import Notice
+from chalicelib.gateways.clock import execution_name
+from chalicelib.kernel.errors import Problem, ProviderFailed, Unavailable
 from chalicelib.kernel.settings import Rules
 from chalicelib.operations.handlers import tell
 from chalicelib.readers import service as readers
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model import commands
-from chalicelib.sessions.model.session import Session, Side
+from chalicelib.sessions.model.session import Modality, Session, Side, Who
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet import statement, topups
 from chalicelib.wallet.model import buckets
-from chalicelib.wallet.model.chain import genesis
 from tests.property.books import Books
-from tests.property.reference import MINUTE, OK, SECOND, WEEK, Lot, Reference, Talk
+from tests.property.reference import MINUTE, OK, SECOND, Lot, Reference, Talk
 from tests.property.tables import Crash, FailingTables, SwiftTables
 from tests.support.events import checkout_event
 from tests.support.reading import add_reader, grant
-from tests.support.worlds import Executions, HandClock, hand_world
+from tests.support.worlds import Executions, HandClock, OfflineAgora, hand_world
 
 COMMANDS: Final = ("accept", "decline", "cancel", "join", "heartbeat", "reconnect", "renew", "leave", "finish")
 EVENTS: Final = (
@@ -39,6 +40,9 @@ EVENTS: Final = (
 )
 RATES: Final = (1, 100, 250, 399)
 SKEW: Final = 2 * SECOND
+UIDS: Final[dict[Who, int]] = {"client": 1, "reader": 2}
+AT_ONCE: Final = 4
+"""Channels that one call empties at most; the next one goes on."""
 
 
 class History:
@@ -49,7 +53,10 @@ class History:
         self.tables = SwiftTables(self.books)
         self.clock = HandClock()
         self.executions = Executions()
-        self.world = hand_world(self.tables, Rules(session_max=longest), now=self.clock, clock=self.executions)
+        self.agora = OfflineAgora()
+        self.world = hand_world(
+            self.tables, Rules(session_max=longest), now=self.clock, clock=self.executions, media=self.agora
+        )
         self.clients = [f"usr_c{number}" for number in range(clients)]
         self.readers = {f"usr_r{number}": RATES[number % len(RATES)] for number in range(1, readers_ + 1)}
         for reader, rate in self.readers.items():
@@ -79,11 +86,11 @@ class History:
     def wait(self, millis: int) -> None:
         self.clock.forward(millis)
 
-    def ask(self, client: str, reader: str, session: str) -> str:
+    def ask(self, client: str, reader: str, session: str, modality: Modality = "text") -> str:
         readers.set_presence(self.world, reader, "online")
         if session not in self.asked:
             self.asked.append(session)
-        return self.attempt(lambda world: sessions.create(world, Side(client, "Cee"), session, reader, "text"))
+        return self.attempt(lambda world: sessions.create(world, Side(client, "Cee"), session, reader, modality))
 
     def perform(self, session: str, user: str, command: str) -> str:
         return self.attempt(lambda world: sessions.perform(world, session, user, getattr(commands, command)))
@@ -97,12 +104,21 @@ class History:
         """The minute tick on a page of its listing, which may be old."""
         return self.attempt(lambda world: [sessions.advance(world, row, stale=True) for row in page])
 
-    def tell(self, session: str, epoch: int) -> dict[str, Any]:
-        """The clock, of some epoch."""
+    def tell(self, session: str, epoch: int, turn: int = 0) -> dict[str, Any]:
+        """The clock: the execution of some epoch and turn."""
         answer: dict[str, Any] = {}
-        facts = {"kind": "session", "id": session, "epoch": epoch}
+        facts = {"kind": "session", "id": session, "epoch": epoch, "turn": turn}
         self.attempt(lambda world: answer.update(tell(world, facts)))
         return answer
+
+    def hear(self, session: str, channel: int, who: Who, number: int, second: int, *, joined: bool) -> str:
+        """Agora's notice ``number`` of that side, of the session's channel of that number."""
+        told = Notice(f"{session}-{channel}", UIDS[who], number, second, joined)
+        return self.attempt(lambda world: sessions.hear(world, told))
+
+    def turn_agora(self, *, up: bool) -> None:
+        """Whether removals work from now on."""
+        self.agora.down = not up
 
     def open_topup(self, user: str, cents: int) -> None:
         name = f"top_{len(self.topups)}"
@@ -164,28 +180,59 @@ class History:
 
     def finish(self) -> None:
         """Let time end everything, by the minute tick alone, and check every cent."""
-        for _ in range(12):
+        self.turn_agora(up=True)
+        owed = sum(len(row.abandoned) for row in self.books.sessions.values())
+        for _ in range(12 + owed // AT_ONCE):
             self.clock.forward(20 * MINUTE)
             for row in self.listing():
                 sessions.advance(self.world, row, stale=True)
         assert self.listing() == []
+        self.check_emptied()
         self.books.check_settled()
-        self.check_statements()
+        check_statements(self.world, self.books)
 
-    def check_statements(self) -> None:
-        """What the program says of its own books is what was watched."""
-        said = statement.trial_balance(self.world)
-        assert set(said.total.values()) <= {0}
-        assert (said.unsettled(), said.drifted) == ({}, ())
-        for account in said.chains:
-            proof = statement.verify_chain(self.world, account)
-            assert (proof.broken_at, proof.balance) == (None, self.books.heads[account].balance)
+    def check_emptied(self) -> None:
+        """Every channel that was ever open has been emptied."""
         for session in self.books.sessions.values():
-            receipt = sessions.cost(self.world, session)
-            cost = self.books.paid[f"session:{session.id}"]
-            assert receipt.total == receipt.by_ledger == cost
-            assert [minute.number for minute in receipt.minutes] == list(range(1, self.books.minutes[session.id] + 1))
-            assert sum(refund.amount for refund in receipt.refunds) == session.refunded
+            if session.accepted_at is not None:
+                for number in range(session.pauses + 1):
+                    assert (session.channel_of(number), None) in self.agora.removed
+
+
+def check_statements(world: World, books: Books) -> None:
+    """What the program says of its own books is what was watched."""
+    said = statement.trial_balance(world)
+    assert set(said.total.values()) <= {0}
+    assert (said.unsettled(), said.drifted) == ({}, ())
+    for account in said.chains:
+        proof = statement.verify_chain(world, account)
+        assert (proof.broken_at, proof.balance) == (None, books.heads[account].balance)
+    for session in books.sessions.values():
+        receipt = sessions.cost(world, session)
+        cost = books.paid[f"session:{session.id}"]
+        assert receipt.total == receipt.by_ledger == cost
+        assert [minute.number for minute in receipt.minutes] == list(range(1, books.minutes[session.id] + 1))
+        assert sum(refund.amount for refund in receipt.refunds) == session.refunded
+
+
+@dataclass
+class WatchedAgora(OfflineAgora):
+    """Nobody is ever put out who may be there."""
+
+    def __init__(self, books: Books) -> None:
+        super().__init__()
+        self._books = books
+
+    def remove(self, channel: str, uid: int | None) -> None:
+        session, _, number = channel.rpartition("-")
+        row = self._books.sessions[session]
+        if uid is None:
+            assert int(number) < row.pauses or not row.is_open
+        else:
+            who: Who = "client" if uid == UIDS["client"] else "reader"
+            assert channel == row.channel
+            assert not row.side(who).present
+        super().remove(channel, uid)
 
 
 class Exact(History):
@@ -193,6 +240,8 @@ class Exact(History):
 
     def __init__(self, clients: int = 3, readers_: int = 2, longest: int = 180 * MINUTE) -> None:
         super().__init__(clients, readers_, longest)
+        self.agora = WatchedAgora(self.books)
+        self.world = replace(self.world, media=self.agora)
         self.reference = Reference(longest)
         self.credited: set[int] = set()
 
@@ -203,17 +252,21 @@ class Exact(History):
     def talk(self, session: str) -> Talk:
         return self.reference.talks[session]
 
-    def ask(self, client: str, reader: str, session: str) -> str:
-        expected = self.reference.create(session, client, reader, self.readers[reader], self.now)
-        assert super().ask(client, reader, session) == expected
+    def ask(self, client: str, reader: str, session: str, modality: Modality = "text") -> str:
+        media = modality != "text"
+        expected = self.reference.create(session, client, reader, self.readers[reader], self.now, media=media)
+        assert super().ask(client, reader, session, modality) == expected
         if session not in self.reference.talks:
             self.asked.remove(session)
         return expected
 
     def perform(self, session: str, user: str, command: str) -> str:
         who = "client" if user == self.talk(session).client else "reader"
+        owed = len(self.books.sessions[session].abandoned)
         expected = self.reference.command(self.talk(session), who, command, self.now)
         assert super().perform(session, user, command) == expected, command
+        if owed + 2 <= AT_ONCE and not self.agora.down:
+            assert not self.books.sessions[session].owes_removal
         return expected
 
     def look(self, session: str) -> str:
@@ -234,17 +287,35 @@ class Exact(History):
         head = self.books.heads.get(wallet.credit_account(row.client.user))
         return row.rev, head.seq if head else 0
 
-    def tell(self, session: str, epoch: int) -> dict[str, Any]:
+    def tell(self, session: str, epoch: int, turn: int = 0) -> dict[str, Any]:
         talk = self.talk(session)
         self.reference.look(talk, self.now)
-        answer = super().tell(session, epoch)
+        answer = super().tell(session, epoch, turn)
         next_stop = self.reference.next_stop(talk)
-        assert answer["done"] == (next_stop is None or epoch != self.books.sessions[session].epoch)
+        row = self.books.sessions[session]
+        assert answer["done"] == (next_stop is None or (epoch, turn) != (row.epoch, row.clock_turn))
         if not answer["done"] and next_stop is not None:
-            row = self.books.sessions[session]
             wake = self._wake(row)
             assert self.now < wake <= max(next_stop, self.now + 1)
+            assert row.clock_at == wake, "what is answered is kept"
         return answer
+
+    def hear(self, session: str, channel: int, who: Who, number: int, second: int, *, joined: bool) -> str:
+        talk = self.talk(session)
+        if channel == talk.pauses:
+            self.look(session)
+        heard, before = talk.heard[who], self.books.sessions[session]
+        old = channel != talk.pauses or (heard is not None and number <= heard)
+        self.reference.notice(talk, channel, who, number, second, self.now, joined=joined)
+        answer = super().hear(session, channel, who, number, second, joined=joined)
+        if old and not before.owes_removal:
+            assert self.books.sessions[session] == before, "what is old changes nothing"
+        assert answer == OK
+        return answer
+
+    def turn_agora(self, *, up: bool) -> None:
+        super().turn_agora(up=up)
+        self.reference.agora_up = up
 
     def _wake(self, row: Session) -> int:
         moment = sessions.next_wake(self.world, sessions.Snapshot(self.world, row))
@@ -300,7 +371,8 @@ class Exact(History):
             row = self.books.sessions[talk.id]
             if talk.is_open or row.is_open:
                 self.compare(talk)
-                assert row.clock_epoch < row.epoch or f"{row.id}-{row.epoch}" in self.executions.started
+                name = execution_name(row.id, row.epoch, row.clock_turn)
+                assert row.clock_epoch < row.epoch or name in self.executions.started
         for user in self.clients:
             self.compare_wallet(user)
 
@@ -327,6 +399,9 @@ class Exact(History):
             "refunded": row.refunded,
             "client": row.client.beat_at if row.client.present else None,
             "reader": row.reader.beat_at if row.reader.present else None,
+            "inside": {"client": row.client.in_channel, "reader": row.reader.in_channel},
+            "heard": {"client": row.client.notice_seq, "reader": row.reader.notice_seq},
+            "left behind": row.abandoned.stop,
             "paused_at": row.paused_at if row.is_open else talk.paused_at,
             "grace_until": row.grace_until,
             "channel": row.channel,
@@ -346,6 +421,9 @@ class Exact(History):
             "refunded": talk.refunded,
             "client": talk.beats["client"],
             "reader": talk.beats["reader"],
+            "inside": talk.inside,
+            "heard": talk.heard,
+            "left behind": talk.left_behind(),
             "paused_at": talk.paused_at,
             "grace_until": talk.grace_until,
             "channel": f"{talk.id}-{talk.pauses}",
@@ -387,7 +465,8 @@ class Rough(History):
         self.executions.broken = rng.random() < 0.05
         self.raced = "raced" in plan.values()
         tables = FailingTables(self.tables, plan, self._interfere)
-        return replace(self.world, tables=tables, now=lambda: self.clock.now + skew)
+        media = FailingAgora(self.agora, rng.choice(("refused", "unknown")) if rng.random() < 0.1 else "")
+        return replace(self.world, tables=tables, now=lambda: self.clock.now + skew, media=media)
 
     def perform(self, session: str, user: str, command: str) -> str:
         """What the caller is told has happened, unless somebody else acted in between."""
@@ -397,7 +476,7 @@ class Rough(History):
             told = sessions.perform(world, session, user, getattr(commands, command)).session
             if not raced:
                 stored = self.books.sessions[session]
-                assert replace(told, rev=stored.rev, clock_epoch=stored.clock_epoch) == stored
+                assert apart_from_chores(told) == apart_from_chores(stored)
 
         return self.attempt(act)
 
@@ -427,251 +506,22 @@ class Rough(History):
         super().finish()
 
 
-# --- making histories up
+def apart_from_chores(session: Session) -> Session:
+    """Without what a call does beside its work, and may not know to be stored: clocks wound, channels emptied."""
+    calm = replace(session, rev=0, clock_epoch=0, clock_turn=0, clock_at=None, cleared=0)
+    return calm.with_side("client", in_channel=False).with_side("reader", in_channel=False)
 
 
-def chance(seed: int) -> random.Random:
-    """The same chance for the same seed."""
-    return random.Random(seed)  # noqa: S311 - a source of examples
+class FailingAgora(OfflineAgora):
+    """For one call: a removal is ``refused``, or done though the answer was lost (``unknown``)."""
 
+    def __init__(self, agora: OfflineAgora, fault: str) -> None:
+        super().__init__(agora.removed, agora.down)
+        self._fault = fault
 
-_NOBODY: Final = genesis("credit:")
-
-STEPS: Final = (0, 1, 999, 1_000, 5_000, 14_999, 15_000, 29_999, 30_000, 44_999, 45_000, 60_000)
-LEAPS: Final = (74_999, 75_000, 75_001, 119_999, 120_000, 180_000, 299_999, 300_000, 301_000, 900_000, 10_800_000)
-
-
-class Player:
-    """Makes one history up, an act at a time, from a source of chance. Mostly what people do, sometimes what not."""
-
-    def __init__(self, history: History, rng: random.Random) -> None:
-        self.history = history
-        self.rng = rng
-        self.old_pages: list[list[Session]] = [[]]
-        self.deliveries: list[tuple[int, str, str]] = []
-        self.orders = self.events = 0
-        for client in history.clients:
-            self._money(client)
-
-    def step(self) -> None:
-        """One act, of somebody, somewhere; or a while in which everybody talks on."""
-        chance = self.rng.random()
-        if chance < 0.13:
-            self.wait()
-        elif chance < 0.3:
-            self.talk_on()
-        elif chance < 0.76:
-            self.people()
-        elif chance < 0.87:
-            self.clocks()
-        else:
-            self.money()
-
-    def somebody(self) -> None:
-        """An act that takes no time."""
-        self.rng.choice((self.people, self.people, self.clocks, self.money))()
-
-    # --- time
-
-    def wait(self) -> None:
-        chance = self.rng.random()
-        if chance < 0.4:
-            self.history.wait(self.rng.choice(STEPS))
-        elif chance < 0.5:
-            self.history.wait(self.rng.randrange(90_000))
-        elif chance < 0.52:
-            self.history.wait(self.rng.choice(LEAPS))
-        else:
-            self.to_a_tie()
-
-    def talk_on(self) -> None:
-        """Everybody who is there beats every half a minute or so; some beats are lost."""
-        lost = self.rng.choice((0.0, 0.0, 0.0, 0.2, 0.5))
-        for _ in range(self.rng.randint(1, 4)):
-            self.history.wait(self.rng.choice((30_000, 30_000, 29_999, 20_000, 40_000)))
-            for row in [row for row in self.history.books.sessions.values() if row.is_open]:
-                for side in (row.client, row.reader):
-                    if side.present and self.rng.random() >= lost:
-                        self.history.perform(row.id, side.user, "heartbeat")
-
-    def to_a_tie(self) -> None:
-        """To a moment at which something is decided, mostly the next one, or a millisecond beside it."""
-        now = self.history.clock.now
-        moments = [
-            moment
-            for row in self.history.books.sessions.values()
-            if row.is_open
-            for moment in self.moments(row)
-            if moment > now
-        ]
-        if moments:
-            moment = min(moments) if self.rng.random() < 0.7 else self.rng.choice(moments)
-            self.history.wait(moment - now + self.rng.choice((-1, 0, 0, 0, 1)))
-            if self.rng.random() < 0.25:  # before anybody looks
-                self.money()
-
-    def moments(self, row: Session) -> list[int]:
-        """Moments that matter to an open session, roughly."""
-        rules = self.history.world.settings.rules
-        match row.state:
-            case "created":
-                return [row.created_at + 3 * MINUTE]
-            case "waiting":
-                return [(row.accepted_at or 0) + 2 * MINUTE]
-            case "paused" | "reconnecting":
-                return [row.grace_until or 0, (row.started_at or 0) + rules.session_max]
-        minutes = self.history.books.minutes[row.id]
-        beats = [side.beat_at for side in (row.client, row.reader) if side.beat_at is not None]
-        return [
-            (row.started_at or 0) + rules.session_max,
-            (row.running_since or 0) + minutes * MINUTE - row.connected_before,
-            *(beat + 75 * SECOND for beat in beats),
-            *(beat + 45 * SECOND for beat in beats),
-        ]
-
-    # --- people
-
-    def people(self) -> None:
-        rows = self.history.books.sessions
-        open_rows = [row for row in rows.values() if row.is_open]
-        chance = self.rng.random()
-        if not open_rows or chance < 0.04 + 0.25 * (len(open_rows) < len(self.history.readers)):
-            self.ask()
-        elif chance < 0.08 and rows:
-            self.act(self.rng.choice(list(rows.values())), self.rng.choice(COMMANDS))
-        else:
-            session = self.rng.choice(open_rows).id
-            for _ in range(self.rng.randint(1, 5)):
-                row = rows[session]
-                self.act(row, self.likely(row))
-                if row.state == "active":
-                    return
-                if self.rng.random() < 0.15:
-                    self.history.wait(self.rng.choice((1, 5_000, 20_000, 30_000, 60_000)))
-
-    def ask(self) -> None:
-        history = self.history
-        if history.asked and self.rng.random() < 0.1:
-            session = self.rng.choice(history.asked)  # the request once more
-            row = history.books.sessions.get(session)
-            if row:
-                history.ask(row.client.user, row.reader.user, session)
-            return
-        session = f"ses_{len(history.books.sessions)}_{self.rng.randrange(10**9)}"
-        history.ask(self.rng.choice(history.clients), self.rng.choice(list(history.readers)), session)
-
-    def act(self, row: Session, command: str) -> None:
-        user = self.rng.choice((row.client.user, row.reader.user))
-        if self.rng.random() < 0.85:
-            user = self.fitting(row, command) or user
-        times = 2 if self.rng.random() < 0.06 else 1
-        for _ in range(times):
-            if command == "look":
-                self.history.look(row.id)
-            elif command == "force_end":
-                self.history.force_end(row.id)
-            elif command == "safety_stop":
-                self.history.safety_stop(row.id)
-            else:
-                self.history.perform(row.id, user, command)
-
-    def fitting(self, row: Session, command: str) -> str | None:
-        """Whose command it is, if it is one side's."""
-        match command:
-            case "accept" | "decline":
-                return row.reader.user
-            case "cancel":
-                return row.client.user
-            case "join" | "reconnect":
-                return next((side.user for side in (row.client, row.reader) if not side.present), None)
-            case _:
-                return None
-
-    def likely(self, row: Session) -> str:
-        chance = self.rng.random()
-        if chance < 0.02:
-            return self.rng.choice(("force_end", "safety_stop"))
-        if chance < 0.06:
-            return "look"
-        match row.state:
-            case "created":
-                return "accept" if chance < 0.85 else self.rng.choice(("decline", "cancel", "finish"))
-            case "waiting":
-                return "join" if chance < 0.9 else self.rng.choice(("leave", "heartbeat", "renew", "finish"))
-            case "active":
-                return "heartbeat" if chance < 0.78 else self.rng.choice(("leave",) * 6 + ("renew", "join", "finish"))
-            case _:
-                return (
-                    "reconnect"
-                    if chance < 0.8
-                    else self.rng.choice(("leave", "leave", "heartbeat", "renew", "renew", "finish"))
-                )
-
-    # --- the clocks
-
-    def clocks(self) -> None:
-        history = self.history
-        chance = self.rng.random()
-        if chance < 0.35:
-            history.tick(history.listing())
-        elif chance < 0.5:
-            history.tick(self.rng.choice(self.old_pages))
-        elif chance < 0.6:
-            self.old_pages.append(history.listing())
-            del self.old_pages[:-5]
-        else:
-            rows = list(history.books.sessions.values())
-            if rows:
-                row = self.rng.choice(rows[-4:])
-                epoch = row.epoch if self.rng.random() < 0.7 else self.rng.randrange(row.epoch + 1)
-                history.tell(row.id, epoch)
-
-    # --- money
-
-    def money(self) -> None:
-        talking = [row.client.user for row in self.history.books.sessions.values() if row.state == "active"]
-        self._money(self.rng.choice(talking if talking and self.rng.random() < 0.5 else self.history.clients))
-
-    def _money(self, client: str) -> None:
-        chance = self.rng.random()
-        if self.history.books.heads.get(wallet.credit_account(client), _NOBODY).frozen and chance < 0.6:
-            self.history.unfreeze(client)
-        elif chance < 0.4:
-            self.history.open_topup(client, self.rng.choice((500, 500, 501, 777, 1_000, 2_500)))
-            self.deliver(len(self.history.topups) - 1, new=True)
-        elif chance < 0.5 and self.history.topups:
-            self.deliver(self.rng.randrange(len(self.history.topups)), new=self.rng.random() < 0.5)
-        elif chance < 0.64:
-            lasting = self.rng.choice((1, 30_000, 60_000, 61_000, 5 * MINUTE, 60 * MINUTE, WEEK))
-            self.history.grant(
-                client, self.rng.choice((1, 60, 99, 100, 250, 400, 900)), self.history.clock.now + lasting
-            )
-        elif chance < 0.84:
-            self.spend(client)
-        elif chance < 0.92:
-            self.history.freeze(client)
-        elif chance < 0.96:
-            self.history.unfreeze(client)
-        else:
-            self.history.view_wallet(client)
-
-    def deliver(self, topup: int, *, new: bool) -> None:
-        if new or not self.deliveries:
-            kind = self.rng.choice((EVENTS[0], EVENTS[0], EVENTS[0], *EVENTS))
-            self.events += 1
-            if kind == EVENTS[0] and self.rng.random() < 0.1:
-                self.history.deliver(topup, kind, f"evt_{self.events}", payment_status="unpaid")
-                return
-            self.deliveries.append((topup, kind, f"evt_{self.events}"))
-            self.history.deliver(*self.deliveries[-1])
-        else:
-            self.history.deliver(*self.rng.choice(self.deliveries))  # once more, perhaps much later
-
-    def spend(self, client: str) -> None:
-        head = self.history.books.heads.get(wallet.credit_account(client))
-        spendable = head.buckets.spendable(self.history.clock.now) if head else 0
-        cents = self.rng.choice((1, 100, max(1, spendable // 2), max(1, spendable), max(1, spendable - 700)))
-        if self.rng.random() < 0.8:
-            self.orders += 1
-        key = f"order:{client}:{self.orders if self.rng.random() < 0.9 else self.rng.randrange(self.orders + 1)}"
-        self.history.spend(client, cents, key)
+    def remove(self, channel: str, uid: int | None) -> None:
+        if self._fault == "refused":
+            raise ProviderFailed
+        super().remove(channel, uid)
+        if self._fault == "unknown":
+            raise Unavailable

@@ -14,7 +14,8 @@ SECOND = 1_000
 MINUTE = 60 * SECOND
 RING, JOIN = 3 * MINUTE, 2 * MINUTE
 GRACE, GRACE_IN_ALL = 5 * MINUTE, 15 * MINUTE
-SILENCE, STALE = 75 * SECOND, 45 * SECOND
+SILENCE, LEASE = 75 * SECOND, 5 * MINUTE
+"""How long somebody may give no sign of life; where Agora has told that they are in the channel, as long as a token."""
 HELD_MINUTES = 7
 WARNING = 2 * MINUTE
 QUICKEST_BEAT = SECOND
@@ -138,6 +139,12 @@ class Talk:
     minutes: list[Pieces] = field(default_factory=list)
     beats: dict[str, int | None] = field(default_factory=lambda: {"client": None, "reader": None})
     """The last sign of life of who is there; None for who is not."""
+    media: bool = False
+    """By voice or video: Agora tells who is in the channel."""
+    inside: dict[str, bool] = field(default_factory=lambda: {"client": False, "reader": False})
+    """What Agora has said of the present channel."""
+    heard: dict[str, int | None] = field(default_factory=lambda: {"client": None, "reader": None})
+    """The newest of Agora's numbers heard of each in the present channel."""
     paused_at: int | None = None
     grace_until: int | None = None
     grace_used: int = 0
@@ -153,9 +160,26 @@ class Talk:
     def is_open(self) -> bool:
         return self.state not in ("ended", "finalized")
 
+    def patience(self, who: str) -> int:
+        return LEASE if self.inside[who] else SILENCE
+
+    def stale(self, who: str) -> int:
+        """So long without a sign of life, somebody is no witness: 45 s of the 75 s."""
+        return self.patience(who) * 45 // 75
+
     def here(self, who: str, now: int) -> bool:
         beat = self.beats[who]
-        return beat is not None and now < beat + SILENCE
+        return beat is not None and now < beat + self.patience(who)
+
+    def all_out(self) -> None:
+        """Nobody is there; whoever comes back comes into another channel, or there is none any more."""
+        self.beats = {"client": None, "reader": None}
+        self.inside = {"client": False, "reader": False}
+        self.heard = {"client": None, "reader": None}
+
+    def left_behind(self) -> int:
+        """Channels from 0 up to this one have been left for good, and must be empty."""
+        return self.pauses + (self.accepted is not None and not self.is_open)
 
     def connected_at(self, now: int) -> int:
         return self.connected + (max(0, now - self.since) if self.since is not None else 0)
@@ -197,6 +221,7 @@ class Reference:
         self.longest = longest
         self.wallets: dict[str, Wallet] = {}
         self.talks: dict[str, Talk] = {}
+        self.agora_up = True
 
     def wallet(self, user: str) -> Wallet:
         return self.wallets.setdefault(user, Wallet())
@@ -258,7 +283,7 @@ class Reference:
             return "wallet_frozen"
         return None if seconds_left > 0 or wallet.spendable(now) >= rate else "insufficient_funds"
 
-    def create(self, session: str, client: str, reader: str, rate: int, now: int) -> str:
+    def create(self, session: str, client: str, reader: str, rate: int, now: int, *, media: bool = False) -> str:
         if session in self.talks:
             self.look(self.talks[session], now)
             return OK
@@ -271,7 +296,7 @@ class Reference:
                     return taken
         if refusal := self.refused_by_wallet(client, rate, 0, now):  # looking may have moved money
             return refusal
-        self.talks[session] = Talk(session, client, reader, rate, now, longest=self.longest)
+        self.talks[session] = Talk(session, client, reader, rate, now, media=media, longest=self.longest)
         return OK
 
     def command(self, talk: Talk, who: str, command: str, now: int) -> str:
@@ -322,7 +347,12 @@ class Reference:
     def _renew(self, talk: Talk, who: str, now: int) -> str:
         if talk.state not in ("waiting", "active", "reconnecting") or not talk.here(who, now):
             return "invalid_state"
-        return self.refused_by_wallet(talk.client, talk.rate, talk.seconds_left(now), now) or OK
+        if refusal := self.refused_by_wallet(talk.client, talk.rate, talk.seconds_left(now), now):
+            return refusal
+        beat = talk.beats[who]
+        if talk.inside[who] and beat is not None and now - beat >= QUICKEST_BEAT:
+            talk.beats[who] = now
+        return OK
 
     def _heartbeat(self, talk: Talk, who: str, now: int) -> str:
         if not talk.is_open:
@@ -369,17 +399,56 @@ class Reference:
         elif talk.state in ("created", "waiting"):
             self._over(talk, now, "safety", now)
         elif talk.state == "reconnecting":
-            talk.beats = {"client": None, "reader": None}
-            talk.pauses += 1  # both go out: another channel
-            self._fall_back(talk, now)
+            self._turn_out(talk)
         self.look(talk, now)
+
+    def notice(self, talk: Talk, channel: int, who: str, number: int, second: int, now: int, *, joined: bool) -> None:
+        """Agora tells, as its ``number``th of them, that ``who`` came or left in the ``second`` that begins there."""
+        if channel != talk.pauses:
+            return
+        self.look(talk, now)
+        heard = talk.heard[who]
+        open_channel = talk.state in ("waiting", "active", "paused", "reconnecting") and channel == talk.pauses
+        if talk.media and open_channel and (heard is None or number > heard):
+            talk.heard[who] = number
+            (self._entered if joined else self._departed)(talk, who, second, now)
+        self.look(talk, now)
+
+    def _entered(self, talk: Talk, who: str, second: int, now: int) -> None:
+        del second
+        talk.inside[who] = True
+        talk.beats[who] = now
+        if talk.state == "paused":
+            talk.state = "reconnecting"
+        if talk.state != "active":
+            self._meet(talk, now)
+
+    def _departed(self, talk: Talk, who: str, second: int, now: int) -> None:
+        talk.inside[who] = False
+        if talk.state == "active" and self._tokens_end(talk, second):
+            talk.beats[who] = max(second, talk.beats[who] or 0)
+        elif talk.state == "active":
+            left = min(now, second + SECOND if who == "client" else second)
+            at, reason = self._departure(talk, who, left)
+            self._pause(talk, max(at, talk.since or 0), reason, now)
+        elif talk.state in ("waiting", "reconnecting"):
+            talk.beats[who] = None
+            self._fall_back(talk, now)
+
+    def _tokens_end(self, talk: Talk, second: int) -> bool:
+        """Whether money or talk end in that second, and with them the tokens: then nobody left."""
+        last, within = talk.last_moment(), second + SECOND - 1
+        return (last is not None and last <= within) or self.wallet(talk.client).runs_out(within) is not None
 
     # --- looking
 
     def look(self, talk: Talk, now: int) -> None:
-        """Everything that time alone has brought about by ``now``."""
+        """Everything that time alone has brought about by ``now``; and who is not there is put out of the channel."""
         while self._looked(talk, now):
             pass
+        for who, inside in talk.inside.items():
+            if inside and talk.beats[who] is None and self.agora_up:
+                talk.inside[who] = False
 
     def _looked(self, talk: Talk, now: int) -> bool:
         """Whether something came about."""
@@ -426,13 +495,11 @@ class Reference:
         assert since is not None
         stops = [Stop(last, 0, last, "max_duration")]
         if client is not None and reader is not None:
-            for beat, other, alone, left_at in (
-                (client, reader, "client_left", client + SILENCE),
-                (reader, client, "reader_left", reader),
-            ):
-                full = beat + SILENCE
-                both = full - other >= STALE
-                stops.append(Stop(full, 1, min(beat, other) if both else left_at, "network" if both else alone))
+            silent = {"client": client + talk.patience("client"), "reader": reader + talk.patience("reader")}
+            for who, other, left_at in (("client", reader, silent["client"]), ("reader", client, reader)):
+                both = silent[who] - other >= talk.stale("reader" if who == "client" else "client")
+                at, reason = (min(client, reader), "network") if both else (left_at, f"{who}_left")
+                stops.append(Stop(silent[who], 1, at, reason))
         if talk.stood:
             stops.append(Stop(talk.stood[0], 2, talk.stood[0], talk.stood[1]))
         out = self.wallet(talk.client).runs_out(until)
@@ -480,7 +547,8 @@ class Reference:
             self._over(talk, now, "frozen" if refusal == "wallet_frozen" else "low_balance", now)
             return True
         if refusal:
-            return False
+            self._turn_out(talk)
+            return True
         if talk.started is None:
             talk.started = now
         if talk.paused_at is not None:
@@ -498,9 +566,17 @@ class Reference:
         talk.beats = {"client": None, "reader": None}
         return True
 
+    def _turn_out(self, talk: Talk) -> None:
+        """Both go out, into another channel; cause and grace stay."""
+        talk.state = "paused"
+        talk.pauses += 1
+        talk.all_out()
+
     def _departure(self, talk: Talk, who: str, now: int) -> tuple[int, str]:
+        """A client's leaving is the reader's where the reader was silent, unless Agora says the reader is there."""
         beat = talk.beats["reader"]
-        if who == "client" and beat is not None and now - beat >= STALE:
+        unseen = beat is not None and not talk.inside["reader"] and now - beat >= talk.stale("reader")
+        if who == "client" and beat is not None and unseen:
             return max(beat, talk.since or 0), "reader_left"
         return now, f"{who}_left"
 
@@ -523,7 +599,7 @@ class Reference:
         talk.since = talk.stood = None
         talk.warned = False
         talk.cut = cut
-        talk.beats = {"client": None, "reader": None}
+        talk.all_out()
 
     def _over(self, talk: Talk, at: int, reason: str, now: int) -> None:
         """Ended at ``at``; what is unused of a cut minute is given back if the cause of the cut asks for it."""
@@ -537,4 +613,4 @@ class Reference:
             wallet.talk = None
         talk.state, talk.reason, talk.ended = "ended", reason, at
         talk.grace_until = None
-        talk.beats = {"client": None, "reader": None}
+        talk.all_out()

@@ -76,9 +76,11 @@ class SwiftTables(MemoryTables):
     def write(self, *operations: Operation) -> None:
         failed: dict[int, Item | None] = {}
         changes: list[Change] = []
-        for place, operation in enumerate(operations):
-            named = operation.item if isinstance(operation, Put) else operation.key
-            stored = self.rows[operation.table].get(_key(operation.table, named))
+        keys = [_key(each.table, each.item if isinstance(each, Put) else each.key) for each in operations]
+        if len({(each.table, key) for each, key in zip(operations, keys, strict=True)}) < len(operations):
+            raise ValueError("multiple operations on one item")
+        for place, (operation, key) in enumerate(zip(operations, keys, strict=True)):
+            stored = self.rows[operation.table].get(key)
             if not all(_holds(clause, stored) for clause in operation.when):
                 failed[place] = stored
             elif not isinstance(operation, Check):
@@ -102,8 +104,8 @@ class SwiftTables(MemoryTables):
             del self.rows[table][_key(table, stored)]
 
 
-class Crash(Exception):
-    """The function died."""
+class Crash(BaseException):
+    """The function died: nothing in it can catch that."""
 
 
 class FailingTables:

@@ -8,7 +8,8 @@ from typing import Final
 
 import pytest
 
-from tests.property.history import Exact, Player, Rough, chance
+from tests.property.history import Exact, Rough
+from tests.property.player import Player, chance
 from tests.property.reference import MINUTE, SECOND
 
 STEPS: Final = 400

@@ -4,6 +4,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from chalicelib.sessions.model.session import Modality, Who
 from tests.property.history import COMMANDS, EVENTS, Exact
 from tests.property.reference import MINUTE, SECOND
 
@@ -37,9 +38,9 @@ class Reading(RuleBasedStateMachine):
     def time_passes(self, millis: int) -> None:
         self.history.wait(millis)
 
-    @rule(client=CLIENTS, reader=READERS)
-    def a_client_asks(self, client: str, reader: str) -> None:
-        self.history.ask(client, reader, f"ses_{len(self.history.books.sessions)}")
+    @rule(client=CLIENTS, reader=READERS, modality=st.sampled_from(("text", "voice")))
+    def a_client_asks(self, client: str, reader: str, modality: Modality) -> None:
+        self.history.ask(client, reader, f"ses_{len(self.history.books.sessions)}", modality)
 
     @precondition(lambda self: self.history.asked)
     @rule(which=WHICH, side=SIDES, command=st.sampled_from(COMMANDS))
@@ -71,10 +72,29 @@ class Reading(RuleBasedStateMachine):
         self.history.tick(self.history.listing())
 
     @precondition(lambda self: self.history.asked)
-    @rule(which=WHICH, behind=st.integers(0, 2))
-    def the_clock(self, which: int, behind: int) -> None:
+    @rule(which=WHICH, behind=st.integers(0, 2), replaced=st.booleans())
+    def the_clock(self, which: int, behind: int, replaced: bool) -> None:
         row = self.history.books.sessions[self.session(which)]
-        self.history.tell(row.id, max(0, row.epoch - behind))
+        self.history.tell(row.id, max(0, row.epoch - behind), max(0, row.clock_turn - replaced))
+
+    @precondition(lambda self: self.history.asked)
+    @rule(
+        which=WHICH,
+        side=SIDES,
+        joined=st.booleans(),
+        ahead=st.sampled_from((-1, 0, 1, 1, 1, 5)),
+        ago=st.sampled_from((0, 0, 1, 20, 100)),
+        channels_ago=st.sampled_from((0, 0, 0, 0, 1, -1)),
+    )
+    def agora_tells(self, which: int, side: Who, joined: bool, ahead: int, ago: int, channels_ago: int) -> None:
+        row = self.history.books.sessions[self.session(which)]
+        number = max(0, (row.side(side).notice_seq or 0) + ahead)
+        second = self.history.clock.now // SECOND * SECOND - ago * SECOND
+        self.history.hear(row.id, max(0, row.pauses - channels_ago), side, number, second, joined=joined)
+
+    @rule(up=st.booleans())
+    def agora_fails_or_works_again(self, up: bool) -> None:
+        self.history.turn_agora(up=up)
 
     @rule(client=CLIENTS, cents=st.sampled_from((500, 777)), kind=st.sampled_from(EVENTS))
     def a_webhook(self, client: str, cents: int, kind: str) -> None:

@@ -1,4 +1,4 @@
-"""Who looks, how often and how late, changes nothing: only what people do, and when, decides."""
+"""Who looks, how often and how late, changes nothing: only what people do, and when, and what Agora tells, decides."""
 
 from typing import Final
 
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from chalicelib.kernel.errors import Problem
 from chalicelib.sessions.model import commands
-from chalicelib.sessions.model.session import Session
+from chalicelib.sessions.model.session import Session, Who
 from tests.property.reference import MINUTE, SECOND
 from tests.support.reading import CLIENT, READER, Stage
 
@@ -16,18 +16,23 @@ ACTS: Final = st.tuples(
         st.integers(0, 90 * SECOND), st.sampled_from((15 * SECOND, 30 * SECOND, 30 * SECOND, MINUTE, 75 * SECOND))
     ),
     st.sampled_from((CLIENT, READER)),
-    st.sampled_from(("heartbeat", "heartbeat", "heartbeat", "heartbeat", "leave", "reconnect", "reconnect", "finish")),
+    st.sampled_from((*("heartbeat",) * 4, "leave", "reconnect", "reconnect", "renew", "finish", *("in", "in", "out"))),
 )
 
 
 def played(acts: list[tuple[int, str, str]], credit: int, every: int | None) -> tuple[list[str], Session, int]:
     """What each act met, how it all ended, and what is left, where somebody also looked ``every`` milliseconds."""
-    stage = Stage(rate=250, credit=credit).begun()
+    stage = Stage(rate=250, credit=credit).begun("voice")
     met: list[str] = []
-    for wait, user, command in acts:
+    for number, (wait, user, command) in enumerate(acts):
         pass_time(stage, wait, every)
         try:
-            met.append(stage.seen_by(user, getattr(commands, command)).session.state)
+            if command in ("in", "out"):
+                who: Who = "client" if user == CLIENT else "reader"
+                channel = stage.noticed().pauses  # the one that they can be in
+                met.append(stage.told(who, number, joined=command == "in", channel=channel).state)
+            else:
+                met.append(stage.seen_by(user, getattr(commands, command)).session.state)
         except Problem as problem:
             met.append(problem.code)
     pass_time(stage, 20 * MINUTE, 20 * every if every else None)

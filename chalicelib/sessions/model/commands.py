@@ -48,7 +48,7 @@ def cancel(session: Session, who: Who, funds: Funds, now: Millis, rules: Rules) 
 
 def join(session: Session, who: Who, funds: Funds, now: Millis, rules: Rules) -> Step | None:
     """Be there, in waiting; the second one starts the meter and pays minute 1 in the same write."""
-    if session.state == "active" and session.side(who).present:
+    if session.state == "active":
         return None
     if session.state != "waiting":
         raise _wrong(session)
@@ -71,7 +71,7 @@ def heartbeat(session: Session, who: Who, funds: Funds, now: Millis, rules: Rule
 
 def reconnect(session: Session, who: Who, funds: Funds, now: Millis, rules: Rules) -> Step | None:
     """Come back during grace; when both are back and the wallet pays, the meter runs again."""
-    if session.state == "active" and session.side(who).present:
+    if session.state == "active":
         return None
     if session.state not in ("paused", "reconnecting"):
         raise GraceExpired if session.reason == "grace_expired" else _wrong(session)

@@ -130,7 +130,7 @@ def freeze(head: Entry, reason: str, now: Millis, rules: Rules) -> Draft:
     meter = head.meter
     if meter and meter.run and meter.run.until is None:
         boundary = next_boundary(meter, rules)
-        unpaid = boundary is not None and boundary <= now and _charge(head, meter, boundary, "minute") is None
+        unpaid = boundary is not None and boundary <= now and head.buckets.spendable(boundary) < meter.rate
         until, why = (boundary, "low_balance") if unpaid else (max(now, meter.run.since), "frozen")
         meter = replace(meter, run=replace(meter.run, until=until, reason=why))
     return replace(_draft(head, "freeze", 0, "", reason, head.buckets), meter=meter, frozen=reason)
@@ -168,6 +168,8 @@ def grant(head: Entry, lot: Lot, reference: str) -> Draft:
 def _start(head: Entry, change: Start, now: Millis) -> Draft | None:
     if head.meter:
         raise ValueError("a meter is open")
+    if head.frozen:
+        return None
     meter = Meter(
         session=change.session,
         epoch=change.epoch,
@@ -193,8 +195,6 @@ def _resume(head: Entry, change: Resume, now: Millis, rules: Rules) -> Draft | N
 
 
 def _charge(head: Entry, meter: Meter, begins: Millis, kind: str) -> Draft | None:
-    if head.frozen and kind != "minute":
-        return None
     if meter.minute >= meter.max_minutes or head.buckets.spendable(begins) < meter.rate:
         return None
     buckets, split = head.buckets.spend(meter.rate, begins, metered=True)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeGuard
 
 from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import Millis
 
 LEAST: Final = 500
 MOST: Final = 50_000
+_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,255}")
 
 Status = Literal["pending", "paid", "failed", "expired"]
 
@@ -63,6 +65,11 @@ HANDLED: Final = frozenset(
 )
 
 
+def is_id(value: object) -> TypeGuard[str]:
+    """Whether this may be an id, ours or Stripe's: what else an event may say would be no key of a table."""
+    return isinstance(value, str) and _ID.fullmatch(value) is not None
+
+
 def judge(event_type: str, checkout: Mapping[str, Any], topup: TopUp | None) -> Credit | Close | Ignore:
     """What an event on a Checkout Session means for the top-up that it names.
 
@@ -76,13 +83,12 @@ def judge(event_type: str, checkout: Mapping[str, Any], topup: TopUp | None) -> 
         return Close("expired" if event_type == "checkout.session.expired" else "failed")
     if checkout.get("payment_status") != "paid":
         return Ignore("not paid yet")
-    intent = checkout.get("payment_intent") or None
+    intent = checkout.get("payment_intent")
     metadata = checkout.get("metadata")
     if topup.status == "paid":  # both event families may tell of one payment; another payment is money not asked for
         return Ignore("already paid", alarming=intent != topup.payment_intent)
     same = (
-        isinstance(intent, str)
-        and checkout.get("mode") == "payment"
+        checkout.get("mode") == "payment"
         and checkout.get("amount_total") == topup.amount
         and checkout.get("currency") == topup.currency
         and isinstance(metadata, Mapping)
@@ -90,6 +96,6 @@ def judge(event_type: str, checkout: Mapping[str, Any], topup: TopUp | None) -> 
         and checkout.get("client_reference_id") == topup.id
         and topup.checkout in (None, checkout.get("id"))
     )
-    if not isinstance(intent, str) or not same:
+    if not is_id(intent) or not same:
         return Ignore("paid, but not what our record says", alarming=True)
     return Credit(intent)

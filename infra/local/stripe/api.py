@@ -14,15 +14,17 @@ from collections.abc import Sequence
 from threading import Lock
 from typing import Any, Final
 
+from infra.local.store import Thing, new_id
 from infra.local.stripe import checkout
 from infra.local.stripe.context import API_VERSION, Context, Resource
 from infra.local.stripe.control import Fault, Faults
 from infra.local.stripe.errors import StripeError, invalid
 from infra.local.stripe.events import CURRENT_REQUEST
 from infra.local.stripe.forms import Params, decoded
-from infra.local.stripe.store import KeptAnswer, Thing, new_id
 from infra.local.web import LostAnswer, Request, Response
 
+_ANSWER: Final = "_answer"
+"""The kind under which answers are kept, with what their key was first used for."""
 _LONGEST_KEY: Final = 255
 _DEEPEST_EXPANSION: Final = 4
 _MOST_EXPANSIONS: Final = 20
@@ -74,12 +76,13 @@ class Api:
         self._begin(key)
         try:
             with self._context.store.transaction():
-                kept = self._context.store.kept_answer(key)
+                kept = self._context.store.get(_ANSWER, f"{_ANSWER} {key}")
                 if kept:
-                    _check_same(kept, fingerprint, key)
-                    return kept.status, kept.body, True
+                    _check_same(kept["request"], fingerprint, key)
+                    return kept["status"], kept["body"], True
                 status, body = self._carried_out(request, values, request_id, key)
-                self._context.store.keep_answer(key, KeptAnswer(fingerprint, status, body))
+                answer = {"request": fingerprint, "status": status, "body": body}
+                self._context.store.put({"id": f"{_ANSWER} {key}", "object": _ANSWER} | answer)
                 return status, body, False
         finally:
             self._end(key)
@@ -161,10 +164,10 @@ def _check_fault(fault: Fault | None) -> None:
         raise StripeError(fault.status, "An unexpected error occurred.", kind="api_error")
 
 
-def _check_same(kept: KeptAnswer, fingerprint: str, key: str) -> None:
-    if kept.request == fingerprint:
+def _check_same(kept: str, fingerprint: str, key: str) -> None:
+    if kept == fingerprint:
         return
-    first = kept.request.split(" ")[0]
+    first = kept.split(" ")[0]
     same = "endpoint" if first != fingerprint.split(" ")[0] else "parameters"
     raise StripeError(
         400,

@@ -13,12 +13,12 @@ As at Stripe, the PaymentIntent is made when the customer first tries to pay.
 import re
 from typing import Any, Final
 
+from infra.local.store import Thing, new_id
 from infra.local.stripe import payments
 from infra.local.stripe.context import Context, Resource, created_filter, listed
 from infra.local.stripe.errors import StripeError, invalid, missing
 from infra.local.stripe.events import emit
 from infra.local.stripe.forms import Params
-from infra.local.stripe.store import Thing, new_id
 
 KIND: Final = "checkout.session"
 _LEAST_AMOUNT: Final = 50

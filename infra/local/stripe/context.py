@@ -2,12 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from threading import Event
 from typing import Any, Final
 
+from infra.local.store import Store, Thing
 from infra.local.stripe.errors import no_such
 from infra.local.stripe.forms import Params
-from infra.local.stripe.store import Store, Thing
 
 API_VERSION: Final = "2026-10-28.endive"
 MOST_LISTED: Final = 100
@@ -22,8 +21,6 @@ class Context:
     """This server's address, under which Checkout pages live."""
     settle_seconds: float
     """How long a bank payment stays in processing."""
-    wake: Event
-    """Set when there is a new job, for the background to look."""
 
     def now(self) -> int:
         return int(self.clock())
@@ -38,7 +35,6 @@ class Context:
     def schedule(self, kind: str, subject: str, in_seconds: float = 0) -> None:
         """Have the background do something to the thing named ``subject``."""
         self.store.schedule(kind, subject, self.clock() + in_seconds)
-        self.wake.set()
 
 
 Resource = tuple[str, str, Callable[..., Thing]]

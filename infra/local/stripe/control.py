@@ -14,17 +14,17 @@ A fault makes the next ``count`` API requests whose path starts with ``path`` fa
 anything is done, or carried out and never answered.
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Final
 
+from infra.local import delivery
+from infra.local.store import Thing, new_id
 from infra.local.stripe import checkout, events, webhooks
 from infra.local.stripe.context import Context
 from infra.local.stripe.errors import StripeError
-from infra.local.stripe.store import Thing, new_id
-from infra.local.web import Request, Response, Route, json_response
+from infra.local.web import Request, Response, Route, json_object, json_response
 
 _MOST_COPIES: Final = 50
 _MOST_FAULTS: Final = 10_000
@@ -84,7 +84,7 @@ class Control:
     def _answering(self, act: Callable[..., object]) -> Callable[..., Response]:
         def answer(request: Request, **named: str) -> Response:
             try:
-                body = _json_object(request.body)
+                body = json_object(request.body)
                 with self._context.store.transaction():
                     return json_response(200, act(request, body, **named))
             except StripeError as refusal:
@@ -113,7 +113,7 @@ class Control:
         return {"deleted": True}
 
     def _deliveries(self, request: Request, _: Body) -> object:
-        found = webhooks.deliveries(self._context, request.parameters.get("event"))
+        found = delivery.deliveries(self._context.store, request.parameters.get("event"))
         return {"data": [{name: value for name, value in each.items() if name != "secret"} for each in found]}
 
     def _make_event(self, _: Request, body: Body) -> object:
@@ -133,7 +133,7 @@ class Control:
                 signed_seconds_ago=int(body.get("signed_seconds_ago", 0)),
                 secret=body.get("secret"),
             )
-        return {"deliveries": [delivery["id"] for delivery in sent]}
+        return {"deliveries": [each["id"] for each in sent]}
 
     def _settle(self, _: Request, body: Body, id_: str) -> object:
         outcomes = {None: None, "succeeded": True, "failed": False}
@@ -148,13 +148,6 @@ class Control:
     def _clear_fault(self, _: Request, __: Body) -> object:
         self._faults.set(None, 0)
         return {"deleted": True}
-
-
-def _json_object(content: bytes) -> Body:
-    body = json.loads(content or b"{}")
-    if not isinstance(body, dict):
-        raise StripeError(400, "Send a JSON object.")
-    return body
 
 
 def _shown(endpoint: Thing) -> Thing:

@@ -3,10 +3,10 @@
 from contextvars import ContextVar
 from typing import Any, Final
 
+from infra.local.store import Thing, new_id
 from infra.local.stripe import webhooks
 from infra.local.stripe.context import API_VERSION, Context, Resource, created_filter, listed
 from infra.local.stripe.forms import Params
-from infra.local.stripe.store import Thing, new_id
 
 CURRENT_REQUEST: Final[ContextVar[dict[str, str | None]]] = ContextVar("CURRENT_REQUEST")
 """The API request being served, as an event names it; unset where Stripe itself acts."""

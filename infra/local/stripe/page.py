@@ -15,10 +15,10 @@ from html import escape
 from typing import Final
 from urllib.parse import parse_qs
 
+from infra.local.store import Thing
 from infra.local.stripe import checkout
 from infra.local.stripe.context import Context
 from infra.local.stripe.errors import StripeError
-from infra.local.stripe.store import Thing
 from infra.local.web import Request, Response, Route, html_response
 
 WAIT_FOR_WEBHOOK_SECONDS: Final = 10.0

@@ -7,11 +7,11 @@ by ``authenticated`` and ``settled``. Each step emits the events that Stripe emi
 from collections.abc import Mapping
 from typing import Any, Final
 
+from infra.local.store import Thing, new_id
 from infra.local.stripe.cards import AUTHENTICATION_FAILED, REFUSED_BY_BANK, Failure, Means, means_of
 from infra.local.stripe.context import Context, Resource, created_filter, listed
 from infra.local.stripe.events import emit
 from infra.local.stripe.forms import Params
-from infra.local.stripe.store import Thing, new_id
 
 _DAYS_UNTIL_AVAILABLE: Final = 2
 _DAY: Final = 86_400

@@ -1,29 +1,24 @@
-"""The local Stripe as a whole: its address, its state, and the thread that does what is due.
+"""The local Stripe as a whole: its address, its state, and what it does by itself.
 
 ``start`` serves until ``stop``. What waited when it stopped, deliveries among it, goes on after the next start
 with the same state.
 """
 
-import logging
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Event, Thread
 from typing import Final
 
+from infra.local import delivery
+from infra.local.background import Background
+from infra.local.delivery import Retries
+from infra.local.store import Job, Store
 from infra.local.stripe import checkout, control, events, page, payments, webhooks
 from infra.local.stripe.api import Api
 from infra.local.stripe.context import Context
-from infra.local.stripe.store import Job, Store
 from infra.local.web import Request, Response, Server, routed
 
 SETTLE_SECONDS: Final = 5.0
-_AT_ONCE: Final = 4
-"""Deliveries under way at the same time."""
-_LONGEST_SLEEP: Final = 60.0
-
-log = logging.getLogger("soulseer.local.stripe")
 
 
 class StripeServer:
@@ -32,7 +27,7 @@ class StripeServer:
         state: Path | None = None,
         port: int = 0,
         *,
-        retries: webhooks.Retries | None = None,
+        retries: Retries | None = None,
         settle_seconds: float = SETTLE_SECONDS,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -40,8 +35,8 @@ class StripeServer:
         self._server = Server("stripe", self._answer, port)
         self.port = self._server.port
         self._store = Store(state / "stripe.sqlite" if state else None)
-        self._context = Context(self._store, clock, self.url, settle_seconds, wake=Event())
-        self._deliverer = webhooks.Deliverer(self._context, retries or webhooks.Retries())
+        self._context = Context(self._store, clock, self.url, settle_seconds)
+        self._deliverer = webhooks.deliverer(self._context, retries or Retries())
         faults = control.Faults()
         self._api = Api(self._context, [*checkout.ROUTES, *payments.ROUTES, *events.ROUTES], faults)
         self._pages = routed(
@@ -50,9 +45,7 @@ class StripeServer:
                 *control.Control(self._context, faults).routes(),
             ]
         )
-        self._stopping = Event()
-        self._pool = ThreadPoolExecutor(_AT_ONCE, "stripe-delivery")
-        self._background = Thread(target=self._work, name="stripe-background", daemon=True)
+        self._background = Background("stripe", self._store, clock, self._do)
 
     @property
     def url(self) -> str:
@@ -64,12 +57,8 @@ class StripeServer:
         self._background.start()
 
     def stop(self) -> None:
-        self._stopping.set()
-        self._context.wake.set()
         self._server.stop()
-        if self._background.is_alive():
-            self._background.join(timeout=5)
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._background.stop()
         self._store.close()
 
     def __enter__(self) -> "StripeServer":
@@ -93,26 +82,14 @@ class StripeServer:
     def _answer(self, request: Request) -> Response:
         return self._api.answer(request) if request.path.startswith("/v1/") else self._pages(request)
 
-    def _work(self) -> None:
-        while not self._stopping.is_set():
-            self._context.wake.clear()
-            for job in self._store.claim(self._context.clock(), most=100):
-                self._pool.submit(self._do, job)
-            due = self._store.next_due()
-            pause = _LONGEST_SLEEP if due is None else due - self._context.clock()
-            self._context.wake.wait(max(0.0, min(pause, _LONGEST_SLEEP)))
-
     def _do(self, job: Job) -> None:
-        try:
-            if job.kind == "deliver":
-                self._deliverer.attempt(job.subject)
-                self._store.finish(job)
-            else:
-                with self._store.transaction():
-                    _BACKGROUND[job.kind](self._context, job.subject)
-                    self._store.finish(job)
-        except Exception:
-            log.exception("job %s of %s failed", job.kind, job.subject)
+        if job.kind == delivery.JOB:
+            self._deliverer.attempt(job.subject)
+            self._store.finish(job)
+            return
+        with self._store.transaction():
+            _BACKGROUND[job.kind](self._context, job.subject)
+            self._store.finish(job)
 
 
 _BACKGROUND: Final[Mapping[str, Callable[[Context, str], object]]] = {

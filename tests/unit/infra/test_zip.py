@@ -26,13 +26,13 @@ def unpacked(packaged: Package, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return folder
 
 
-def run_alone(unpacked: Path, packaged: Package, code: str) -> str:
+def run_alone(unpacked: Path, packaged: Package, code: str, **more: str) -> str:
     """What ``code`` prints in a Python that has the standard library and the zip, and the functions' variables."""
     variables = packaged.template["Globals"]["Function"]["Environment"]["Variables"]
     told = subprocess.run(  # noqa: S603 - this interpreter, our own words
         # -S: without the packages installed here; -I: without this folder and the variables of Python.
         [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {str(unpacked)!r})\n{code}"],
-        env={"PATH": os.environ["PATH"], "AWS_DEFAULT_REGION": "us-east-1"} | dict.fromkeys(variables, "1"),
+        env={"PATH": os.environ["PATH"], "AWS_DEFAULT_REGION": "us-east-1"} | dict.fromkeys(variables, "1") | more,
         cwd="/",
         capture_output=True,
         text=True,
@@ -48,6 +48,23 @@ def test_every_handler_is_found_in_the_zip_alone(packaged: Package, unpacked: Pa
         module, _, attribute = function["Handler"].rpartition(".")
         code = f"import importlib; print(callable(importlib.import_module({module!r}).{attribute}))"
         assert run_alone(unpacked, packaged, code).strip() == "True", name
+
+
+def test_no_function_starts_with_what_its_first_call_may_not_need(packaged: Package, unpacked: Path) -> None:
+    """A start pays for every import: what vendors, tokens and readers need comes with the call that needs it."""
+    later = {"agora_token_builder", "aws_lambda_powertools", "boto3", "cryptography", "jwt", "pynamodb", "stripe"}
+    for name, function in packaged.functions.items():
+        not_yet = later if name == "api" else later | {"pydantic"}
+        module = function["Handler"].rpartition(".")[0]
+        code = f"import {module}; print([each for each in {sorted(not_yet)!r} if each in sys.modules])"
+        assert run_alone(unpacked, packaged, code, AWS_LAMBDA_FUNCTION_NAME=name).strip() == "[]", name
+
+
+def test_a_function_that_lambda_has_started_has_its_clients(packaged: Package, unpacked: Path) -> None:
+    for name, function in packaged.functions.items():
+        module = function["Handler"].rpartition(".")[0]
+        code = f"import {module}\nfrom chalicelib.gateways import world\nprint(world.cache_info().currsize)"
+        assert run_alone(unpacked, packaged, code, AWS_LAMBDA_FUNCTION_NAME=name).strip() == "1", name
 
 
 def test_everything_that_the_product_imports_is_in_the_zip(packaged: Package, unpacked: Path) -> None:
@@ -86,6 +103,20 @@ def test_every_aws_service_that_is_called_is_described(packaged: Package, unpack
     assert called <= SERVICES
     code = f"import boto3\nfor name in {sorted(SERVICES - {'signin'})!r}: boto3.client(name)\nprint('made')"
     assert run_alone(unpacked, packaged, code).strip() == "made"
+
+
+def test_no_address_changes_by_what_is_taken_out_of_the_descriptions(packaged: Package, unpacked: Path) -> None:
+    regions = ("us-east-1", "eu-west-1", "ap-southeast-2", "us-gov-west-1", "cn-north-1")
+    code = f"""
+import json, botocore.session
+made = botocore.session.get_session().create_client
+names, regions = {sorted(SERVICES - {"signin"})!r}, {regions!r}
+print(json.dumps([made(name, region).meta.endpoint_url for name in names for region in regions]))
+"""
+    whole = subprocess.run(  # noqa: S603 - this interpreter, our own words
+        [sys.executable, "-c", code], cwd="/", capture_output=True, text=True, check=True, timeout=120
+    )
+    assert run_alone(unpacked, packaged, code) == whole.stdout
 
 
 def test_what_only_packaging_needs_is_not_in_it(packaged: Package) -> None:

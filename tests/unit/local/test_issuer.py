@@ -109,3 +109,14 @@ def test_the_same_key_has_the_same_id() -> None:
     key = new_key()
 
     assert Issuer("http://a", key=key).kid == Issuer("http://b", key=key).kid
+
+
+def test_the_link_to_the_page_carries_the_tokens_where_no_server_sees_them(server: IssuerServer) -> None:
+    assert requests.get(f"{server.url}/docs", timeout=5).status_code == 404
+    link = server.leads_to("http://api.test/dev/docs", {"client": "a.b-c_d", "reader": "e.f"})
+
+    answer = requests.get(link, timeout=5, allow_redirects=False)
+
+    assert answer.status_code == 302
+    assert answer.headers["location"] == "http://api.test/dev/docs#client=a.b-c_d&reader=e.f"
+    assert answer.headers["cache-control"] == "no-store"

@@ -5,11 +5,16 @@ from typing import Any
 
 import pytest
 
+from chalicelib.gateways.agora import build_lease
+from infra.local.agora.context import Account
+from infra.local.agora.device import ChannelRefused, Device
+from infra.local.agora.server import AgoraServer
 from infra.local.phone import Api, Phone, Refused, Unreachable
 from infra.local.waiting import TookTooLong, until
 from infra.local.web import LostAnswer, Request, Response, Server, json_response
 
 PATH = "/v1/sessions/ses_1"
+APP, CERTIFICATE = "0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"
 
 
 class Backend:
@@ -47,11 +52,21 @@ def problem(status: int, code: str) -> Response:
 
 
 def session(state: str, **more: Any) -> dict[str, Any]:
-    return {"id": "ses_1", "state": state, "next_beat_seconds": 0.05} | more
+    return {"id": "ses_1", "state": state, "modality": "voice", "next_beat_seconds": 0.05} | more
 
 
-def media(seconds: float) -> dict[str, str]:
-    return {"expires_at": (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()}
+def media(seconds: float, channel: str = "ses_1-0") -> dict[str, Any]:
+    """A lease as the API gives it to a client, with a token that opens the channel for five minutes."""
+    now = datetime.now(UTC)
+    ends = int((now.timestamp() + 300) * 1000)
+    lease = build_lease(APP, CERTIFICATE, channel=channel, uid=1, user="usr_1", expires_at=ends)
+    return {
+        "app_id": APP,
+        "channel": channel,
+        "uid": 1,
+        "rtc_token": lease.rtc_token,
+        "expires_at": (now + timedelta(seconds=seconds)).isoformat(),
+    }
 
 
 def in_turn(*answers: Response | LostAnswer) -> Callable[[Request], Response]:
@@ -171,6 +186,88 @@ def test_a_reading_that_is_over_is_looked_at_once_more_and_beats_stop(backend: B
     phone = joined(backend, answer)
     until("the end being seen", lambda: phone.state == "finalized", seconds=5, every=0.01)
     assert backend.paths() == [f"{PATH}/join", f"{PATH}/heartbeat", PATH]
+    phone.hang_up()
+
+
+@pytest.fixture
+def agora() -> Iterator[AgoraServer]:
+    with AgoraServer() as server:
+        server.open_account(Account(APP, CERTIFICATE, "customer", "secret"))
+        yield server
+
+
+def talking(backend: Backend, agora: AgoraServer, **more: Any) -> Phone:
+    """A phone with a device, joined to a voice reading that pauses when its app leaves; then it has a new channel."""
+
+    def answer(request: Request) -> Response:
+        channel, state = ("ses_1-1", "reconnecting") if request.path == f"{PATH}/reconnect" else ("ses_1-0", "active")
+        if request.path == f"{PATH}/leave":
+            return json_response(200, session("paused"))
+        if request.path == f"{PATH}/heartbeat":
+            return json_response(200, session("active"))
+        return json_response(200, {"session": session(state, **more), "media": media(60, channel)})
+
+    backend.answer = answer
+    phone = Phone(Api(backend.url), session=session("waiting", **more), device=Device(agora.url))
+    phone.join()
+    return phone
+
+
+def test_with_a_device_it_is_in_the_channel_of_its_lease_until_the_app_is_closed(
+    backend: Backend, agora: AgoraServer
+) -> None:
+    phone = talking(backend, agora)
+    assert agora.uids_in("ses_1-0") == {1}
+    phone.leave()
+    assert agora.uids_in("ses_1-0") == set()
+    assert backend.paths()[-1] == f"{PATH}/leave"
+
+
+def test_a_phone_that_hangs_stays_in_the_channel(backend: Backend, agora: AgoraServer) -> None:
+    talking(backend, agora).hang_up()
+    assert agora.uids_in("ses_1-0") == {1}
+
+
+def test_each_lease_takes_it_to_its_channel(backend: Backend, agora: AgoraServer) -> None:
+    phone = talking(backend, agora)
+    phone.reconnect()
+    phone.hang_up()
+    assert (agora.uids_in("ses_1-0"), agora.uids_in("ses_1-1")) == (set(), {1})
+    assert [lease["channel"] for lease in phone.leases] == ["ses_1-0", "ses_1-1"]
+
+
+def test_a_lost_network_ends_api_and_channel_alike(backend: Backend, agora: AgoraServer) -> None:
+    phone = talking(backend, agora)
+    phone.lose_network()
+    phone.hang_up()
+    assert agora.uids_in("ses_1-0") == set()
+    assert [each["payload"].get("reason") for each in agora.notices("ses_1-0")] == [None, 2]
+    with pytest.raises(Unreachable):
+        phone.api.send("GET", "/v1/me")
+
+
+def test_in_a_text_reading_it_talks_on_no_channel(backend: Backend, agora: AgoraServer) -> None:
+    talking(backend, agora, modality="text").hang_up()
+    assert agora.uids_in("ses_1-0") == set()
+
+
+def test_a_channel_that_refuses_is_told_to_the_person_and_does_not_stop_the_beats(
+    backend: Backend, agora: AgoraServer
+) -> None:
+    agora.open_account(Account(APP, "0" * 32, "customer", "secret"))
+    with pytest.raises(ChannelRefused, match="invalid_token"):
+        talking(backend, agora)
+
+    def answer(request: Request) -> Response:
+        if request.path == f"{PATH}/heartbeat":
+            return json_response(200, session("paused"))
+        return json_response(200, {"session": session("reconnecting"), "media": media(60)})
+
+    backend.answer = lambda _: json_response(200, {"session": session("waiting"), "media": None})
+    phone = Phone(Api(backend.url), stays=True, session=session("waiting"), device=Device(agora.url))
+    phone.join()
+    backend.answer = answer
+    until("asking back in, twice", lambda: backend.paths().count(f"{PATH}/reconnect") >= 2, seconds=5, every=0.01)
     phone.hang_up()
 
 

@@ -13,8 +13,8 @@ import pytest
 import requests
 import stripe
 
+from infra.local.delivery import Retries
 from infra.local.stripe.server import StripeServer
-from infra.local.stripe.webhooks import Retries
 from infra.local.web import Request, Response, Server
 
 SECRET = "whsec_test"

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from infra.local.store import Store
 from infra.local.stripe import checkout, events, payments
 from infra.local.stripe.context import Context
 from infra.local.stripe.forms import Params, decoded
-from infra.local.stripe.store import Store
 
 FIXTURES = Path(__file__).parents[4] / "shared" / "stripe" / "fixtures3.json"
 
@@ -50,10 +50,8 @@ def examples() -> dict[str, Any]:
 @pytest.fixture(params=["4242424242424242", "4000000000000002", "4000002760003184", "000123456789"])
 def context(request: pytest.FixtureRequest) -> Iterator[Context]:
     """Everything that comes of one attempt to pay."""
-    from threading import Event
-
     store = Store()
-    context = Context(store, lambda: 1_800_000_000.0, "http://127.0.0.1:1", 5.0, Event())
+    context = Context(store, lambda: 1_800_000_000.0, "http://127.0.0.1:1", 5.0)
     session = checkout.create(context, Params(decoded(FORM)))
     checkout.pay(context, session["id"], request.param, "ada@example.test")
     yield context
@@ -101,9 +99,7 @@ def test_events_of_a_request_name_it(context: Context) -> None:
 
 
 def test_a_settled_bank_payment_keeps_the_published_fields(examples: dict[str, Any]) -> None:
-    from threading import Event
-
-    context = Context(Store(), lambda: 1_800_000_000.0, "http://127.0.0.1:1", 5.0, Event())
+    context = Context(Store(), lambda: 1_800_000_000.0, "http://127.0.0.1:1", 5.0)
     session = checkout.create(context, Params(decoded(FORM)))
     intent = checkout.pay(context, session["id"], "000222222227", None)
     payments.settled(context, intent)

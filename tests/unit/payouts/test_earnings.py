@@ -19,8 +19,13 @@ def test_what_is_younger_than_three_days_is_pending() -> None:
 
 def test_what_was_paid_out_or_taken_back_is_not_pending() -> None:
     assert earnings(30, [(NOON, -70), (NOON, 100)], NOON) == Earnings(30, 30, 0)
+    assert earnings(1_030, [(NOON, -70), (NOON, 100)], NOON) == Earnings(1_030, 100, 930)
     assert earnings(-20, [(NOON, 100)], NOON) == Earnings(-20, 0, -20)
     assert earnings(0, [], NOON) == Earnings(0, 0, 0)
+
+
+def test_a_cent_is_held_too() -> None:
+    assert earnings(5, [(NOON, 1)], NOON) == Earnings(5, 1, 4)
 
 
 def test_a_settled_reading_is_pending_for_three_days() -> None:

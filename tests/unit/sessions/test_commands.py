@@ -1,15 +1,21 @@
 """Product §3, errors: who may do what in which state; a command whose effect already holds is no error."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 import pytest
 
-from chalicelib.kernel.errors import Forbidden, NotFound, Problem
+from chalicelib.kernel.errors import Forbidden, InvalidState, NotFound, Problem
+from chalicelib.kernel.settings import Rules
 from chalicelib.sessions import service
 from chalicelib.sessions.model import commands
-from chalicelib.sessions.model.commands import accept, cancel, decline, finish, heartbeat, join, leave, reconnect
+from chalicelib.sessions.model.commands import accept, cancel, decline, finish, heartbeat, join, leave, reconnect, renew
+from chalicelib.sessions.model.session import Session, Side, State, Step, Who
+from chalicelib.wallet.model.funds import Funds
+from chalicelib.wallet.model.meter import Close, Resume, Stand, Start
 from tests.support.reading import CLIENT, READER, SESSION, Stage, refusal
+from tests.support.rows import ACTIVE, AWAY, CREATED, HERE, PAUSED, RECONNECTING, RICH, RULES, WAITING, at
 
 
 def _created() -> Stage:
@@ -233,3 +239,160 @@ def test_either_side_may_end_whatever_is_open(state: str, user: str) -> None:
     assert session.reason == ("client_ended" if user == CLIENT else "reader_ended")
     assert service.open_session(stage.world, CLIENT) is None
     assert service.open_session(stage.world, READER) is None
+
+
+# --- one decision at a time
+
+
+def _step(command: commands.Command, session: Session, who: Who, now: int = at(105), funds: Funds = RICH) -> Step:
+    step = command(session, who, funds, now, RULES)
+    assert step is not None
+    return step
+
+
+@pytest.mark.parametrize("session", [CREATED, WAITING, ACTIVE, PAUSED, RECONNECTING], ids=lambda session: session.state)
+@pytest.mark.parametrize("who", ["client", "reader"])
+def test_whatever_a_command_writes_bears_the_moment_of_the_decision(session: Session, who: Who) -> None:
+    for command in (accept, decline, cancel, join, heartbeat, leave, reconnect, renew, finish):
+        try:
+            step = command(session, who, RICH, at(105), RULES)
+        except Problem:
+            continue
+        assert step is None or step.session.at == at(105)
+
+
+@pytest.mark.parametrize("command", [accept, decline, cancel, join, reconnect, renew, leave, heartbeat])
+def test_a_refusal_tells_the_state(command: commands.Command) -> None:
+    ended = replace(PAUSED, state="ended", reason="admin")
+    who: Who = "client" if command is cancel else "reader"
+    with pytest.raises(InvalidState) as refused:
+        command(ended, who, RICH, at(105), RULES)
+    assert refused.value.detail == "The reading is ended."
+
+
+@pytest.mark.parametrize(
+    ("command", "who", "words"),
+    [
+        (accept, "client", "That is for the reader to do."),
+        (decline, "client", "That is for the reader to do."),
+        (cancel, "reader", "That is for the client to do."),
+    ],
+)
+def test_a_refusal_tells_whose_command_it_is(command: commands.Command, who: Who, words: str) -> None:
+    with pytest.raises(Forbidden) as refused:
+        command(CREATED, who, RICH, at(105), RULES)
+    assert refused.value.detail == words
+
+
+def test_the_second_to_come_starts_or_resumes_the_meter_in_the_same_write() -> None:
+    assert isinstance(_step(join, replace(WAITING, client=HERE[0]), "reader").change, Start)
+    assert isinstance(_step(reconnect, replace(PAUSED, reader=HERE[1]), "client").change, Resume)
+
+
+def test_the_first_to_come_is_there_from_that_moment() -> None:
+    there = Side("usr_c", "Cee", present=True, beat_at=at(105))
+    assert _step(join, WAITING, "client") == Step(replace(WAITING, client=there, at=at(105)))
+    back = replace(PAUSED, state="reconnecting", client=there, at=at(105))
+    assert _step(reconnect, PAUSED, "client") == Step(back, on_wallet=True)
+
+
+def test_who_comes_again_while_the_other_is_awaited_shows_life() -> None:
+    again = replace(HERE[0], beat_at=at(105))
+    waiting, alone = replace(WAITING, client=HERE[0]), replace(RECONNECTING, reader=AWAY[1])
+    assert _step(join, waiting, "client") == Step(replace(waiting, client=again, at=at(105)))
+    assert _step(reconnect, alone, "client") == Step(replace(alone, client=again, at=at(105)), on_wallet=True)
+
+
+def test_the_last_one_to_leave_while_reconnecting_falls_back_in_the_same_write() -> None:
+    alone = replace(RECONNECTING, client=AWAY[0], reader=replace(HERE[1], in_channel=False))
+    gone = replace(AWAY[1], notice_seq=HERE[1].notice_seq)
+    assert _step(leave, alone, "reader") == Step(replace(PAUSED, reader=gone, at=at(105)))
+
+
+def test_who_fell_silent_and_leaves_does_not_put_out_who_is_there() -> None:
+    silent = replace(RECONNECTING, client=replace(HERE[0], beat_at=at(100) - RULES.lease))
+    gone = replace(HERE[0], present=False, beat_at=None)
+    assert _step(leave, silent, "client") == Step(replace(silent, client=gone, at=at(105)))
+
+
+@pytest.mark.parametrize("session", [WAITING, RECONNECTING])
+def test_who_leaves_without_being_there_changes_nothing(session: Session) -> None:
+    assert leave(replace(session, reader=AWAY[1]), "reader", RICH, at(105), RULES) is None
+
+
+@pytest.mark.parametrize("session", [CREATED, WAITING, PAUSED, RECONNECTING], ids=lambda session: session.state)
+@pytest.mark.parametrize("who", ["client", "reader"])
+def test_what_is_ended_while_nobody_talks_ends_now(session: Session, who: Who) -> None:
+    ended = _step(finish, session, who).session
+    assert (ended.ended_at, ended.cut) == (at(105), session.cut)
+
+
+def test_a_client_who_ends_a_session_that_stands_ends_it_now_however_silent_the_reader_is() -> None:
+    silent = RECONNECTING.with_side("reader", in_channel=False)
+    assert _step(finish, silent, "client", at(160)).change == Close(at(160), refund=True)
+
+
+@pytest.mark.parametrize("session", [CREATED, WAITING], ids=lambda session: session.state)
+def test_a_safety_stop_ends_at_once_what_has_not_begun(session: Session) -> None:
+    step = commands.safety_stop(session, at(-5), RULES)
+    assert step == Step(replace(session, state="ended", reason="safety", ended_at=at(-5), at=at(-5)))
+
+
+@pytest.mark.parametrize("state", ["paused", "ended", "finalized"])
+def test_a_safety_stop_leaves_alone_what_does_not_run(state: State) -> None:
+    assert commands.safety_stop(replace(PAUSED, state=state), at(105), RULES) is None
+
+
+def test_a_reader_who_ends_after_a_silence_has_served_until_then() -> None:
+    """Only a client's leaving looks back: whoever ends it was there."""
+    silent = replace(ACTIVE, reader=replace(HERE[1], in_channel=False))
+    step = _step(finish, silent, "reader", at(160))
+    assert step.change == Close(at(160), refund=True)
+    assert _step(finish, silent, "client", at(160)).change == Close(at(100), refund=True)
+
+
+@pytest.mark.parametrize(
+    ("silent_for", "effective", "cut"), [(44.999, 144.999, "client_left"), (45, 100, "reader_left")]
+)
+def test_a_client_who_leaves_does_not_pay_for_a_reader_silent_for_45_s(
+    silent_for: float, effective: float, cut: str
+) -> None:
+    silent = replace(ACTIVE, reader=replace(HERE[1], in_channel=False))
+    step = _step(leave, silent, "client", at(100 + silent_for))
+    assert (step.change, step.session.cut) == (Stand(at(effective)), cut)
+
+
+@pytest.mark.parametrize("who", ["client", "reader"])
+def test_a_departure_before_the_run_is_one_at_its_beginning(who: Who) -> None:
+    effective, _ = commands.departure(ACTIVE, who, at(59), RULES)
+    assert effective == at(60)
+
+
+@pytest.mark.parametrize("who", ["client", "reader"])
+@pytest.mark.parametrize(("after", "beat", "new"), [(999, 30_000, False), (1_000, 30_000, True), (33, 1_015, True)])
+def test_a_sign_of_life_sooner_than_a_thirtieth_of_a_beat_after_the_last_says_nothing_new(
+    who: Who, after: int, beat: int, new: bool
+) -> None:
+    other = "reader" if who == "client" else "client"
+    session = replace(ACTIVE.with_side(other, beat_at=at(0), in_channel=False), warned=False)  # type: ignore[arg-type]
+    for sign in (heartbeat, renew):
+        step = sign(session, who, RICH, at(100) + after, Rules(beat=beat))
+        assert (step is not None) is new
+        assert step is None or step.session.side(who).beat_at == at(100) + after
+
+
+@pytest.mark.parametrize(("run_out", "warned"), [(219.999, True), (225, True), (225.001, False), (None, False)])
+def test_a_beat_takes_the_warning_back_once_the_money_lasts_for_more_than_two_minutes(
+    run_out: float | None, warned: bool
+) -> None:
+    """However soon after the last beat."""
+    funds = replace(RICH, run_out=None if run_out is None else at(run_out))
+    step = _step(heartbeat, replace(ACTIVE, warned=True), "client", at(105), funds)
+    assert step == Step(replace(ACTIVE, client=replace(HERE[0], beat_at=at(105)), warned=warned, at=at(105)))
+    assert _step(heartbeat, replace(ACTIVE, warned=False), "client", at(105), funds).session.warned is False
+
+
+@pytest.mark.parametrize("state", ["created", "paused", "ended", "finalized"])
+def test_no_token_where_no_talk_can_be_whatever_the_row_says_of_who_is_there(state: State) -> None:
+    with pytest.raises(InvalidState):
+        renew(replace(RECONNECTING, state=state), "client", RICH, at(105), RULES)

@@ -5,16 +5,15 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.kernel.errors import Forbidden
-from chalicelib.kernel.settings import Rules
 from chalicelib.kernel.time import MINUTE, SECOND
 from chalicelib.runtime.tables import ConditionFailed
 from chalicelib.sessions.model.commands import finish, leave, reconnect
 from chalicelib.sessions.model.session import Session, Side, State, from_item, to_item
 from chalicelib.sessions.store import Sessions, shard_of
+from chalicelib.wallet.model.chain import Meter, Run
 from tests.support.reading import CLIENT, Stage
+from tests.support.rows import ACTIVE, AWAY, CREATED, HERE, PAUSED, RECONNECTING, RULES, WAITING, at
 from tests.support.worlds import NOON
-
-RULES = Rules()
 
 
 @pytest.fixture
@@ -87,3 +86,113 @@ def test_the_last_minute_begins_before_the_last_moment(session: Session, connect
 def test_the_last_moment_is_counted_from_the_first_active_moment(session: Session) -> None:
     assert replace(session, started_at=NOON).last_moment(NOON + 77, RULES) == NOON + RULES.session_max
     assert session.last_moment(NOON + 77, RULES) == NOON + 77 + RULES.session_max
+
+
+def test_a_stranger_is_told_so(session: Session) -> None:
+    with pytest.raises(Forbidden) as refused:
+        session.who("usr_x")
+    assert refused.value.detail == "You are not part of this reading."
+
+
+def test_no_minute_begins_once_the_last_moment_is_over() -> None:
+    assert replace(PAUSED, ends_by=at(100)).max_minutes(at(200), RULES) == 0
+
+
+def test_connected_time_runs_with_the_meter_and_never_backwards() -> None:
+    assert [ACTIVE.connected(at(moment)) for moment in (59, 60, 90)] == [20_000, 20_000, 50_000]
+    assert PAUSED.connected(at(500)) == 50_000
+
+
+# --- presence
+
+
+def test_here_is_who_is_present_and_has_shown_life_within_75_s_or_in_the_channel_within_a_lease() -> None:
+    outside = replace(HERE[0], in_channel=False)
+    assert [outside.here(at(moment), RULES) for moment in (174.999, 175)] == [True, False]
+    assert [HERE[0].here(at(moment), RULES) for moment in (399.999, 400)] == [True, False]
+    assert not replace(outside, present=False).here(at(100), RULES)
+    assert not replace(outside, beat_at=None).here(at(100), RULES)
+
+
+def test_a_side_is_no_witness_after_three_fifths_of_its_silence() -> None:
+    assert (AWAY[0].stale_after(RULES), HERE[0].stale_after(RULES)) == (45_000, 180_000)
+
+
+# --- the channel, and what is owed
+
+
+def test_a_channel_is_named_after_the_pauses_before_it() -> None:
+    assert (WAITING.channel, ACTIVE.channel, PAUSED.channel) == ("ses_1-0", "ses_1-1", "ses_1-2")
+    assert ACTIVE.channel_of(7) == "ses_1-7"
+
+
+@pytest.mark.parametrize(
+    ("session", "numbers"),
+    [
+        (WAITING, []),
+        (ACTIVE, [0]),
+        (PAUSED, [0, 1]),
+        (replace(PAUSED, cleared=1), [1]),
+        (replace(PAUSED, cleared=2), []),
+        (replace(PAUSED, state="ended"), [0, 1, 2]),
+        (replace(PAUSED, state="finalized", cleared=2), [2]),
+        (replace(CREATED, state="finalized"), []),  # never accepted: there was no channel
+    ],
+)
+def test_channels_are_abandoned_by_a_pause_and_the_last_one_by_the_end(session: Session, numbers: list[int]) -> None:
+    assert list(session.abandoned) == numbers
+    assert session.owes_removal is bool(numbers)
+    assert ("open_shard" in to_item(session)) is (bool(numbers) or session.state != "finalized")
+
+
+def test_who_left_by_the_app_but_stays_in_the_channel_lingers_there() -> None:
+    assert WAITING.lingering == RECONNECTING.lingering == ()
+    left = replace(WAITING, client=replace(HERE[0], present=False), reader=HERE[1])
+    assert left.lingering == ("client",)
+    assert left.owes_removal
+    assert replace(left, client=HERE[0], reader=replace(HERE[1], present=False)).lingering == ("reader",)
+
+
+# --- the clock and the meter
+
+
+@pytest.mark.parametrize(
+    ("epoch", "promised", "now", "lost"),
+    [(4, 100, 129.999, False), (4, 100, 130, True), (3, 100, 500, False), (4, None, 500, False)],
+)
+def test_a_clock_is_lost_that_has_not_called_for_30_s_after_its_promise(
+    epoch: int, promised: float | None, now: float, lost: bool
+) -> None:
+    started = replace(ACTIVE, clock_epoch=epoch, clock_at=None if promised is None else at(promised))
+    assert started.clock_lost(at(now)) is lost
+
+
+@pytest.mark.parametrize("session", [CREATED, WAITING, ACTIVE, PAUSED, RECONNECTING], ids=lambda session: session.state)
+def test_a_session_and_the_meter_are_of_one_moment_when_both_run_in_one_epoch_or_both_stand(session: Session) -> None:
+    running = Meter("ses_1", 4, 250, 2, 20_000, 180, Run(at(60)))
+    meters = {
+        "none": None,
+        "another's": replace(running, session="ses_2"),
+        "standing": replace(running, run=None),
+        "running": running,
+        "running since another moment": replace(running, epoch=3),
+    }
+    fitting = {"active": {"running"}, "paused": {"standing"}, "reconnecting": {"standing"}}
+    found = {name for name, meter in meters.items() if session.in_step(meter)}
+    assert found == fitting.get(session.state, {"none", "another's"})
+
+
+def test_a_row_says_no_more_than_what_is_so() -> None:
+    created = to_item(CREATED)
+    assert created["client_side"] == {"user": "usr_c", "name": "Cee", "present": False, "in_channel": False}
+    assert (created["pk"], created["client"], created["reader"]) == ("ses_1", "usr_c", "usr_r")
+    assert {"id", "reason", "started_at", "ends_by"}.isdisjoint(created)
+    assert from_item(created) == CREATED
+    assert from_item(to_item(RECONNECTING)) == RECONNECTING
+
+
+def test_a_row_of_before_a_field_was_there_reads_as_its_default() -> None:
+    old = to_item(PAUSED)
+    for name in ("cleared", "clock_turn", "warned"):
+        del old[name]
+    assert from_item(old) == PAUSED

@@ -7,7 +7,19 @@ import pytest
 
 from chalicelib.kernel.ids import derived_id
 from chalicelib.wallet.model.buckets import Buckets, Lot
-from chalicelib.wallet.model.chain import Draft, Entry, Meter, Run, follow, from_item, genesis, proves, seq_key, to_item
+from chalicelib.wallet.model.chain import (
+    Draft,
+    Entry,
+    Meter,
+    Run,
+    _digest,
+    follow,
+    from_item,
+    genesis,
+    proves,
+    seq_key,
+    to_item,
+)
 from tests.support.worlds import NOON
 
 
@@ -123,6 +135,29 @@ def test_sort_keys_sort_as_numbers_do() -> None:
 def test_a_change_of_any_field_shows(change: dict[str, Any]) -> None:
     entry = topped_up()
     assert not proves(replace(entry, **change), genesis("credit:usr_1"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seq": 4},
+        {"account": "credit:usr_2"},
+        {"currency": "coins"},
+        {"amount": -199},
+        {"balance": 301, "buckets": Buckets(301)},
+        {"buckets": Buckets(299)},
+        {"prev_hash": "0" * 64},
+    ],
+)
+def test_an_entry_hashed_anew_must_follow_the_one_before_it_in_every_respect(change: dict[str, Any]) -> None:
+    first = topped_up()
+    second = follow(first, Draft("order", -200, "platform:shop", "ord_1", Buckets(300)), NOON)
+    assert proves(_sealed(second), first)
+    assert not proves(_sealed(replace(second, **change)), first)
+
+
+def _sealed(entry: Entry) -> Entry:
+    return replace(entry, hash=_digest(to_item(entry)))
 
 
 def test_an_entry_taken_out_shows() -> None:

@@ -8,7 +8,7 @@ from chalicelib.kernel.settings import Rules
 from chalicelib.kernel.time import DAY, MINUTE
 from chalicelib.wallet.model import meter
 from chalicelib.wallet.model.buckets import Buckets, Lot
-from chalicelib.wallet.model.chain import Draft, Entry, follow, genesis
+from chalicelib.wallet.model.chain import Draft, Entry, Run, follow, genesis
 from chalicelib.wallet.model.meter import Close, Resume, Stand, Start
 from tests.support.worlds import NOON
 
@@ -150,17 +150,22 @@ def test_a_frozen_wallet_starts_and_resumes_nothing() -> None:
 
 
 def test_one_wallet_has_one_meter() -> None:
-    with pytest.raises(ValueError, match="open"):
+    with pytest.raises(ValueError, match=r"^a meter is open$"):
         meter.apply(started(wallet(1_000)), Start("ses_2", 1, RATE, 180), (), at(1), RULES)
 
 
 def test_what_runs_cannot_be_resumed() -> None:
-    with pytest.raises(ValueError, match="standing"):
+    with pytest.raises(ValueError, match=r"^no standing meter$"):
         meter.apply(started(wallet(1_000)), Resume(3, 180), (), at(1), RULES)
 
 
+def test_what_is_not_open_cannot_be_resumed() -> None:
+    with pytest.raises(ValueError, match=r"^no standing meter$"):
+        meter.apply(wallet(1_000), Resume(3, 180), (), at(1), RULES)
+
+
 def test_what_is_not_open_cannot_be_stopped() -> None:
-    with pytest.raises(ValueError, match="no meter"):
+    with pytest.raises(ValueError, match=r"^no meter to stop$"):
         meter.apply(wallet(1_000), Close(at(1), refund=True), (), at(1), RULES)
 
 
@@ -168,11 +173,38 @@ def test_a_resume_uses_the_paid_seconds_first_and_takes_the_limit_anew() -> None
     head = started(wallet(1_000))
     standing = after(head, meter.apply(head, Stand(at(20)), (head,), at(20), RULES), at(20))
     resumed = after(standing, meter.apply(standing, Resume(4, 7), (), at(50), RULES), at(50))
-    assert (resumed.kind, resumed.amount) == ("meter_resumed", 0)
+    assert (resumed.kind, resumed.amount, resumed.counter, resumed.reference) == ("meter_resumed", 0, "", "ses_1")
     assert resumed.meter is not None
     assert (resumed.meter.epoch, resumed.meter.max_minutes) == (4, 7)
     assert charged(resumed, at(89.999)) == []
     assert [entry.minute for entry in charged(resumed, at(90))] == [2]
+
+
+def test_a_resume_without_a_paid_second_pays_the_next_minute_with_what_counts_at_its_own_moment() -> None:
+    standing = cut(Stand(at(60)), at(60), talk(59, wallet(0, Lot("pro_1", 200, at(90)))))
+    resume = Resume(4, 180)
+    paid = after(standing, meter.apply(standing, resume, (), at(89), RULES), at(89))
+    assert (paid.kind, paid.minute, paid.split) == ("meter_resumed", 2, (("pro_1", 100),))
+    assert meter.apply(standing, resume, (), at(90), RULES) is None
+
+
+def test_by_a_clock_behind_the_wallet_a_meter_runs_from_its_newest_entry() -> None:
+    rich = after(wallet(100), meter.receive(wallet(100), "topup", 100, "stripe:payments", "top_2"), at(5))
+    begun = after(rich, meter.apply(rich, Start("ses_1", 2, RATE, 180), (), at(3), RULES), at(3))
+    assert begun.meter is not None
+    assert begun.meter.run == Run(at(5))
+    stood = after(begun, meter.apply(begun, Stand(at(15)), (), at(15), RULES), at(15))
+    resumed = after(stood, meter.apply(stood, Resume(3, 180), (), at(10), RULES), at(10))
+    assert resumed.meter is not None
+    assert resumed.meter.run == Run(at(15))
+
+
+def test_by_a_clock_behind_the_wallet_a_lot_counts_as_it_does_at_the_newest_entry() -> None:
+    lot = Lot("pro_1", 200, at(60))
+    standing = cut(Stand(at(60)), at(60), talk(59, wallet(0, lot)))
+    assert meter.apply(standing, Resume(3, 180), (), at(59), RULES) is None
+    late = after(wallet(0, lot), meter.receive(wallet(0, lot), "topup", 1, "stripe:payments", "top_2"), at(60))
+    assert meter.apply(late, Start("ses_1", 2, RATE, 180), (), at(59), RULES) is None
 
 
 # --- standing and closing
@@ -227,7 +259,7 @@ def test_closing_without_a_refund_keeps_the_rest() -> None:
 
 
 def test_a_minute_begun_before_the_stop_must_have_been_charged() -> None:
-    with pytest.raises(ValueError, match="not charged"):
+    with pytest.raises(ValueError, match=r"^a minute begun before the stop is not charged yet$"):
         cut(Stand(at(70)), at(70), [started(wallet(1_000))])
 
 
@@ -245,6 +277,20 @@ def test_a_refund_to_an_emptied_lot_finds_its_slot() -> None:
     chain = talk(70, wallet(100, Lot("pro_1", 100, at(30))))
     closed = cut(Close(at(10), refund=True), at(70), chain)
     assert closed.buckets == Buckets(100, (Lot("pro_1", 84, at(70) + 7 * DAY),))  # 83.33
+
+
+# --- promotional credit
+
+
+def test_a_grant_comes_from_the_platform_under_its_own_reference() -> None:
+    head = wallet(0)
+    granted = after(head, meter.grant(head, Lot("pro_1", 70, at(9)), "welcome"), at(1))
+    assert (granted.kind, granted.amount, granted.counter, granted.reference) == (
+        "promo_granted",
+        70,
+        "platform:promo",
+        "welcome",
+    )
 
 
 # --- the hold
@@ -280,6 +326,16 @@ def test_a_frozen_wallet_spends_nothing() -> None:
 # --- freezing
 
 
+def test_a_freeze_and_its_lifting_move_no_money_and_name_their_cause() -> None:
+    head = wallet(1_000)
+    frozen = after(head, meter.freeze(head, "dispute", at(20), RULES), at(20))
+    freed = after(frozen, meter.unfreeze(frozen, "won"), at(30))
+    assert [(entry.kind, entry.amount, entry.counter, entry.reference) for entry in (frozen, freed)] == [
+        ("freeze", 0, "", "dispute"),
+        ("unfreeze", 0, "", "won"),
+    ]
+
+
 def test_a_freeze_stands_the_meter_with_moment_and_reason() -> None:
     head = started(wallet(1_000))
     frozen = after(head, meter.freeze(head, "dispute", at(20), RULES), at(20))
@@ -299,6 +355,41 @@ def test_a_freeze_after_the_run_out_stands_the_meter_at_that_boundary(moment: fl
     assert frozen.meter is not None
     assert frozen.meter.run is not None
     assert (frozen.meter.run.until, frozen.meter.run.reason) == (at(until), why)
+
+
+def test_a_freeze_after_a_lot_ran_out_before_the_boundary_stands_the_meter_there() -> None:
+    head = started(wallet(99, Lot("pro_1", 200, at(60))))
+    frozen = after(head, meter.freeze(head, "dispute", at(90), RULES), at(90))
+    assert frozen.meter is not None
+    assert frozen.meter.run == Run(NOON, at(60), "low_balance")
+
+
+def test_a_freeze_in_a_minute_that_can_be_paid_stands_the_meter_now() -> None:
+    head = started(wallet(200))
+    frozen = after(head, meter.freeze(head, "dispute", at(60), RULES), at(60))
+    assert frozen.meter is not None
+    assert frozen.meter.run == Run(NOON, at(60), "frozen")
+
+
+def test_a_freeze_in_the_last_minute_of_the_reading_stands_the_meter_now() -> None:
+    head = started(wallet(100), most=1)
+    frozen = after(head, meter.freeze(head, "dispute", at(90), RULES), at(90))
+    assert frozen.meter is not None
+    assert frozen.meter.run == Run(NOON, at(90), "frozen")
+
+
+def test_a_freeze_stands_no_meter_before_it_ran() -> None:
+    head = started(wallet(1_000))
+    frozen = after(head, meter.freeze(head, "dispute", at(-5), RULES), at(-5))
+    assert frozen.meter is not None
+    assert frozen.meter.run == Run(NOON, NOON, "frozen")
+
+
+def test_a_second_freeze_leaves_the_meter_where_the_first_stood_it() -> None:
+    head = started(wallet(1_000))
+    frozen = after(head, meter.freeze(head, "dispute", at(20), RULES), at(20))
+    again = after(frozen, meter.freeze(frozen, "fraud", at(30), RULES), at(30))
+    assert (again.frozen, again.meter) == ("fraud", frozen.meter)
 
 
 def test_credit_after_a_freeze_pays_no_minute_not_even_at_the_tie() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.kernel.errors import Forbidden, Invalid, NotFound
 from chalicelib.wallet import topups
-from chalicelib.wallet.model.topup import Close, Credit, Ignore, Status, TopUp, judge
+from chalicelib.wallet.model.topup import Close, Credit, Ignore, Status, TopUp, is_id, judge
 from tests.support.events import checkout_event
 from tests.support.reading import CLIENT, Stage
 from tests.support.worlds import NOON
@@ -44,7 +44,7 @@ def test_what_will_not_be_paid_is_closed(kind: str, status: Status) -> None:
 @pytest.mark.parametrize("kind", [EXPIRED, FAILED])
 @pytest.mark.parametrize("status", ["paid", "expired", "failed"])
 def test_what_is_decided_is_not_closed_again(kind: str, status: Status) -> None:
-    assert isinstance(verdict(kind, status=status), Ignore)
+    assert verdict(kind, status=status) == Ignore(f"already {status}")
 
 
 @pytest.mark.parametrize("status", ["expired", "failed"])
@@ -79,6 +79,16 @@ def test_another_payment_for_what_is_paid_alarms() -> None:
 )
 def test_what_is_not_what_our_record_says_is_not_credited_and_alarms(other: dict[str, Any]) -> None:
     assert verdict(COMPLETED, **other) == Ignore("paid, but not what our record says", alarming=True)
+
+
+@pytest.mark.parametrize(("value", "may_be"), [("pi_1-B", True), ("x" * 255, True), ("x" * 256, False), ("", False)])
+def test_an_id_is_of_letters_digits_dashes_and_underscores_and_not_too_long(value: str, may_be: bool) -> None:
+    assert is_id(value) is may_be
+
+
+@pytest.mark.parametrize("value", ["pi 1", "pi_1\n", "pí_1", "pi/1", None, 7, {"id": "pi_1"}])
+def test_nothing_else_is_an_id(value: object) -> None:
+    assert not is_id(value)
 
 
 def test_a_payment_for_nothing_of_ours_alarms() -> None:

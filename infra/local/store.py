@@ -1,7 +1,7 @@
-"""All the local Stripe remembers, in one SQLite file or in memory: objects, jobs and kept answers.
+"""All that a vendor's counterpart remembers, in one SQLite file or in memory: objects, and jobs for a moment.
 
 One lock makes each request, and each step of the background work, a transaction of its own: simple, and fast
-enough for one developer. Objects are kept as the JSON that the API returns, in the order of their making.
+enough for one developer. Objects are kept as JSON, in the order of their making.
 """
 
 import json
@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import RLock
+from threading import Event, RLock
 from typing import Any, Final
 
 Thing = dict[str, Any]
-"""An object as the API returns it: it has ``id`` and ``object``."""
+"""An object as an API returns it: it has ``id`` and ``object``, which is its kind."""
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS objects (
@@ -27,8 +27,6 @@ CREATE INDEX IF NOT EXISTS objects_by_parent ON objects (kind, parent, made);
 CREATE TABLE IF NOT EXISTS jobs (
     id INTEGER PRIMARY KEY, kind TEXT NOT NULL, subject TEXT NOT NULL, due REAL NOT NULL,
     running INTEGER NOT NULL DEFAULT 0);
-CREATE TABLE IF NOT EXISTS answers (
-    key TEXT PRIMARY KEY, request TEXT NOT NULL, status INTEGER NOT NULL, body TEXT NOT NULL);
 """
 _ALPHABET: Final = string.ascii_letters + string.digits
 _ID_LENGTHS: Final = {"cs_test": 58}
@@ -44,15 +42,6 @@ class Job:
     subject: str
 
 
-@dataclass(frozen=True, slots=True)
-class KeptAnswer:
-    """What an idempotency key was first used for, and what it was answered."""
-
-    request: str
-    status: int
-    body: str
-
-
 class Store:
     def __init__(self, path: Path | None = None) -> None:
         """Open or make the file; None keeps everything in memory."""
@@ -61,6 +50,8 @@ class Store:
         self._connection = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None)
         self._lock = RLock()
         self._depth = 0
+        self.scheduled = Event()
+        """Set when there is a new job: the background then looks."""
         self._connection.executescript(_SCHEMA)
         # A test tool may lose its last moment when the machine's power fails; it need not wait for the disk.
         self._connection.execute("PRAGMA synchronous = OFF")
@@ -123,7 +114,9 @@ class Store:
         self._run("DELETE FROM objects WHERE id = ?", id_)
 
     def schedule(self, kind: str, subject: str, due: float) -> None:
+        """Have the background do something to the thing named ``subject``, at a moment in seconds since the epoch."""
         self._run("INSERT INTO jobs (kind, subject, due) VALUES (?, ?, ?)", kind, subject, due)
+        self.scheduled.set()
 
     def claim(self, now: float, most: int) -> list[Job]:
         """Jobs that are due, earliest first; nobody else is given them until they are finished."""
@@ -142,13 +135,6 @@ class Store:
         """When the earliest job that nobody runs is due."""
         due: float | None = self._run("SELECT MIN(due) FROM jobs WHERE NOT running")[0][0]
         return due
-
-    def kept_answer(self, key: str) -> KeptAnswer | None:
-        rows = self._run("SELECT request, status, body FROM answers WHERE key = ?", key)
-        return KeptAnswer(*rows[0]) if rows else None
-
-    def keep_answer(self, key: str, answer: KeptAnswer) -> None:
-        self._run("INSERT INTO answers VALUES (?, ?, ?, ?)", key, answer.request, answer.status, answer.body)
 
     def _run(self, statement: str, *values: object) -> list[Any]:
         with self._lock:

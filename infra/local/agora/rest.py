@@ -1,0 +1,141 @@
+"""The channel management REST API: ``POST /dev/v1/kicking-rule``, as "Create a banning rule" describes it.
+
+Basic authentication with the customer's id and secret; 10 calls a second; lengths are moved to the nearest that Agora
+takes. Only what SoulSeer uses is known (no ``ip``, no ``time`` in minutes, no privilege but ``join_channel``): the rest
+is a 400, never ignored.
+"""
+
+import base64
+import hmac
+from collections import deque
+from collections.abc import Callable
+from http import HTTPStatus
+from threading import Event, Lock
+from typing import Any, Final
+
+from infra.local.agora import channels
+from infra.local.agora.context import AgoraError, Context
+from infra.local.web import LostAnswer, Request, Response, Route, json_object, json_response
+
+_CALLS_PER_SECOND: Final = 10
+_HANG_SECONDS: Final = 60.0
+_LEAST_SECONDS, _MOST_SECONDS = 10, 86_430
+_SECONDS_UNLESS_TOLD: Final = 3_600
+_FIELDS: Final = frozenset({"appid", "cname", "uid", "time_in_seconds", "privileges"})
+
+HANG, REFUSE, ERROR, LOSE_ANSWER = "hang", "refuse", "error", "lose_answer"
+FAULTS: Final = (HANG, REFUSE, ERROR, LOSE_ANSWER)
+
+
+class Faults:
+    """What goes wrong with calls: the next so many, or all until ``clear``."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._how: str | None = None
+        self._left: int | None = None
+        self._over = Event()
+
+    def set(self, how: str, count: int | None) -> None:
+        with self._lock:
+            self._how, self._left = how, count
+            self._over.clear()
+
+    def clear(self) -> None:
+        """Also lets go of the calls that hang."""
+        with self._lock:
+            self._how = None
+            self._over.set()
+
+    def strike(self) -> str | None:
+        """What happens to this call, if anything; it is then used up."""
+        with self._lock:
+            if self._how is None or self._left == 0:
+                return None
+            if self._left is not None:
+                self._left -= 1
+            return self._how
+
+    def hang(self) -> None:
+        self._over.wait(_HANG_SECONDS)
+
+
+class Rest:
+    def __init__(self, context: Context, faults: Faults) -> None:
+        self._context = context
+        self._faults = faults
+        self._calls: deque[float] = deque()
+        self._lock = Lock()
+
+    def routes(self) -> list[Route]:
+        return [("POST", r"/dev/v1/kicking-rule", self._create_rule)]
+
+    def _create_rule(self, request: Request) -> Response:
+        fault = self._faults.strike()
+        if fault == HANG:
+            self._faults.hang()
+        if fault in (HANG, REFUSE):
+            raise LostAnswer
+        if fault == ERROR:
+            return _failed(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal error.")
+        try:
+            self._check_credentials(request)
+            self._check_rate()
+            rule = self._applied(json_object(request.body))
+        except AgoraError as refusal:
+            return _failed(refusal.status, str(refusal))
+        except ValueError as error:
+            return _failed(HTTPStatus.BAD_REQUEST, str(error))
+        if fault == LOSE_ANSWER:
+            raise LostAnswer
+        return json_response(HTTPStatus.OK, {"status": "success", "id": rule["number"]})
+
+    def _check_credentials(self, request: Request) -> None:
+        account = self._context.account
+        given = request.headers.get("authorization", "")
+        wanted = f"{account.customer_id}:{account.customer_secret}" if account else ""
+        expected = f"Basic {base64.b64encode(wanted.encode()).decode()}"
+        if not account or not hmac.compare_digest(given.encode(), expected.encode()):
+            raise AgoraError(401, "invalid_credentials", "Invalid authentication credentials.")
+
+    def _check_rate(self) -> None:
+        now = self._context.clock()
+        with self._lock:
+            while self._calls and self._calls[0] <= now - 1:
+                self._calls.popleft()
+            if len(self._calls) >= _CALLS_PER_SECOND:
+                raise AgoraError(429, "too_many_requests", "Too many requests.")
+            self._calls.append(now)
+
+    def _applied(self, body: dict[str, Any]) -> dict[str, Any]:
+        if unknown := sorted(body.keys() - _FIELDS):
+            raise _wrong(unknown[0], "the local Agora does not know it")
+        account = self._context.account
+        if not account or body.get("appid") != account.app_id:
+            raise _wrong("appid", "there is no such app")
+        channel = _checked(body, "cname", str, lambda name: 1 <= len(name) <= 64)  # noqa: PLR2004 - as for a join
+        uid = _checked(body, "uid", int, lambda number: 1 <= number <= channels.MOST_UID)
+        if channel is None and uid is None:
+            raise _wrong("cname", "it or uid is required")
+        if body.get("privileges") != ["join_channel"]:
+            raise _wrong("privileges", 'it is ["join_channel"]')
+        told = _checked(body, "time_in_seconds", int, lambda seconds: seconds >= 0)
+        seconds = _SECONDS_UNLESS_TOLD if told is None else told and min(max(told, _LEAST_SECONDS), _MOST_SECONDS)
+        with self._context.store.transaction():
+            return channels.apply_rule(self._context, channel, uid, seconds)
+
+
+def _checked(body: dict[str, Any], name: str, kind: type, holds: Callable[[Any], bool]) -> Any:
+    """The field's value; None where it is absent. Raises AgoraError 400."""
+    value = body.get(name)
+    if name in body and (type(value) is not kind or not holds(value)):
+        raise _wrong(name, f"not {value!r}")
+    return value
+
+
+def _failed(status: int, message: str) -> Response:
+    return json_response(status, {"status": "failed", "message": message})
+
+
+def _wrong(name: str, why: str) -> AgoraError:
+    return AgoraError(400, "invalid_parameter", f"Invalid {name}: {why}.")

@@ -1,0 +1,179 @@
+"""The deployed API against its own contract, docs/openapi.json: no 5xx, and no answer that the document does not tell.
+
+Schemathesis makes the requests: such as fit the document, such as do not, and chains of them, in which an id of one
+answer goes into the next request. ``SOUL_CONTRACT=100`` makes new ones, as many for each operation.
+"""
+
+import itertools
+import json
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import run_state_machine_as_test
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    negative_data_rejection,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from infra.local.phone import REQUEST_SECONDS, Phone
+from tests.e2e.stage import ROOT, Stage
+
+EXPLORED: Final = int(os.environ.get("SOUL_CONTRACT", "0"))
+EXAMPLES: Final = EXPLORED or 12
+"""Requests for each operation that fit its description, and as many that do not."""
+CHAINS: Final = EXPLORED or 12
+STEPS: Final = 12
+"""Requests of a chain."""
+
+CHECKS: Final[list[Any]] = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+PATH_VALUE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+SETTINGS: Final = settings(
+    max_examples=EXAMPLES,
+    derandomize=not EXPLORED,
+    database=None,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+document = json.loads((ROOT / "docs" / "openapi.json").read_text())
+# Who asks is chosen here, so the document's security would only be in the way.
+contract = schemathesis.openapi.from_dict(
+    document, config=schemathesis.Config.from_dict({"generation": {"with-security-parameters": False}})
+)
+OPERATIONS: Final = [contract[path][method] for path, methods in document["paths"].items() for method in methods]
+
+
+@dataclass(frozen=True, slots=True)
+class Visitors:
+    """Who asks, and ids of things of theirs."""
+
+    url: str
+    people: dict[str, dict[str, str]]
+    """Headers, by who it is."""
+    ids: dict[str, list[str]]
+    """By the parameter that takes them."""
+    session: requests.Session
+
+    def ask(self, case: Any, who: str, checks: list[Any]) -> None:
+        """Send the request. Raises AssertionError with how to repeat it where the answer is not as described."""
+        case.call_and_validate(
+            base_url=self.url,
+            session=self.session,
+            headers=self.people[who],
+            checks=checks,
+            timeout=REQUEST_SECONDS,
+        )
+
+
+def _signed_in(phone: Phone) -> dict[str, str]:
+    return {"Authorization": f"Bearer {phone.api._token}"}
+
+
+@pytest.fixture(scope="module")
+def visitors(stage: Stage) -> Iterator[Visitors]:
+    client, reader, admin = stage.client(2_000), stage.reader(), stage.client()
+    stage.admin("people", "make-admin", admin.id, "--reason", "e2e: contract", "--yes")
+    topup = client.api.post("/v1/wallet/topups", {"amount": 500})
+    asked = client.ask(reader.id)
+    client.do("cancel")
+    with requests.Session() as session:
+        yield Visitors(
+            stage.stack.api_url,
+            {
+                "client": _signed_in(client),
+                "reader": _signed_in(reader),
+                "admin": _signed_in(admin),
+                "nobody": {},
+            },
+            {"session_id": [asked["id"]], "topup_id": [topup["id"]], "slug": [reader.id], "file": ["page-js"]},
+            session,
+        )
+
+
+def named(operation: Any) -> str:
+    return str(operation.definition.raw["operationId"])
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=named)
+def test_every_answer_is_one_that_the_contract_tells(visitors: Visitors, operation: Any) -> None:
+    ask_many(visitors, operation, GenerationMode.POSITIVE, CHECKS)
+
+
+@pytest.mark.parametrize(
+    "operation", [each for each in OPERATIONS if each.query or each.body or each.headers], ids=named
+)
+def test_what_does_not_fit_the_contract_is_refused_as_it_tells(visitors: Visitors, operation: Any) -> None:
+    ask_many(visitors, operation, GenerationMode.NEGATIVE, [*CHECKS, negative_data_rejection])
+
+
+def ask_many(visitors: Visitors, operation: Any, mode: GenerationMode, checks: list[Any]) -> None:
+    """Everybody sends such requests; some name things that are there, so that they come further than 404."""
+    known = st.fixed_dictionaries(
+        {},
+        optional={name: st.sampled_from(ids) for name, ids in visitors.ids.items() if f"{{{name}}}" in operation.path},
+    )
+
+    @SETTINGS
+    @given(case=operation.as_strategy(mode), who=st.sampled_from(sorted(visitors.people)), ids=known)
+    def ask(case: Any, who: str, ids: dict[str, str]) -> None:
+        case.path_parameters = dict(case.path_parameters or {}) | ids
+        # What is no id never reaches a function of ours on AWS; test_requests has those that do.
+        assume(all(PATH_VALUE.fullmatch(str(each)) for each in case.path_parameters.values()))
+        visitors.ask(case, who, checks)
+
+    ask()
+
+
+READERS_ALONE: Final = ("accept_session", "decline_session")
+
+
+def test_every_answer_in_a_chain_of_requests_is_one_that_the_contract_tells(visitors: Visitors) -> None:
+    """The two people of a reading do one thing after another with it, and with what else an answer names."""
+    base: Any = contract.as_state_machine()
+
+    class Chain(base):  # type: ignore[misc]  # made at run time
+        def setup(self) -> None:
+            self.turns = itertools.cycle(("client", "reader", "client"))
+            (reader,) = visitors.ids["slug"]
+            self.reader = reader
+
+        def before_call(self, case: Any) -> None:
+            if isinstance(case.body, dict) and "reader" in case.body:
+                case.body["reader"] = self.reader
+
+        def get_call_kwargs(self, case: Any) -> dict[str, Any]:
+            raw = case.operation.definition.raw
+            roles = [role for each in raw.get("security", []) for role in each.get("bearer", [])]
+            who = "reader" if roles or raw["operationId"] in READERS_ALONE else next(self.turns)
+            return {"base_url": visitors.url, "headers": visitors.people[who], "session": visitors.session}
+
+        def validate_response(self, response: Any, case: Any, *_: Any, **__: Any) -> None:
+            case.validate_response(response, checks=CHECKS)
+
+    visitors.session.put(
+        f"{visitors.url}/v1/reader/presence",
+        json={"status": "online"},
+        headers=visitors.people["reader"],
+        timeout=REQUEST_SECONDS,
+    ).raise_for_status()
+    run_state_machine_as_test(Chain, settings=settings(SETTINGS, max_examples=CHAINS, stateful_step_count=STEPS))

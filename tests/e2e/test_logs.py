@@ -1,0 +1,70 @@
+"""Last but for the books: what every function and the local AWS wrote down of all that the suite did."""
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import Future, wait
+from typing import Any
+
+from infra.local.people import PEOPLE
+from tests.e2e.confided import HEARD, Confided
+from tests.e2e.conftest import QUIET_SECONDS, Story
+from tests.e2e.stage import Stage
+
+FUNCTIONS = ("api", "stripe_webhook", "agora_webhook", "billing_tick", "clock")
+
+
+def lines_of(stage: Stage) -> dict[str, list[str]]:
+    """By log group, and the local AWS's own log."""
+    logs: Any = stage.stack.aws("logs")
+    groups = [
+        each["logGroupName"]
+        for page in logs.get_paginator("describe_log_groups").paginate()
+        for each in page["logGroups"]
+    ]
+    found = {group: list(_messages(logs, group)) for group in groups}
+    return found | {"the local AWS": stage.stack.ministack.log_file.read_text(errors="replace").splitlines()}
+
+
+def _messages(logs: Any, group: str) -> Iterator[str]:
+    for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group):
+        yield from (line for event in page["events"] for line in event["message"].splitlines())
+
+
+def secrets_of(stage: Stage) -> list[str]:
+    """Every value of every secret of the stack."""
+    manager: Any = stage.stack.aws("secretsmanager")
+    names = [each["Name"] for page in manager.get_paginator("list_secrets").paginate() for each in page["SecretList"]]
+    held = [json.loads(manager.get_secret_value(SecretId=name)["SecretString"]) for name in names]
+    return [str(value) for each in held for value in each.values()]
+
+
+def test_no_log_holds_a_secret_or_what_belongs_to_a_person(stage: Stage, stories: dict[Story, "Future[None]"]) -> None:
+    wait(stories.values(), timeout=QUIET_SECONDS)
+    confided = stage.confided
+    for secret in secrets_of(stage):
+        confided.add("a secret of the stack", secret)
+    for person in PEOPLE.values():
+        confided.add_fields({"name": person.name, "email": person.email})
+    logged = lines_of(stage)
+    for function in FUNCTIONS:
+        assert [group for group, lines in logged.items() if function in group and lines], f"{function} wrote nothing"
+    told = {group: found for group, lines in logged.items() if (found := sorted(set(confided.in_lines(lines))))}
+    assert told == {}
+
+
+def test_what_is_confided_is_found_where_it_is_told() -> None:
+    confided = Confided()
+    confided.add("an idempotency key", "k-12345")
+    confided.add_fields({"people": [{"name": "Clara 7", "id": "usr_1"}]})
+    confided.add_fields({"media": {"rtc_token": "006abc"}, "name": "session"}, HEARD)
+    for line in (
+        '{"event": "request", "key": "k-12345"}',
+        "Clara 7 came",
+        "006abc",
+        "Authorization: Bearer abcdefgh",
+        "eyJhbGciOiJSUzI1NiJ9",
+        "ada@example.test",
+        "whsec_0123456789",
+    ):
+        assert confided.in_lines([line]), line
+    assert confided.in_lines(['{"event": "session", "caller": "usr_1", "request_id": "k-1"}']) == []

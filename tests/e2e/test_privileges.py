@@ -1,0 +1,135 @@
+"""On the deployed stack, with the credentials that the functions themselves run with: what each may do, and is refused.
+
+A call that is allowed changes nothing: it meets a condition that cannot hold, or a value that is out of range.
+"""
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from typing import Any, Final
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.e2e.stage import Stage
+from tests.support.privileges import BY_FUNCTION, Right
+
+REFUSED: Final = frozenset(
+    {"AccessDenied", "AccessDeniedException", "AuthorizationError", "AuthorizationErrorException"}
+)
+PROBE: Final = """
+import os
+
+def handler(event, context):
+    return [os.environ[f"AWS_{name}"] for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN")]
+"""
+
+
+def session_of(stage: Stage, function: str) -> boto3.Session:
+    """AWS as this function reaches it: a function beside it, with its role, hands out what it was given."""
+    functions = stage.stack.aws("lambda")
+    real = functions.get_function_configuration(FunctionName=f"soulseer-dev-{function}")
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("probe.py", PROBE)
+    name = f"probe-{function}"
+    functions.create_function(
+        FunctionName=name,
+        Runtime=real["Runtime"],
+        Role=real["Role"],
+        Handler="probe.handler",
+        Code={"ZipFile": packed.getvalue()},
+    )
+    try:
+        key, secret, token = json.loads(functions.invoke(FunctionName=name)["Payload"].read())
+    finally:
+        functions.delete_function(FunctionName=name)
+    return boto3.Session(key, secret, token, region_name="us-east-1")
+
+
+def call(stage: Stage, clients: Mapping[str, Any], right: Right) -> None:
+    """What the right is the right to do. Raises ClientError, also where it is allowed."""
+    kind, name = right.resource.replace("/", ":", 1).split(":")
+    operation = right.action.partition(":")[2]
+    if kind == "table":
+        table, _, index = name.partition("/index/")
+        call_table(clients["dynamodb"], operation, key_of(stage, table, index), f"soulseer-dev-{table}", index)
+        return
+    full = f"soulseer-dev-{name}"
+    queue = f"{stage.stack.addresses.endpoint_url}/000000000000/{full}"
+    match operation:
+        case "GetSecretValue":
+            clients["secretsmanager"].get_secret_value(SecretId=f"soulseer/dev/{name}")
+        case "PutSecretValue":
+            clients["secretsmanager"].put_secret_value(SecretId=f"soulseer/dev/{name}", SecretString="{}")
+        case "StartExecution":
+            clients["stepfunctions"].start_execution(stateMachineArn=right.arn(), input="[")
+        case "InvokeFunction":
+            clients["lambda"].invoke(FunctionName=full, InvocationType="DryRun")
+        case "UpdateFunctionCode":
+            clients["lambda"].update_function_code(FunctionName=full, ZipFile=b"", DryRun=True)
+        case "SendMessage":
+            clients["sqs"].send_message(QueueUrl=queue, MessageBody="-", DelaySeconds=100_000)
+        case "ReceiveMessage":
+            clients["sqs"].receive_message(QueueUrl=queue, VisibilityTimeout=0)
+        case "Publish":
+            clients["sns"].publish(TopicArn=right.arn(), Message="-")
+        case _:
+            raise ValueError(f"nobody has said how {right} is tried")
+
+
+def call_table(dynamodb: Any, operation: str, key: dict[str, Any], table: str, index: str) -> None:
+    """No row has this key; what would write says that there must be one."""
+    first = next(iter(key))
+    exists: dict[str, Any] = {"ConditionExpression": "attribute_exists(#k)", "ExpressionAttributeNames": {"#k": first}}
+    match operation:
+        case "GetItem":
+            dynamodb.get_item(TableName=table, Key=key)
+        case "Query":
+            dynamodb.query(
+                TableName=table,
+                **({"IndexName": index} if index else {}),
+                KeyConditionExpression="#k = :v",
+                ExpressionAttributeNames={"#k": first},
+                ExpressionAttributeValues={":v": key[first]},
+            )
+        case "Scan":
+            dynamodb.scan(TableName=table, Limit=1)
+        case "PutItem":
+            dynamodb.put_item(TableName=table, Item=key, **exists)
+        case "UpdateItem":
+            dynamodb.update_item(TableName=table, Key=key, **exists)
+        case "DeleteItem":
+            dynamodb.delete_item(TableName=table, Key=key, **exists)
+        case "BatchWriteItem":
+            dynamodb.batch_write_item(RequestItems={table: [{"DeleteRequest": {"Key": key}}]})
+        case "ConditionCheckItem":
+            dynamodb.transact_write_items(
+                TransactItems=[{"ConditionCheck": {"TableName": table, "Key": key, **exists}}]
+            )
+        case _:
+            raise ValueError(f"nobody has said how {operation} is tried")
+
+
+def key_of(stage: Stage, table: str, index: str) -> dict[str, Any]:
+    """A key that no row has, of the table or the index."""
+    told = stage.stack.aws("dynamodb").describe_table(TableName=f"soulseer-dev-{table}")["Table"]
+    schemas = {each["IndexName"]: each["KeySchema"] for each in told.get("GlobalSecondaryIndexes", [])}
+    return {each["AttributeName"]: {"S": "nobody"} for each in schemas.get(index, told["KeySchema"])}
+
+
+@pytest.mark.parametrize("function", BY_FUNCTION)
+def test_a_function_may_do_what_it_does_and_is_refused_everything_else(stage: Stage, function: str) -> None:
+    session, endpoint = session_of(stage, function), stage.stack.addresses.endpoint_url
+    services: tuple[Any, ...] = ("dynamodb", "secretsmanager", "stepfunctions", "lambda", "sqs", "sns")
+    clients = {name: session.client(name, endpoint_url=endpoint) for name in services}
+    told = {}
+    for right in BY_FUNCTION[function]:
+        try:
+            call(stage, clients, right)
+            told[str(right)] = True
+        except ClientError as refusal:
+            told[str(right)] = refusal.response["Error"]["Code"] not in REFUSED
+    assert told == {str(right): has for right, has in BY_FUNCTION[function].items()}

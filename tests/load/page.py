@@ -1,0 +1,150 @@
+"""``docs/cost.md``: the block that the bench writes, from prices and uses to dollars and what would lower them."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final, Literal
+
+from tests.load.prices import (
+    AGORA_MS,
+    HEADERS_OUT,
+    MINUTES,
+    OPEN,
+    PLATFORM_LOG,
+    PRICED_ON,
+    PRICES,
+    REQUEST_MS,
+    SERVICES,
+    TRACED,
+    WHOLE_PROCESSOR_MB,
+    Use,
+    dollars,
+)
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+PAGE: Final = ROOT / "docs" / "cost.md"
+BEGIN: Final = "<!-- written by `python -m tests.load.bench cost --write-docs` -->"
+END: Final = "<!-- until here -->"
+_BAR: Final = 40
+
+Modality = Literal["voice", "text"]
+Sums = dict[str, dict[str, float]]
+"""Dollars for 1,000 minutes, by part and service."""
+
+
+def memory_of_functions() -> dict[str, int]:
+    """MB of each function in production, as ``.chalice/config.json`` says."""
+    config = json.loads((ROOT / ".chalice" / "config.json").read_text())
+    whole: dict[str, int] = {}
+    for functions in (config["lambda_functions"], config["stages"]["prod"]["lambda_functions"]):
+        for name, settings in functions.items():
+            if "lambda_memory_size" in settings:
+                whole["api" if name == "api_handler" else name] = settings["lambda_memory_size"]
+    return whole
+
+
+def sums(uses: Iterable[Use], memory: Mapping[str, int], modality: Modality) -> Sums:
+    """Dollars for 1,000 minutes."""
+    parts: defaultdict[str, dict[str, float]] = defaultdict(lambda: dict.fromkeys(SERVICES, 0.0))
+    for use in uses:
+        often = use.voice if modality == "voice" else use.text
+        for service, each in dollars(use, memory[use.function]).items():
+            parts[use.part][service] += often * each
+    return dict(parts)
+
+
+def total(of: Sums) -> float:
+    return sum(sum(services.values()) for services in of.values())
+
+
+def rendered(uses: Sequence[Use], memory: Mapping[str, int], savings: Sequence[tuple[str, float, float]]) -> str:
+    """The block, markers included."""
+    voice, text = sums(uses, memory, "voice"), sums(uses, memory, "text")
+    lines = [
+        BEGIN,
+        "",
+        f"**1,000 minutes of a reading cost ${total(voice):.3f} in voice or video and ${total(text):.3f} in text.**",
+        "",
+        "## In voice or video",
+        *_sums_table(voice),
+        "",
+        "## In text",
+        *_sums_table(text),
+        "",
+        "## What would lower it",
+        "Dollars less for 1,000 minutes, each by itself.",
+        "",
+        *_table(
+            ("change", "voice or video", "text"),
+            [(what, f"{of_voice:.4f}", f"{of_text:.4f}") for what, of_voice, of_text in savings],
+        ),
+        "",
+        f"## Prices: assumptions of {PRICED_ON}, to be checked again",
+        "Public list prices of us-east-1, beyond the free tiers, before any discount.",
+        "",
+        *_table(("of a", "dollars", "per"), [(name, f"{each:g}", per) for name, (each, per) in PRICES.items()]),
+        "",
+        "## How often, and what each uses",
+        *_uses_table(uses, memory),
+        "",
+        *_explained(memory),
+        END,
+    ]
+    return "\n".join(lines)
+
+
+def _sums_table(of: Sums) -> Iterator[str]:
+    whole = total(of)
+    rows = []
+    for part, services in sorted(of.items(), key=lambda each: -sum(each[1].values())):
+        cost = sum(services.values())
+        if cost:
+            bar = "█" * round(_BAR * cost / whole)
+            rows.append((part, *(f"{services[each]:.4f}" for each in SERVICES), f"{cost:.4f}", bar))
+    columns = [sum(services[each] for services in of.values()) for each in SERVICES]
+    rows.append(("**together**", *(f"{each:.4f}" for each in columns), f"**{whole:.4f}**", ""))
+    yield from _table(("dollars", *SERVICES, "sum", "share"), rows)
+
+
+def _uses_table(uses: Iterable[Use], memory: Mapping[str, int]) -> Iterator[str]:
+    names = ("act", "function", "voice", "text", "calls", "requests", "read", "written", "CPU ms", "other ms")
+    rows = [
+        (
+            f"{use.act} ({use.part})",
+            use.function,
+            *(f"{each:g}" for each in (use.voice, use.text, use.calls, use.requests, use.read, use.written)),
+            *(f"{each:g}" for each in (use.cpu_ms, use.waits_ms, use.billed_ms(memory[use.function]))),
+            *(f"{each:g}" for each in (use.transitions, use.logged, use.out)),
+        )
+        for use in uses
+    ]
+    yield from _table((*names, "billed ms", "transitions", "log bytes", "bytes out"), rows)
+
+
+def _explained(memory: Mapping[str, int]) -> Iterator[str]:
+    sizes = ", ".join(f"`{name}` {size:,}" for name, size in sorted(memory.items()))
+    yield f"- *voice* and *text*: times in {MINUTES:,} minutes, counted in a reading of 15 played on a virtual clock."
+    yield "- *calls* of the function: a minute is charged within another call; the tick's are shared among"
+    yield f"  {OPEN:,} open sessions."
+    yield "- *requests* to DynamoDB, units *read* and *written*, as it says itself; the listing's by the items' size."
+    yield f"- *billed ms* = CPU × {WHOLE_PROCESSOR_MB:,} ÷ the function's memory (1 at least) + {REQUEST_MS} × requests"
+    yield f"  + other. CPU is the bench machine's; {REQUEST_MS} ms a request and {AGORA_MS} ms for Agora are assumed."
+    yield f"- Memory in production, MB: {sizes}."
+    yield f"- A call adds {PLATFORM_LOG} bytes of Lambda's own log lines, an answer {HEADERS_OUT} bytes of headers, and"
+    yield f"  X-Ray samples {TRACED:.0%} of the calls: assumed."
+
+
+def _table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(names)} |"
+    yield f"|{'|'.join('---' for _ in names)}|"
+    yield from (f"| {' | '.join(row)} |" for row in rows)
+
+
+def write(block: str) -> None:
+    """Put the block into the page, in place of the one before."""
+    before, _, rest = PAGE.read_text().partition(BEGIN)
+    after = rest.partition(END)[2]
+    PAGE.write_text(before + block + after)

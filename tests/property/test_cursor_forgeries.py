@@ -1,0 +1,213 @@
+"""Whatever cursor a list is given: a page of one's own list or 422, never 5xx, and never another person's row.
+
+A cursor's digest has no secret, so anybody can sign one that holds whatever they like: these do. The product's own
+routes, on tables in memory that are as particular as DynamoDB. ``SOUL_PROPERTY=explore`` and ``SOUL_CURSORS=10000``
+make up new cursors, as many a list.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import pytest
+from chalice.test import Client
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app import app
+from chalicelib.accounts import service as accounts
+from chalicelib.gateways import World
+from chalicelib.kernel.time import SECOND
+from chalicelib.readers import service as readers
+from chalicelib.readers.store import Readers
+from chalicelib.runtime import cursors, openapi
+from chalicelib.runtime.identity import Claims
+from chalicelib.sessions import service as sessions
+from chalicelib.sessions.model import commands
+from chalicelib.sessions.model.session import Side
+from tests.support.door import PickyTables, product_on
+from tests.support.reading import add_reader, pay_in
+from tests.support.worlds import NOON, HandClock, hand_world
+
+CURSORS: Final = int(os.environ.get("SOUL_CURSORS", "250"))
+READERS: Final = ("rosa", "rita")
+READINGS: Final = 4
+"""Of each client."""
+MOST_ITEMS: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class List:
+    """A list as somebody asks for it. ``scope`` and ``shape`` are those of its cursors, with ``{me}`` for who asks."""
+
+    subject: str
+    path: str
+    scope: str
+    shape: dict[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.subject} {self.path}"
+
+
+def _entries(account: str) -> List:
+    name = f"{account}:{{me}}"
+    return List("ada", f"/v1/wallet/entries?account={account}", name, {"account": name, "seq": str})
+
+
+def _sessions(subject: str, side: str) -> List:
+    shape = {side: "{me}", "created_at": int, "pk": str}
+    return List(subject, f"/v1/sessions?as={side}", f"sessions:{side}:{{me}}", shape)
+
+
+def _readers(sort: str, rank: type) -> List:
+    return List("ada", f"/v1/readers?sort={sort}", f"readers:{sort}:None", {"rank": rank, "slug": str})
+
+
+LISTS: Final = (
+    _entries("credit"),
+    _entries("coins"),
+    _sessions("ada", "client"),
+    _sessions("rosa", "reader"),
+    _readers("name", str),
+    _readers("rate", int),
+    _readers("rating", int),
+)
+
+
+class Everybody:
+    """Two clients, two readers, and what they did: each list of somebody has another somebody's beside it."""
+
+    def __init__(self, world: World, client: Client) -> None:
+        self.world = world
+        self._client = client
+        self.ids = {each: accounts.sign_in(world, Claims(each, None, None)).id for each in ("ada", "bob", *READERS)}
+        for each in READERS:
+            add_reader(world, self.ids[each])
+        clock = world.now
+        assert isinstance(clock, HandClock)
+        for number in range(READINGS):
+            for each in ("ada", "bob"):
+                pay_in(world, self.ids[each], 1_000, f"topup:{each}:{number}")
+                clock.forward(SECOND)
+                self._read(each, READERS[number % len(READERS)], f"ses_{each}_{number}")
+
+    def _read(self, client: str, reader: str, session: str) -> None:
+        readers.set_presence(self.world, self.ids[reader], "online")
+        sessions.create(self.world, Side(self.ids[client], client), session, self.ids[reader], "text")
+        sessions.perform(self.world, session, self.ids[client], commands.cancel)
+
+    def page(self, asked: List, cursor: str | None = None, limit: int = 1) -> tuple[int, Any]:
+        """Status and body."""
+        more = {"limit": str(limit)} | ({"cursor": cursor} if cursor is not None else {})
+        answer = self._client.http.get(
+            f"{asked.path}&{urlencode(more)}", headers={"Authorization": f"Bearer {asked.subject}"}
+        )
+        return answer.status_code, answer.json_body
+
+    def cursors(self, asked: List) -> list[str]:
+        """Every cursor that the list gives out, one item a page."""
+        found: list[str] = []
+        while following := self.page(asked, found[-1] if found else None)[1]["next_cursor"]:
+            found.append(following)
+            assert len(found) <= MOST_ITEMS, "the pages do not end"
+        return found
+
+    def scope(self, asked: List) -> str:
+        return asked.scope.replace("{me}", self.ids[asked.subject])
+
+    def shape(self, asked: List) -> dict[str, Any]:
+        me = self.ids[asked.subject]
+        return {name: kind.replace("{me}", me) if isinstance(kind, str) else kind for name, kind in asked.shape.items()}
+
+
+@pytest.fixture(scope="module")
+def everybody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Everybody]:
+    world = hand_world(PickyTables())
+    client = Client(app, project_dir=str(tmp_path_factory.mktemp("project")))
+    with product_on(world, {}):
+        everybody = Everybody(world, client)
+        # The directory is read through PynamoDB, from an index that no table in memory has. No cursor gets there.
+        patch = pytest.MonkeyPatch()
+        shown = [readers.reader(world, everybody.ids[each]) for each in READERS]
+        patch.setattr(Readers, "verified", lambda _: shown)
+        patch.setattr(Readers, "online", lambda _: {})
+        yield everybody
+        patch.undo()
+
+
+# --- cursors ------------------------------------------------------------------------------------------------------
+
+anything = st.characters(exclude_categories=())
+"""Lone surrogates too, which JSON can write and nothing can store."""
+strings = st.one_of(st.sampled_from(["", "\ud800", "\x00", "x" * 700, "ses_ada_0", "ses_bob_1"]), st.text(anything))
+integers = st.one_of(st.sampled_from([0, -1, 2**53, -(2**53), 2**63, 10**40, NOON]), st.integers())
+others: st.SearchStrategy[Any] = st.one_of(
+    st.none(), st.booleans(), st.floats(), st.lists(integers, max_size=2), st.just({})
+)
+
+
+@st.composite
+def keys(draw: st.DrawFn, shape: dict[str, Any]) -> dict[str, Any]:
+    """Storage keys of that shape, or nearly."""
+    kinds = {str: strings, int: integers}
+    key = {name: draw(kinds[kind]) if isinstance(kind, type) else kind for name, kind in shape.items()}
+    if draw(st.integers(0, 3)) == 0:
+        key[draw(st.one_of(st.sampled_from(sorted(shape)), strings))] = draw(st.one_of(strings, integers, others))
+    return key
+
+
+@st.composite
+def damaged(draw: st.DrawFn, real: list[str]) -> str:
+    """A real cursor, cut, stretched, or with other characters in it."""
+    cursor = draw(st.sampled_from(real))
+    start, end = sorted((draw(st.integers(0, len(cursor))), draw(st.integers(0, len(cursor)))))
+    return cursor[:start] + draw(st.text(max_size=8)) + cursor[end:]
+
+
+# --- what holds ---------------------------------------------------------------------------------------------------
+
+
+def test_every_list_of_the_api_is_tried_here() -> None:
+    asked = [each for each in openapi.routes_of(app.routes) if each.query and "cursor" in each.query.model_fields]
+    assert {route.path for route in asked} == {each.path.partition("?")[0] for each in LISTS}
+
+
+@pytest.mark.parametrize("asked", LISTS, ids=str)
+def test_a_cursor_of_any_other_list_is_422(everybody: Everybody, asked: List) -> None:
+    own = everybody.cursors(asked)
+    as_bob = [replace(each, subject="bob" if each.subject == "ada" else "rita") for each in LISTS]
+    foreign = {cursor for each in (*LISTS, *as_bob) for cursor in everybody.cursors(each)} - set(own)
+    assert len(foreign) > READINGS
+    assert {everybody.page(asked, cursor)[0] for cursor in foreign} == {422}
+
+
+@pytest.mark.parametrize("asked", LISTS, ids=str)
+def test_a_cursor_leads_to_ones_own_rows_or_nowhere(everybody: Everybody, asked: List) -> None:
+    own = everybody.page(asked, limit=100)[1]["items"]
+    real = everybody.cursors(asked) or everybody.cursors(LISTS[0])
+    scopes = [everybody.scope(each) for each in LISTS]
+    signed = st.builds(
+        cursors.encode,
+        keys(everybody.shape(asked)),
+        st.one_of(st.just(everybody.scope(asked)), st.sampled_from(scopes), strings.filter(_is_utf8)),
+    )
+
+    @settings(max_examples=CURSORS)
+    @given(cursor=st.one_of(signed, signed, damaged(real), st.text(max_size=100)), limit=st.integers(1, 100))
+    def hold(cursor: str, limit: int) -> None:
+        status, body = everybody.page(asked, cursor, limit)
+        assert status in (200, 422), body
+        if status == 200:
+            assert [each for each in body["items"] if each not in own] == []
+        else:
+            assert body["code"] == "invalid"
+
+    hold()
+
+
+def _is_utf8(text: str) -> bool:
+    return text.encode(errors="replace").decode() == text

@@ -1,0 +1,135 @@
+"""What a person sees of the play: one picture that fits the terminal, or plain lines."""
+
+import io
+from dataclasses import replace
+
+import pytest
+from rich.color import Color
+from rich.console import Console
+
+from infra.local.screen import COLOURS, LiveScreen, PlainScreen
+from infra.local.watch import Moment
+
+TALK = Moment(
+    state="active",
+    reason=None,
+    client_here=True,
+    reader_here=True,
+    channel=1,
+    in_channel=frozenset({"client"}),
+    minutes=3,
+    into_minute=6.4,
+    minute=15.0,
+    balance=750,
+    left=54.0,
+    ends_in=None,
+    ends_after=20.0,
+    ending="grace",
+)
+MOMENTS = [
+    None,
+    TALK,
+    replace(TALK, state="created", minutes=0, in_channel=frozenset(), ends_in=59.6, ends_after=60.0, ending="ringing"),
+    replace(TALK, state="paused", reason="client_left", client_here=False, ends_in=12.0),
+    replace(TALK, state="reconnecting", reason="low_balance", ends_in=0.0, balance=123_456_789, minutes=180),
+    replace(TALK, state="finalized", reason="grace_expired", left=0.0, channel=12),
+]
+LONG = "tells a story that is much longer than any line of a terminal of eighty columns could ever be"
+
+
+def live(width: int, height: int, lines: int = 0) -> LiveScreen:
+    console = Console(
+        file=io.StringIO(), force_terminal=True, width=width, height=height, highlight=False, color_system="256"
+    )
+    screen = LiveScreen(console)
+    screen.begin("4 of 10: The client drops out of the channel, and Agora tells")
+    for number in range(lines):
+        screen.tell("client", f"line {number}")
+    return screen
+
+
+def written(screen: LiveScreen | PlainScreen) -> str:
+    assert isinstance(screen.console.file, io.StringIO)
+    return screen.console.file.getvalue()
+
+
+def frame(screen: LiveScreen, now: Moment | None) -> list[str]:
+    """The rows of one frame, without their colours."""
+    with screen.showing(lambda: now):
+        rows = screen.console.render_lines(screen, pad=False)
+    return ["".join(segment.text for segment in row) for row in rows]
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (80, 40), (60, 20), (200, 50)])
+@pytest.mark.parametrize("now", MOMENTS)
+def test_a_frame_fits_the_terminal_and_nothing_wraps(width: int, height: int, now: Moment | None) -> None:
+    screen = live(width, height, lines=100)
+    screen.tell("reader", LONG)
+    rows = frame(screen, now)
+    assert len(rows) == height
+    assert max(len(row) for row in rows) <= min(width, 80)
+
+
+def test_a_frame_says_at_a_glance_how_the_reading_is() -> None:
+    title, *rows = frame(live(80, 24, lines=1), TALK)
+    assert "4 of 10: The client drops out" in title
+    shown = [" ".join(row.strip("│").replace("░", "").replace("█", "").split()) for row in rows]
+    assert shown[:6] == [
+        "state ● active both are there, the meter runs",
+        "minute 3 6 of 15 s",
+        "credit $7.50 54 s of talk",
+        "present ● client ● reader",
+        "channel 1 ● client ○ reader",
+        "deadline none",
+    ]
+    assert rows[2].count("█") == 27
+
+
+def test_the_timeline_does_not_jump_when_a_reading_begins() -> None:
+    places = [next(n for n, row in enumerate(frame(live(80, 24, 1), now)) if "line 0" in row) for now in MOMENTS]
+    assert len(set(places)) == 1
+
+
+def test_the_newest_lines_are_shown_and_the_newest_stands_out() -> None:
+    screen = live(80, 24, lines=100)
+    with screen.showing(lambda: TALK):
+        rows = screen.console.render_lines(screen, pad=False)
+    assert [f"line {number}" in "".join(part.text for part in rows[-1]) for number in (98, 99)] == [False, True]
+    assert all(part.style and part.style.bold for part in rows[-1] if part.text.strip())
+    assert not any(part.style and part.style.bold for part in rows[-2] if "line" in part.text)
+
+
+def test_a_frame_takes_the_other_screen_and_the_whole_timeline_stays_afterwards() -> None:
+    screen = live(80, 24, lines=100)
+    screen.tell("reader", LONG)
+    with screen.showing(lambda: TALK):
+        pass
+    enters, leaves = "\x1b[?1049h", "\x1b[?1049l"
+    during, after = written(screen).split(leaves)
+    assert enters in during
+    assert LONG not in during
+    assert all(f"line {number}" in after for number in range(100))
+    assert LONG in after
+
+
+def test_where_there_is_no_terminal_lines_are_plain_and_whole() -> None:
+    screen = PlainScreen(Console(file=io.StringIO(), width=80, highlight=False, color_system=None))
+    with screen.showing(lambda: TALK):
+        screen.begin("1 of 10: The client signs in")
+        screen.tell("reader", LONG)
+        screen.tell("✓", "held")
+    lines = written(screen).splitlines()
+    assert lines == ["", "1 of 10: The client signs in", f"   0.0  reader  {LONG}", "   0.0       ✓  held"]
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+def test_each_colour_is_readable_on_dark_and_on_light(colour: str) -> None:
+    """By the contrast of WCAG 2, which asks 3 of what is large and 4.5 of what is small; both at once reach 4.6."""
+
+    def linear(part: int) -> float:
+        share = part / 255
+        return share / 12.92 if share <= 0.03928 else ((share + 0.055) / 1.055) ** 2.4
+
+    red, green, blue = (linear(part) for part in Color.parse(colour).get_truecolor())
+    luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    assert min(1.05 / (luminance + 0.05), (luminance + 0.05) / 0.05) >= 3.9

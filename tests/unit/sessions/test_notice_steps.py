@@ -1,0 +1,62 @@
+"""What one notice of Agora's writes: who is there, what was heard of them, and what becomes of the talk."""
+
+from dataclasses import replace
+
+import pytest
+
+from chalicelib.sessions.model.notices import departed, entered
+from chalicelib.sessions.model.session import Session, State, Step, Who
+from chalicelib.wallet.model.meter import Resume, Stand, Start
+from tests.support.rows import ACTIVE, AWAY, HERE, PAUSED, RECONNECTING, RICH, RULES, WAITING, at
+
+
+@pytest.mark.parametrize(("session", "state"), [(ACTIVE, "active"), (PAUSED, "reconnecting"), (WAITING, "waiting")])
+def test_who_enters_is_there_from_then_on_and_has_been_heard(session: Session, state: State) -> None:
+    there = replace(HERE[0], beat_at=at(105), notice_seq=9)
+    back = replace(session, client=there, state=state, at=at(105))
+    assert entered(session, "client", 9, RICH, at(105), RULES) == Step(back)
+
+
+def test_the_second_to_enter_starts_or_resumes_the_meter_in_the_same_write() -> None:
+    for session, change in ((WAITING, Start), (PAUSED, Resume)):
+        step = entered(replace(session, client=HERE[0]), "reader", 9, RICH, at(105), RULES)
+        assert step is not None
+        assert isinstance(step.change, change)
+
+
+def test_who_leaves_is_away_and_has_been_heard() -> None:
+    away = replace(AWAY[0], notice_seq=9)
+    lingering = replace(PAUSED, client=replace(HERE[0], present=False, beat_at=None))
+    for session in (replace(WAITING, client=HERE[0]), lingering):
+        step = departed(session, "client", 9, at(104), RICH, at(105), RULES)
+        assert step == Step(replace(session, client=away, at=at(105)))
+
+
+def test_the_last_one_to_leave_while_reconnecting_falls_back_in_the_same_write() -> None:
+    alone = replace(RECONNECTING, reader=AWAY[1])
+    step = departed(alone, "client", 9, at(104), RICH, at(105), RULES)
+    assert step == Step(replace(PAUSED, client=replace(AWAY[0], notice_seq=9), at=at(105)))
+
+
+@pytest.mark.parametrize(("who", "other"), [("client", "reader"), ("reader", "client")])
+def test_who_is_put_out_with_the_money_was_there_until_then(who: Who, other: Who) -> None:
+    funds = replace(RICH, run_out=at(160.5))
+    step = departed(ACTIVE, who, 9, at(160), funds, at(160.25), RULES)
+    assert step == Step(replace(ACTIVE.with_side(who, beat_at=at(160), in_channel=False, notice_seq=9), at=at(160.25)))
+    later = ACTIVE.with_side(who, beat_at=at(160.125))
+    step = departed(later, who, 9, at(160), funds, at(160.25), RULES)
+    assert step is not None
+    assert (step.session.side(who).beat_at, step.session.side(other)) == (at(160.125), ACTIVE.side(other))
+
+
+def test_a_client_who_leaves_the_channel_does_not_pay_for_a_reader_who_fell_silent_outside_of_it() -> None:
+    silent = ACTIVE.with_side("reader", in_channel=False)
+    step = departed(silent, "client", 9, at(144), RICH, at(150), RULES)
+    assert step is not None
+    assert (step.change, step.session.cut) == (Stand(at(100)), "reader_left")
+
+
+def test_a_notice_is_heard_once() -> None:
+    for seq in (6, 7):
+        assert entered(ACTIVE, "client", seq, RICH, at(105), RULES) is None
+        assert departed(ACTIVE, "client", seq, at(104), RICH, at(105), RULES) is None
