@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 LOCAL := .local/ministack
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test check bench mutate package openapi format clean
+.PHONY: help run serve test check bench mutate soak package openapi format clean
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,11 +30,14 @@ check: $(VENV)/.ready ## Format, lint, types, import contracts, API document
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/openapi.py --check
 
-bench: $(VENV)/.ready $(LOCAL)/.ready ## Units, requests and CPU of a charged minute, as a table of ratios
+bench: $(VENV)/.ready $(LOCAL)/.ready ## What the program must reach, and what a minute costs; fails where a target is missed
 	@$(BIN)/python -m tests.load.bench
 
 mutate: $(VENV)/.ready ## Try the tests: the decision code, with one small mistake at a time
 	@nice $(BIN)/python -m tests.mutation.run
+
+soak: $(VENV)/.ready ## The whole system on one virtual clock, for a minute, STEPS=… or HOURS=…
+	@$(BIN)/python -m tests.soak
 
 package: $(VENV)/.ready ## Package STAGE=dev|staging|prod into build/STAGE
 	@$(BIN)/python scripts/package.py --stage $(STAGE) --out build/$(STAGE)

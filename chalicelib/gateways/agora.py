@@ -31,6 +31,8 @@ _CONNECT_SECONDS: Final = 1
 _READ_SECONDS: Final = 2
 _REST_SECONDS: Final = 20
 """After a failed removal the next ones are not tried for so long."""
+_THROTTLED_SECONDS: Final = 1
+"""After one too many: Agora takes ten calls a second."""
 _SHORTEST_BAR_SECONDS: Final = 10
 """The least that Agora takes for a rule that lasts."""
 
@@ -100,7 +102,7 @@ class Agora:
         self._notices_secret = settings.agora_notices_secret
         self._rules_url = f"{settings.agora_api_base or _API_BASE}/dev/v1/kicking-rule"
         self._bar_seconds = max(_SHORTEST_BAR_SECONDS, ceil_div(settings.rules.lease, SECOND))
-        self._breaker = CircuitBreaker(_REST_SECONDS)
+        self._breaker = CircuitBreaker()
 
     def lease(self, *, channel: str, uid: int, user: str, expires_at: Millis) -> Lease:
         keys = _keys(self._tokens_secret, "app_id", "app_certificate")
@@ -117,13 +119,13 @@ class Agora:
         try:
             status = _post(self._rules_url, rule, ":".join(customer))
         except HTTPError as error:
-            self._breaker.trip()
+            self._breaker.trip(_REST_SECONDS)
             raise Unavailable("Agora is out of reach.") from error
         if status == HTTPStatus.OK:
             return
         if status in (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND):
             raise ProviderFailed("Agora refuses the removal.")  # of this one: others need not wait
-        self._breaker.trip()
+        self._breaker.trip(_THROTTLED_SECONDS if status == HTTPStatus.TOO_MANY_REQUESTS else _REST_SECONDS)
         raise ProviderFailed(f"Agora answered {status}.")
 
     def verified_notice(self, payload: bytes, signature: str) -> Notice | None:

@@ -4,10 +4,9 @@ import time
 
 
 class CircuitBreaker:
-    """Lets nothing through for ``seconds`` after a failure. Each function's environment has its own."""
+    """Lets nothing through for a while after a failure. Each function's environment has its own."""
 
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
+    def __init__(self) -> None:
         self._until = 0.0
 
     @property
@@ -15,6 +14,6 @@ class CircuitBreaker:
         """True while nothing should be tried."""
         return time.monotonic() < self._until
 
-    def trip(self) -> None:
-        """A call failed, or its outcome is unknown."""
-        self._until = time.monotonic() + self._seconds
+    def trip(self, seconds: float) -> None:
+        """A call failed, or its outcome is unknown: try nothing for so long."""
+        self._until = time.monotonic() + seconds

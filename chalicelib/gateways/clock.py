@@ -36,7 +36,7 @@ class StepFunctionsClock:
 
     def __init__(self, machine_arn: str) -> None:
         self._machine_arn = machine_arn
-        self._breaker = CircuitBreaker(_REST_SECONDS)
+        self._breaker = CircuitBreaker()
 
     def start(self, kind: str, thing: str, epoch: int, wake_at: Millis, turn: int = 0) -> None:
         from botocore.exceptions import BotoCoreError, ClientError
@@ -45,7 +45,8 @@ class StepFunctionsClock:
 
         if self._breaker.is_open:
             raise Unavailable("The clock rests after a failure; the minute tick does its work.")
-        facts = {"kind": kind, "id": thing, "epoch": epoch, "turn": turn, "wake_at": clock_time(wake_at)}
+        # The machine waits for what it was answered last; in the beginning, for this.
+        facts = {"kind": kind, "id": thing, "epoch": epoch, "turn": turn, "answer": {"wake_at": clock_time(wake_at)}}
         try:
             client("stepfunctions", attempts=1).start_execution(
                 stateMachineArn=self._machine_arn, name=execution_name(thing, epoch, turn), input=json.dumps(facts)
@@ -53,5 +54,5 @@ class StepFunctionsClock:
         except (BotoCoreError, ClientError) as error:
             if isinstance(error, ClientError) and error.response["Error"]["Code"] == "ExecutionAlreadyExists":
                 return
-            self._breaker.trip()
+            self._breaker.trip(_REST_SECONDS)
             raise Unavailable("The clock could not be started; the minute tick will do its work.") from error

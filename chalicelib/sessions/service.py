@@ -124,7 +124,7 @@ def create(world: World, client: Side, session_id: str, reader_id: str, modality
         except Contended:
             continue
         log.info("session_created", session=session_id)
-        return advance(world, asked)
+        return _looked_after(world, seen)
     raise Unavailable
 
 

@@ -8,6 +8,8 @@
     background.py the thread that does those jobs
     delivery.py   messages to the product, each tried again until it is taken
     ministack.py  starts and stops the local AWS
+    journal.py    keeps what DynamoDB acknowledged, where a kill would lose it
+    restart.py    what MiniStack does not take up again after a stop, made good
     deploy.py     puts the packaged functions and their resources there, by CloudFormation
     people.py     makes a client, a reader and an admin who are ready to try things
     stack.py      composes all of it; writes ``.local/stack.json``

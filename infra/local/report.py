@@ -10,7 +10,6 @@ from rich.text import Text
 from infra.local.phone import Json
 from infra.local.play import Played
 from infra.local.proof import ChannelProof, LedgerProof
-from infra.local.screen import WIDTH
 from infra.local.watch import dollars
 
 _CLOCK: Final = slice(11, 21)
@@ -115,7 +114,7 @@ def _claim(table: Table, what: str, found: str, *, held: bool) -> None:
 
 
 def _table(title: str) -> Table:
-    return Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE, width=WIDTH)
+    return Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE, expand=True)
 
 
 def _money(money: Json) -> str:

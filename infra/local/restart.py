@@ -36,16 +36,18 @@ _MAPPING_SETTINGS: Final = (
 _PIPE_SETTINGS: Final = ("Description", "DesiredState", "RoleArn", "Source", "Target", "Tags")
 
 
-def go_on(session: "boto3.Session", ministack: MiniStack, journal: Journal | None) -> None:
-    """Between the deployment and the first request: from here on nothing is lost. Raises CannotStart."""
+def go_on(session: "boto3.Session", ministack: MiniStack, journal: Journal | None) -> int:
+    """Between the deployment and the first request: from here on nothing is lost. Raises CannotStart.
+
+    The number of items that were put back.
+    """
     if journal and not ministack.has_saved:
         # The deployment has addresses and keys that must outlive a kill too, and only a stop saves them.
         ministack.stop()
         ministack.start()
     _mappings_anew(session.client("lambda", endpoint_url=ministack.url))
     _pipes_anew(session.client("pipes", endpoint_url=ministack.url))
-    if journal:
-        journal.open(ministack.url, caller(session, ministack.url))
+    return journal.open(ministack.url, caller(session, ministack.url)) if journal else 0
 
 
 def stop(ministack: MiniStack, journal: Journal | None) -> None:

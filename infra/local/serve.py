@@ -1,7 +1,7 @@
 """Keep a local stack up: ``python -m infra.local.serve``, or ``make serve``.
 
 Prints the addresses, tokens that are ready to use and a few things to try, and stays until Ctrl-C or SIGTERM.
-Everything stays for the next start, under ``.local/state``; ``--fresh`` begins anew.
+Everything stays for the next start, under ``.local/state``, after a kill too; ``--fresh`` begins anew.
 
 Short settings come from the environment: ``BILLING_MINUTE_SECONDS=5 GRACE_SECONDS=20 make serve``.
 """

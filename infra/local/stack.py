@@ -75,6 +75,7 @@ WEBHOOK_EVENTS: Final = (
 """What the product's endpoint is subscribed to at Stripe."""
 
 PACKAGE_SECONDS: Final = 600
+_NOTE: Final = "stack.json"
 WARM_SECONDS: Final = 60
 
 Say = Callable[[str], None]
@@ -179,7 +180,7 @@ def local_stack(
     package = package or _package(say)
     with ExitStack() as running:
         stack = _up(running, _Options(state_dir, settings, package, port, enforce_policies, keep, say))
-        note = state_dir / "stack.json"
+        note = state_dir / _NOTE
         _write(note, json.dumps(asdict(stack.addresses), indent=2) + "\n")
         running.callback(note.unlink, missing_ok=True)
         yield stack
@@ -231,12 +232,14 @@ def _up(running: ExitStack, options: _Options) -> Stack:
     running.callback(stop, ministack, journal)
     with _timed(options.say, "the local AWS"):
         ministack.start()
+    (options.state_dir / _NOTE).unlink(missing_ok=True)  # a kill leaves it, and nobody is at its addresses
     vendors = _counterparts(running, state, ports)
     session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)  # noqa: S106
     with _timed(options.say, "deployment"):
         deployed = deploy(session, ministack.url, options.package, _parameters(options.settings, vendors))
         secrets = put_secrets(session, ministack.url)
-    go_on(session, ministack, journal)
+    if lost := go_on(session, ministack, journal):
+        options.say(f"  {lost} items put back that a kill would have taken")
     dynamodb_url = journal.url if journal else ministack.url
     _point_ourselves_at(running, ministack.url, dynamodb_url)
     function_urls = _function_urls(_client(session, "lambda", ministack.url), ministack.url)

@@ -27,6 +27,7 @@ from infra.local.waiting import until
 from tests.support.worlds import hand_world
 
 ROOT: Final = Path(__file__).resolve().parents[2]
+PACKAGE: Final = ROOT / "build" / "local"
 UP: Final = 180.0
 SOON: Final = 60.0
 _RULE_EVENT: Final[Json] = {
@@ -55,6 +56,8 @@ class Served:
         note = self.state_dir / "stack.json"
         note.unlink(missing_ok=True)  # a kill leaves it
         command = [sys.executable, "-m", "infra.local.serve", "--state-dir", str(self.state_dir), "--port", "0"]
+        if self.addresses:
+            command += ["--package", str(PACKAGE)]  # what the first start has packaged
         process = subprocess.Popen(  # noqa: S603 - our own program
             command, cwd=ROOT, env=os.environ | self.settings, stdout=subprocess.DEVNULL
         )

@@ -152,7 +152,7 @@ def an_app_that_leaves_but_stays_in_the_channel_is_put_out_and_pays_when_it_is_b
         await_heard(pair, reader=False)
         pair.client.hang_up()
         pair.client.do("leave")
-        assert agora.who(channel) == set()
+        agora.await_in(channel, set())
         row = pair.await_row("nobody being there", lambda row: not row.client.in_channel)
         assert (row.state, row.client.present) == ("waiting", False)
         pair.reader.join()

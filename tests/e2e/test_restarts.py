@@ -7,18 +7,22 @@ import io
 import time
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Final
 
 import pytest
 
+from chalicelib.gateways.clock import execution_name
 from chalicelib.kernel.time import SECOND, Millis, ceil_div
 from chalicelib.sessions import service as sessions
-from chalicelib.sessions.model.session import Session
+from chalicelib.sessions.model.session import CLOCK_LATE, Session
 from infra.local.phone import Json, Phone
 from infra.local.proof import prove
 from infra.local.waiting import until
+from tests.e2e.conftest import Story
 from tests.e2e.served import SOON, Served
+from tests.e2e.stage import Stage
 
 SETTINGS: Final = {
     "BILLING_MINUTE_SECONDS": "6",
@@ -30,6 +34,7 @@ SETTINGS: Final = {
     "RATE_LIMITS": "off",
 }
 CREDIT: Final = 5_000
+STORY_SECONDS: Final = 400
 POSTMAN: Final = """
 import json, os
 from botocore.session import get_session
@@ -50,7 +55,7 @@ class Reading:
     client: Phone
     reader: Phone
     asked_at: float
-    began_at: float
+    """When joining was asked for that began the talk, in seconds."""
 
     @classmethod
     def begin(cls, served: Served, name: str, modality: str) -> "Reading":
@@ -60,7 +65,7 @@ class Reading:
         reader.join()
         asked_at = time.time()
         assert client.join()["state"] == "active"
-        return cls(served, client, reader, asked_at, time.time())
+        return cls(served, client, reader, asked_at)
 
     @property
     def row(self) -> Session:
@@ -123,7 +128,7 @@ def test_killed_hard_in_three_readings_it_comes_back_and_each_settles_right(serv
     readings = (goes_on, falls_silent, stands)
     silent_since = falls_silent.last_sign_of_life()
     before, deployed = [reading.entries for reading in readings], served.addresses
-    talked = time.time() - goes_on.began_at
+    talked = goes_on.last_sign_of_life() - (goes_on.row.started_at or 0)
 
     served.kill(everything=True)
     served.start()
@@ -141,7 +146,7 @@ def test_killed_hard_in_three_readings_it_comes_back_and_each_settles_right(serv
     goes_on.hang_up()
     goes_on.client.do("end")
     row = goes_on.settled()
-    assert talked * SECOND <= row.connected_before <= (time.time() - goes_on.asked_at) * SECOND
+    assert talked <= row.connected_before <= (time.time() - goes_on.asked_at) * SECOND
 
     row = falls_silent.settled()
     assert (row.reason, row.cut, row.paused_at) == ("grace_expired", "network", silent_since)
@@ -166,6 +171,25 @@ def test_killed_alone_it_takes_over_what_it_left_running_and_every_reader_of_a_s
     somebody_else = served.client(700)
     for queue in (by_pipe, by_mapping):
         await_word(served, queue, somebody_else)
+
+
+def an_execution_of_the_clock_that_was_lost_is_replaced_under_another_name(stage: Stage) -> None:
+    """On the stack of the other tests: it needs no kill, and a minute."""
+    machine = stage.stack.aws("stepfunctions")
+    executions = stage.world.settings.clock_machine_arn.replace(":stateMachine:", ":execution:")
+    with stage.pair(2_000) as pair:
+        pair.begin()
+        row = pair.await_row("its execution", lambda row: row.clock_epoch == row.epoch)
+        machine.stop_execution(executionArn=f"{executions}:{execution_name(pair.id, row.epoch, 0)}")
+        patience = ((row.clock_at or 0) - row.at + CLOCK_LATE) / SECOND + SOON
+        row = pair.await_row("another execution", lambda row: row.clock_turn == 1, patience)
+        name = execution_name(pair.id, row.epoch, 1)
+        assert machine.describe_execution(executionArn=f"{executions}:{name}")["status"] == "RUNNING"
+
+
+@pytest.mark.parametrize("story", [an_execution_of_the_clock_that_was_lost_is_replaced_under_another_name])
+def test_a_lost_clock(story: Story, stories: dict[Story, "Future[None]"]) -> None:
+    stories[story].result(timeout=STORY_SECONDS)
 
 
 def pipe_to_queue(served: Served) -> str:

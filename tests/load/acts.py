@@ -19,8 +19,12 @@ def measure(stage: Stage) -> Iterator[Told]:
     """A line an act: its requests, and the units that it reads and writes."""
     for act, bill in bills(stage):
         units = [_units(name, bill.read[stage.names[name]], bill.written[stage.names[name]]) for name in _SHOWN]
-        yield shown(act, "  ".join([*filter(None, units), f"{len(bill.requests)} requests"]))
+        yield shown(act, "  ".join([*filter(None, units), _counted(len(bill.requests), "request")]))
     yield Note("r and w are read and write units. A transaction counts twice; an index counts like another row.")
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def _units(name: str, read: float, written: float) -> str:

@@ -86,7 +86,9 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("names", nargs="*", type=_part, metavar="part", help="only these; all where none is named")
-    parser.add_argument("--write-docs", action="store_true", help="write the figures of cost into docs/cost.md")
+    parser.add_argument(
+        "--write-docs", action="store_true", help="write the figures of cost into docs/cost.md and docs/scale.md"
+    )
     return parser
 
 

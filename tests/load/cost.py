@@ -11,12 +11,13 @@ from tests.load.prices import MINUTES
 from tests.load.reading import TALK, lived
 from tests.load.report import Told, shown
 from tests.load.savings import savings
+from tests.load.scale import limits
 from tests.load.stage import MINUTE, Stage
 from tests.load.uses import measured
 
 
 def measure(stage: Stage, *, write: bool = False) -> Iterator[Told]:
-    """Lines about dollars; ``write`` puts the tables into ``docs/cost.md``."""
+    """Lines about dollars; ``write`` puts the tables into the documents."""
     uses, memory = measured(stage), page.memory_of_functions()
     for modality in ("voice", "text"):
         of = page.sums(uses, memory, "voice" if modality == "voice" else "text")
@@ -28,5 +29,6 @@ def measure(stage: Stage, *, write: bool = False) -> Iterator[Told]:
         often = MINUTES * MINUTE / -(-TALK // MINUTE) / MINUTE
         executions = lived("text")["execution"] * often
         calm = lived("text", Rules(silence=3 * HOUR))["wake"] * often
-        page.write(page.rendered(uses, memory, savings(uses, memory, executions, calm)))
-        yield shown("written to", str(page.PAGE.relative_to(page.ROOT)))
+        page.write(page.COST, page.cost_block(uses, memory, savings(uses, memory, calm)))
+        page.write(page.SCALE, page.scale_block(limits(uses, memory, executions)))
+        yield shown("written to", "docs/cost.md docs/scale.md")

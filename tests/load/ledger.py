@@ -96,7 +96,7 @@ def _wallets_in_parallel(stage: Stage) -> Iterator[Told]:
             busy = (engine_seconds(stage) - busy) / (each * wallets)
             bare = _rate(crowd(wallets, charge_barely, clients, each), each)
             once = all(duo.minutes() == list(range(1, each + 2)) for duo in readings)
-            yield holds(f"charges a second, {wallets} wallets at once", f"{ours:.0f}/s", met=once, target="once")
+            yield holds(f"charges a second, wallets at once: {wallets}", f"{ours:.0f}/s", met=once, target="once")
             yield shown("  bare calls; the engine's processor time a charge", f"{bare:.0f}/s  {busy * 1_000:.1f} ms")
     yield Note(
         f"What bounds these is this machine: the local AWS, one process of Python, and the four that charge share its "

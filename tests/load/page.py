@@ -1,4 +1,4 @@
-"""``docs/cost.md``: the block that the bench writes, from prices and uses to dollars and what would lower them."""
+"""The blocks that the bench writes into ``docs/cost.md`` and ``docs/scale.md``."""
 
 from __future__ import annotations
 
@@ -23,9 +23,11 @@ from tests.load.prices import (
     Use,
     dollars,
 )
+from tests.load.scale import Limit
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-PAGE: Final = ROOT / "docs" / "cost.md"
+COST: Final = ROOT / "docs" / "cost.md"
+SCALE: Final = ROOT / "docs" / "scale.md"
 BEGIN: Final = "<!-- written by `python -m tests.load.bench cost --write-docs` -->"
 END: Final = "<!-- until here -->"
 _BAR: Final = 40
@@ -60,8 +62,8 @@ def total(of: Sums) -> float:
     return sum(sum(services.values()) for services in of.values())
 
 
-def rendered(uses: Sequence[Use], memory: Mapping[str, int], savings: Sequence[tuple[str, float, float]]) -> str:
-    """The block, markers included."""
+def cost_block(uses: Sequence[Use], memory: Mapping[str, int], savings: Sequence[tuple[str, float, float]]) -> str:
+    """From prices and uses to dollars, and what would lower them; markers included."""
     voice, text = sums(uses, memory, "voice"), sums(uses, memory, "text")
     lines = [
         BEGIN,
@@ -143,8 +145,17 @@ def _table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]
     yield from (f"| {' | '.join(row)} |" for row in rows)
 
 
-def write(block: str) -> None:
+def scale_block(limits: Iterable[Limit]) -> str:
+    """Which limit is met at how many open sessions; markers included."""
+    rows = [
+        (limit.what, f"{limit.allowed:,.0f}", f"{limit.each:.4g}", f"{float(f'{limit.sessions:.2g}'):,.0f}", limit.turn)
+        for limit in limits
+    ]
+    names = ("a second", "allowed", "one open session", "enough for", "what to turn")
+    return "\n".join([BEGIN, "", *_table(names, rows), "", END])
+
+
+def write(page: Path, block: str) -> None:
     """Put the block into the page, in place of the one before."""
-    before, _, rest = PAGE.read_text().partition(BEGIN)
-    after = rest.partition(END)[2]
-    PAGE.write_text(before + block + after)
+    before, _, rest = page.read_text().partition(BEGIN)
+    page.write_text(before + block + rest.partition(END)[2])

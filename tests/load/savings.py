@@ -19,10 +19,8 @@ Saving = tuple[str, float, float]
 """The change, and the dollars less for 1,000 minutes of voice and of text."""
 
 
-def savings(
-    uses: Sequence[Use], memory: Mapping[str, int], executions: float, wakes_without_silence: float
-) -> list[Saving]:
-    """``executions`` of the clock are started in 1,000 minutes; the other are its wakes if silence were left out."""
+def savings(uses: Sequence[Use], memory: Mapping[str, int], wakes_without_silence: float) -> list[Saving]:
+    """``wakes_without_silence``: of the clock in 1,000 minutes, if silence were left out."""
     before = total(sums(uses, memory, "voice")), total(sums(uses, memory, "text"))
 
     def less(what: str, changed: Iterable[Use], sizes: Mapping[str, int] = memory) -> Saving:
@@ -31,12 +29,15 @@ def savings(
         return what, before[0] - after[0], before[1] - after[1]
 
     gateway = 1 - _HTTP_API / PRICES["API Gateway request (REST)"][0]
-    transition = price("Step Functions transition")
     wake = next(use for use in uses if use.act == "wake")
     return [
         less(
             "The clock leaves silence to the beats and the tick; its wakes are then five minutes apart in text too",
             (replace(each, text=min(each.text, wakes_without_silence)) if each is wake else each for each in uses),
+        ),
+        less(
+            "The index `open` of keys only: a beat does not write it, and the tick reads each row",
+            (_with_keys_only(each) for each in uses),
         ),
         less(
             "Beats every 60 s in place of 30",
@@ -47,11 +48,6 @@ def savings(
             gateway * _of_gateway(sums(uses, memory, "voice")),
             gateway * _of_gateway(sums(uses, memory, "text")),
         ),
-        (
-            "The machine waits for `$.answer.wake_at`: no state Again, three transitions a wake",
-            (wake.voice - executions) * transition,
-            (wake.text - executions) * transition,
-        ),
         less(f"`api` with {_SMALLER_MB:,} MB in place of {memory['api']:,}", uses, {**memory, "api": _SMALLER_MB}),
         (
             "arm64 (a fifth less for a GB-second)",
@@ -59,6 +55,12 @@ def savings(
             (1 - _ARM) * _of_compute(uses, memory, voice=False),
         ),
     ]
+
+
+def _with_keys_only(use: Use) -> Use:
+    if use.act in ("beat", "renew", "wake", "notice"):
+        return replace(use, written=use.written - 1)
+    return replace(use, requests=use.requests + 1, read=use.read + 1) if use.act == "tick" else use
 
 
 def _of_gateway(of: Sums) -> float:

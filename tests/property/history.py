@@ -41,6 +41,8 @@ EVENTS: Final = (
 RATES: Final = (1, 100, 250, 399)
 SKEW: Final = 2 * SECOND
 UIDS: Final[dict[Who, int]] = {"client": 1, "reader": 2}
+LOST: Final = 30 * SECOND
+"""So long after it should have called, a clock is taken for lost."""
 AT_ONCE: Final = 4
 """Channels that one call empties at most; the next one goes on."""
 
@@ -265,8 +267,11 @@ class Exact(History):
         owed = len(self.books.sessions[session].abandoned)
         expected = self.reference.command(self.talk(session), who, command, self.now)
         assert super().perform(session, user, command) == expected, command
+        row = self.books.sessions[session]
         if owed + 2 <= AT_ONCE and not self.agora.down:
-            assert not self.books.sessions[session].owes_removal
+            assert not row.owes_removal
+        overdue = row.clock_epoch == row.epoch and self.now >= (row.clock_at or self.now) + LOST
+        assert not (row.is_open and overdue), "a clock that did not call is replaced by whoever looks"
         return expected
 
     def look(self, session: str) -> str:
@@ -301,16 +306,18 @@ class Exact(History):
         return answer
 
     def hear(self, session: str, channel: int, who: Who, number: int, second: int, *, joined: bool) -> str:
-        talk = self.talk(session)
-        if channel == talk.pauses:
-            self.look(session)
-        heard, before = talk.heard[who], self.books.sessions[session]
-        old = channel != talk.pauses or (heard is not None and number <= heard)
+        talk, before = self.talk(session), self.books.sessions[session]
+        old = channel != talk.pauses
         self.reference.notice(talk, channel, who, number, second, self.now, joined=joined)
         answer = super().hear(session, channel, who, number, second, joined=joined)
-        if old and not before.owes_removal:
-            assert self.books.sessions[session] == before, "what is old changes nothing"
         assert answer == OK
+        if old:
+            assert self.books.sessions[session] == before, "what is of another channel changes nothing"
+        else:
+            told, heard = self.books.sessions[session], talk.heard[who]
+            assert super().hear(session, channel, who, min(number, heard or number), second, joined=not joined) == OK
+            repeated = self.books.sessions[session]
+            assert heard is None or apart_from_chores(repeated) == apart_from_chores(told), "what is old, neither"
         return answer
 
     def turn_agora(self, *, up: bool) -> None:

@@ -28,7 +28,7 @@ KINDS: Final = {
     "removal refused": 0.04,
     "removal of unknown outcome": 0.03,
     "removal slow": 0.03,
-    "execution lost": 0.02,
+    "execution lost": 0.03,
     "execution late": 0.05,
     "execution twice": 0.03,
     "start of an execution refused": 0.03,
@@ -41,18 +41,19 @@ KINDS: Final = {
     "page of Stripe not opened": 0.03,
 }
 """How likely each is, where it can happen at all; a mood multiplies it."""
-HARMLESS: Final = frozenset({"clock of a function apart", "request of a phone late", "phone without network"})
+CALM: Final = frozenset({"clock of a function apart", "request of a phone late", "phone without network"})
 """What also happens on a calm day."""
 
 
 class Chances:
-    """``mood`` multiplies how likely every fault is: 0 leaves only what is harmless. ``without`` leaves kinds out."""
+    """``mood`` multiplies how likely every fault is: 0 leaves only ``always``. ``without`` leaves kinds out."""
 
-    def __init__(self, seed: str, mood: float, without: frozenset[str] = frozenset()) -> None:
+    def __init__(self, seed: str, mood: float, always: frozenset[str], without: frozenset[str] = frozenset()) -> None:
         self.met: Counter[str] = Counter()
         self.quiet = False
         self._seed = seed
         self._mood = mood
+        self._always = always
         self._without = without
         self._streams: dict[str, random.Random] = {}
 
@@ -65,7 +66,7 @@ class Chances:
     def __call__(self, kind: str) -> bool:
         """Whether this fault happens here and now."""
         drawn = self.stream(kind).random()
-        likely = KINDS[kind] * (1 if kind in HARMLESS else self._mood)
+        likely = KINDS[kind] * (1 if kind in self._always else self._mood)
         if self.quiet or kind in self._without or drawn >= likely:
             return False
         self.met[kind] += 1

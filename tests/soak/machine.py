@@ -30,7 +30,7 @@ Tell = Callable[[dict[str, Any]], dict[str, Any] | None]
 
 @dataclass
 class Execution:
-    """``facts`` are its input; only ``wake_at`` changes."""
+    """``facts`` are its input; only ``answer`` changes."""
 
     facts: dict[str, Any]
     alive: bool = True
@@ -57,7 +57,7 @@ class Machine:
 
     def _wait(self, execution: Execution) -> None:
         chances = self._chances
-        wake = _moment(execution.facts["wake_at"])
+        wake = _moment(execution.facts["answer"]["wake_at"])
         if chances("execution lost"):
             execution.alive = False
             return
@@ -77,7 +77,7 @@ class Machine:
         elif answer is None or answer["done"]:
             execution.alive = False
         else:
-            execution.facts = execution.facts | {"wake_at": answer["wake_at"]}
+            execution.facts = execution.facts | {"answer": answer}
             self._wait(execution)
 
 
@@ -96,7 +96,7 @@ class Starter:
             refused, self._rests_until = True, self._timeline.now + _REST
         if refused:
             raise Unavailable
-        facts = {"kind": kind, "id": thing, "epoch": epoch, "turn": turn, "wake_at": clock_time(wake_at)}
+        facts = {"kind": kind, "id": thing, "epoch": epoch, "turn": turn, "answer": {"wake_at": clock_time(wake_at)}}
         self._machine.start(execution_name(thing, epoch, turn), facts)
         if self._chances("start of an execution of unknown outcome"):
             self._rests_until = self._timeline.now + _REST

@@ -12,7 +12,7 @@ from chalicelib.runtime.problems import problem_for
 from chalicelib.runtime.tables import Contended
 from chalicelib.sessions.handlers import work
 from tests.property.tables import Crash
-from tests.soak.findings import Finding
+from tests.soak.findings import Finding, must
 from tests.soak.storage import Trouble
 
 if TYPE_CHECKING:
@@ -58,8 +58,18 @@ class Ticks:
 
     def _tell(self, facts: dict[str, Any]) -> dict[str, Any] | None:
         """The answer to the machine; None where the function failed, as it may while storage is in trouble."""
+
+        def served(world: World, trouble: Trouble) -> dict[str, Any]:
+            answer = tell(world, facts)
+            row = self._system.books.sessions[facts["id"]]
+            own = (facts["epoch"], facts["turn"]) == (row.epoch, row.clock_turn)
+            if not trouble.raced and not trouble.disturbed:
+                must(answer["done"] or own, "an older execution ends", facts=facts, session=row)
+                must(not own or answer["done"] != row.is_open, "the clock of an open reading goes on", session=row)
+            return answer
+
         try:
-            return self._system.functions.call("clock", lambda world, _: tell(world, facts))
+            return self._system.functions.call("clock", served)
         except Crash:
             return None
         except Exception as error:

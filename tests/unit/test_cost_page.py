@@ -1,4 +1,4 @@
-"""``docs/cost.md``: its sums follow from its own tables, and its tables from the prices and functions of today."""
+"""``docs/cost.md`` and ``docs/scale.md``: their sums follow from their own tables, and those from today's prices."""
 
 import re
 from collections import defaultdict
@@ -10,17 +10,18 @@ import pytest
 from tests.load.page import BEGIN, END, memory_of_functions
 from tests.load.prices import PRICES, REQUEST_MS, SERVICES, WHOLE_PROCESSOR_MB
 
-PAGE = (Path(__file__).parents[2] / "docs" / "cost.md").read_text()
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE, SCALE = (DOCS / "cost.md").read_text(), (DOCS / "scale.md").read_text()
 Row = dict[str, str]
 
 # As the page says them, below its last table.
 PLATFORM_LOG, HEADERS_OUT, TRACED = 480, 700, 0.05
 
 
-def _tables() -> list[list[Row]]:
+def _tables(page: str) -> list[list[Row]]:
     """Every table of the page: its rows, by the names of its columns."""
     found = []
-    for is_table, lines in groupby(PAGE.splitlines(), lambda line: line.startswith("|")):
+    for is_table, lines in groupby(page.splitlines(), lambda line: line.startswith("|")):
         if is_table:
             cells = [[cell.strip().strip("*") for cell in line.strip("|").split("|")] for line in lines]
             found.append([dict(zip(cells[0], row, strict=True)) for row in cells[2:]])
@@ -28,7 +29,7 @@ def _tables() -> list[list[Row]]:
 
 
 def _table(column: str) -> list[list[Row]]:
-    return [rows for rows in _tables() if column in rows[0]]
+    return [rows for rows in _tables(PAGE) if column in rows[0]]
 
 
 def _prices() -> dict[str, float]:
@@ -101,6 +102,17 @@ def test_the_page_reckons_with_the_prices_and_the_memory_of_today() -> None:
         assert said in PAGE
 
 
-def test_the_bench_finds_the_place_to_write_to() -> None:
-    assert PAGE.count(BEGIN) == PAGE.count(END) == 1
-    assert PAGE.index(BEGIN) < PAGE.index(END)
+def test_what_a_limit_is_enough_for_follows_from_what_one_session_asks_of_it() -> None:
+    limits = _tables(SCALE)[0]
+    enough = [float(row["enough for"].replace(",", "")) for row in limits]
+    for row, shown in zip(limits, enough, strict=True):
+        assert shown == pytest.approx(
+            float(row["allowed"].replace(",", "")) / _number(row, "one open session"), rel=0.06
+        )
+    assert enough == sorted(enough)
+
+
+@pytest.mark.parametrize("page", [PAGE, SCALE], ids=["cost", "scale"])
+def test_the_bench_finds_the_place_to_write_to(page: str) -> None:
+    assert page.count(BEGIN) == page.count(END) == 1
+    assert page.index(BEGIN) < page.index(END)

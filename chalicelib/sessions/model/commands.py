@@ -64,7 +64,7 @@ def heartbeat(session: Session, who: Who, funds: Funds, now: Millis, rules: Rule
         return None
     if not session.warned and _just_beaten(session, who, now, rules):
         return None
-    recovered = session.warned and (funds.run_out is None or funds.run_out - rules.warning > now)
+    recovered = funds.run_out is None or funds.run_out - rules.warning > now
     alive = session.with_side(who, beat_at=now)
     return Step(replace(alive, at=now, warned=session.warned and not recovered))
 
@@ -111,8 +111,6 @@ def finish(session: Session, who: Who, funds: Funds, now: Millis, rules: Rules) 
     if not session.is_open:
         return None
     reason: Reason = "client_ended" if who == "client" else "reader_ended"
-    if session.state != "active":
-        return end(session, now, reason, now)
     effective, cut = departure(session, who, now, rules)
     return end_after_cut(
         session, effective, cut if cut == "reader_left" and who == "client" else reason, now, reason, now

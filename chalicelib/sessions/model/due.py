@@ -114,7 +114,7 @@ def _standing(session: Session, funds: Funds, now: Millis, rules: Rules) -> Step
 def _active(session: Session, funds: Funds, now: Millis, rules: Rules) -> Step | Charge | None:
     stop = min((stop for stop in _stops(session, funds, now, rules) if stop.decided <= now), default=None)
     begins = funds.next_minute
-    if begins is not None and begins <= now and begins != funds.run_out and (not stop or begins < stop.effective):
+    if begins is not None and begins <= now and (not stop or begins < stop.effective):
         return Charge(stop.effective if stop else None)
     if stop:
         if stop.ends:

@@ -43,7 +43,7 @@ def end_after_cut(
 
 
 def meet(session: Session, funds: Funds, now: Millis, rules: Rules) -> Step | None:
-    """waiting or reconnecting → active when both are here and the wallet pays; None where that is not so.
+    """waiting or reconnecting → active when both are here and the wallet pays; None where one is missing or they talk.
 
     Where the wallet cannot pay, nobody may stay: from waiting the session ends; from reconnecting both are turned out,
     for a top-up may come while grace runs.

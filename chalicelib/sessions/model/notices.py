@@ -20,8 +20,6 @@ def entered(session: Session, who: Who, seq: int, funds: Funds, now: Millis, rul
         return None
     here = session.with_side(who, present=True, beat_at=now, in_channel=True, notice_seq=seq)
     back = replace(here, state="reconnecting" if session.state == "paused" else session.state, at=now)
-    if session.state == "active":
-        return Step(back)
     return meet(back, funds, now, rules) or Step(back)
 
 

@@ -68,10 +68,17 @@ def test_a_failing_function_is_tried_again_a_few_times_and_then_the_execution_fa
 
 def test_a_round_changes_nothing_of_the_input_but_the_moment() -> None:
     written = {state["ResultPath"] for state in STATES.values() if state["Type"] in {"Task", "Pass"}}
-    assert written == {"$.answer", "$.wake_at"}
+    assert written == {"$.answer"}
     assert not any(key in state for state in STATES.values() for key in ("OutputPath", "Parameters", "ResultSelector"))
-    assert STATES["Again"]["InputPath"] == "$.answer.wake_at"
-    assert STATES["Wait"]["TimestampPath"] == "$.wake_at"
+    assert STATES["Wait"]["TimestampPath"] == "$.answer.wake_at"
+
+
+def test_a_round_is_three_transitions_for_each_costs_money() -> None:
+    assert [STATES["Wait"]["Next"], STATES["Advance"]["Next"], STATES["Done?"]["Default"]] == [
+        "Advance",
+        "Done?",
+        "Wait",
+    ]
 
 
 def test_it_decides_on_plain_booleans() -> None:

@@ -42,7 +42,12 @@ def lease(channel: str = "ses_1-0", seconds: float = 300) -> dict[str, Any]:
 
 
 def close(agora: AgoraServer, channel: str, **rule: Any) -> None:
-    body: dict[str, Any] = {"appid": APP, "cname": channel, "time_in_seconds": 60, "privileges": ["join_channel"]} | rule
+    body: dict[str, Any] = {
+        "appid": APP,
+        "cname": channel,
+        "time_in_seconds": 60,
+        "privileges": ["join_channel"],
+    } | rule
     url = f"{agora.url}/dev/v1/kicking-rule"
     assert requests.post(url, json=body, auth=("customer", "secret"), timeout=5).status_code == 200
 

@@ -28,6 +28,7 @@ FIELDS = {
     "agora_url",
     "stripe_webhook_secret",
     "endpoint_url",
+    "dynamodb_url",
     "tables",
     "tokens",
 }

@@ -1,15 +1,19 @@
 """What the local stack decides before anything runs: settings, ports, and whether it may start here."""
 
 import json
+import os
+import signal
 import socket
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
-from infra.local.ministack import CannotStart, MiniStack, free_port, installed
+from infra.local.ministack import CannotStart, MiniStack, Process, free_port, installed
 from infra.local.stack import settings_of
+from infra.local.waiting import until
 
 
 def test_a_setting_that_is_absent_is_left_to_the_product() -> None:
@@ -66,8 +70,23 @@ def test_a_state_is_used_by_one_at_a_time(tmp_path: Path) -> None:
     with subprocess.Popen(waits, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:  # noqa: S603 - our own Python
         assert other.stdout is not None
         assert other.stdout.readline() == b"up\n"
-        (tmp_path / "ministack.json").write_text(json.dumps({"owner": other.pid, "pid": other.pid}))
+        running = asdict(Process.of(other.pid))
+        (tmp_path / "ministack.json").write_text(json.dumps({"owner": running, "process": running}))
 
         with pytest.raises(CannotStart, match=str(other.pid)):
             MiniStack(tmp_path, tmp_path / "venv").start()
         other.communicate(b"\n")
+
+
+def test_a_process_is_told_from_another_that_has_its_number_now() -> None:
+    assert Process.of(os.getpid()).runs()
+    assert not Process(os.getpid(), "long ago").runs()
+
+
+def test_a_killed_process_does_not_run_though_nobody_has_asked_how_it_ended() -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        process = Process.of(child.pid)
+        assert process.runs()
+        os.kill(child.pid, signal.SIGKILL)
+        until("its end", lambda: not process.runs(), seconds=10)
+        assert child.returncode is None

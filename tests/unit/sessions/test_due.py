@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib.kernel.settings import Rules
 from chalicelib.sessions.model.due import Charge, Settle, deadline, decide, wake_at
-from chalicelib.sessions.model.moves import end, forsaken, pause
+from chalicelib.sessions.model.moves import end, forsaken, meet, pause
 from chalicelib.sessions.model.session import Reason, Session, Side, State, Step
 from chalicelib.wallet.model.chain import Run
 from chalicelib.wallet.model.funds import Funds
@@ -27,20 +27,29 @@ FRESH: Final = replace(ACTIVE, client=replace(HERE[0], beat_at=at(390)), reader=
 
 
 @pytest.mark.parametrize(
-    ("session", "funds", "reason"),
+    ("session", "silence"),
     [
-        (replace(TALKING, ends_by=at(175)), replace(PAYING, stood=Run(at(60), at(175), "frozen")), "max_duration"),
-        (TALKING, replace(PAYING, run_out=at(175), stood=Run(at(60), at(175), "frozen")), "network"),
-        (ACTIVE, replace(PAYING, run_out=at(175), stood=Run(at(60), at(175), "frozen")), "frozen"),
-        (ACTIVE, replace(PAYING, next_minute=at(175), run_out=at(175)), "low_balance"),
+        (TALKING, "network"),
+        (replace(TALKING, reader=replace(TALKING.reader, beat_at=at(174))), "client_left"),
+        (replace(TALKING, client=replace(TALKING.client, beat_at=at(174))), "reader_left"),
     ],
 )
-def test_at_one_moment_the_last_one_comes_before_a_silence_and_that_before_a_freeze_and_that_before_the_money(
-    session: Session, funds: Funds, reason: str
+def test_at_one_moment_the_last_one_comes_before_a_silence_and_that_before_a_freeze_or_the_end_of_the_money(
+    session: Session, silence: str
 ) -> None:
-    step = decide(session, replace(funds, next_minute=None), at(175), RULES)
+    frozen = replace(PAYING, next_minute=None, run_out=None, stood=Run(at(60), at(175), "frozen"))
+    broke = replace(PAYING, next_minute=None, run_out=at(175))
+    booked = replace(session, ends_by=at(175))
+    assert [_cut(session, frozen), _cut(session, broke)] == [silence, silence]
+    assert [_cut(booked, frozen), _cut(booked, broke)] == ["max_duration", "max_duration"]
+    assert [_cut(ACTIVE, frozen), _cut(ACTIVE, broke)] == ["frozen", "low_balance"]
+
+
+def _cut(session: Session, funds: Funds) -> str | None:
+    """What stops the talk at second 175."""
+    step = decide(session, funds, at(175), RULES)
     assert isinstance(step, Step)
-    assert step.session.cut == reason
+    return step.session.cut
 
 
 def test_the_stop_that_is_decided_first_acts_though_another_is_effective_before_it() -> None:
@@ -114,6 +123,11 @@ def test_where_grace_and_the_longest_reading_end_together_it_is_the_longest_read
     booked = replace(session, ends_by=at(ends_by), client=AWAY[0])
     assert decide(booked, RICH, at(over) - 1, RULES) is None
     assert decide(booked, RICH, at(400), RULES) == end(booked, at(over), reason, at(400))
+
+
+@pytest.mark.parametrize("session", [replace(WAITING, client=HERE[0], reader=HERE[1]), RECONNECTING])
+def test_both_here_begin_or_go_on_whatever_brought_them_there(session: Session) -> None:
+    assert decide(session, RICH, at(105), RULES) == meet(session, RICH, at(105), RULES)
 
 
 def test_who_is_back_alone_waits_and_is_forsaken_once_silent() -> None:

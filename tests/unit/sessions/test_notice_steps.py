@@ -56,7 +56,14 @@ def test_a_client_who_leaves_the_channel_does_not_pay_for_a_reader_who_fell_sile
     assert (step.change, step.session.cut) == (Stand(at(100)), "reader_left")
 
 
-def test_a_notice_is_heard_once() -> None:
-    for seq in (6, 7):
-        assert entered(ACTIVE, "client", seq, RICH, at(105), RULES) is None
-        assert departed(ACTIVE, "client", seq, at(104), RICH, at(105), RULES) is None
+def test_who_leaves_while_the_other_is_back_leaves_alone() -> None:
+    step = departed(RECONNECTING, "client", 9, at(104), RICH, at(105), RULES)
+    assert step == Step(replace(RECONNECTING, client=replace(AWAY[0], notice_seq=9), at=at(105)))
+
+
+@pytest.mark.parametrize(("who", "heard"), [("client", 7), ("reader", 8)])
+def test_each_side_is_heard_by_a_sequence_of_its_own(who: Who, heard: int) -> None:
+    assert entered(ACTIVE, who, heard, RICH, at(105), RULES) is None
+    assert departed(ACTIVE, who, heard, at(104), RICH, at(105), RULES) is None
+    assert entered(ACTIVE, who, heard + 1, RICH, at(105), RULES) is not None
+    assert departed(ACTIVE, who, heard + 1, at(104), RICH, at(105), RULES) is not None

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.kernel.errors import Forbidden
+from chalicelib.kernel.settings import Rules
 from chalicelib.kernel.time import MINUTE, SECOND
 from chalicelib.runtime.tables import ConditionFailed
 from chalicelib.sessions.model.commands import finish, leave, reconnect
@@ -116,6 +117,7 @@ def test_here_is_who_is_present_and_has_shown_life_within_75_s_or_in_the_channel
 
 def test_a_side_is_no_witness_after_three_fifths_of_its_silence() -> None:
     assert (AWAY[0].stale_after(RULES), HERE[0].stale_after(RULES)) == (45_000, 180_000)
+    assert AWAY[0].stale_after(Rules(silence=1_001)) == 600
 
 
 # --- the channel, and what is owed

@@ -98,6 +98,29 @@ def test_an_item_gives_back_the_entry_that_it_stored(entry: Entry) -> None:
     assert from_item(to_item(entry)) == entry
 
 
+def test_what_is_empty_is_not_stored() -> None:
+    plain = to_item(topped_up())
+    assert set(plain) == {
+        *("account", "seq", "kind", "amount", "balance", "currency", "counter", "reference", "at", "paid"),
+        *("prev_hash", "hash"),
+    }
+    running = to_item(replace(topped_up(), meter=Meter("ses_1", 2, 100, 1, 0, 180, Run(NOON))))
+    assert running["meter"] == {
+        "session": "ses_1",
+        "epoch": 2,
+        "rate": 100,
+        "minute": 1,
+        "connected_before": 0,
+        "max_minutes": 180,
+        "running_since": NOON,
+    }
+
+
+def test_the_hash_of_an_entry_is_the_same_on_every_machine_and_in_every_release() -> None:
+    """Chains that are stored must prove themselves for ever: this value may not change."""
+    assert topped_up().hash == "f2fb3ab26cede1974d0cb4a5c806a5c78582e8e6a378cdddbb2b194f76257921"
+
+
 def test_the_largest_entry_is_one_write_unit() -> None:
     """DynamoDB's own reckoning: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html"""
     assert _size(to_item(_FULL)) < 1_024

@@ -139,6 +139,20 @@ def test_a_start_that_cannot_be_paid_writes_nothing(paid: int) -> None:
     assert meter.apply(wallet(paid), Start("ses_1", 1, RATE, 180), (), NOON, RULES) is None
 
 
+def test_a_start_pays_with_what_counts_at_its_own_moment() -> None:
+    head = wallet(0, Lot("pro_1", 100, at(90)))
+    assert meter.apply(head, Start("ses_1", 1, RATE, 180), (), at(89.999), RULES) is not None
+    assert meter.apply(head, Start("ses_1", 1, RATE, 180), (), at(90), RULES) is None
+
+
+def test_where_no_minute_may_begin_any_more_nothing_starts_or_resumes() -> None:
+    head = wallet(1_000)
+    assert meter.apply(head, Start("ses_1", 1, RATE, 0), (), NOON, RULES) is None
+    standing = cut(Stand(at(60)), at(60), talk(59))
+    assert meter.apply(standing, Resume(4, 1), (), at(60), RULES) is None
+    assert meter.apply(standing, Resume(4, 2), (), at(60), RULES) is not None
+
+
 def test_a_frozen_wallet_starts_and_resumes_nothing() -> None:
     head = wallet(1_000)
     frozen = after(head, meter.freeze(head, "dispute", NOON, RULES), NOON)
@@ -271,11 +285,15 @@ def test_only_the_entries_that_a_change_needs_are_asked_for() -> None:
     assert list(meter.minutes_cut(head, Close(at(120), refund=True), RULES)) == [3, 4, 5]
     assert list(meter.minutes_cut(head, Close(at(250), refund=False), RULES)) == []
     assert list(meter.minutes_cut(head, Start("ses_2", 1, 1, 1), RULES)) == []
+    assert list(meter.minutes_cut(wallet(1_000), Stand(at(1)), RULES)) == []
 
 
-def test_a_refund_to_an_emptied_lot_finds_its_slot() -> None:
+@pytest.mark.parametrize("clock", [70, 20])
+def test_a_refund_to_an_emptied_lot_finds_its_slot_and_revives_it_by_a_clock_behind_the_wallet_too(
+    clock: float,
+) -> None:
     chain = talk(70, wallet(100, Lot("pro_1", 100, at(30))))
-    closed = cut(Close(at(10), refund=True), at(70), chain)
+    closed = cut(Close(at(10), refund=True), at(clock), chain)
     assert closed.buckets == Buckets(100, (Lot("pro_1", 84, at(70) + 7 * DAY),))  # 83.33
 
 
@@ -383,6 +401,12 @@ def test_a_freeze_stands_no_meter_before_it_ran() -> None:
     frozen = after(head, meter.freeze(head, "dispute", at(-5), RULES), at(-5))
     assert frozen.meter is not None
     assert frozen.meter.run == Run(NOON, NOON, "frozen")
+
+
+def test_a_minute_that_began_before_a_freeze_is_due_all_the_same() -> None:
+    head = started(wallet(1_000))
+    frozen = after(head, meter.freeze(head, "dispute", at(90), RULES), at(90))
+    assert [entry.minute for entry in charged(frozen, at(500))] == [2]
 
 
 def test_a_second_freeze_leaves_the_meter_where_the_first_stood_it() -> None:
