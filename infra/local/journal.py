@@ -178,9 +178,8 @@ def caller(session: "boto3.Session", url: str) -> Call:
         except urllib3.exceptions.HTTPError as error:
             raise CannotStart(f"DynamoDB on the local AWS did not answer {operation}: {error}") from error
         if got.status != _OK:
-            raise CannotStart(
-                f"DynamoDB on the local AWS refused {operation}: {got.data.decode(errors='replace')[:500]}"
-            )
+            said = got.data.decode(errors="replace")[:500]
+            raise CannotStart(f"DynamoDB on the local AWS refused {operation}: {said}\n--fresh forgets all state.")
         answer: Json = json.loads(got.data)
         return answer
 

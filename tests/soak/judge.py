@@ -10,8 +10,8 @@ How long two people can be together while no meter runs:
   waiting (2 min) and in grace (5 min), and live 5 min: never longer than grace and a token's life in one channel
   (``EVER``).
 
-And a talk may turn out afterwards not to be paid for: a reader who gives no sign of life has left at the last one, which
-is noticed after a token's life at most where Agora says that they are in the channel.
+And a talk may turn out afterwards not to be paid for: a reader who gives no sign of life has left at the last one,
+which is noticed after a token's life at most where Agora says that they are in the channel.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ DETECTION: Final = 20 * SECOND
 _BY_TIME: Final = frozenset(
     {"low_balance", "max_duration", "request_expired", "no_show_client", "no_show_reader", "grace_expired"}
 )
-_WHO: Final[dict[int, Who]] = {1: "client", 2: "reader"}
+WHO: Final[dict[int, Who]] = {1: "client", 2: "reader"}
 
 
 class Judge:
@@ -69,14 +69,14 @@ class Judge:
 
     def entered(self, channel: str, uid: int) -> None:
         """Their phone is in the channel now."""
-        self._inside.setdefault((channel, _WHO[uid]), self._timeline.now)
+        self._inside.setdefault((channel, WHO[uid]), self._timeline.now)
         self._together(channel)
 
     def left(self, channel: str, uid: int) -> None:
         """It is not any more."""
-        since = self._inside.pop((channel, _WHO[uid]), None)
+        since = self._inside.pop((channel, WHO[uid]), None)
         if since is not None:
-            self._stays[channel, _WHO[uid]].append((since, self._timeline.now))
+            self._stays[channel, WHO[uid]].append((since, self._timeline.now))
             self._together(channel)
 
     def changed(self, changes: list[Change]) -> None:
@@ -127,7 +127,7 @@ class Judge:
     def _together(self, channel: str) -> None:
         """Whether both are in that channel while no meter runs."""
         session = self._books.sessions[channel.rpartition("-")[0]]
-        both = all((channel, who) in self._inside for who in _WHO.values())
+        both = all((channel, who) in self._inside for who in WHO.values())
         if both and not (session.state == "active" and session.channel == channel):
             self._exposed.setdefault(channel, self._timeline.now)
         elif (since := self._exposed.pop(channel, None)) is not None:
@@ -162,7 +162,7 @@ class Judge:
             bound = LEASE + self._latest if self._calm else EVER
             must(span <= bound, "talk that nobody pays has an end", channel=channel, span=span, bound=bound)
         for since, end in runs:
-            for who in _WHO.values():
+            for who in WHO.values():
                 last = max((left for _, left in self._stays[channel, who]), default=0)
                 if since < last < end:
                     self._gone(session, who, end - last)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,7 +14,8 @@ from chalicelib.wallet.topups import apply_event
 from tests.property.tables import Crash
 from tests.soak import channels, payments
 from tests.soak.findings import must
-from tests.soak.judge import NOTICED
+from tests.soak.judge import NOTICED, WHO
+from tests.soak.storage import Trouble
 
 if TYPE_CHECKING:
     from tests.soak.system import System
@@ -89,8 +89,8 @@ class Posts:
         body = base64.b64encode(post.body).decode() if encoded else post.body.decode()
         event = {"body": body, "isBase64Encoded": encoded, "headers": {post.header: post.signature}}
 
-        def served(world: World, _: object) -> dict[str, Any]:
-            apply = _applied_by[post.vendor](world)
+        def served(world: World, trouble: Trouble) -> dict[str, Any]:
+            apply = self._hears(world, trouble) if post.vendor == "agora" else _credits(world)
             return webhooks.answered(event, post.vendor, post.header.lower(), apply)
 
         try:
@@ -101,18 +101,25 @@ class Posts:
         must(status in expected, "a webhook is stored, or asked for again", status=status, post=post)
         return bool(status == 200)
 
+    def _hears(self, world: World, trouble: Trouble) -> webhooks.Apply:
+        """As ``agora_webhook`` does; what is of another channel leaves no trace."""
+        rows = self._system.books.sessions
 
-def _hears(world: World) -> webhooks.Apply:
-    def apply(payload: bytes, signature: str) -> None:
-        if notice := world.media.verified_notice(payload, signature):
+        def apply(payload: bytes, signature: str) -> None:
+            notice = world.media.verified_notice(payload, signature)
+            if notice is None:
+                return
+            session, who = notice.channel.rpartition("-")[0], WHO[notice.uid]
+            before = rows[session].side(who).notice_seq
             sessions.hear(world, notice)
+            row = rows[session]
+            heard = row.side(who).notice_seq not in (None, before)
+            other = row.channel != notice.channel or row.modality == "text"
+            must(trouble.raced or not (heard and other), "only the present channel is heard", notice=notice, row=row)
 
-    return apply
+        return apply
 
 
 def _credits(world: World) -> webhooks.Apply:
+    """As ``stripe_webhook`` does."""
     return lambda payload, signature: apply_event(world, world.payments.verified_event(payload, signature))
-
-
-_applied_by: Final[dict[str, Callable[[World], webhooks.Apply]]] = {"agora": _hears, "stripe": _credits}
-"""As ``agora_webhook`` and ``stripe_webhook`` do."""

@@ -31,14 +31,12 @@ def end(session: Session, at: Millis, reason: Reason, now: Millis) -> Step:
     return end_after_cut(session, at, reason, at, reason, now)
 
 
-def end_after_cut(
-    session: Session, cut_at: Millis, cut: Reason, at: Millis, reason: Reason, now: Millis, *, on_wallet: bool = False
-) -> Step:
+def end_after_cut(session: Session, cut_at: Millis, cut: Reason, at: Millis, reason: Reason, now: Millis) -> Step:
     """Ended at ``at`` for ``reason``, where what cut the running minute is another thing at another moment."""
     stopped = _stopped(session, cut_at, cut, now) if session.state == "active" else _cleared(session, now)
     ended = replace(stopped, state="ended", reason=reason, ended_at=at, grace_until=None)
     if session.started_at is None:
-        return Step(ended, on_wallet=on_wallet)
+        return Step(ended)
     return Step(ended, Close(cut_at, refund=ended.cut in REFUNDING))
 
 
@@ -52,13 +50,11 @@ def meet(session: Session, funds: Funds, now: Millis, rules: Rules) -> Step | No
         return None
     pays = funds.lasts > 0 and funds.frozen is None
     epoch = session.epoch + 1
-    active = replace(
-        session, state="active", reason=None, epoch=epoch, running_since=now, grace_until=None, warned=False, at=now
-    )
+    active = replace(session, state="active", reason=None, epoch=epoch, running_since=now, grace_until=None, at=now)
     if session.state == "waiting":
         if not pays:
             why: Reason = "frozen" if funds.frozen else "low_balance"
-            return end_after_cut(session, now, why, now, why, now, on_wallet=True)
+            return replace(end(session, now, why, now), on_wallet=True)
         started = replace(active, started_at=now)
         return Step(started, Start(session.id, epoch, session.rate, started.max_minutes(now, rules)))
     if session.paused_at is None:

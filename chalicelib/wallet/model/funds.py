@@ -36,7 +36,7 @@ def funds(head: Entry, session: str, rate: Cents, minutes: int, now: Millis, rul
     run = meter.run
     paid = meter.minute * rules.minute
     left = paid - meter.connected(now)
-    begins = next_boundary(meter, rules) if run else now + max(0, left)
+    begins = next_boundary(meter, rules) if run else now + left
     room = meter.max_minutes - meter.minute
     count = _affordable(head.buckets, meter.rate, begins, room, rules) if begins is not None and not head.frozen else 0
     running = run is not None and run.until is None

@@ -96,7 +96,7 @@ def test_a_stranger_is_told_so(session: Session) -> None:
 
 
 def test_no_minute_begins_once_the_last_moment_is_over() -> None:
-    assert replace(PAUSED, ends_by=at(100)).max_minutes(at(200), RULES) == 0
+    assert replace(PAUSED, ends_by=at(100)).max_minutes(at(300), RULES) == 0
 
 
 def test_connected_time_runs_with_the_meter_and_never_backwards() -> None:

@@ -39,6 +39,16 @@ def test_an_expired_lot_is_passed_over() -> None:
     assert left == Buckets(30, (A,))
 
 
+def test_a_lot_at_its_expiry_is_passed_over_too() -> None:
+    assert granted(A, B).spend(50, at=1_000)[1] == (("pro_b", 50),)
+
+
+def test_what_the_open_meter_touched_stays_so_whatever_else_spends_of_it() -> None:
+    metered, _ = granted(A).spend(40, at=0, metered=True)
+    (kept,) = metered.spend(60, at=0)[0].lots
+    assert (kept.rest, kept.touched) == (0, True)
+
+
 def test_nothing_is_spendable_below_zero() -> None:
     assert granted(A, paid=-1).spendable(0) == 0
 

@@ -71,6 +71,19 @@ def test_a_lot_counts_for_the_minutes_that_begin_before_its_expiry(expires: floa
     assert known(head, 0).run_out == at(run_out)
 
 
+def test_a_lot_counts_for_no_more_minutes_than_the_session_can_have() -> None:
+    assert known(wallet(0, Lot("pro_1", 550, at(9_000))), minutes=2).lasts == 120_000
+
+
+def test_a_lot_that_covers_a_minute_exactly_pays_it() -> None:
+    assert known(running(0, Lot("pro_1", 200, at(9_000)))).run_out == at(120)
+
+
+def test_nothing_pays_nothing_however_low_the_rate() -> None:
+    assert funds(wallet(0), "ses_1", 1, 180, NOON, RULES).lasts == 0
+    assert funds(wallet(1), "ses_1", 1, 180, NOON, RULES).lasts == 60_000
+
+
 def test_a_lot_and_paid_money_pay_a_minute_together() -> None:
     assert known(running(100, Lot("pro_1", 150, at(999)))).run_out == at(120)
     assert known(running(150, Lot("pro_1", 150, at(999)))).run_out == at(180)
@@ -98,6 +111,15 @@ def test_while_it_stands_unused_seconds_and_affordable_minutes_wait() -> None:
     assert draft
     found = known(follow(head, draft, at(20)), 200)
     assert (found.lasts, found.run_out, found.next_minute) == (160_000, None, None)
+
+
+@pytest.mark.parametrize(("expires", "lasts"), [(240, 40_000), (240.001, 100_000)])
+def test_while_it_stands_a_lot_must_outlive_the_unused_seconds(expires: float, lasts: int) -> None:
+    """40 s are left at second 200: the next minute would begin at second 240."""
+    head = running(0, Lot("pro_1", 200, at(expires)))
+    draft = meter.apply(head, Stand(at(20)), (head,), at(20), RULES)
+    assert draft
+    assert known(follow(head, draft, at(20)), 200).lasts == lasts
 
 
 def test_the_meter_of_another_session_is_not_ones_own() -> None:
