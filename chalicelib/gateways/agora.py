@@ -17,6 +17,7 @@ from chalicelib.gateways.breaker import CircuitBreaker
 from chalicelib.kernel.errors import Malformed, ProviderFailed, Unauthenticated, Unavailable
 from chalicelib.kernel.settings import Settings
 from chalicelib.kernel.time import SECOND, Millis, ceil_div
+from chalicelib.runtime.logs import log
 
 if TYPE_CHECKING:
     from urllib3 import PoolManager
@@ -83,7 +84,8 @@ class Media(Protocol):
         """Put ``uid`` out of ``channel``, which they may enter again; None puts everybody out, and bars the channel
         for as long as a token lives. Repeating it does no harm.
 
-        Raises ProviderFailed when Agora refuses, Unavailable when it is out of reach: then it may or may not be done.
+        Raises ProviderFailed when Agora cannot do it now, Unavailable when it is out of reach: then it may or may not
+        be done. A rule that Agora refuses as wrong is logged as an error and not asked for again.
         """
 
     def verified_notice(self, payload: bytes, signature: str) -> Notice | None:
@@ -124,7 +126,9 @@ class Agora:
         if status == HTTPStatus.OK:
             return
         if status in (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND):
-            raise ProviderFailed("Agora refuses the removal.")  # of this one: others need not wait
+            # It would be refused again: a person must look, and nothing that is owed after it need wait.
+            log.error("removal_refused", provider="agora", status=status)
+            return
         self._breaker.trip(_THROTTLED_SECONDS if status == HTTPStatus.TOO_MANY_REQUESTS else _REST_SECONDS)
         raise ProviderFailed(f"Agora answered {status}.")
 

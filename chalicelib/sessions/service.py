@@ -169,7 +169,7 @@ def hear(world: World, notice: Notice) -> None:
         if session.channel != notice.channel:
             return None
         if notice.joined:
-            return notices.entered(session, who, notice.seq, seen.funds, seen.now, rules)
+            return notices.entered(session, who, notice.seq, notice.at, seen.funds, seen.now, rules)
         return notices.departed(session, who, notice.seq, notice.at, seen.funds, seen.now, rules)
 
     _take(world, session, step_of)

@@ -31,6 +31,7 @@ WANTED_PORT: Final = 4566
 REGION: Final = "us-east-1"
 START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 30.0
+_NOTE: Final = "ministack.json"
 _LOG_TAIL: Final = 2_000
 _WARM_SECONDS: Final = 3_600
 """How long an idle function worker is kept. A cold start on two cores is what one waits for longest."""
@@ -85,7 +86,7 @@ class MiniStack:
         self._dynamodb_url = dynamodb_url
         self._enforce_policies = enforce_policies
         self._persist = persist
-        self._note = home / "ministack.json"
+        self._note = home / _NOTE
         self._saved = home / "state" / "aws"
         self._temporary = home / "tmp"
         self.log_file = home / "ministack.log"
@@ -104,7 +105,7 @@ class MiniStack:
                 f"{EXECUTABLE} may name the executable of another."
             )
         self._home.mkdir(parents=True, exist_ok=True)
-        self._stop_left_over()
+        end_left_over(self._home)
         self.port = self._wanted_port = free_port(self._wanted_port)
         self._empty_temporary()
         with self.log_file.open("wb") as output:
@@ -189,20 +190,21 @@ class MiniStack:
             _remove_later(left)
         self._temporary.mkdir(parents=True)
 
-    def _stop_left_over(self) -> None:
-        try:
-            note = json.loads(self._note.read_text())
-            owner, process = Process(**note["owner"]), Process(**note["process"])
-        except (OSError, ValueError, KeyError, TypeError):
-            return  # nobody was here, or a kill came before the note was whole
-        if owner.pid != os.getpid() and owner.runs():
-            raise CannotStart(
-                f"A local stack already runs on {self._home} (process {owner.pid}). Stop it first, or use another."
-            )
-        if process.runs():
-            log.info("stopping a MiniStack that a killed run left behind (process %s)", process.pid)
-            _stop_group(process.pid, lambda: not process.runs())
-        self._note.unlink(missing_ok=True)
+
+def end_left_over(home: Path) -> None:
+    """Have the MiniStack that a killed owner left in ``home`` save and end. Raises CannotStart if the owner lives."""
+    written = home / _NOTE
+    try:
+        note = json.loads(written.read_text())
+        owner, process = Process(**note["owner"]), Process(**note["process"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return  # nobody was here, or a kill came before the note was whole
+    if owner.pid != os.getpid() and owner.runs():
+        raise CannotStart(f"A local stack already runs on {home} (process {owner.pid}). Stop it first, or use another.")
+    if process.runs():
+        log.info("stopping a MiniStack that a killed run left behind (process %s)", process.pid)
+        _stop_group(process.pid, lambda: not process.runs())
+    written.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True)

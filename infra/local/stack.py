@@ -40,7 +40,7 @@ from infra.local.agora.server import AgoraServer
 from infra.local.deploy import STACK, STAGE, Secrets, deploy, put_secrets
 from infra.local.issuer import AUDIENCE, IssuerServer
 from infra.local.journal import Journal
-from infra.local.ministack import REGION, ROOT, WANTED_PORT, CannotStart, MiniStack, installed
+from infra.local.ministack import REGION, ROOT, WANTED_PORT, CannotStart, MiniStack, end_left_over, installed
 from infra.local.people import PEOPLE, make_people
 from infra.local.restart import go_on, stop, tick
 from infra.local.stripe.server import StripeServer
@@ -175,11 +175,9 @@ def local_stack(
     """
     settings = settings_of(os.environ if environment is None else environment)
     state_dir = state_dir.resolve()
-    if fresh:
-        shutil.rmtree(state_dir / "state", ignore_errors=True)
     package = package or _package(say)
     with ExitStack() as running:
-        stack = _up(running, _Options(state_dir, settings, package, port, enforce_policies, keep, say))
+        stack = _up(running, _Options(state_dir, settings, package, port, fresh, enforce_policies, keep, say))
         note = state_dir / _NOTE
         _write(note, json.dumps(asdict(stack.addresses), indent=2) + "\n")
         running.callback(note.unlink, missing_ok=True)
@@ -203,6 +201,7 @@ class _Options:
     settings: Mapping[str, str]
     package: Path
     port: int
+    fresh: bool
     enforce_policies: bool
     keep: bool
     say: Say
@@ -218,7 +217,11 @@ class _Counterparts:
 
 
 def _up(running: ExitStack, options: _Options) -> Stack:
+    end_left_over(options.state_dir)
+    (options.state_dir / _NOTE).unlink(missing_ok=True)  # a kill leaves it, and nobody is at its addresses
     state = options.state_dir / "state"
+    if options.fresh:
+        shutil.rmtree(state, ignore_errors=True)
     state.mkdir(parents=True, exist_ok=True)
     ports = _remembered_ports(state, options.port)
     journal = Journal(state / "dynamodb.journal") if options.keep else None
@@ -232,7 +235,6 @@ def _up(running: ExitStack, options: _Options) -> Stack:
     running.callback(stop, ministack, journal)
     with _timed(options.say, "the local AWS"):
         ministack.start()
-    (options.state_dir / _NOTE).unlink(missing_ok=True)  # a kill leaves it, and nobody is at its addresses
     vendors = _counterparts(running, state, ports)
     session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)  # noqa: S106
     with _timed(options.say, "deployment"):

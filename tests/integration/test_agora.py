@@ -92,10 +92,12 @@ def test_after_a_failure_agora_is_left_alone_for_a_while(
 
 
 @pytest.mark.parametrize("status", [400, 404])
-def test_a_rule_that_is_refused_holds_up_no_other(product: World, agora: OtherEnd, status: int) -> None:
+def test_a_rule_that_is_refused_holds_up_no_other_and_alarms(
+    product: World, agora: OtherEnd, status: int, capsys: pytest.CaptureFixture[str]
+) -> None:
     agora.status = status
-    with pytest.raises(ProviderFailed):
-        product.media.remove("ses_1-0", None)
+    product.media.remove("ses_1-0", None)
+    assert '"level":"error","event":"removal_refused"' in capsys.readouterr().out
     agora.status = 200
     product.media.remove("ses_2-0", None)
 

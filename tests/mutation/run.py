@@ -82,9 +82,13 @@ def _told(console: Console, mistakes: list[Mistake], *, whole: bool) -> int:
     idle = explained - {mistake.key for mistake in survivors} if whole else set()
     console.print(_table(mistakes, survivors, open_ones))
     for mistake in open_ones:
-        console.print(f"\n{mistake.mutant}: {mistake.fate}\n- {mistake.was}\n+ {mistake.became}", markup=False)
+        console.print(
+            f"\n{mistake.mutant}: {mistake.fate}\n- {mistake.was}\n+ {mistake.became}", markup=False, soft_wrap=True
+        )
     for where, was, became in sorted(idle):
-        console.print(f"\nexplained, but not there or noticed: {where}\n- {was}\n+ {became}", markup=False)
+        console.print(
+            f"\nexplained, but not there or noticed: {where}\n- {was}\n+ {became}", markup=False, soft_wrap=True
+        )
     return 1 if open_ones or idle else 0
 
 

@@ -237,7 +237,7 @@ class Player:
         side = row.side(who)
         channel = max(0, row.pauses + self.rng.choice((0,) * 12 + (-1, -1, 1)))
         number = max(0, (side.notice_seq or 0) + self.rng.choice((1, 1, 1, 1, 1, 2, 9, 0, -1)))
-        ago = self.rng.choice((0, 0, 0, 500, 1_000, 1_500, 5_000, 30_000, 90_000, -1_000, -2_000))
+        ago = self.rng.choice((0, 0, 0, 500, 1_000, 1_500, 5_000, 30_000, 90_000, 400_000, -1_000, -2_000))
         second = (self.history.clock.now - ago) // SECOND * SECOND
         joined = self.rng.random() < (0.4 if side.in_channel else 0.85)
         for _ in range(2 if self.rng.random() < 0.15 else 1):

@@ -14,7 +14,7 @@ SECOND = 1_000
 MINUTE = 60 * SECOND
 RING, JOIN = 3 * MINUTE, 2 * MINUTE
 GRACE, GRACE_IN_ALL = 5 * MINUTE, 15 * MINUTE
-SILENCE, LEASE = 75 * SECOND, 5 * MINUTE
+SILENCE, STALE, LEASE = 75 * SECOND, 45 * SECOND, 5 * MINUTE
 """How long somebody may give no sign of life; where Agora has told that they are in the channel, as long as a token."""
 HELD_MINUTES = 7
 WARNING = 2 * MINUTE
@@ -81,9 +81,9 @@ class Wallet:
             if lot is None:
                 self.paid += part
             elif part:
-                lot.rest += part
-                if lot.expires <= now:
+                if lot.expires <= now and not lot.rest:  # a rest has yet to expire, and what comes back goes with it
                     lot.expires = now + WEEK
+                lot.rest += part
 
     def pay_what_is_due(self, now: int, before: int | None = None) -> None:
         """Minutes that have begun, and expiries, in the order in which they came."""
@@ -164,8 +164,8 @@ class Talk:
         return LEASE if self.inside[who] else SILENCE
 
     def stale(self, who: str) -> int:
-        """So long without a sign of life, somebody is no witness: 45 s of the 75 s."""
-        return self.patience(who) * 45 // 75
+        """So long without a sign of life, somebody is no witness. Who is in the channel need give none sooner."""
+        return LEASE if self.inside[who] else STALE
 
     def here(self, who: str, now: int) -> bool:
         beat = self.beats[who]
@@ -415,9 +415,9 @@ class Reference:
         self.look(talk, now)
 
     def _entered(self, talk: Talk, who: str, second: int, now: int) -> None:
-        del second
         talk.inside[who] = True
-        talk.beats[who] = now
+        in_talk = talk.state == "active"  # heard late there, it says no more than that they were there then
+        talk.beats[who] = max(talk.beats[who] or 0, min(second, now)) if in_talk else now
         if talk.state == "paused":
             talk.state = "reconnecting"
         if talk.state != "active":
@@ -425,10 +425,11 @@ class Reference:
 
     def _departed(self, talk: Talk, who: str, second: int, now: int) -> None:
         talk.inside[who] = False
+        second = min(second, now)
         if talk.state == "active" and self._tokens_end(talk, second):
             talk.beats[who] = max(second, talk.beats[who] or 0)
         elif talk.state == "active":
-            left = min(now, second + SECOND if who == "client" else second)
+            left = max(now - LEASE, min(now, second + SECOND) if who == "client" else second)
             at, reason = self._departure(talk, who, left)
             self._pause(talk, max(at, talk.since or 0), reason, now)
         elif talk.state in ("waiting", "reconnecting"):
@@ -573,10 +574,9 @@ class Reference:
         talk.all_out()
 
     def _departure(self, talk: Talk, who: str, now: int) -> tuple[int, str]:
-        """A client's leaving is the reader's where the reader was silent, unless Agora says the reader is there."""
+        """A client's leaving is the reader's where the reader was silent."""
         beat = talk.beats["reader"]
-        unseen = beat is not None and not talk.inside["reader"] and now - beat >= talk.stale("reader")
-        if who == "client" and beat is not None and unseen:
+        if who == "client" and beat is not None and now - beat >= talk.stale("reader"):
             return max(beat, talk.since or 0), "reader_left"
         return now, f"{who}_left"
 

@@ -144,15 +144,12 @@ def must_pay(funds: Funds) -> None:
 
 
 def departure(session: Session, who: Who, at: Millis, rules: Rules) -> tuple[Millis, Reason]:
-    """When, and by whose leaving, the talk was over (rule 5): a client does not pay for a reader who fell silent.
-
-    Of a reader who is in the channel Agora would have told: there no silence is read into a client's leaving.
-    """
+    """When, and by whose leaving, the talk was over (rule 5): a client does not pay for a reader who fell silent."""
     since = session.running_since if session.running_since is not None else at
     if who == "reader":
         return max(at, since), "reader_left"
     reader = session.reader
-    if reader.beat_at is not None and not reader.in_channel and at - reader.beat_at >= reader.stale_after(rules):
+    if reader.beat_at is not None and at - reader.beat_at >= reader.stale_after(rules):
         return max(reader.beat_at, since), "reader_left"
     return max(at, since), "client_left"
 

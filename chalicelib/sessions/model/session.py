@@ -64,8 +64,12 @@ class Side:
         return rules.lease if self.in_channel else rules.silence
 
     def stale_after(self, rules: Rules) -> Millis:
-        """A side this long without a sign of life is no witness: 45 s of the 75 s (rules 5 and 8)."""
-        return self.patience(rules) * 3 // 5
+        """A side this long without a sign of life is no witness (rules 5 and 8): 45 s of the 75 s.
+
+        Who is in the channel need not beat, and renews a token shortly before its end: only silence counts there, or
+        the other could choose a moment at which all that was talked since looks like a broken network.
+        """
+        return rules.lease if self.in_channel else rules.silence * 3 // 5
 
     def here(self, now: Millis, rules: Rules) -> bool:
         """Present, and not silent for too long: a beat at exactly the limit is late."""

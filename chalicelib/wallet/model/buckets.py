@@ -68,7 +68,10 @@ class Buckets:
         return Buckets(self.paid - left, _kept(lots)), tuple(split)
 
     def give_back(self, split: Split, now: Millis) -> Buckets:
-        """Return a split to where it came from; a lot that has expired lives ``REVIVAL`` more."""
+        """Return a split to where it came from; a lot that has expired lives ``REVIVAL`` more.
+
+        Not one whose rest is still to expire by an entry of its own: that would bring the rest back too.
+        """
         back = dict.fromkeys((bucket for bucket, _ in split), 0)
         for bucket, amount in split:
             back[bucket] += amount
@@ -76,7 +79,7 @@ class Buckets:
         lots = []
         for lot in self.lots:
             if returned := back.pop(lot.id, 0):
-                until = lot.expires_at if lot.expires_at > now else now + REVIVAL
+                until = lot.expires_at if lot.expires_at > now or lot.rest else now + REVIVAL
                 lot = replace(lot, rest=lot.rest + returned, expires_at=until)
             lots.append(lot)
         if back:

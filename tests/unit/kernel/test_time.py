@@ -1,5 +1,7 @@
 """Moments and spans."""
 
+import time
+from collections.abc import Iterator
 from datetime import datetime
 
 import pytest
@@ -7,6 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.kernel.time import DAY, HOUR, MINUTE, SECOND, ceil_div, rfc3339
+
+
+@pytest.fixture
+def far_from_greenwich(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "EST5")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
 
 
 def test_spans_are_milliseconds() -> None:
@@ -34,3 +45,7 @@ def test_no_millisecond_is_lost_in_writing(moment: int) -> None:
 @pytest.mark.parametrize(("number", "up"), [(0, 0), (1, 1), (59_999, 1), (60_000, 1), (60_001, 2), (120_000, 2)])
 def test_division_rounds_up(number: int, up: int) -> None:
     assert ceil_div(number, 60_000) == up
+
+
+def test_a_moment_is_written_in_utc_wherever_the_machine_stands(far_from_greenwich: None) -> None:
+    assert rfc3339(0) == "1970-01-01T00:00:00.000Z"

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.ministack import CannotStart, MiniStack, Process, free_port, installed
-from infra.local.stack import settings_of
+from infra.local.ministack import CannotStart, MiniStack, Process, end_left_over, free_port, installed
+from infra.local.stack import local_stack, settings_of
 from infra.local.waiting import until
 
 
@@ -62,10 +62,10 @@ def test_a_ministack_of_another_python_is_refused(tmp_path: Path, monkeypatch: p
         installed()
 
 
-def test_a_state_is_used_by_one_at_a_time(tmp_path: Path) -> None:
-    python = tmp_path / "venv" / "bin" / "python"
-    python.parent.mkdir(parents=True)
-    python.touch()
+def test_a_state_is_used_by_one_at_a_time_and_nobody_else_empties_it(tmp_path: Path) -> None:
+    entry = tmp_path / "state" / "entry"
+    entry.parent.mkdir()
+    entry.touch()
     waits = [sys.executable, "-c", "input('up\\n')"]
     with subprocess.Popen(waits, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:  # noqa: S603 - our own Python
         assert other.stdout is not None
@@ -73,9 +73,41 @@ def test_a_state_is_used_by_one_at_a_time(tmp_path: Path) -> None:
         running = asdict(Process.of(other.pid))
         (tmp_path / "ministack.json").write_text(json.dumps({"owner": running, "process": running}))
 
-        with pytest.raises(CannotStart, match=str(other.pid)):
-            MiniStack(tmp_path, tmp_path / "venv").start()
+        with pytest.raises(CannotStart, match=str(other.pid)), local_stack(tmp_path, package=tmp_path, fresh=True):
+            pass
+        assert entry.exists()
         other.communicate(b"\n")
+
+
+SAVES_WHEN_STOPPED = """
+import signal, sys
+
+def save(*_):
+    open("saved", "w").close()
+    sys.exit()
+
+signal.signal(signal.SIGTERM, save)
+print("up", flush=True)
+signal.pause()
+"""
+
+
+def test_what_a_killed_owner_left_running_saves_before_its_state_is_looked_at(tmp_path: Path) -> None:
+    with subprocess.Popen(  # noqa: S603 - our own Python
+        [sys.executable, "-c", SAVES_WHEN_STOPPED], cwd=tmp_path, stdout=subprocess.PIPE, start_new_session=True
+    ) as left:
+        assert left.stdout is not None
+        assert left.stdout.readline() == b"up\n"
+        note = {"owner": asdict(Process(left.pid, "long ago")), "process": asdict(Process.of(left.pid))}
+        (tmp_path / "ministack.json").write_text(json.dumps(note))
+
+        try:
+            end_left_over(tmp_path)
+        finally:
+            left.kill()
+
+        assert (tmp_path / "saved").exists()
+        assert not (tmp_path / "ministack.json").exists()
 
 
 def test_a_process_is_told_from_another_that_has_its_number_now() -> None:

@@ -14,12 +14,12 @@ from tests.support.rows import ACTIVE, AWAY, HERE, PAUSED, RECONNECTING, RICH, R
 def test_who_enters_is_there_from_then_on_and_has_been_heard(session: Session, state: State) -> None:
     there = replace(HERE[0], beat_at=at(105), notice_seq=9)
     back = replace(session, client=there, state=state, at=at(105))
-    assert entered(session, "client", 9, RICH, at(105), RULES) == Step(back)
+    assert entered(session, "client", 9, at(105), RICH, at(105), RULES) == Step(back)
 
 
 def test_the_second_to_enter_starts_or_resumes_the_meter_in_the_same_write() -> None:
     for session, change in ((WAITING, Start), (PAUSED, Resume)):
-        step = entered(replace(session, client=HERE[0]), "reader", 9, RICH, at(105), RULES)
+        step = entered(replace(session, client=HERE[0]), "reader", 9, at(105), RICH, at(105), RULES)
         assert step is not None
         assert isinstance(step.change, change)
 
@@ -63,7 +63,7 @@ def test_who_leaves_while_the_other_is_back_leaves_alone() -> None:
 
 @pytest.mark.parametrize(("who", "heard"), [("client", 7), ("reader", 8)])
 def test_each_side_is_heard_by_a_sequence_of_its_own(who: Who, heard: int) -> None:
-    assert entered(ACTIVE, who, heard, RICH, at(105), RULES) is None
+    assert entered(ACTIVE, who, heard, at(105), RICH, at(105), RULES) is None
     assert departed(ACTIVE, who, heard, at(104), RICH, at(105), RULES) is None
-    assert entered(ACTIVE, who, heard + 1, RICH, at(105), RULES) is not None
+    assert entered(ACTIVE, who, heard + 1, at(105), RICH, at(105), RULES) is not None
     assert departed(ACTIVE, who, heard + 1, at(104), RICH, at(105), RULES) is not None

@@ -107,6 +107,28 @@ def test_a_late_notice_takes_back_what_was_charged_after_the_departure(stage: St
     assert stage.balance == 9_750  # minutes 2 and 3 are taken back whole, the rest of minute 1 is kept for the return
 
 
+@pytest.mark.parametrize(("who", "cut"), [("client", "client_left"), ("reader", "reader_left")])
+def test_a_leave_heard_hours_late_takes_back_no_more_than_the_life_of_a_token(stage: Stage, who: Who, cut: str) -> None:
+    """Grace has run since, and is over."""
+    talking(stage)
+    stage.beats(620)
+    session = stage.told(who, 2, joined=False, at=20)
+    assert (session.cut, session.reason, session.connected_before / 1000) == (cut, "grace_expired", 620 - LEASE)
+
+
+def test_a_leave_with_a_clock_ahead_is_one_at_this_moment() -> None:
+    stage = talking(Stage(credit=2_500))
+    assert stopped(stage.at(10).told("reader", 2, joined=False, at=7_210)) == ("paused", "reader_left", 10, 10)
+
+
+def test_a_join_heard_late_in_a_talk_is_no_sign_of_life_of_this_moment(stage: Stage) -> None:
+    stage.begun("voice").at(70).client(heartbeat)
+    session = stage.told("reader", 1, joined=True, at=1)
+    assert (session.reader.in_channel, second(session.reader.beat_at)) == (True, 1)
+    session = stage.told("reader", 2, joined=True, at=7_000)
+    assert second(session.reader.beat_at) == 70
+
+
 def test_a_departure_before_the_run_is_one_at_its_beginning(stage: Stage) -> None:
     talking(stage).at(20).client(leave)
     stage.at(100).resumed()
@@ -262,12 +284,29 @@ def test_a_client_in_the_channel_is_charged_to_the_end_of_the_silence(stage: Sta
     assert stopped(stage.at(LEASE).noticed()) == ("paused", "client_left", LEASE, LEASE)
 
 
-def test_both_silent_in_the_channel_is_the_network(stage: Stage) -> None:
-    """Where at the one's five minutes the other has been silent for three."""
-    talking(stage).at(120).reader(renew)
-    assert stage.at(LEASE).noticed().cut == "network"
-    talking(stage := Stage()).at(120.001).reader(renew)
-    assert stage.at(LEASE).noticed().cut == "client_left"
+def test_a_reader_in_the_channel_who_only_renews_is_no_broken_network_for_a_client_who_falls_silent(
+    stage: Stage,
+) -> None:
+    """A client could choose the moment: all that was talked since the last sign would be given back."""
+    talking(stage).at(235).client(renew)
+    for at in (270, 525):
+        stage.at(at).reader(renew)
+    session = stage.at(535).noticed()
+    assert (session.cut, session.connected_before / 1000) == ("client_left", 535)
+    assert stage.balance == 10_000 - 9 * 250
+
+
+def test_both_silent_in_the_channel_at_once_is_the_network(stage: Stage) -> None:
+    assert talking(stage).at(LEASE).noticed().cut == "network"
+
+
+def test_a_silent_side_outside_makes_no_network_of_one_who_is_in_the_channel(stage: Stage) -> None:
+    stage.begun("voice")
+    stage.told("client", 1, joined=True)
+    for at in (60, 120, 180, 200):
+        stage.at(at).reader(heartbeat)
+    session = stage.at(275).noticed()
+    assert (session.cut, session.connected_before / 1000) == ("reader_left", 200)
 
 
 def test_a_side_of_which_agora_has_not_spoken_must_beat(stage: Stage) -> None:

@@ -115,8 +115,8 @@ def test_here_is_who_is_present_and_has_shown_life_within_75_s_or_in_the_channel
     assert not replace(outside, beat_at=None).here(at(100), RULES)
 
 
-def test_a_side_is_no_witness_after_three_fifths_of_its_silence() -> None:
-    assert (AWAY[0].stale_after(RULES), HERE[0].stale_after(RULES)) == (45_000, 180_000)
+def test_a_side_is_no_witness_after_three_fifths_of_its_silence_or_all_of_it_in_the_channel() -> None:
+    assert (AWAY[0].stale_after(RULES), HERE[0].stale_after(RULES)) == (45_000, 300_000)
     assert AWAY[0].stale_after(Rules(silence=1_001)) == 600
 
 

@@ -1,5 +1,6 @@
 """What a balance is made of: paid money and promotional lots, in every order of expiry."""
 
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
@@ -60,7 +61,7 @@ def test_more_than_is_spendable_is_refused(amount: int) -> None:
 
 
 def test_there_are_at_most_four_lots() -> None:
-    full = granted(*(Lot(f"pro_{number}", 1, number + 1) for number in range(MOST_LOTS)))
+    full = granted(*(Lot(f"pro_{number}", 1, number + 1) for number in range(4)))
     with pytest.raises(ValueError, match=r"^no slot for this lot$"):
         full.grant(Lot("pro_x", 1, 9))
 
@@ -98,6 +99,14 @@ def test_an_expired_lot_that_gets_a_refund_lives_seven_more_days() -> None:
         ("pro_a", 30, 1_000 + 7 * DAY),
     ]
     assert REVIVAL == 7 * DAY
+
+
+def test_a_lot_whose_rest_has_yet_to_expire_is_not_revived_by_what_comes_back() -> None:
+    """Its expiry is an entry of its own, which takes what came back along; the whole lot would live on otherwise."""
+    spent, split = granted(A).spend(30, 5, metered=True)
+    late = spent.give_back(split, now=A.expires_at)
+    assert late.lots == (replace(A, touched=True),)
+    assert spent.give_back(split, now=A.expires_at - 1) == late
 
 
 def test_a_refund_to_a_lot_that_is_gone_is_refused() -> None:
