@@ -30,7 +30,10 @@ def topped_up(cents: int = 500) -> Entry:
 
 def test_a_new_account_is_empty() -> None:
     start = genesis("credit:usr_1")
-    assert (start.seq, start.balance, start.currency, start.buckets.total) == (0, 0, "usd", 0)
+    assert (start.seq, start.balance, start.currency, start.buckets) == (0, 0, "usd", Buckets(0, ()))
+    assert (start.meter, start.frozen, start.closed) == (None, None, False)
+    assert (start.minute, start.kept, start.refund, start.split) == (0, None, 0, ())
+    assert (start.prev_hash, start.hash) == ("", "")
 
 
 def test_coins_are_a_currency_of_their_own() -> None:
