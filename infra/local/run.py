@@ -25,7 +25,7 @@ LENGTHS: Final = {
     "RING_SECONDS": "60",
     "JOIN_SECONDS": "60",
     "BEAT_SECONDS": "2",
-    "SILENCE_SECONDS": "8",
+    "SILENCE_SECONDS": "12",  # a function that starts on a busy machine may hold up a beat for so long
 }
 
 

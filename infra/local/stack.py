@@ -241,7 +241,7 @@ def _up(running: ExitStack, options: _Options) -> Stack:
         deployed = deploy(session, ministack.url, options.package, _parameters(options.settings, vendors))
         secrets = put_secrets(session, ministack.url)
     if lost := go_on(session, ministack, journal):
-        options.say(f"  {lost} items put back that a kill would have taken")
+        options.say(f"  {lost} items put back from the journal")
     dynamodb_url = journal.url if journal else ministack.url
     _point_ourselves_at(running, ministack.url, dynamodb_url)
     function_urls = _function_urls(_client(session, "lambda", ministack.url), ministack.url)
