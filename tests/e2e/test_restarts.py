@@ -30,11 +30,14 @@ SETTINGS: Final = {
     "RING_SECONDS": "30",
     "JOIN_SECONDS": "30",
     "BEAT_SECONDS": "2",
-    "SILENCE_SECONDS": "30",
+    # Who talks on must outlive a start, which is long on a busy machine: by beats, and in a channel by a token's life.
+    "SILENCE_SECONDS": "75",
+    "HOLD_MINUTES": "15",
     "RATE_LIMITS": "off",
 }
 CREDIT: Final = 5_000
 STORY_SECONDS: Final = 400
+PAIRS: Final = 3
 POSTMAN: Final = """
 import json, os
 from botocore.session import get_session
@@ -99,7 +102,7 @@ class Reading:
             row = self.row
             return row if row.state == "finalized" else None
 
-        row = until(f"the end of {self.client.session['id']}", look, seconds=SOON, every=1)
+        row = until(f"the end of {self.client.session['id']}", look, seconds=2 * SOON, every=1)
         owed = ceil_div(row.connected_before, self.served.world().settings.rules.minute) * row.rate - row.refunded
         receipt = self.client.api.get(f"/v1/sessions/{row.id}/receipt")
         assert receipt["total"]["amount"] == owed == CREDIT - self.client.credit()
@@ -177,14 +180,18 @@ def an_execution_of_the_clock_that_was_lost_is_replaced_under_another_name(stage
     """On the stack of the other tests: it needs no kill, and a minute."""
     machine = stage.stack.aws("stepfunctions")
     executions = stage.world.settings.clock_machine_arn.replace(":stateMachine:", ":execution:")
-    with stage.pair(2_000) as pair:
-        pair.begin()
-        row = pair.await_row("its execution", lambda row: row.clock_epoch == row.epoch)
-        machine.stop_execution(executionArn=f"{executions}:{execution_name(pair.id, row.epoch, 0)}")
-        patience = ((row.clock_at or 0) - row.at + CLOCK_LATE) / SECOND + SOON
-        row = pair.await_row("another execution", lambda row: row.clock_turn == 1, patience)
-        name = execution_name(pair.id, row.epoch, 1)
-        assert machine.describe_execution(executionArn=f"{executions}:{name}")["status"] == "RUNNING"
+    for _ in range(PAIRS):  # a machine that is too busy for their beats ends a reading before that
+        with stage.pair(2_000) as pair:
+            pair.begin()
+            row = pair.await_row("its execution", lambda row: row.clock_epoch == row.epoch)
+            machine.stop_execution(executionArn=f"{executions}:{execution_name(pair.id, row.epoch, 0)}")
+            patience = ((row.clock_at or 0) - row.at + CLOCK_LATE) / SECOND + SOON
+            row = pair.await_row("another execution", lambda row: row.clock_turn == 1 or not row.is_open, patience)
+            if row.clock_turn == 1:
+                name = execution_name(pair.id, row.epoch, 1)
+                assert machine.describe_execution(executionArn=f"{executions}:{name}")["status"] == "RUNNING"
+                return
+    raise AssertionError("no reading lived long enough to lose its clock")
 
 
 @pytest.mark.parametrize("story", [an_execution_of_the_clock_that_was_lost_is_replaced_under_another_name])

@@ -28,7 +28,7 @@ KINDS: Final = {
     "removal refused": 0.04,
     "removal of unknown outcome": 0.03,
     "removal slow": 0.03,
-    "execution lost": 0.03,
+    "execution lost": 0.05,
     "execution late": 0.05,
     "execution twice": 0.03,
     "start of an execution refused": 0.03,

@@ -144,7 +144,7 @@ def test_who_is_back_alone_waits_and_is_forsaken_once_silent() -> None:
         (AWAY[0], AWAY[1], "no_show_reader"),
         (HERE[0], AWAY[1], "no_show_reader"),
         (AWAY[0], replace(HERE[1], beat_at=at(34.999), in_channel=False), "no_show_reader"),
-        (AWAY[0], replace(HERE[1], beat_at=at(35.001), in_channel=False), "no_show_client"),
+        (AWAY[0], replace(HERE[1], beat_at=at(35), in_channel=False), "no_show_client"),
     ],
 )
 def test_who_is_not_there_when_joining_ends_is_the_no_show_and_the_reader_before_the_client(
@@ -175,6 +175,7 @@ def test_what_is_over_is_settled_once_unless_somebody_must_look() -> None:
     [
         (CREATED, RICH, 0, 160),
         (WAITING, RICH, 0, 110),
+        (replace(WAITING, client=replace(TALKING.client, beat_at=at(0))), RICH, 5, 110),
         (PAUSED, RICH, 105, 390),
         (replace(PAUSED, ends_by=at(200)), RICH, 105, 200),
         (RECONNECTING, RICH, 105, 390),

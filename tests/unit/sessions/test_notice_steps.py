@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from chalicelib.sessions.model.moves import pause
 from chalicelib.sessions.model.notices import departed, entered
 from chalicelib.sessions.model.session import Session, State, Step, Who
 from chalicelib.wallet.model.meter import Resume, Stand, Start
@@ -15,6 +16,48 @@ def test_who_enters_is_there_from_then_on_and_has_been_heard(session: Session, s
     there = replace(HERE[0], beat_at=at(105), notice_seq=9)
     back = replace(session, client=there, state=state, at=at(105))
     assert entered(session, "client", 9, at(105), RICH, at(105), RULES) == Step(back)
+
+
+@pytest.mark.parametrize(("told", "seen"), [(50, 100), (103, 103), (110, 105)])
+def test_who_entered_during_the_talk_was_there_at_that_moment_not_before_a_newer_sign_of_life_nor_after_now(
+    told: float, seen: float
+) -> None:
+    talk = ACTIVE.with_side("reader", beat_at=at(104))
+    step = entered(talk, "client", 9, at(told), RICH, at(105), RULES)
+    assert step == Step(replace(talk, client=replace(HERE[0], beat_at=at(seen), notice_seq=9), at=at(105)))
+
+
+@pytest.mark.parametrize("session", [WAITING, PAUSED], ids=lambda session: session.state)
+def test_who_entered_while_nobody_talked_is_there_now(session: Session) -> None:
+    step = entered(session, "client", 9, at(50), RICH, at(105), RULES)
+    assert step is not None
+    assert step.session.client.beat_at == at(105)
+
+
+@pytest.mark.parametrize(("told", "effective"), [(650, 700), (700, 700), (800, 800), (1_005, 1_000)])
+def test_a_leave_takes_back_no_more_than_the_life_of_a_token_and_is_not_in_the_future(
+    told: float, effective: float
+) -> None:
+    long_since = ACTIVE.with_side("reader", beat_at=at(990))
+    step = departed(long_since, "reader", 9, at(told), RICH, at(1_000), RULES)
+    assert step == pause(long_since, at(effective), "reader_left", at(1_000), RULES)
+    by_client = departed(long_since, "client", 9, at(told - 1), RICH, at(1_000), RULES)
+    assert by_client == pause(long_since, at(effective), "client_left", at(1_000), RULES)
+
+
+def test_a_leave_by_a_clock_ahead_is_not_the_end_of_the_tokens_to_come() -> None:
+    step = departed(ACTIVE, "reader", 9, at(165), replace(RICH, run_out=at(160)), at(105), RULES)
+    assert step == pause(ACTIVE, at(105), "reader_left", at(105), RULES)
+
+
+@pytest.mark.parametrize(("ends", "state"), [(105.999, "active"), (106, "paused")])
+def test_a_leave_in_the_second_in_which_money_or_session_ends_is_none_and_one_in_the_second_before_is_one(
+    ends: float, state: State
+) -> None:
+    for session, funds in ((ACTIVE, replace(RICH, run_out=at(ends))), (replace(ACTIVE, ends_by=at(ends)), RICH)):
+        step = departed(session, "reader", 9, at(105), funds, at(105.5), RULES)
+        assert step is not None
+        assert step.session.state == state
 
 
 def test_the_second_to_enter_starts_or_resumes_the_meter_in_the_same_write() -> None:

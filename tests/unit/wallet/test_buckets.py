@@ -109,6 +109,12 @@ def test_a_lot_whose_rest_has_yet_to_expire_is_not_revived_by_what_comes_back() 
     assert spent.give_back(split, now=A.expires_at - 1) == late
 
 
+def test_a_lot_to_which_nothing_comes_back_keeps_its_expiry() -> None:
+    spent, _ = granted(A, B).spend(150, at=0, metered=True)
+    back = spent.give_back((("pro_b", 50),), now=1_500)
+    assert [(lot.id, lot.rest, lot.expires_at) for lot in back.lots] == [("pro_a", 0, 1_000), ("pro_b", 100, 2_000)]
+
+
 def test_a_refund_to_a_lot_that_is_gone_is_refused() -> None:
     with pytest.raises(ValueError, match="pro_z"):
         granted(A).give_back((("pro_z", 1),), now=0)

@@ -105,6 +105,32 @@ def test_a_frozen_wallet_lasts_for_the_paid_seconds_only() -> None:
     assert known(follow(wallet(1_000), meter.freeze(wallet(1_000), "dispute", NOON, RULES), NOON)).lasts == 0
 
 
+def test_a_frozen_wallet_lasts_for_the_paid_seconds_only_while_its_meter_stands_too() -> None:
+    head = running(350)
+    draft = meter.apply(head, Stand(at(20)), (head,), at(20), RULES)
+    assert draft
+    standing = follow(head, draft, at(20))
+    assert known(follow(standing, meter.freeze(standing, "dispute", at(30), RULES), at(30)), 40).lasts == 40_000
+
+
+def test_what_a_freeze_stood_affords_no_minute_until_the_session_has_paused() -> None:
+    head = running(1_000, Lot("pro_1", 100, at(9_000)))
+    frozen = follow(head, meter.freeze(head, "dispute", at(20), RULES), at(20))
+    freed = known(follow(frozen, meter.unfreeze(frozen, "won"), at(30)), 200)
+    assert (freed.next_minute, freed.run_out, freed.lasts) == (None, None, 40_000)
+
+
+def test_what_a_freeze_stood_does_not_run_though_a_minute_before_it_has_yet_to_be_posted() -> None:
+    head = running(1_000)
+    frozen = known(follow(head, meter.freeze(head, "dispute", at(90), RULES), at(90)), 200)
+    assert (frozen.next_minute, frozen.run_out) == (None, None)
+
+
+def test_in_its_last_minute_no_other_one_comes() -> None:
+    found = known(running(1_000, most=1), 20)
+    assert (found.next_minute, found.run_out, found.lasts) == (None, None, 40_000)
+
+
 def test_while_it_stands_unused_seconds_and_affordable_minutes_wait() -> None:
     head = running(350)
     draft = meter.apply(head, Stand(at(20)), (head,), at(20), RULES)

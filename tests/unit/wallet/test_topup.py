@@ -125,6 +125,12 @@ def test_a_payment_is_credited_once_in_whatever_order_its_events_come(stage: Sta
     assert [entry.reference for entry in stage.entries()] == ["top_1"]
 
 
+@pytest.mark.parametrize("kind", [COMPLETED, SUCCEEDED])
+def test_either_event_of_a_payment_is_enough(stage: Stage, kind: str) -> None:
+    assert applied(stage, opened(stage), kind).status == "paid"
+    assert stage.balance == 2_500
+
+
 def test_an_event_delivered_again_changes_nothing(stage: Stage) -> None:
     topup = opened(stage)
     for _ in range(3):
