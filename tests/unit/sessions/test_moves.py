@@ -117,6 +117,19 @@ def test_when_nobody_is_here_any_more_the_session_is_paused_as_before() -> None:
     assert forsaken(RECONNECTING, silent, RULES) == Step(apart)
 
 
+def test_a_stop_is_one_whatever_is_posted_to_the_wallet_meanwhile() -> None:
+    silent = at(100) + RULES.lease
+    for step in (
+        pause(ACTIVE, at(90), "reader_left", at(105), RULES),
+        end(ACTIVE, at(90), "reader_ended", at(105)),
+        end(WAITING, at(0), "client_ended", at(0)),
+        turn_out(RECONNECTING, at(105)),
+        forsaken(RECONNECTING, silent, RULES),
+    ):
+        assert step is not None
+        assert step.on_wallet is False
+
+
 def test_while_one_is_here_the_session_is_not_forsaken() -> None:
     for client, reader in ((HERE[0], AWAY[1]), (AWAY[0], HERE[1])):
         assert forsaken(replace(RECONNECTING, client=client, reader=reader), at(105), RULES) is None

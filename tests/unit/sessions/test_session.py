@@ -99,6 +99,11 @@ def test_no_minute_begins_once_the_last_moment_is_over() -> None:
     assert replace(PAUSED, ends_by=at(100)).max_minutes(at(300), RULES) == 0
 
 
+def test_a_booking_after_the_longest_reading_does_not_prolong_it() -> None:
+    assert replace(ACTIVE, ends_by=at(10_801)).last_moment(at(100), RULES) == at(10_800)
+    assert replace(ACTIVE, ends_by=at(10_799)).last_moment(at(100), RULES) == at(10_799)
+
+
 def test_connected_time_runs_with_the_meter_and_never_backwards() -> None:
     assert [ACTIVE.connected(at(moment)) for moment in (59, 60, 90)] == [20_000, 20_000, 50_000]
     assert PAUSED.connected(at(500)) == 50_000

@@ -57,6 +57,11 @@ def test_it_runs_out_at_the_boundary_that_cannot_be_paid() -> None:
     assert known(running(200), 20).run_out == at(120)
 
 
+def test_time_that_nobody_paid_does_not_count_below_nothing() -> None:
+    found = known(running(100), 90)
+    assert (found.lasts, found.run_out, found.stood) == (0, at(60), None)
+
+
 def test_it_never_runs_out_before_its_last_minute() -> None:
     found = known(running(1_000, most=3), 20)
     assert (found.run_out, found.lasts) == (None, 160_000)

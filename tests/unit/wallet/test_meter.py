@@ -108,6 +108,12 @@ def test_a_lot_counts_for_a_minute_that_begins_before_its_expiry_however_late_it
     assert next(entry.amount for entry in entries if entry.kind == "promo_expired") == -expected
 
 
+def test_a_lot_expires_though_a_minute_before_its_expiry_cannot_be_paid() -> None:
+    head = started(wallet(0, Lot("pro_1", 150, at(70))))
+    assert charged(head, at(69.999)) == []
+    assert [(entry.kind, entry.amount) for entry in charged(head, at(70))] == [("promo_expired", -50)]
+
+
 def test_what_is_left_of_an_expired_lot_goes_back_to_the_platform() -> None:
     (expired,) = charged(wallet(0, Lot("pro_1", 70, at(10))), at(10))
     assert (expired.kind, expired.amount, expired.counter, expired.balance) == (
