@@ -47,9 +47,10 @@ class Books:
 
     def __call__(self, changes: list[Change]) -> None:
         """One write took effect."""
+        by_admin = any(table == "audit" for table, _, _ in changes)
         for table, before, after in changes:
             if table == "sessions":
-                self._session_changed(before, after)
+                self._session_changed(before, after, by_admin=by_admin)
         for table, before, after in changes:
             if table == "ledger":
                 assert before is None, "the ledger is only ever added to"
@@ -118,7 +119,7 @@ class Books:
 
     # --- sessions
 
-    def _session_changed(self, before: Item | None, after: Item | None) -> None:
+    def _session_changed(self, before: Item | None, after: Item | None, *, by_admin: bool) -> None:
         key = (after or before or {})["pk"]
         if key.startswith("open#"):
             if after is None:
@@ -134,6 +135,8 @@ class Books:
         else:
             self._moved(from_item(before), session)
             self._in_channels(from_item(before), session)
+            if not by_admin:
+                self._turned_away(from_item(before), session)
         looked_after = session.state != "finalized" or session.owes_removal
         assert ("open_shard" in after) == looked_after, "the tick sees what time, or Agora, can still change"
         self.sessions[session.id] = session
@@ -163,6 +166,16 @@ class Books:
             assert (session.reason, session.connected_before) == (was.reason, was.connected_before)
         if session.is_open and session.state in ("active", "waiting", "created") and was.state != session.state:
             assert session.reason is None
+
+    def _turned_away(self, was: Session, session: Session) -> None:
+        """Who is sent away for want of money has none at the moment at which that is written."""
+        turned_out = (was.state, session.state) == ("reconnecting", "paused") and session.pauses > was.pauses
+        ended = was.state == "waiting" and session.reason in ("low_balance", "frozen")
+        if turned_out or ended:
+            head = self.heads[f"credit:{session.client.user}"]
+            seconds_left = self.minutes[session.id] * MINUTE > session.connected_before
+            pays = seconds_left or head.buckets.spendable(session.at) >= session.rate
+            assert head.frozen is not None or not pays
 
     def _in_channels(self, was: Session, session: Session) -> None:
         """Who is in the channel, as Agora tells it, and which channels are left behind."""

@@ -1,6 +1,6 @@
 """An account is a chain of entries: it adds up, it shows tampering, and it stays small."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
@@ -29,11 +29,27 @@ def topped_up(cents: int = 500) -> Entry:
 
 
 def test_a_new_account_is_empty() -> None:
-    start = genesis("credit:usr_1")
-    assert (start.seq, start.balance, start.currency, start.buckets) == (0, 0, "usd", Buckets(0, ()))
-    assert (start.meter, start.frozen, start.closed) == (None, None, False)
-    assert (start.minute, start.kept, start.refund, start.split) == (0, None, 0, ())
-    assert (start.prev_hash, start.hash) == ("", "")
+    assert asdict(genesis("credit:usr_1")) == {
+        "account": "credit:usr_1",
+        "seq": 0,
+        "kind": "genesis",
+        "amount": 0,
+        "balance": 0,
+        "currency": "usd",
+        "counter": "",
+        "reference": "",
+        "at": 0,
+        "buckets": {"paid": 0, "lots": ()},
+        "meter": None,
+        "frozen": None,
+        "closed": False,
+        "minute": 0,
+        "kept": None,
+        "refund": 0,
+        "split": (),
+        "prev_hash": "",
+        "hash": "",
+    }
 
 
 def test_coins_are_a_currency_of_their_own() -> None:
