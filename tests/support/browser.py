@@ -114,6 +114,8 @@ class Page:
                 self.complaints.append(said["entry"]["text"])
             case "Runtime.exceptionThrown":
                 self.complaints.append(json.dumps(said["exceptionDetails"]))
+            case "Runtime.consoleAPICalled" if said["type"] == "error":
+                self.complaints.append(json.dumps(said["args"]))
 
 
 @contextmanager

@@ -173,12 +173,32 @@ function prepared(contract) {
   return keyed;
 }
 
+// Swagger UI resolves an operation when it is opened, some time after its button is there: a click before that would fail
+// and leave the button disabled for good. So a click waits for it.
+const RESOLVE_TRIES = 200;
+const RESOLVE_MS = 50;
+const patient = {
+  statePlugins: {
+    spec: {
+      wrapActions: {
+        execute: (execute, system) => async (request) => {
+          const place = ["paths", request.path, request.method];
+          for (let tries = RESOLVE_TRIES; tries && !system.specSelectors.specResolvedSubtree(place); tries--)
+            await new Promise((resume) => setTimeout(resume, RESOLVE_MS));
+          return execute({ ...request, operation: system.specSelectors.specResolvedSubtree(place) ?? request.operation });
+        },
+      },
+    },
+  },
+};
+
 async function open() {
   const contract = await (await fetch("openapi.json")).json();
   const keyed = prepared(contract);
   const ui = SwaggerUIBundle({
     spec: contract,
     domNode: element("api"),
+    plugins: [patient],
     deepLinking: true,
     docExpansion: "list",
     defaultModelsExpandDepth: 0,
