@@ -26,11 +26,37 @@ def reading_earned(world: World, reader: str, session: str, gross: Cents, now: M
     """
     if gross == 0:
         return 0, []
-    share = reader_share(gross)
-    counter = f"session:{session}"
-    operations = [wallet.journal(world, "fees", f"reading:{session}", gross - share, counter, now)]
+    return _shared(world, reader, "reading_earned", f"reading:{session}", gross, f"session:{session}", session, now)
+
+
+def tip_earned(world: World, reader: str, tip: str, session: str, gross: Cents, now: Millis) -> list[Operation]:
+    """The operations that post both sides' shares of a tip, for the transaction that takes it from the client."""
+    return _shared(world, reader, "tip_earned", f"tip:{tip}", gross, f"tip:{tip}", session, now)[1]
+
+
+def earnings_returned(
+    world: World, reader: str, guarantee: str, session: str, amount: Cents, share: Cents, now: Millis
+) -> list[Operation]:
+    """The operations that post who bears the ``amount`` a client gets back: the reader ``share``, the platform the
+    rest. Earnings may go below zero by it: what was paid out is not asked for back.
+    """
+    counter = f"guarantee:{guarantee}"
+    operations = [wallet.journal(world, "guarantees", counter, share - amount, counter, now)]
     if share:
-        _, posting = wallet.earn(world, earnings_account(reader), "reading_earned", share, counter, session)
+        account = earnings_account(reader)
+        _, posting = wallet.earn(world, account, "guarantee_returned", -share, counter, session)
+        operations.append(posting)
+    return operations
+
+
+def _shared(
+    world: World, reader: str, kind: str, fact: str, gross: Cents, counter: str, reference: str, now: Millis
+) -> tuple[Cents, list[Operation]]:
+    """The reader's share of ``gross``, and the operations that post it and the platform's rest out of ``counter``."""
+    share = reader_share(gross)
+    operations = [wallet.journal(world, "fees", fact, gross - share, counter, now)]
+    if share:
+        _, posting = wallet.earn(world, earnings_account(reader), kind, share, counter, reference)
         operations.append(posting)
     return share, operations
 

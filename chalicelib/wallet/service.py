@@ -9,14 +9,15 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from chalicelib.gateways import World
-from chalicelib.kernel.errors import AlreadyDone, InsufficientFunds, Problem, Unavailable, WalletFrozen
+from chalicelib.kernel.errors import AlreadyDone, InsufficientFunds, InvalidState, Problem, Unavailable, WalletFrozen
 from chalicelib.kernel.money import USD, Cents
 from chalicelib.kernel.time import Millis
 from chalicelib.runtime.tables import ConditionFailed, Contended, Item, Key, Operation
 from chalicelib.wallet.model import funds as reckoning
 from chalicelib.wallet.model import meter
+from chalicelib.wallet.model.buckets import Split
 from chalicelib.wallet.model.chain import Draft, Entry, Fact, follow
-from chalicelib.wallet.model.receipt import Receipt, receipt
+from chalicelib.wallet.model.receipt import Receipt, paid_from, receipt
 from chalicelib.wallet.store import Ledger, meaning
 
 _TRIES: Final = 100
@@ -94,6 +95,11 @@ def unchanged(world: World, newest: Entry) -> Operation:
 def session_receipt(world: World, user: str, session: str, first: int, last: int) -> Receipt:
     """What ``session`` cost, folded from the entries ``first`` to ``last`` of the client's chain."""
     return receipt(ledger(world).between(credit_account(user), first, last), session)
+
+
+def session_paid_from(world: World, user: str, session: str, first: int, last: int) -> Split:
+    """Which bucket paid for what of ``session`` in the end, from the entries ``first`` to ``last`` of the chain."""
+    return paid_from(ledger(world).between(credit_account(user), first, last), session)
 
 
 def _charged_entries(book: Ledger, newest: Entry, minutes: range) -> Sequence[Entry]:
@@ -229,6 +235,27 @@ def spend(
         return draft
 
     return post_once(world, credit_account(user), key, Fact(kind, -amount, counter, reference), draft_of, beside)
+
+
+def compensate(
+    world: World, user: str, kind: str, back: Split, counter: str, reference: str, beside: Beside = nothing
+) -> Entry:
+    """Give ``back`` once what was spent from which bucket; ``counter`` is the key. ``beside`` as in ``post_once``.
+
+    Promotional credit comes back as a lot of seven days. Raises InvalidState when there is no slot for it, and what
+    ``post_once`` raises.
+    """
+    fact = Fact(kind, sum(cents for _, cents in back), counter, reference)
+
+    def draft_of(newest: Entry, now: Millis) -> Draft:
+        try:
+            return meter.compensate(newest, kind, back, counter, counter, reference, now)
+        except ValueError:
+            raise InvalidState(
+                "The client has four lots of promotional credit: there is no slot for another."
+            ) from None
+
+    return post_once(world, credit_account(user), counter, fact, draft_of, beside)
 
 
 def earn(world: World, account: str, kind: str, amount: Cents, counter: str, reference: str) -> tuple[Entry, Operation]:

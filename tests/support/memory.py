@@ -33,6 +33,7 @@ INDEXES: Final[dict[str, tuple[str, str]]] = {
     "open": ("open_shard", "pk"),
     "by_client": ("client", "created_at"),
     "by_reader": ("reader", "created_at"),
+    "pending": ("pending", "asked_at"),
     "listed": ("listed", "slug"),
 }
 KEYS_ONLY: Final = frozenset({"by_client", "by_reader"})
