@@ -222,7 +222,7 @@ def grant(world: World, guarantee_id: str, *, actor: str, reason: str) -> Guaran
             detail = {"amount": was.amount, "promo": moved.promo, "from_reader": moved.from_reader}
             return [_rows(world).decide(granted), *bearers, _told(world, was, "granted", actor, reason, detail)]
 
-        wallet.compensate(world, was.user, "guarantee", moved.back, f"guarantee:{was.id}", was.session, beside)
+        wallet.compensate(world, was.user, "guarantee", was.id, moved.back, was.session, beside)
         return guarantee(world, guarantee_id)
 
     return undisturbed(world.sleep, attempt)

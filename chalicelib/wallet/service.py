@@ -238,18 +238,19 @@ def spend(
 
 
 def compensate(
-    world: World, user: str, kind: str, back: Split, counter: str, reference: str, beside: Beside = nothing
+    world: World, user: str, kind: str, thing: str, back: Split, reference: str, beside: Beside = nothing
 ) -> Entry:
-    """Give ``back`` once what was spent from which bucket; ``counter`` is the key. ``beside`` as in ``post_once``.
+    """Give ``back``, once for ``thing``, what was spent from which bucket. ``beside`` as in ``post_once``.
 
     Promotional credit comes back as a lot of seven days. Raises InvalidState when there is no slot for it, and what
     ``post_once`` raises.
     """
+    counter = f"{kind}:{thing}"
     fact = Fact(kind, sum(cents for _, cents in back), counter, reference)
 
     def draft_of(newest: Entry, now: Millis) -> Draft:
         try:
-            return meter.compensate(newest, kind, back, counter, counter, reference, now)
+            return meter.compensate(newest, kind, thing, back, reference, now)
         except ValueError:
             raise InvalidState(
                 "The client has four lots of promotional credit: there is no slot for another."

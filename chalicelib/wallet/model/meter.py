@@ -165,16 +165,16 @@ def grant(head: Entry, lot: Lot, reference: str) -> Draft:
     return _draft(head, "promo_granted", lot.rest, "platform:promo", reference, head.buckets.grant(lot))
 
 
-def compensate(head: Entry, kind: str, back: Split, lot: str, counter: str, reference: str, now: Millis) -> Draft:
-    """Give ``back`` what was spent from which bucket, long after: promotional credit comes as a lot named ``lot`` that
-    lives ``REVIVAL``, and never as paid money. Raises ValueError when no slot is free for it.
+def compensate(head: Entry, kind: str, thing: str, back: Split, reference: str, now: Millis) -> Draft:
+    """Give ``back`` what was spent from which bucket, long after, out of ``{kind}:{thing}``. Promotional credit comes
+    as a lot named ``thing`` that lives ``REVIVAL``, never as paid money. Raises ValueError when no slot is free for it.
     """
     total = sum(cents for _, cents in back)
     paid = sum(cents for bucket, cents in back if bucket == PAID)
     buckets = replace(head.buckets, paid=head.buckets.paid + paid)
     if total > paid:
-        buckets = buckets.grant(Lot(lot, total - paid, now + REVIVAL))
-    return _draft(head, kind, total, counter, reference, buckets)
+        buckets = buckets.grant(Lot(thing, total - paid, now + REVIVAL))
+    return _draft(head, kind, total, f"{kind}:{thing}", reference, buckets)
 
 
 def _start(head: Entry, change: Start, now: Millis) -> Draft | None:
