@@ -163,11 +163,11 @@ def ask_guarantee(world: World, session_id: str, user: str, reason: str) -> Guar
     rows = _rows(world)
 
     def attempt() -> Guarantee:
+        last = rows.last_asked(user)  # before the request itself: this very one, made in between, must be found by it
         if done := rows.guarantee(_guarantee_id(session.id)):
             if done.reason != cleaned:
                 raise AlreadyDone("You have asked this for the reading before.")
             return done
-        last = rows.last_asked(user)
         wanted = model.asked(_guarantee_id(session.id), session, cost, cleaned, last, world.now())
         world.tables.write(*rows.ask(wanted, last))
         log.info("guarantee_asked", session=session.id, amount=wanted.amount)
