@@ -24,14 +24,12 @@ def reading_earned(world: World, reader: str, session: str, gross: Cents, now: M
 
     They belong into the transaction that finalizes the session, so they are posted once.
     """
-    if gross == 0:
-        return 0, []
-    return _shared(world, reader, "reading_earned", f"reading:{session}", gross, f"session:{session}", session, now)
+    return _shared(world, reader, ("reading", "session", session), gross, now)
 
 
 def tip_earned(world: World, reader: str, tip: str, session: str, gross: Cents, now: Millis) -> list[Operation]:
     """The operations that post both sides' shares of a tip, for the transaction that takes it from the client."""
-    return _shared(world, reader, "tip_earned", f"tip:{tip}", gross, f"tip:{tip}", session, now)[1]
+    return _shared(world, reader, ("tip", "tip", tip), gross, now, reference=session)[1]
 
 
 def earnings_returned(
@@ -50,13 +48,20 @@ def earnings_returned(
 
 
 def _shared(
-    world: World, reader: str, kind: str, fact: str, gross: Cents, counter: str, reference: str, now: Millis
+    world: World, reader: str, what: tuple[str, str, str], gross: Cents, now: Millis, *, reference: str | None = None
 ) -> tuple[Cents, list[Operation]]:
-    """The reader's share of ``gross``, and the operations that post it and the platform's rest out of ``counter``."""
+    """``what`` is the fact's name, the kind of its clearing account, and its id, which is the reference too unless
+    another is given.
+    """
+    name, clearing, fact = what
+    if gross == 0:
+        return 0, []
     share = reader_share(gross)
-    operations = [wallet.journal(world, "fees", fact, gross - share, counter, now)]
+    counter = f"{clearing}:{fact}"
+    operations = [wallet.journal(world, "fees", f"{name}:{fact}", gross - share, counter, now)]
     if share:
-        _, posting = wallet.earn(world, earnings_account(reader), kind, share, counter, reference)
+        account = earnings_account(reader)
+        _, posting = wallet.earn(world, account, f"{name}_earned", share, counter, reference or fact)
         operations.append(posting)
     return share, operations
 

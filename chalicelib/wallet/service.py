@@ -180,6 +180,13 @@ def post_once(
     raise Unavailable("The wallet is too busy.")
 
 
+def posted(world: World, key: str) -> Entry | None:
+    """The entry that was posted under ``key``, if it was."""
+    book = ledger(world)
+    done = book.receipt(key)
+    return _entry_of(book, done) if done else None
+
+
 def freeze(world: World, user: str, reason: str) -> Entry:
     """Freeze a client's wallet: its meter stands at once, and nothing can be spent. A frozen one stays as it is."""
     return _change(
@@ -276,5 +283,9 @@ def _posted(book: Ledger, done: Item, account: str, fact: Fact) -> Entry:
     """The entry posted under a key before: success if it says the same (style rule 6)."""
     if any(done[name] != value for name, value in meaning(account, fact).items()):
         raise AlreadyDone
+    return _entry_of(book, done)
+
+
+def _entry_of(book: Ledger, done: Item) -> Entry:
     (entry,) = book.between(done["entry_account"], done["entry_seq"], done["entry_seq"])
     return entry

@@ -13,6 +13,7 @@ from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model import afterwards as model
 from chalicelib.sessions.model.afterwards import Guarantee, Restitution
 from chalicelib.sessions.model.commands import accept, cancel, finish, join
+from chalicelib.sessions.model.session import Booked, Side
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.model.buckets import Lot
 from chalicelib.wallet.statement import trial_balance, verify_chain
@@ -261,6 +262,35 @@ def test_granting_while_the_next_reading_runs_leaves_its_meter_alone() -> None:
     afterwards.grant(stage.world, asked.id, **ADMIN)
     assert stage.head.meter == meter
     assert stage.balance == 9_750
+
+
+@pytest.mark.parametrize(
+    ("refunded", "amount", "back"),
+    [(0, 2_500, (("paid", 2_500),)), (6_000, 1_500, (("paid", 500), ("pro_1", 1_000)))],
+)
+def test_of_a_reading_that_a_booking_has_paid_the_bookings_money_comes_back(
+    refunded: int, amount: int, back: tuple[tuple[str, int], ...]
+) -> None:
+    stage = Stage()
+    stage.promo(1_000, until=90_000)
+    wallet.spend(stage.world, CLIENT, "booking", 7_500, "escrow:bok_1", "booking:bok_1", "bok_1")
+    sides = (Side(CLIENT, "Cee"), Side(READER, "Are"))
+    booked = Booked("bok_1", SESSION, *sides, "text", 250, 30, stage.clock.now + 60_000, stage.clock.now + 1_800_000)
+    sessions.open_booked(stage.world, booked)
+    stage.client(join)
+    stage.reader(join)
+    ended = stage.at(5).client(finish)
+    stage.tables.write(*sessions.settle_booked(stage.world, ended, refunded, 5_250, stage.clock.now))
+    asked = ask(stage)
+    assert asked.amount == amount
+    moved = afterwards.restitution_of(stage.world, asked)
+    assert (moved.back, moved.from_reader) == (back, amount * 70 // 100)
+
+
+def test_a_booking_whose_charge_is_not_in_the_ledger_is_not_given_back() -> None:
+    stage = settled()
+    unpaid = replace(stage.row(), booking="bok_1")
+    assert sessions.paid_from(stage.world, unpaid) == ()
 
 
 # --- refusing
