@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import SECOND, Millis
 
 Facts = Mapping[str, Any]
@@ -42,5 +43,31 @@ def when(moment: Millis, zone: ZoneInfo) -> str:
     return f"{local:%a} {local.day} {local:%B %Y, %H:%M} ({zone.key})"
 
 
-SAID: Final[Mapping[str, Callable[[Facts, ZoneInfo], Words]]] = {}
+def dollars(cents: Cents) -> str:
+    """``$12.05``"""
+    return f"${cents // 100:,}.{cents % 100:02}"
+
+
+def _guarantee_granted(facts: Facts, zone: ZoneInfo) -> Words:
+    del zone
+    return Words(
+        "Your request was granted",
+        f"{dollars(facts['amount'])} for your reading are back in your SoulSeer credit. We are sorry that it was not "
+        "what you hoped for.",
+    )
+
+
+def _guarantee_refused(facts: Facts, zone: ZoneInfo) -> Words:
+    del facts, zone
+    return Words(
+        "Your request was refused",
+        "We have looked at your request to be given back what your reading cost, and could not grant it. If you think "
+        "that we missed something, write to support.",
+    )
+
+
+SAID: Final[Mapping[str, Callable[[Facts, ZoneInfo], Words]]] = {
+    "guarantee_granted": _guarantee_granted,
+    "guarantee_refused": _guarantee_refused,
+}
 """By the kind of notice."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import AlreadyDone, Forbidden, NotFound
+from chalicelib.kernel.ids import derived_id
 from chalicelib.kernel.time import Millis
 from chalicelib.readers import service as readers
 from chalicelib.readers.model import Reader
@@ -99,6 +100,11 @@ def _counted(reader: Reader, rating: int, count: int) -> Reader:
 # --- use cases -----------------------------------------------------------------------------------
 
 
+def review_id_of(session: str) -> str:
+    """The id of the one review that a reading can have."""
+    return derived_id("rev", session)
+
+
 def review(world: World, review_id: str) -> Review:
     """The review, also a removed one; strongly consistent. Raises NotFound."""
     if found := _reviews(world).find(review_id):
@@ -167,6 +173,23 @@ def remove(world: World, review_id: str, *, actor: str, reason: str) -> Review:
     return undisturbed(world.sleep, attempt, tries=_TRIES)
 
 
+def forget(world: World, review_id: str, name: str) -> None:
+    """Put ``name`` in place of its author's, and no id: the person is gone, the review stays. May be repeated."""
+
+    def attempt() -> None:
+        was = _reviews(world).find(review_id)
+        if was and (was.author, was.name) != ("", name):
+            nameless = replace(was, author="", name=name, rev=was.rev + 1)
+            world.tables.write(_reviews(world).replace(nameless, was))
+
+    undisturbed(world.sleep, attempt)
+
+
+def of_session(world: World, session: str) -> Review | None:
+    """The review of a reading, also a removed one."""
+    return _reviews(world).find(review_id_of(session))
+
+
 # --- rows ----------------------------------------------------------------------------------------
 
 
@@ -207,8 +230,10 @@ class Reviews:
         ]
 
     def replace(self, review: Review, was: Review) -> Put:
-        """Changes a review that is shown; fails when another write came first."""
-        return Put(self._name, _shown(review), when=(Equals("rev", was.rev),))
+        """Changes a review where it is, shown or removed; fails when another write came first."""
+        kept = _place_key(review.id) | _told(review)
+        item = _shown(review) if was.removed_at is None else kept
+        return Put(self._name, item, when=(Equals("rev", was.rev),))
 
     def remove(self, review: Review, was: Review) -> list[Operation]:
         """Takes the review out of the list and keeps it under its id; fails when another write came first."""

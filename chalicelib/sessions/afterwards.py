@@ -15,7 +15,7 @@ from chalicelib.kernel.time import Millis
 from chalicelib.payouts import service as payouts
 from chalicelib.readers import reviews
 from chalicelib.readers.reviews import Review
-from chalicelib.runtime import audit
+from chalicelib.runtime import audit, outbox
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.retries import undisturbed
 from chalicelib.runtime.tables import Operation
@@ -80,7 +80,7 @@ def review(world: World, session_id: str, user: str, rating: int, text: str) -> 
     return reviews.add(
         world,
         Review(
-            id=derived_id("rev", session.id),
+            id=reviews.review_id_of(session.id),
             reader=session.reader.user,
             session=session.id,
             author=user,
@@ -220,7 +220,8 @@ def grant(world: World, guarantee_id: str, *, actor: str, reason: str) -> Guaran
                 world, session.reader.user, was.id, was.session, was.amount, moved.from_reader, credit.at
             )
             detail = {"amount": was.amount, "promo": moved.promo, "from_reader": moved.from_reader}
-            return [_rows(world).decide(granted), *bearers, _told(world, was, "granted", actor, reason, detail)]
+            told = _told(world, was, "granted", actor, reason, detail)
+            return [_rows(world).decide(granted), *bearers, *told]
 
         wallet.compensate(world, was.user, "guarantee", was.id, moved.back, was.session, beside)
         return guarantee(world, guarantee_id)
@@ -236,7 +237,7 @@ def refuse(world: World, guarantee_id: str, *, actor: str, reason: str) -> Guara
         refused = model.decided(was, "refused", world.now())
         if refused != was:
             told = _told(world, was, "refused", actor, reason, {"amount": was.amount})
-            world.tables.write(_rows(world).decide(refused), told)
+            world.tables.write(_rows(world).decide(refused), *told)
         return refused
 
     return undisturbed(world.sleep, attempt)
@@ -248,8 +249,9 @@ def _guarantee_id(session_id: str) -> str:
 
 def _told(
     world: World, asked: Guarantee, decision: Decision, actor: str, reason: str, detail: dict[str, Cents]
-) -> Operation:
-    return audit.entry(
+) -> tuple[Operation, Operation]:
+    """The audit log is told why; the client, what."""
+    entry = audit.entry(
         world.settings.tables.audit,
         subject=asked.session,
         action=f"guarantee_{decision}",
@@ -258,6 +260,15 @@ def _told(
         at=world.now(),
         detail={"guarantee": asked.id, **detail},
     )
+    notice = outbox.notice(
+        world.settings.tables.notices,
+        to=asked.user,
+        kind=f"guarantee_{decision}",
+        fact=asked.id,
+        at=world.now(),
+        facts={"session": asked.session, "amount": asked.amount},
+    )
+    return entry, notice
 
 
 # --- report --------------------------------------------------------------------------------------
@@ -270,7 +281,7 @@ def report(world: World, session_id: str, user: str, cause: Cause, text: str) ->
     """
     session = sessions.load(world, session_id)
     wanted = Report(
-        id=derived_id("rep", session.id, user),
+        id=_report_id(session.id, user),
         session=session.id,
         user=user,
         side=session.who(user),
@@ -292,9 +303,51 @@ def report(world: World, session_id: str, user: str, cause: Cause, text: str) ->
     return undisturbed(world.sleep, attempt)
 
 
+def _report_id(session: str, user: str) -> str:
+    return derived_id("rep", session, user)
+
+
 def open_reports(world: World) -> list[Report]:
     """Reports that nobody has dealt with, oldest first, up to 1,000."""
     return _rows(world).open_reports()
+
+
+# --- for a person's file, and for forgetting them ------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What one person wrote after one reading."""
+
+    note: Note
+    """On the reading, or on its client."""
+    review: Review | None
+    guarantee: Guarantee | None
+    report: Report | None
+
+
+def own_of(world: World, session: Session, user: str) -> Own:
+    """What ``user`` wrote after the reading; a review that was replied to or removed is the client's still.
+
+    Raises Forbidden for a stranger.
+    """
+    rows, who = _rows(world), session.who(user)
+    return Own(
+        note=_note(world, user, session.id if who == "client" else session.client.user),
+        review=reviews.of_session(world, session.id) if who == "client" else None,
+        guarantee=rows.guarantee(_guarantee_id(session.id)) if who == "client" else None,
+        report=rows.report(_report_id(session.id, user)),
+    )
+
+
+def forget(world: World, session: Session, user: str, name: str) -> None:
+    """Delete the notes that ``user`` took of the reading and put ``name`` in place of theirs in its review. What admins
+    decide on stays, under ids alone. May be repeated. Raises Forbidden for a stranger.
+    """
+    rows, client = _rows(world), session.who(user) == "client"
+    world.tables.write(rows.delete_note(user, session.id if client else session.client.user))
+    if client:
+        reviews.forget(world, reviews.review_id_of(session.id), name)
 
 
 def _of_client(world: World, session_id: str, user: str) -> Session:

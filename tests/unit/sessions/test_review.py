@@ -7,6 +7,7 @@ from chalicelib.readers import reviews
 from chalicelib.readers import service as readers
 from chalicelib.readers.reviews import Review
 from chalicelib.sessions import afterwards
+from chalicelib.sessions.afterwards import Note, Own
 from chalicelib.sessions.model import afterwards as model
 from chalicelib.sessions.model.commands import cancel, finish
 from tests.support.reading import CLIENT, READER, SESSION, Stage
@@ -159,3 +160,63 @@ def test_the_same_review_after_a_reply_is_still_the_same() -> None:
     written = review(stage)
     replied = afterwards.reply(stage.world, written.id, READER, "Thank you.")
     assert review(stage) == replied
+
+
+# --- for a person's file, and for forgetting them
+
+
+def test_what_one_wrote_after_a_reading_is_told_to_them_alone() -> None:
+    stage = settled()
+    written = review(stage)
+    note = afterwards.write_session_note(stage.world, SESSION, CLIENT, "The client's.")
+    other = afterwards.write_client_note(stage.world, CLIENT, READER, "The reader's.")
+    asked = afterwards.ask_guarantee(stage.world, SESSION, CLIENT, "x")
+    told = afterwards.report(stage.world, SESSION, READER, "abuse", "")
+    session = stage.row()
+    assert afterwards.own_of(stage.world, session, CLIENT) == Own(note, written, asked, None)
+    assert afterwards.own_of(stage.world, session, READER) == Own(other, None, None, told)
+    with pytest.raises(Forbidden):
+        afterwards.own_of(stage.world, session, "usr_stranger")
+
+
+def test_of_a_client_who_is_forgotten_a_nameless_review_stays_and_no_note() -> None:
+    stage = settled()
+    written = review(stage)
+    afterwards.write_session_note(stage.world, SESSION, CLIENT, "The client's.")
+    other = afterwards.write_client_note(stage.world, CLIENT, READER, "The reader's.")
+    for _ in range(2):
+        afterwards.forget(stage.world, stage.row(), CLIENT, "Deleted member")
+    (left,) = shown(stage)
+    assert (left.name, left.author, left.text, left.rev) == ("Deleted member", "", written.text, 2)
+    assert rating(stage) == (4, 1)
+    assert afterwards.session_note(stage.world, SESSION, CLIENT) == Note()
+    assert afterwards.client_note(stage.world, CLIENT, READER) == other
+
+
+def test_of_a_reader_who_is_forgotten_the_notes_go_and_the_review_stays() -> None:
+    stage = settled()
+    written = review(stage)
+    note = afterwards.write_session_note(stage.world, SESSION, CLIENT, "The client's.")
+    afterwards.write_client_note(stage.world, CLIENT, READER, "The reader's.")
+    afterwards.forget(stage.world, stage.row(), READER, "Deleted member")
+    assert shown(stage) == [written]
+    assert afterwards.client_note(stage.world, CLIENT, READER) == Note()
+    assert afterwards.session_note(stage.world, SESSION, CLIENT) == note
+    with pytest.raises(Forbidden):
+        afterwards.forget(stage.world, stage.row(), "usr_stranger", "x")
+
+
+def test_a_removed_review_is_made_nameless_where_it_is_kept() -> None:
+    stage = settled()
+    written = review(stage)
+    reviews.remove(stage.world, written.id, actor="arn:admin", reason="ticket 7")
+    afterwards.forget(stage.world, stage.row(), CLIENT, "Deleted member")
+    assert reviews.review(stage.world, written.id).name == "Deleted member"
+    assert shown(stage) == []
+
+
+def test_where_nothing_was_written_nothing_is_forgotten() -> None:
+    stage = settled()
+    before = {table: dict(rows) for table, rows in stage.tables.rows.items()}
+    afterwards.forget(stage.world, stage.row(), CLIENT, "Deleted member")
+    assert stage.tables.rows == before
