@@ -148,8 +148,8 @@ def post_once(
 
     ``draft_of`` sees the newest entry with all that is due before it posted, and refuses by raising. Where another
     posting came first, on this chain or on one that ``beside`` adds to, all is decided again. Raises AlreadyDone when
-    the key was posted with another meaning; ConditionFailed when nothing but other operations of ``beside`` do not
-    hold, by their places in it; Unavailable when storage stays contended.
+    the key was posted with another meaning, Unavailable when storage stays contended, and ConditionFailed when what
+    does not hold is no posting: its places are those of ``beside``.
     """
     book = ledger(world)
     newest = book.head(account)
