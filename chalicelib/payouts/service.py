@@ -24,13 +24,30 @@ def reading_earned(world: World, reader: str, session: str, gross: Cents, now: M
 
     They belong into the transaction that finalizes the session, so they are posted once.
     """
+    return _shared(world, reader, ("reading", "session", session), gross, now)
+
+
+def booking_earned(world: World, reader: str, booking: str, gross: Cents, now: Millis) -> tuple[Cents, list[Operation]]:
+    """The reader's share of the ``gross`` cents that stay of a booking's price, and the operations that post both
+    sides' shares out of its escrow.
+
+    They belong into the transaction that closes the booking, so they are posted once.
+    """
+    return _shared(world, reader, ("booking", "escrow", booking), gross, now)
+
+
+def _shared(
+    world: World, reader: str, what: tuple[str, str, str], gross: Cents, now: Millis
+) -> tuple[Cents, list[Operation]]:
+    """``what`` is the fact's name, the kind of its clearing account, and its id."""
+    name, clearing, fact = what
     if gross == 0:
         return 0, []
     share = reader_share(gross)
-    counter = f"session:{session}"
-    operations = [wallet.journal(world, "fees", f"reading:{session}", gross - share, counter, now)]
+    counter = f"{clearing}:{fact}"
+    operations = [wallet.journal(world, "fees", f"{name}:{fact}", gross - share, counter, now)]
     if share:
-        _, posting = wallet.earn(world, earnings_account(reader), "reading_earned", share, counter, session)
+        _, posting = wallet.earn(world, earnings_account(reader), f"{name}_earned", share, counter, fact)
         operations.append(posting)
     return share, operations
 

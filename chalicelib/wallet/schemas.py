@@ -87,6 +87,9 @@ _DESCRIPTIONS = {
     "freeze": "Wallet frozen",
     "unfreeze": "Wallet released",
     "reading_earned": "Your share of a reading",
+    "booking": "Booking of a reading",
+    "booking_refund": "Booking given back",
+    "booking_earned": "Your share of a booking",
 }
 
 
