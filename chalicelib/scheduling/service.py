@@ -154,7 +154,7 @@ def book(
     if reader.id == client.user:
         raise Invalid("Nobody reads for themselves.", ({"field": "reader", "message": "another person"},))
     rate = _rate(reader, modality)
-    buffer = _must_fit(world, reader.id, start, minutes, own="")
+    buffer = _must_fit(world, reader.id, start, minutes, own=booking_id)
     rules = world.settings.rules
 
     def beside(entry: Entry) -> list[Operation]:
@@ -357,7 +357,9 @@ def advance(world: World, booking: Booking, *, insist: bool = False) -> Booking:
                 session = sessions.advance(world, sessions.load(world, str(booking.session))).session
                 if session.is_open:
                     return _wound(world, booking, now)
-                done = _close(world, booking, model.verdict(booking, session), session)
+                # Settled already: somebody was faster since the booking was read.
+                settled = session.state == "finalized"
+                done = None if settled else _close(world, booking, model.verdict(booking, session), session)
         booking = done or load(world, booking.id)
     raise Unavailable("The booking is too busy.")
 

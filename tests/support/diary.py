@@ -23,6 +23,7 @@ RATE: Final[Cents] = 250
 QUARTER: Final[Millis] = 15 * MINUTE
 TODAY: Final[Millis] = -(-NOON // QUARTER) * QUARTER
 """The first quarter of an hour after the clock's beginning."""
+_MOST_PAGES: Final = 100
 
 
 @dataclass(frozen=True)
@@ -94,14 +95,15 @@ class Diary:
 
     def escrow(self, booking: str) -> Cents:
         """What lies in the escrow of a booking: all that went in, less all that came out."""
-        rows = self.world.tables.scan(self.world.settings.tables.ledger).items
-        return -sum(
-            int(row["amount"])
-            for row in rows
-            if row.get("counter") == f"escrow:{booking}"
-            and "kind" in row
-            and not str(row["account"]).startswith("receipt:")
-        )
+        held, start = 0, None
+        for _ in range(_MOST_PAGES):
+            page = self.world.tables.scan(self.world.settings.tables.ledger, start=start)
+            moves = [row for row in page.items if not row["account"].startswith("receipt:")]
+            held -= sum(row["amount"] for row in moves if row["counter"] == f"escrow:{booking}")
+            start = page.next_key
+            if start is None:
+                break
+        return held
 
     def assert_divided(self, booking: Booking) -> None:
         """The price went to the client, the reader and the platform, whole, and nobody's time is held any more."""
