@@ -79,10 +79,8 @@ class Schedule:
         ``after`` is the place of the last one shown, as answered before.
         """
         low, high = (_moment_key(now + 1), _LAST) if when == "upcoming" else ("0", _moment_key(now + 1))
-        start = None
-        if after:  # a place must lie within its range, also when time has moved on
-            low, high = min(low, after), max(high, after)
-            start = {"pk": f"{who}#{user}", "sk": after}
+        # Time moves on between two pages: a place that has left the list is before all that is still in it.
+        start = {"pk": f"{who}#{user}", "sk": after} if after and low <= after <= high else None
         page = self._tables.query(
             self._name,
             ("pk", f"{who}#{user}"),
