@@ -9,6 +9,7 @@ import chalicelib.operations.routes
 import chalicelib.payouts.routes
 import chalicelib.readers.routes
 import chalicelib.scheduling.routes
+import chalicelib.sessions.afterwards_routes
 import chalicelib.sessions.handlers
 import chalicelib.sessions.routes
 import chalicelib.wallet.handlers
@@ -26,6 +27,7 @@ for part in (
     chalicelib.wallet.routes,
     chalicelib.wallet.handlers,
     chalicelib.sessions.routes,
+    chalicelib.sessions.afterwards_routes,
     chalicelib.sessions.handlers,
     chalicelib.payouts.routes,
     chalicelib.scheduling.routes,

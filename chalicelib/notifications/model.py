@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import SECOND, Millis
 
 Facts = Mapping[str, Any]
@@ -42,9 +43,27 @@ def when(moment: Millis, zone: ZoneInfo) -> str:
     return f"{local:%a} {local.day} {local:%B %Y, %H:%M} ({zone.key})"
 
 
-def dollars(cents: int) -> str:
-    """``$12.50``"""
-    return f"${cents // 100}.{cents % 100:02d}"
+def dollars(cents: Cents) -> str:
+    """``$12.05``"""
+    return f"${cents // 100:,}.{cents % 100:02}"
+
+
+def _guarantee_granted(facts: Facts, zone: ZoneInfo) -> Words:
+    del zone
+    return Words(
+        "Your request was granted",
+        f"{dollars(facts['amount'])} for your reading are back in your SoulSeer credit. We are sorry that it was not "
+        "what you hoped for.",
+    )
+
+
+def _guarantee_refused(facts: Facts, zone: ZoneInfo) -> Words:
+    del facts, zone
+    return Words(
+        "Your request was refused",
+        "We have looked at your request to be given back what your reading cost, and could not grant it. If you think "
+        "that we missed something, write to support.",
+    )
 
 
 def _booking(facts: Facts, zone: ZoneInfo) -> str:
@@ -78,6 +97,8 @@ def _booking_closed(facts: Facts, zone: ZoneInfo) -> Words:
 
 
 SAID: Final[Mapping[str, Callable[[Facts, ZoneInfo], Words]]] = {
+    "guarantee_granted": _guarantee_granted,
+    "guarantee_refused": _guarantee_refused,
     "booking_made": _booking_made,
     "booking_moved": _booking_moved,
     "booking_reminder": _booking_reminder,

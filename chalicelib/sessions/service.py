@@ -35,6 +35,7 @@ from chalicelib.sessions.model.due import Charge, Settle, decide, wake_at
 from chalicelib.sessions.model.session import Booked, Modality, Session, Side, Step, Who
 from chalicelib.sessions.store import Sessions, shard_of
 from chalicelib.wallet import service as wallet
+from chalicelib.wallet.model.buckets import Split, first_part
 from chalicelib.wallet.model.chain import Entry
 from chalicelib.wallet.model.funds import Funds
 from chalicelib.wallet.model.receipt import Minute, Receipt, Refund
@@ -386,6 +387,24 @@ def _booked_cost(session: Session) -> Receipt:
     return Receipt(minutes, refunds, total, total)
 
 
+def have_met(world: World, reader: str, client: str) -> bool:
+    """Whether these two ever talked in a reading."""
+    return _rows(world).have_met(reader, client)
+
+
+def paid_from(world: World, session: Session) -> Split:
+    """Which bucket of the client's credit paid for what of the reading in the end, in the order of spending.
+
+    What a booking has paid is one posting, under the key ``booking:{id}``.
+    """
+    if session.booking:
+        charge = wallet.posted(world, f"booking:{session.booking}")
+        return first_part(charge.split, -charge.amount - session.refunded) if charge else ()
+    if session.first_seq is None or session.last_seq is None:
+        return ()
+    return wallet.session_paid_from(world, session.client.user, session.id, session.first_seq, session.last_seq)
+
+
 def busy_among(world: World, people: Sequence[str]) -> set[str]:
     """Which of these people are in an open session."""
     rows = _rows(world)
@@ -474,6 +493,8 @@ def _commit(world: World, seen: Snapshot, step: Step, *beside: Operation) -> Sna
         session = _with_entry(session, newest)
     elif newest is not None and step.on_wallet:
         extra.append(wallet.unchanged(world, newest))
+    if seen.session.started_at is None and session.started_at is not None:
+        extra.append(_rows(world).meet(session))
     raised, operations = _rows(world).replace(session, was=seen.session)
     if not world.wrote(*operations, *extra):
         return None

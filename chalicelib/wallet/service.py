@@ -9,15 +9,15 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from chalicelib.gateways import World
-from chalicelib.kernel.errors import AlreadyDone, InsufficientFunds, Problem, Unavailable, WalletFrozen
+from chalicelib.kernel.errors import AlreadyDone, InsufficientFunds, InvalidState, Problem, Unavailable, WalletFrozen
 from chalicelib.kernel.money import USD, Cents
 from chalicelib.kernel.time import Millis
 from chalicelib.runtime.tables import ConditionFailed, Contended, Item, Key, Operation
 from chalicelib.wallet.model import funds as reckoning
 from chalicelib.wallet.model import meter
-from chalicelib.wallet.model.buckets import PAID, Part
+from chalicelib.wallet.model.buckets import PAID, Part, Split
 from chalicelib.wallet.model.chain import Draft, Entry, Fact, follow
-from chalicelib.wallet.model.receipt import Receipt, receipt
+from chalicelib.wallet.model.receipt import Receipt, paid_from, receipt
 from chalicelib.wallet.store import Ledger, meaning
 
 _TRIES: Final = 100
@@ -97,6 +97,11 @@ def session_receipt(world: World, user: str, session: str, first: int, last: int
     return receipt(ledger(world).between(credit_account(user), first, last), session)
 
 
+def session_paid_from(world: World, user: str, session: str, first: int, last: int) -> Split:
+    """Which bucket paid for what of ``session`` in the end, from the entries ``first`` to ``last`` of the chain."""
+    return paid_from(ledger(world).between(credit_account(user), first, last), session)
+
+
 def _charged_entries(book: Ledger, newest: Entry, minutes: range) -> Sequence[Entry]:
     """The latest entries that charged ``minutes``, oldest first, looked for from the newest backwards."""
     if not minutes:
@@ -143,8 +148,8 @@ def post_once(
 
     ``draft_of`` sees the newest entry with all that is due before it posted, and refuses by raising. Where another
     posting came first, on this chain or on one that ``beside`` adds to, all is decided again. Raises AlreadyDone when
-    the key was posted with another meaning; ConditionFailed when nothing but other operations of ``beside`` do not
-    hold, by their places in it; Unavailable when storage stays contended.
+    the key was posted with another meaning, Unavailable when storage stays contended, and ConditionFailed when what
+    does not hold is no posting: its places are those of ``beside``.
     """
     book = ledger(world)
     newest = book.head(account)
@@ -173,6 +178,13 @@ def post_once(
             world.breathe()
         newest = book.head(account)
     raise Unavailable("The wallet is too busy.")
+
+
+def posted(world: World, key: str) -> Entry | None:
+    """The entry that was posted under ``key``, if it was."""
+    book = ledger(world)
+    done = book.receipt(key)
+    return _entry_of(book, done) if done else None
 
 
 def freeze(world: World, user: str, reason: str) -> Entry:
@@ -255,6 +267,28 @@ def give_back(
     return [book.put(entry), book.put_receipt(key, entry)]
 
 
+def compensate(
+    world: World, user: str, kind: str, thing: str, back: Split, reference: str, beside: Beside = nothing
+) -> Entry:
+    """Give ``back``, once for ``thing``, what was spent from which bucket. ``beside`` as in ``post_once``.
+
+    Promotional credit comes back as a lot of seven days. Raises InvalidState when there is no slot for it, and what
+    ``post_once`` raises.
+    """
+    counter = f"{kind}:{thing}"
+    fact = Fact(kind, sum(cents for _, cents in back), counter, reference)
+
+    def draft_of(newest: Entry, now: Millis) -> Draft:
+        try:
+            return meter.compensate(newest, kind, thing, back, reference, now)
+        except ValueError:
+            raise InvalidState(
+                "The client has four lots of promotional credit: there is no slot for another."
+            ) from None
+
+    return post_once(world, credit_account(user), counter, fact, draft_of, beside)
+
+
 def earn(world: World, account: str, kind: str, amount: Cents, counter: str, reference: str) -> tuple[Entry, Operation]:
     """The next entry of an earnings chain and the operation that posts it, for the caller's transaction."""
     book = ledger(world)
@@ -272,5 +306,9 @@ def _posted(book: Ledger, done: Item, account: str, fact: Fact) -> Entry:
     """The entry posted under a key before: success if it says the same (style rule 6)."""
     if any(done[name] != value for name, value in meaning(account, fact).items()):
         raise AlreadyDone
+    return _entry_of(book, done)
+
+
+def _entry_of(book: Ledger, done: Item) -> Entry:
     (entry,) = book.between(done["entry_account"], done["entry_seq"], done["entry_seq"])
     return entry
