@@ -97,11 +97,11 @@ def _booking_closed(facts: Facts, zone: ZoneInfo) -> Words:
 
 
 SAID: Final[Mapping[str, Callable[[Facts, ZoneInfo], Words]]] = {
-    "guarantee_granted": _guarantee_granted,
-    "guarantee_refused": _guarantee_refused,
     "booking_made": _booking_made,
     "booking_moved": _booking_moved,
     "booking_reminder": _booking_reminder,
     "booking_closed": _booking_closed,
+    "guarantee_granted": _guarantee_granted,
+    "guarantee_refused": _guarantee_refused,
 }
 """By the kind of notice."""

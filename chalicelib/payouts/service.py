@@ -27,15 +27,6 @@ def reading_earned(world: World, reader: str, session: str, gross: Cents, now: M
     return _shared(world, reader, ("reading", "session", session), gross, now)
 
 
-def booking_earned(world: World, reader: str, booking: str, gross: Cents, now: Millis) -> tuple[Cents, list[Operation]]:
-    """The reader's share of the ``gross`` cents that stay of a booking's price, and the operations that post both
-    sides' shares out of its escrow.
-
-    They belong into the transaction that closes the booking, so they are posted once.
-    """
-    return _shared(world, reader, ("booking", "escrow", booking), gross, now)
-
-
 def tip_earned(world: World, reader: str, tip: str, session: str, gross: Cents, now: Millis) -> list[Operation]:
     """The operations that post both sides' shares of a tip, for the transaction that takes it from the client."""
     return _shared(world, reader, ("tip", "tip", tip), gross, now, reference=session)[1]
@@ -54,6 +45,15 @@ def earnings_returned(
         _, posting = wallet.earn(world, account, "guarantee_returned", -share, counter, session)
         operations.append(posting)
     return operations
+
+
+def booking_earned(world: World, reader: str, booking: str, gross: Cents, now: Millis) -> tuple[Cents, list[Operation]]:
+    """The reader's share of the ``gross`` cents that stay of a booking's price, and the operations that post both
+    sides' shares out of its escrow.
+
+    They belong into the transaction that closes the booking, so they are posted once.
+    """
+    return _shared(world, reader, ("booking", "escrow", booking), gross, now)
 
 
 def _shared(

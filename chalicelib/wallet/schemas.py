@@ -89,11 +89,11 @@ _DESCRIPTIONS = {
     "tip": "Tip",
     "guarantee": "Given back on your request",
     "reading_earned": "Your share of a reading",
+    "tip_earned": "Your share of a tip",
+    "guarantee_returned": "Your share of a reading, given back to the client",
     "booking": "Booking of a reading",
     "booking_refund": "Booking given back",
     "booking_earned": "Your share of a booking",
-    "tip_earned": "Your share of a tip",
-    "guarantee_returned": "Your share of a reading, given back to the client",
 }
 
 

@@ -244,6 +244,28 @@ def spend(
     return post_once(world, credit_account(user), key, Fact(kind, -amount, counter, reference), draft_of, beside)
 
 
+def compensate(
+    world: World, user: str, kind: str, thing: str, back: Split, reference: str, beside: Beside = nothing
+) -> Entry:
+    """Give ``back``, once for ``thing``, what was spent from which bucket. ``beside`` as in ``post_once``.
+
+    Promotional credit comes back as a lot of seven days. Raises InvalidState when there is no slot for it, and what
+    ``post_once`` raises.
+    """
+    counter = f"{kind}:{thing}"
+    fact = Fact(kind, sum(cents for _, cents in back), counter, reference)
+
+    def draft_of(newest: Entry, now: Millis) -> Draft:
+        try:
+            return meter.compensate(newest, kind, thing, back, reference, now)
+        except ValueError:
+            raise InvalidState(
+                "The client has four lots of promotional credit: there is no slot for another."
+            ) from None
+
+    return post_once(world, credit_account(user), counter, fact, draft_of, beside)
+
+
 def origin(world: World, spending: Entry) -> tuple[Part, ...]:
     """Where the amount of ``spending`` came from, with when each bucket expires, for giving it back."""
     lots = {}
@@ -265,28 +287,6 @@ def give_back(
     now = max(world.now(), newest.at)
     entry = follow(newest, meter.take_back(newest, kind, parts, counter, reference, now), now)
     return [book.put(entry), book.put_receipt(key, entry)]
-
-
-def compensate(
-    world: World, user: str, kind: str, thing: str, back: Split, reference: str, beside: Beside = nothing
-) -> Entry:
-    """Give ``back``, once for ``thing``, what was spent from which bucket. ``beside`` as in ``post_once``.
-
-    Promotional credit comes back as a lot of seven days. Raises InvalidState when there is no slot for it, and what
-    ``post_once`` raises.
-    """
-    counter = f"{kind}:{thing}"
-    fact = Fact(kind, sum(cents for _, cents in back), counter, reference)
-
-    def draft_of(newest: Entry, now: Millis) -> Draft:
-        try:
-            return meter.compensate(newest, kind, thing, back, reference, now)
-        except ValueError:
-            raise InvalidState(
-                "The client has four lots of promotional credit: there is no slot for another."
-            ) from None
-
-    return post_once(world, credit_account(user), counter, fact, draft_of, beside)
 
 
 def earn(world: World, account: str, kind: str, amount: Cents, counter: str, reference: str) -> tuple[Entry, Operation]:
