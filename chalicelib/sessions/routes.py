@@ -7,6 +7,7 @@ from chalice.app import Blueprint
 
 from chalicelib.gateways import world
 from chalicelib.kernel.errors import (
+    Blocked,
     Forbidden,
     GraceExpired,
     InsufficientFunds,
@@ -54,7 +55,7 @@ _MOVES: Final = "/v1/sessions/{session_id}"
     returns=SessionView,
     status=201,
     idempotent=True,
-    errors=(InsufficientFunds, NotFound, ReaderBusy, ReaderUnavailable, SessionOpen, WalletFrozen),
+    errors=(Blocked, InsufficientFunds, NotFound, ReaderBusy, ReaderUnavailable, SessionOpen, WalletFrozen),
 )
 def create_session(request: Request[NewSession, None]) -> SessionView:
     """Ask a reader for a reading. The rate is fixed now; the reader is rung for three minutes."""

@@ -10,9 +10,11 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Final
 
+from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
 from chalicelib.gateways.agora import Lease, Notice
 from chalicelib.kernel.errors import (
+    Blocked,
     IdempotencyMismatch,
     Invalid,
     NotFound,
@@ -44,6 +46,8 @@ _TRIES: Final = 30
 _PROMISES: Final = 3
 _UIDS: Final[dict[Who, int]] = {"client": 1, "reader": 2}
 _SIDES: Final[dict[int, Who]] = {uid: who for who, uid in _UIDS.items()}
+_BLOCKS: Final = (4, 5)
+"""The places of what fails for a block, in the transaction that makes a session."""
 _REMOVALS: Final = 4
 """At most so many channels are emptied in one go; the rest is owed still, and the next minute's."""
 
@@ -88,8 +92,8 @@ class Snapshot:
 def create(world: World, client: Side, session_id: str, reader_id: str, modality: Modality) -> Snapshot:
     """Ask ``reader_id`` for a reading and take both people. ``session_id`` derives from the request.
 
-    Raises NotFound, Invalid (oneself), ReaderUnavailable, InsufficientFunds, WalletFrozen, SessionOpen, ReaderBusy,
-    IdempotencyMismatch (the same id was derived for another request).
+    Raises NotFound, Invalid (oneself), Blocked, ReaderUnavailable, InsufficientFunds, WalletFrozen, SessionOpen,
+    ReaderBusy, IdempotencyMismatch (the same id was derived for another request).
     """
     if client.user == reader_id:
         raise Invalid("Nobody reads for themselves.", ({"field": "reader", "message": "another person"},))
@@ -116,8 +120,9 @@ def create(world: World, client: Side, session_id: str, reader_id: str, modality
         )
         seen = Snapshot(world, asked)
         commands.must_pay(seen.funds)
+        apart = accounts.unblocked(world, client.user, reader_id)
         try:
-            world.tables.write(*rows.create(asked), wallet.unchanged(world, seen.newest))
+            world.tables.write(*rows.create(asked), wallet.unchanged(world, seen.newest), *apart)
         except ConditionFailed as failed:
             _refuse_if_taken(world, failed)
             continue
@@ -129,7 +134,11 @@ def create(world: World, client: Side, session_id: str, reader_id: str, modality
 
 
 def _refuse_if_taken(world: World, failed: ConditionFailed) -> None:
-    """Raise for whoever is in an open reading; a reading whose time is over is ended first, and does not count."""
+    """Raise where one blocked the other, and for whoever is in an open reading; a reading whose time is over is ended
+    first, and does not count.
+    """
+    if 0 not in failed.found and not failed.found.keys().isdisjoint(_BLOCKS):
+        raise Blocked
     for place, refusal in ((1, SessionOpen), (2, ReaderBusy)):
         if (lock := failed.found.get(place)) and 0 not in failed.found:
             other = _rows(world).get(str(lock["session"]))

@@ -75,6 +75,7 @@ LISTS: Final = (
     _readers("name", str),
     _readers("rate", int),
     _readers("rating", int),
+    List("ada", "/v1/me/blocks?", "blocks:{me}", {"user": str}),
 )
 
 
@@ -94,6 +95,10 @@ class Everybody:
                 pay_in(world, self.ids[each], 1_000, f"topup:{each}:{number}")
                 clock.forward(SECOND)
                 self._read(each, READERS[number % len(READERS)], f"ses_{each}_{number}")
+
+        for each, others in (("ada", READERS), ("bob", ("ada", "rosa"))):
+            for other in others:
+                accounts.block(world, self.ids[each], self.ids[other])
 
     def _read(self, client: str, reader: str, session: str) -> None:
         readers.set_presence(self.world, self.ids[reader], "online")

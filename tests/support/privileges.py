@@ -39,8 +39,10 @@ table/wallet               dynamodb:PutItem                yes   yes            
 table/wallet               dynamodb:DeleteItem             no    no              no             no            no
 
 table/accounts             dynamodb:GetItem                yes   no              no             no            no
+table/accounts             dynamodb:Query                  yes   no              no             no            no
 table/accounts             dynamodb:PutItem                yes   no              no             no            no
-table/accounts             dynamodb:DeleteItem             no    no              no             no            no
+table/accounts             dynamodb:DeleteItem             yes   no              no             no            no
+table/accounts             dynamodb:ConditionCheckItem     yes   no              no             no            no
 table/accounts             dynamodb:Scan                   no    no              no             no            no
 
 table/readers              dynamodb:GetItem                yes   no              no             no            no
