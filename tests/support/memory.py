@@ -26,6 +26,8 @@ KEYS: Final[dict[str, tuple[str, ...]]] = {
     "sessions": ("pk",),
     "accounts": ("pk", "sk"),
     "readers": ("pk", "sk"),
+    "scheduling": ("pk", "sk"),
+    "notices": ("pk", "sk"),
     "audit": ("pk", "sk"),
     "idempotency": ("id",),
 }
@@ -34,8 +36,9 @@ INDEXES: Final[dict[str, tuple[str, str]]] = {
     "by_client": ("client", "created_at"),
     "by_reader": ("reader", "created_at"),
     "listed": ("listed", "slug"),
+    "due": ("due_shard", "due_at"),
 }
-KEYS_ONLY: Final = frozenset({"by_client", "by_reader"})
+KEYS_ONLY: Final = frozenset({"by_client", "by_reader", "due"})
 """Indexes that hold nothing but the keys of the row and their own."""
 
 
