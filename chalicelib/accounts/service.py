@@ -7,6 +7,7 @@ first requests at once make the same person, and no table of subjects is needed 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Final
 
 from chalicelib.accounts.model import blocks, consents, devices, limits, preferences
 from chalicelib.accounts.model import person as people
@@ -18,25 +19,29 @@ from chalicelib.accounts.model.person import Changes, Person
 from chalicelib.accounts.model.preferences import Channel, Kind, Preferences, QuietHours
 from chalicelib.accounts.store import Belongings, People
 from chalicelib.gateways import World
-from chalicelib.kernel.errors import NotFound
+from chalicelib.kernel.errors import Forbidden, NotFound
 from chalicelib.kernel.ids import derived_id
 from chalicelib.kernel.roles import Role
 from chalicelib.kernel.time import SECOND
 from chalicelib.runtime import audit
 from chalicelib.runtime.identity import Caller, Claims
 from chalicelib.runtime.retries import undisturbed
-from chalicelib.runtime.tables import Operation
+from chalicelib.runtime.tables import MOST_OPERATIONS, Operation
 
 __all__ = ["Changes", "Person", "Role"]
+
+_FORGOTTEN_AT_ONCE: Final = MOST_OPERATIONS
 
 
 def sign_in(world: World, claims: Claims) -> Caller:
     """Who sends this request: one strongly consistent read, and a write only the first time.
 
-    A suspended person is let through with ``suspended`` set; the endpoint says where that still opens a door.
+    A suspended person is let through with ``suspended`` set; the endpoint says where that still opens a door. Raises
+    Forbidden for one who was deleted: the same sign-in never makes a new account.
     """
     subject = person_id(world, claims.subject)
     found = _people(world).find(subject) or _welcome(world, subject, claims)
+    _check_there(found)
     if claims.email and claims.email != found.email:
         found = _moved(world, subject, claims.email)
     return Caller(id=found.id, role=found.role, display_name=found.display_name, suspended=found.suspended)
@@ -64,6 +69,7 @@ def change(world: World, person_id: str, changes: Changes) -> Person:
 
     def attempt() -> Person:
         was = person(world, person_id)
+        _check_there(was)
         today = datetime.fromtimestamp(world.now() / SECOND, UTC).date()
         return _replaced(world, people.changed(was, changes, today), was)
 
@@ -258,6 +264,35 @@ def set_limits(world: World, person_id: str, wanted: Wanted) -> Limits:
     return undisturbed(world.sleep, attempt)
 
 
+# --- the end of an account -----------------------------------------------------------------------
+
+
+def closing(world: World, was: Person, reason: str) -> tuple[Operation, ...]:
+    """The operations that shut ``was`` out for good and blank the profile, for a transaction of a context above.
+
+    They fail when the person changed since it was read.
+    """
+    closed = people.next_rev(people.forgotten(was), was)
+    return _audited(world, closed, was, "person_deleted", "system", reason)
+
+
+def forget(world: World, person_id: str) -> None:
+    """Take away what a deleted person set. Consents stay: that they were given, and when, has to be provable.
+
+    It may be repeated, and goes on where it was stopped.
+    """
+    rows = _belongings(world)
+    for device in rows.devices(person_id).registered:
+        world.wrote(rows.let_device_go(device.id, person_id))  # not theirs any more: nothing to do
+    for _ in range(blocks.MOST // _FORGOTTEN_AT_ONCE + 1):
+        page, following = rows.blocks(person_id, _FORGOTTEN_AT_ONCE, None)
+        if page:
+            world.tables.write(*rows.forget_blocks(page))
+        if following is None:
+            break
+    world.tables.write(*rows.forget(person_id))
+
+
 def _belongings(world: World) -> Belongings:
     return Belongings(world.tables, world.settings.tables.accounts)
 
@@ -284,9 +319,15 @@ def _moved(world: World, subject: str, email: str) -> Person:
 
     def attempt() -> Person:
         was = person(world, subject)
+        _check_there(was)
         return _replaced(world, replace(was, email=email), was)
 
     return undisturbed(world.sleep, attempt)
+
+
+def _check_there(found: Person) -> None:
+    if found.deleted:
+        raise Forbidden("This account was deleted.")
 
 
 def _replaced(world: World, decided: Person, was: Person) -> Person:

@@ -7,7 +7,7 @@
 ``device#{id}`` / ``device``                            whose it is: what keeps a token with one person
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
 from typing import Any, Final
@@ -177,6 +177,18 @@ class Belongings:
     def no_block(self, person_id: str, user: str) -> Check:
         """Fails where the person blocked ``user``."""
         return Check(self._name, _block_key(person_id, user), when=(Absent("pk"),))
+
+    # the end
+
+    def forget_blocks(self, blocks: Sequence[Block]) -> list[Delete]:
+        """Takes these blocks away, whatever the tally says: it goes too."""
+        return [Delete(self._name, _block_key(each.person, each.user)) for each in blocks]
+
+    def forget(self, person_id: str) -> list[Delete]:
+        """Takes away the rows of a person, but for the profile and the consents."""
+        return [
+            Delete(self._name, {"pk": person_id, "sk": kind}) for kind in (_DEVICES, _PREFERENCES, _LIMITS, _BLOCKS)
+        ]
 
     def _of(self, person_id: str, kind: str) -> Item | None:
         return self._tables.get(self._name, {"pk": person_id, "sk": kind})

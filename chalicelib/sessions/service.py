@@ -7,10 +7,11 @@ Calling it at any moment, twice, late, or from many places at once changes nothi
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Final
 
 from chalicelib.accounts import service as accounts
+from chalicelib.accounts.model.person import FORGOTTEN_NAME
 from chalicelib.gateways import World
 from chalicelib.gateways.agora import Lease, Notice
 from chalicelib.kernel.errors import (
@@ -29,6 +30,7 @@ from chalicelib.payouts import service as payouts
 from chalicelib.readers import service as readers
 from chalicelib.runtime import audit
 from chalicelib.runtime.logs import log
+from chalicelib.runtime.retries import undisturbed
 from chalicelib.runtime.tables import ConditionFailed, Contended, Key, Operation
 from chalicelib.sessions.model import commands, notices
 from chalicelib.sessions.model.commands import Command
@@ -296,6 +298,25 @@ def busy_among(world: World, people: Sequence[str]) -> set[str]:
 def page_of_shard(world: World, shard: str, limit: int, start: Key | None) -> tuple[list[Session], Key | None]:
     """Sessions that time can still change, for the minute tick. The page may be a moment behind."""
     return _rows(world).page_of_shard(shard, limit, start)
+
+
+def forget(world: World, who: Who, user: str, limit: int, start: Key | None) -> Key | None:
+    """Take the name of a deleted person out of a page of their readings; answer where the next page starts.
+
+    Ids, times and money stay. Raises Unavailable when storage stays contended.
+    """
+    page, following = _rows(world).page_of_person(who, user, limit, start)
+    for session in page:
+        undisturbed(world.sleep, partial(_take_name_out, world, session.id, who))
+    return following
+
+
+def _take_name_out(world: World, session_id: str, who: Who) -> None:
+    session = load(world, session_id)
+    nameless = session.with_side(who, name=FORGOTTEN_NAME)
+    if nameless != session:
+        _, operations = _rows(world).replace(nameless, was=session)
+        world.tables.write(*operations)
 
 
 # --- bringing it up to date ----------------------------------------------------------------------

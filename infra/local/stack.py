@@ -53,6 +53,7 @@ LENGTHS: Final = (
     "SILENCE_SECONDS",
     "HOLD_MINUTES",
     "SESSION_MAX_SECONDS",
+    "DELETION_SECONDS",
 )
 SETTINGS: Final = {
     # Absent means the product's own length.
