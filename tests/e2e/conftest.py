@@ -22,6 +22,7 @@ SETTINGS: Final = {
     "JOIN_SECONDS": "15",
     "BEAT_SECONDS": "2",
     "SILENCE_SECONDS": "9",
+    "DELETION_SECONDS": "20",
     "RATE_LIMITS": "off",
 }
 AT_ONCE: Final = 4
