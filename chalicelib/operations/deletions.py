@@ -13,7 +13,7 @@ from typing import Final, get_args
 from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
 from chalicelib.gateways.mail import Letter
-from chalicelib.kernel.errors import InvalidState, NotFound, Problem
+from chalicelib.kernel.errors import InvalidState, NotFound, Problem, ProviderFailed
 from chalicelib.kernel.time import Millis
 from chalicelib.operations import exports
 from chalicelib.operations.model import deletion as model
@@ -69,7 +69,13 @@ def ask(world: World, person_id: str) -> Deletion:
 
     done = undisturbed(world.sleep, attempt)
     if done.state == "asked":
-        world.mail.send(Letter(person.email, "Your code to delete your SoulSeer account", _letter(code)))
+        try:
+            world.mail.send(Letter(person.email, "Your code to delete your SoulSeer account", _letter(code)))
+        except ProviderFailed:
+            current = rows.deletion(person_id)
+            if current and current.code == done.code:
+                world.wrote(rows.keep_deletion(model.unsent(current)))
+            raise
     return done
 
 

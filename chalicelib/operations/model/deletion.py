@@ -101,6 +101,11 @@ def asked(was: Deletion | None, person: str, salt: str, code: str, now: Millis) 
     )
 
 
+def unsent(was: Deletion) -> Deletion:
+    """The mail was refused: its code reached nobody, and does not count."""
+    return replace(was, code=replace(was.code, tries=0) if was.code else None, codes=was.codes - 1)
+
+
 def tried(was: Deletion | None, code: str, now: Millis, cooling_off: Millis) -> tuple[Deletion | None, Problem | None]:
     """What becomes of the deletion when ``code`` is given, and how the person is refused, if they are.
 

@@ -14,7 +14,17 @@ import pytest
 from chalicelib.accounts import service as accounts
 from chalicelib.accounts.model.limits import Wanted
 from chalicelib.gateways import World
-from chalicelib.kernel.errors import Forbidden, Invalid, InvalidState, LinkExpired, NotFound, RateLimited, Unavailable
+from chalicelib.gateways.mail import Letter
+from chalicelib.kernel.errors import (
+    Forbidden,
+    Invalid,
+    InvalidState,
+    LinkExpired,
+    NotFound,
+    ProviderFailed,
+    RateLimited,
+    Unavailable,
+)
 from chalicelib.kernel.time import DAY, MINUTE, Millis
 from chalicelib.notifications import model as notifications
 from chalicelib.operations import deletions, exports, handlers
@@ -200,6 +210,18 @@ def test_a_code_that_could_not_be_mailed_is_asked_for_again(world: World, ada: s
     with pytest.raises(Unavailable):
         deletions.ask(world, ada)
     world.mail.down = False
+    confirmed(world, ada)
+
+
+def test_a_code_that_was_refused_by_the_post_does_not_count(world: World, ada: str) -> None:
+    class Refusing(OfflineMail):
+        def send(self, letter: Letter) -> None:
+            raise ProviderFailed
+
+    refusing = replace(world, mail=Refusing())
+    for _ in range(MOST_CODES + 1):
+        with pytest.raises(ProviderFailed):
+            deletions.ask(refusing, ada)
     confirmed(world, ada)
 
 
