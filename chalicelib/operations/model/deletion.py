@@ -48,6 +48,10 @@ class Code:
     expires_at: Millis
     tries: int = CODE_TRIES
     """Left."""
+    missed: str = ""
+    """The hash of the newest wrong guess. Two guesses at once must not be the same write: a write that meets itself is
+    taken for done, and both would cost one try.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +121,9 @@ def tried(was: Deletion | None, code: str, now: Millis, cooling_off: Millis) -> 
         return was, None
     if now >= was.code.expires_at or was.code.tries <= 0:
         return was, LinkExpired("This code is no longer valid. Ask for another one.")
-    if not hmac.compare_digest(digest(was.code.salt, code), was.code.digest):
-        fewer = replace(was, code=replace(was.code, tries=was.code.tries - 1))
+    guess = digest(was.code.salt, code)
+    if not hmac.compare_digest(guess, was.code.digest):
+        fewer = replace(was, code=replace(was.code, tries=was.code.tries - 1, missed=guess))
         return fewer, Invalid(errors=({"field": "code", "message": "This is not the code that was mailed."},))
     return replace(was, state="cooling", code=None, runs_at=now + cooling_off, epoch=was.epoch + 1), None
 

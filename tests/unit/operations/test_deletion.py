@@ -482,7 +482,7 @@ def test_whichever_write_a_crash_is_at_the_next_call_makes_up_for_it(after: bool
                 insist(lambda: deletions.advance(world, ada))
         assert traces(world) == []
         return {
-            "audited": audited(world, ada),
+            "audited": sorted(audited(world, ada)),
             "state": deletions.deletion_of(world, ada).state,
             "accounts": sorted(tables.rows["accounts"]),
             "told": told(world, ada),
