@@ -8,6 +8,7 @@ import chalicelib.operations.handlers
 import chalicelib.operations.routes
 import chalicelib.payouts.routes
 import chalicelib.readers.routes
+import chalicelib.sessions.afterwards_routes
 import chalicelib.sessions.handlers
 import chalicelib.sessions.routes
 import chalicelib.wallet.handlers
@@ -25,6 +26,7 @@ for part in (
     chalicelib.wallet.routes,
     chalicelib.wallet.handlers,
     chalicelib.sessions.routes,
+    chalicelib.sessions.afterwards_routes,
     chalicelib.sessions.handlers,
     chalicelib.payouts.routes,
     chalicelib.operations.routes,

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import SECOND, Millis
 
 Facts = Mapping[str, Any]
@@ -36,7 +37,7 @@ def words(notice: Notice, time_zone: str) -> Words | None:
     return say(notice.facts, ZoneInfo(time_zone)) if say else None
 
 
-def dollars(cents: int) -> str:
+def dollars(cents: Cents) -> str:
     """``$12.05``"""
     return f"${cents // 100:,}.{cents % 100:02}"
 
@@ -68,9 +69,29 @@ def _deletion_awaits_refund(facts: Facts, zone: ZoneInfo) -> Words:
     )
 
 
+def _guarantee_granted(facts: Facts, zone: ZoneInfo) -> Words:
+    del zone
+    return Words(
+        "Your request was granted",
+        f"{dollars(facts['amount'])} for your reading are back in your SoulSeer credit. We are sorry that it was not "
+        "what you hoped for.",
+    )
+
+
+def _guarantee_refused(facts: Facts, zone: ZoneInfo) -> Words:
+    del facts, zone
+    return Words(
+        "Your request was refused",
+        "We have looked at your request to be given back what your reading cost, and could not grant it. If you think "
+        "that we missed something, write to support.",
+    )
+
+
 SAID: Final[Mapping[str, Callable[[Facts, ZoneInfo], Words]]] = {
     "deletion_confirmed": _deletion_confirmed,
     "deletion_cancelled": _deletion_cancelled,
     "deletion_awaits_refund": _deletion_awaits_refund,
+    "guarantee_granted": _guarantee_granted,
+    "guarantee_refused": _guarantee_refused,
 }
 """By the kind of notice."""

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Final, get_args
 
 from chalicelib.accounts import service as accounts
+from chalicelib.accounts.model.person import FORGOTTEN_NAME
 from chalicelib.gateways import World
 from chalicelib.gateways.mail import Letter
 from chalicelib.kernel.errors import InvalidState, NotFound, Problem, ProviderFailed
@@ -25,14 +26,15 @@ from chalicelib.runtime import audit, outbox
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.retries import undisturbed
 from chalicelib.runtime.tables import Key, Operation, Put
+from chalicelib.sessions import afterwards
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model.session import Who
 from chalicelib.wallet import service as wallet
 
 _STEPS: Final = 20
 """At most so many in one call; the next goes on from there."""
-_NAMES: Final = 25
-"""Readings of which a name is taken out in one step."""
+_READINGS: Final = 25
+"""From which a person is taken out in one step."""
 _SIDES: Final[tuple[Who, ...]] = get_args(Who)
 _SALT_BYTES: Final = 16
 
@@ -178,7 +180,7 @@ def _close(world: World, was: Deletion, now: Millis) -> None:
 
 
 def _forget(world: World, was: Deletion, now: Millis) -> None:
-    """One step of forgetting: first what each context keeps of a person, then the name in each of their readings."""
+    """One step of forgetting: first what each context keeps of a person, then a page of their readings."""
     person_id, rows = was.person, _rows(world)
     place = was.forgotten
     if place is None:
@@ -188,7 +190,10 @@ def _forget(world: World, was: Deletion, now: Millis) -> None:
         world.wrote(rows.keep_deletion(replace(was, forgotten={"side": _SIDES[0], "start": None})))
         return
     side: Who = place["side"]
-    following = sessions.forget(world, side, person_id, _NAMES, place["start"])
+    page, following = sessions.sessions_of(world, side, person_id, _READINGS, place["start"])
+    for seen in page:
+        sessions.forget(world, seen.session.id, side)
+        afterwards.forget(world, seen.session, person_id, FORGOTTEN_NAME)
     if following or side != _SIDES[-1]:
         at = {"side": side, "start": following} if following else {"side": _SIDES[-1], "start": None}
         world.wrote(rows.keep_deletion(replace(was, forgotten=at)))

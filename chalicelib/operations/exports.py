@@ -24,13 +24,16 @@ from chalicelib.runtime.logs import log
 from chalicelib.runtime.retries import undisturbed
 from chalicelib.runtime.schemas import Schema
 from chalicelib.runtime.tables import Key
+from chalicelib.sessions import afterwards
 from chalicelib.sessions import service as sessions
+from chalicelib.sessions.afterwards_schemas import guarantee_view, note_view, report_view, review_view
 from chalicelib.sessions.model.session import Who
 from chalicelib.sessions.schemas import session_view
 from chalicelib.wallet import statement
 from chalicelib.wallet.schemas import entry_view
 
 T = TypeVar("T")
+Told = Callable[[T], dict[str, Any]]
 
 SHOWN: Final = 15 * MINUTE
 """How long a link lasts that somebody who is signed in is given."""
@@ -129,17 +132,17 @@ def forget(world: World, person_id: str) -> None:
 
 
 def everything(world: World, person_id: str) -> dict[str, Any]:
-    """What the product keeps of a person, by what it is, in the words of the API.
+    """What the product keeps of a person, by what it is, in the shapes of the API.
 
     ``cut_short`` names lists with more than 10,000 things: the newest are there.
     """
     cut: list[str] = []
 
-    def all_of(name: str, page: Callable[[Key | None], tuple[list[T], Key | None]], view: Callable[[T], Schema]) -> Any:
+    def all_of(name: str, page: Callable[[Key | None], tuple[list[T], Key | None]], told: Told[T]) -> Any:
         found, start = [], None
         for _ in range(_MOST_PAGES):
             items, start = page(start)
-            found += [_plain(view(each)) for each in items]
+            found += [told(each) for each in items]
             if start is None:
                 return found
         cut.append(name)
@@ -152,7 +155,9 @@ def everything(world: World, person_id: str) -> dict[str, Any]:
         )
     for account in ("credit", "coins", "earnings"):
         told[f"{account}_entries"] = all_of(
-            f"{account}_entries", _entries(world, statement.account_of(person_id, account)), entry_view
+            f"{account}_entries",
+            _entries(world, statement.account_of(person_id, account)),
+            lambda entry: _plain(entry_view(entry)),
         )
     return told | {"cut_short": cut}
 
@@ -196,9 +201,18 @@ def _sessions(
     return lambda start: sessions.sessions_of(world, side, person_id, _PAGE, start)
 
 
-def _session(world: World, seen: sessions.Snapshot, person_id: str) -> Schema:
-    session = seen.session
-    return session_view(session, session.who(person_id), None, seen.now, world.settings.rules)
+def _session(world: World, seen: sessions.Snapshot, person_id: str) -> dict[str, Any]:
+    """The reading, with what the person wrote after it."""
+    session, own = seen.session, afterwards.own_of(world, seen.session, person_id)
+    return {
+        **_plain(session_view(session, session.who(person_id), None, seen.now, world.settings.rules)),
+        "note": _plain(note_view(own.note)) if own.note.text else None,
+        "review": _plain(review_view(own.review)) if own.review else None,
+        "satisfaction_request": _plain(guarantee_view(own.guarantee)) | {"reason": own.guarantee.reason}
+        if own.guarantee
+        else None,
+        "report": _plain(report_view(own.report)) | {"text": own.report.text} if own.report else None,
+    }
 
 
 def _entries(world: World, account: str) -> Callable[[Key | None], tuple[list[Any], Key | None]]:

@@ -5,7 +5,6 @@ suspended people too.
 """
 
 from functools import cache
-from typing import Final
 
 from chalice.app import Blueprint, Chalice
 
@@ -18,9 +17,9 @@ from chalicelib.kernel.errors import (
     ProviderFailed,
     RateLimited,
 )
-from chalicelib.kernel.money import READER_SHARE_PERCENT, Cents
+from chalicelib.kernel.money import READER_SHARE_PERCENT
 from chalicelib.kernel.settings import Rules
-from chalicelib.kernel.time import DAY, SECOND
+from chalicelib.kernel.time import DAY, HOUR, SECOND
 from chalicelib.operations import deletions, docs, exports
 from chalicelib.operations.model.export import Export
 from chalicelib.operations.schemas import (
@@ -39,15 +38,11 @@ from chalicelib.readers.model import RAISE_INTERVAL, RAISE_PERCENT
 from chalicelib.runtime import openapi
 from chalicelib.runtime.endpoint import Request, Text, endpoint
 from chalicelib.runtime.schemas import Money
+from chalicelib.sessions.model.afterwards import GUARANTEE_INTERVAL, GUARANTEE_MOST, GUARANTEE_WITHIN
 from chalicelib.sessions.model.session import REFUNDING
 from chalicelib.wallet.model import topup
 
 blueprint = Blueprint(__name__)
-
-# Product §3, rule 10.
-_GUARANTEE_MOST: Final[Cents] = 2_500
-_GUARANTEE_HOURS: Final = 72
-_GUARANTEE_DAYS: Final = 30
 
 
 @endpoint(blueprint, "GET", "/health", returns=Health, public=True)
@@ -111,7 +106,9 @@ def trust(rules: Rules) -> Trust:
             rate_raise_days=RAISE_INTERVAL // DAY,
         ),
         guarantee=Guarantee(
-            most=Money(amount=_GUARANTEE_MOST), within_hours=_GUARANTEE_HOURS, once_in_days=_GUARANTEE_DAYS
+            most=Money(amount=GUARANTEE_MOST),
+            within_hours=GUARANTEE_WITHIN // HOUR,
+            once_in_days=GUARANTEE_INTERVAL // DAY,
         ),
         verification=Verification(by_invitation=True, identity_checked=True, approved_by_admin=True),
     )

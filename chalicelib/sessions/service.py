@@ -7,7 +7,7 @@ Calling it at any moment, twice, late, or from many places at once changes nothi
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Final
 
 from chalicelib.accounts import service as accounts
@@ -39,6 +39,7 @@ from chalicelib.sessions.model.due import Charge, Settle, decide, wake_at
 from chalicelib.sessions.model.session import Booked, Modality, Session, Side, Step, Who
 from chalicelib.sessions.store import Sessions, shard_of
 from chalicelib.wallet import service as wallet
+from chalicelib.wallet.model.buckets import Split, first_part
 from chalicelib.wallet.model.chain import Entry
 from chalicelib.wallet.model.funds import Funds
 from chalicelib.wallet.model.receipt import Minute, Receipt, Refund
@@ -390,6 +391,24 @@ def _booked_cost(session: Session) -> Receipt:
     return Receipt(minutes, refunds, total, total)
 
 
+def have_met(world: World, reader: str, client: str) -> bool:
+    """Whether these two ever talked in a reading."""
+    return _rows(world).have_met(reader, client)
+
+
+def paid_from(world: World, session: Session) -> Split:
+    """Which bucket of the client's credit paid for what of the reading in the end, in the order of spending.
+
+    What a booking has paid is one posting, under the key ``booking:{id}``.
+    """
+    if session.booking:
+        charge = wallet.posted(world, f"booking:{session.booking}")
+        return first_part(charge.split, -charge.amount - session.refunded) if charge else ()
+    if session.first_seq is None or session.last_seq is None:
+        return ()
+    return wallet.session_paid_from(world, session.client.user, session.id, session.first_seq, session.last_seq)
+
+
 def busy_among(world: World, people: Sequence[str]) -> set[str]:
     """Which of these people are in an open session."""
     rows = _rows(world)
@@ -401,23 +420,20 @@ def page_of_shard(world: World, shard: str, limit: int, start: Key | None) -> tu
     return _rows(world).page_of_shard(shard, limit, start)
 
 
-def forget(world: World, who: Who, user: str, limit: int, start: Key | None) -> Key | None:
-    """Take the name of a deleted person out of a page of their readings; answer where the next page starts.
+def forget(world: World, session_id: str, who: Who) -> None:
+    """Take the name of a deleted person out of their reading; ids, times and money stay. May be repeated.
 
-    Ids, times and money stay. Raises Unavailable when storage stays contended.
+    Raises NotFound, Unavailable when storage stays contended.
     """
-    page, following = _rows(world).page_of_person(who, user, limit, start)
-    for session in page:
-        undisturbed(world.sleep, partial(_take_name_out, world, session.id, who))
-    return following
 
+    def attempt() -> None:
+        session = load(world, session_id)
+        nameless = session.with_side(who, name=FORGOTTEN_NAME)
+        if nameless != session:
+            _, operations = _rows(world).replace(nameless, was=session)
+            world.tables.write(*operations)
 
-def _take_name_out(world: World, session_id: str, who: Who) -> None:
-    session = load(world, session_id)
-    nameless = session.with_side(who, name=FORGOTTEN_NAME)
-    if nameless != session:
-        _, operations = _rows(world).replace(nameless, was=session)
-        world.tables.write(*operations)
+    undisturbed(world.sleep, attempt)
 
 
 # --- bringing it up to date ----------------------------------------------------------------------
@@ -497,6 +513,8 @@ def _commit(world: World, seen: Snapshot, step: Step, *beside: Operation) -> Sna
         session = _with_entry(session, newest)
     elif newest is not None and step.on_wallet:
         extra.append(wallet.unchanged(world, newest))
+    if seen.session.started_at is None and session.started_at is not None:
+        extra.append(_rows(world).meet(session))
     raised, operations = _rows(world).replace(session, was=seen.session)
     if not world.wrote(*operations, *extra):
         return None

@@ -22,7 +22,9 @@ from app import app
 from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
 from chalicelib.kernel.time import SECOND
+from chalicelib.readers import reviews
 from chalicelib.readers import service as readers
+from chalicelib.readers.reviews import Review
 from chalicelib.readers.store import Readers
 from chalicelib.runtime import cursors, openapi
 from chalicelib.runtime.identity import Claims
@@ -67,6 +69,8 @@ def _readers(sort: str, rank: type) -> List:
     return List("ada", f"/v1/readers?sort={sort}", f"readers:{sort}:None", {"rank": rank, "slug": str})
 
 
+_REVIEWS: Final = List("rosa", "/v1/readers/{slug}/reviews?", "reviews#{me}", {"pk": "reviews#{me}", "sk": str})
+
 LISTS: Final = (
     _entries("credit"),
     _entries("coins"),
@@ -76,6 +80,7 @@ LISTS: Final = (
     _readers("rate", int),
     _readers("rating", int),
     List("ada", "/v1/me/blocks?", "blocks:{me}", {"user": str}),
+    _REVIEWS,
 )
 
 
@@ -88,6 +93,9 @@ class Everybody:
         self.ids = {each: accounts.sign_in(world, Claims(each, None, None)).id for each in ("ada", "bob", *READERS)}
         for each in READERS:
             add_reader(world, self.ids[each])
+            for number in range(READINGS):
+                session, moment = f"ses_{each}_{number}", NOON + number
+                reviews.add(world, Review(f"rev_{session}", self.ids[each], session, "usr_1", "Ada", 5, each, moment))
         clock = world.now
         assert isinstance(clock, HandClock)
         for number in range(READINGS):
@@ -109,7 +117,8 @@ class Everybody:
         """Status and body."""
         more = {"limit": str(limit)} | ({"cursor": cursor} if cursor is not None else {})
         answer = self._client.http.get(
-            f"{asked.path}&{urlencode(more)}", headers={"Authorization": f"Bearer {asked.subject}"}
+            f"{asked.path.replace('{slug}', self.ids[asked.subject])}&{urlencode(more)}",
+            headers={"Authorization": f"Bearer {asked.subject}"},
         )
         return answer.status_code, answer.json_body
 

@@ -35,6 +35,7 @@ INDEXES: Final[dict[str, tuple[str, str]]] = {
     "open": ("open_shard", "pk"),
     "by_client": ("client", "created_at"),
     "by_reader": ("reader", "created_at"),
+    "pending": ("pending", "asked_at"),
     "listed": ("listed", "slug"),
     "due": ("due_shard", "due_at"),
 }

@@ -117,6 +117,11 @@ def last_part(split: Split, amount: Cents) -> Split:
     return tuple(part)
 
 
+def first_part(split: Split, amount: Cents) -> Split:
+    """The first ``amount`` cents of what was spent, in the order of spending."""
+    return last_part(split[::-1], amount)
+
+
 def _kept(lots: list[Lot]) -> tuple[Lot, ...]:
     return tuple(lot for lot in lots if lot.rest or lot.touched)
 

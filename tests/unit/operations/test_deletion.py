@@ -29,10 +29,12 @@ from chalicelib.kernel.time import DAY, MINUTE, Millis
 from chalicelib.notifications import model as notifications
 from chalicelib.operations import deletions, exports, handlers
 from chalicelib.operations.model.deletion import CODE_LIFE, CODE_TRIES, LINGER, MOST_CODES
+from chalicelib.readers import reviews
 from chalicelib.readers import service as readers
 from chalicelib.readers.model import Description
 from chalicelib.runtime.identity import Claims
 from chalicelib.runtime.tables import Operation
+from chalicelib.sessions import afterwards
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model import commands
 from chalicelib.sessions.model.session import Side
@@ -391,17 +393,24 @@ def lived(world: World) -> str:
     add_reader(world, "usr_reader")
     readers.set_presence(world, "usr_reader", "online")
     sessions.create(world, Side(person, "Ada Lovelace"), "ses_1", "usr_reader", "text")
-    sessions.perform(world, "ses_1", person, commands.cancel)
+    for user, command in (("usr_reader", commands.accept), (person, commands.join), ("usr_reader", commands.join)):
+        sessions.perform(world, "ses_1", user, command)
+    forward(world, 30_000)
+    sessions.perform(world, "ses_1", person, commands.finish)
+    afterwards.write_session_note(world, "ses_1", person, "a private thought")
+    afterwards.review(world, "ses_1", person, 5, "Helped me.")
     pay_in(world, other, 250, "topup:2")
     readers.set_presence(world, person, "online")
     sessions.create(world, Side(other, "Bob"), "ses_2", person, "text")
-    sessions.perform(world, "ses_2", other, commands.cancel)
-    wallet.spend(world, person, "order", 250, "platform:shop", "order:1", "ord_1")
+    for user, command in ((person, commands.accept), (other, commands.join), (person, commands.join)):
+        sessions.perform(world, "ses_2", user, command)
+    sessions.perform(world, "ses_2", person, commands.finish)  # at once: it costs nothing, and earns nothing
+    afterwards.write_client_note(world, other, person, "a private thought of Bob")
     accounts.block(world, person, other)
     return person
 
 
-TRACES = ("Ada", "ada@", "ada-reads", "1990-05", "Rome", "token-of-ada", "tarot")
+TRACES = ("Ada", "ada@", "ada-reads", "1990-05", "Rome", "token-of-ada", "tarot", "a private")
 
 
 def traces(world: World) -> list[str]:
@@ -423,6 +432,9 @@ def test_nothing_that_tells_who_it_was_is_left_in_any_table(world: World) -> Non
     assert (gone.display_name, gone.email, gone.birth_date, gone.status) == ("Deleted member", None, None, "deleted")
     assert sessions.load(world, "ses_1").client.name == sessions.load(world, "ses_2").reader.name == "Deleted member"
     assert sessions.load(world, "ses_1").reader.name != "Deleted member"
+    review = reviews.of_session(world, "ses_1")
+    assert review
+    assert (review.author, review.name, review.rating, review.text) == ("", "Deleted member", 5, "Helped me.")
     with pytest.raises(NotFound):
         readers.by_slug(world, ada)
     assert [each.version for each in accounts.consents_of(world, ada).given] == ["1"]

@@ -15,6 +15,7 @@ from chalicelib.kernel.time import MINUTE
 from chalicelib.operations import exports, handlers
 from chalicelib.operations.model.export import KEPT, MOST
 from chalicelib.runtime.identity import Claims
+from chalicelib.sessions import afterwards
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model import commands
 from tests.support.reading import CLIENT, READER, Stage
@@ -143,10 +144,16 @@ def test_it_holds_everything_that_the_person_has_and_nothing_that_is_secret() ->
     assert "secret-token" not in json.dumps(told)
     assert told["reader"] is None
     stage.begun().at(30).client(commands.finish)
+    afterwards.write_session_note(world, "ses_1", CLIENT, "A thought.")
+    afterwards.review(world, "ses_1", CLIENT, 5, "Helped me.")
+    afterwards.report(world, "ses_1", READER, "other", "Something odd.")
     world.tables.write(*_profile(world, CLIENT), *_profile(world, READER))
     of_client, of_reader = exports.everything(world, CLIENT), exports.everything(world, READER)
     (session,) = of_client["sessions_as_client"]
     assert (session["id"], session["charged"]["amount"]) == ("ses_1", 250)
+    assert (session["note"]["text"], session["review"]["rating"], session["report"]) == ("A thought.", 5, None)
+    assert of_reader["sessions_as_reader"][0]["report"]["text"] == "Something odd."
+    assert of_reader["sessions_as_reader"][0]["review"] is None
     assert [each["kind"] for each in of_client["credit_entries"]][-1] == "topup"
     assert [each["id"] for each in of_reader["sessions_as_reader"]] == ["ses_1"]
     assert len(of_reader["earnings_entries"]) == 1

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.kernel.time import DAY
-from chalicelib.wallet.model.buckets import MOST_LOTS, PAID, REVIVAL, Buckets, Lot, last_part
+from chalicelib.wallet.model.buckets import MOST_LOTS, PAID, REVIVAL, Buckets, Lot, first_part, last_part
 
 A, B, C = Lot("pro_a", 100, expires_at=1_000), Lot("pro_b", 100, expires_at=2_000), Lot("pro_c", 100, expires_at=3_000)
 
@@ -151,3 +151,15 @@ def test_spending_takes_exactly_the_amount_and_giving_it_back_restores_the_total
     assert before.total - after.total == amount == sum(cents for _, cents in split)
     assert after.spendable(at) == before.spendable(at) - amount
     assert after.give_back(split, at).total == before.total
+
+
+@given(st.lists(st.tuples(st.sampled_from(["pro_1", "pro_2", PAID]), st.integers(1, 500)), max_size=5), st.data())
+def test_what_is_not_in_the_last_part_is_in_the_first(split: list[tuple[str, int]], data: st.DataObject) -> None:
+    whole = sum(cents for _, cents in split)
+    amount = data.draw(st.integers(0, whole))
+    first, last = first_part(tuple(split), whole - amount), last_part(tuple(split), amount)
+    assert sum(cents for _, cents in last) == amount
+    for bucket in ("pro_1", "pro_2", PAID):
+        parts = [cents for name, cents in (*first, *last) if name == bucket]
+        assert sum(parts) == sum(cents for name, cents in split if name == bucket)
+    assert [bucket for bucket, _ in first] == [bucket for bucket, _ in split][: len(first)]
