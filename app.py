@@ -8,6 +8,7 @@ import chalicelib.operations.handlers
 import chalicelib.operations.routes
 import chalicelib.payouts.routes
 import chalicelib.readers.routes
+import chalicelib.scheduling.routes
 import chalicelib.sessions.afterwards_routes
 import chalicelib.sessions.handlers
 import chalicelib.sessions.routes
@@ -29,6 +30,7 @@ for part in (
     chalicelib.sessions.afterwards_routes,
     chalicelib.sessions.handlers,
     chalicelib.payouts.routes,
+    chalicelib.scheduling.routes,
     chalicelib.operations.routes,
     chalicelib.operations.handlers,
     chalicelib.notifications.handlers,

@@ -30,6 +30,12 @@ class Rules:
     """Minutes of the rate that other spending cannot touch while a meter runs: five of lease, two of warning."""
     cooling_off: Millis = 30 * DAY
     """From the confirmation of a deletion (product §1) until it is carried out."""
+    quarter: Millis = 15 * MINUTE
+    """The grid of bookings: each of their quarters of an hour."""
+    booking_notice: Millis = 2 * HOUR
+    """How long before its start a booking can be made at the latest."""
+    booking_join: Millis = 10 * MINUTE
+    """How long before its start a booking's reading opens, and how long after it a late one is waited for."""
 
     @property
     def grace_total(self) -> Millis:
@@ -88,6 +94,10 @@ class Settings:
     """Another address than Agora's own; None uses Agora's."""
     checkout_return_url: str
     """Where a Checkout page sends the client back to."""
+    api_url: str | None
+    """Where the API is found, ending before ``/v1``; ``{api}`` and ``{stage}`` in it are the gateway's names. None is
+    wherever the caller found it.
+    """
     mail_from: str
     """The address that mail comes from: an identity verified at SES."""
     exports_bucket: str
@@ -118,6 +128,7 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         agora_notices_secret=environment["AGORA_NOTICES_SECRET"],
         agora_api_base=environment.get("AGORA_API_BASE") or None,
         checkout_return_url=environment["CHECKOUT_RETURN_URL"],
+        api_url=environment.get("API_URL") or None,
         mail_from=environment["MAIL_FROM"],
         exports_bucket=environment["EXPORTS_BUCKET"],
         pictures_bucket=environment["PICTURES_BUCKET"],
@@ -146,4 +157,7 @@ def _rules_from(environment: Mapping[str, str]) -> Rules:
         session_max=span("SESSION_MAX_SECONDS", default.session_max),
         hold_minutes=int(environment.get("HOLD_MINUTES") or default.hold_minutes),
         cooling_off=span("DELETION_SECONDS", default.cooling_off),
+        quarter=span("BOOKING_QUARTER_SECONDS", default.quarter),
+        booking_notice=span("BOOKING_NOTICE_SECONDS", default.booking_notice),
+        booking_join=span("BOOKING_JOIN_SECONDS", default.booking_join),
     )

@@ -87,10 +87,43 @@ def _guarantee_refused(facts: Facts, zone: ZoneInfo) -> Words:
     )
 
 
+def _booking(facts: Facts, zone: ZoneInfo) -> str:
+    """``Your 30 minute voice reading on Wed 25 November 2026, 18:30 (Europe/Vienna)``"""
+    return f"Your {facts['minutes']} minute {facts['modality']} reading on {when(facts['start'], zone)}"
+
+
+def _booking_made(facts: Facts, zone: ZoneInfo) -> Words:
+    return Words("A reading is booked", f"{_booking(facts, zone)} is booked.")
+
+
+def _booking_moved(facts: Facts, zone: ZoneInfo) -> Words:
+    return Words("A booked reading was moved", f"{_booking(facts, zone)} was moved to this time.")
+
+
+def _booking_reminder(facts: Facts, zone: ZoneInfo) -> Words:
+    return Words("Your reading is coming up", f"{_booking(facts, zone)} is coming up. You can join shortly before it.")
+
+
+def _booking_closed(facts: Facts, zone: ZoneInfo) -> Words:
+    happened = {
+        "cancelled_by_client": "was cancelled by the client",
+        "cancelled_by_reader": "was cancelled by the reader",
+        "cancelled_by_platform": "could not take place",
+        "no_show_client": "did not take place: the client did not come",
+        "no_show_reader": "did not take place: the reader did not come",
+    }[facts["state"]]
+    back = f" {dollars(facts['refunded'])} went back to your credit." if facts["as"] == "client" else ""
+    return Words("A booked reading did not take place", f"{_booking(facts, zone)} {happened}.{back}")
+
+
 SAID: Final[Mapping[str, Callable[[Facts, ZoneInfo], Words]]] = {
     "deletion_confirmed": _deletion_confirmed,
     "deletion_cancelled": _deletion_cancelled,
     "deletion_awaits_refund": _deletion_awaits_refund,
+    "booking_made": _booking_made,
+    "booking_moved": _booking_moved,
+    "booking_reminder": _booking_reminder,
+    "booking_closed": _booking_closed,
     "guarantee_granted": _guarantee_granted,
     "guarantee_refused": _guarantee_refused,
 }

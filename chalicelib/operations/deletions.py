@@ -8,13 +8,15 @@ while money is owed to them. The ledger stays as it is: it holds ids, moments an
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Final, get_args
+from functools import partial
+from typing import Any, Final
 
 from chalicelib.accounts import service as accounts
 from chalicelib.accounts.model.person import FORGOTTEN_NAME
 from chalicelib.gateways import World
 from chalicelib.gateways.mail import Letter
 from chalicelib.kernel.errors import InvalidState, NotFound, Problem, ProviderFailed
+from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import Millis
 from chalicelib.operations import exports
 from chalicelib.operations.model import deletion as model
@@ -26,21 +28,23 @@ from chalicelib.runtime import audit, outbox
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.retries import undisturbed
 from chalicelib.runtime.tables import Key, Operation, Put
+from chalicelib.scheduling import service as scheduling
 from chalicelib.sessions import afterwards
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model.session import Who
 from chalicelib.wallet import service as wallet
+from chalicelib.wallet.model.chain import Entry
 
 _STEPS: Final = 20
 """At most so many in one call; the next goes on from there."""
-_READINGS: Final = 25
-"""From which a person is taken out in one step."""
-_SIDES: Final[tuple[Who, ...]] = get_args(Who)
+_AT_ONCE: Final = 25
+"""Readings or bookings out of which a person is taken in one step."""
 _SALT_BYTES: Final = 16
 
 FORGETTING: Final[tuple[Callable[[World, str], None], ...]] = (
     readers.forget,
     accounts.forget,
+    scheduling.revoke_feed,
     exports.forget,
 )
 """What each context does to forget a person, in any order. Each may be repeated."""
@@ -161,10 +165,12 @@ def page_of_shard(world: World, shard: str, limit: int, start: Key | None) -> tu
 def _close(world: World, was: Deletion, now: Millis) -> None:
     """Shut the door, if nothing is owed to the person: what was read of their money must still be so in that write."""
     person_id = was.person
-    _end_reading(world, person_id)
-    credit = wallet.charge_due(world, wallet.head(world, person_id))
-    earned = wallet.ledger(world).head(payouts.earnings_account(person_id))
-    owed = max(0, credit.buckets.paid) + max(0, earned.balance)
+    if was.state == "cooling":
+        _settle(world, person_id)
+    credit, earned, owed = _owed(world, person_id)
+    if not owed and was.state == "awaiting_refund":  # until then they may use up what is theirs undisturbed
+        _settle(world, person_id)
+        credit, earned, owed = _owed(world, person_id)
     if owed:
         held, told = model.held_back(was, owed, now), list[Operation]()
         if owed != was.owed:
@@ -180,22 +186,19 @@ def _close(world: World, was: Deletion, now: Millis) -> None:
 
 
 def _forget(world: World, was: Deletion, now: Millis) -> None:
-    """One step of forgetting: first what each context keeps of a person, then a page of their readings."""
+    """One step of forgetting: first what each context keeps of a person, then a page of what two people share."""
     person_id, rows = was.person, _rows(world)
     place = was.forgotten
     if place is None:
-        _end_reading(world, person_id)  # begun by a request that was let in before the door was shut
+        _settle(world, person_id)  # what was begun by a request that was let in before the door was shut
         for forget in FORGETTING:
             forget(world, person_id)
-        world.wrote(rows.keep_deletion(replace(was, forgotten={"side": _SIDES[0], "start": None})))
+        world.wrote(rows.keep_deletion(replace(was, forgotten={"list": 0, "start": None})))
         return
-    side: Who = place["side"]
-    page, following = sessions.sessions_of(world, side, person_id, _READINGS, place["start"])
-    for seen in page:
-        sessions.forget(world, seen.session.id, side)
-        afterwards.forget(world, seen.session, person_id, FORGOTTEN_NAME)
-    if following or side != _SIDES[-1]:
-        at = {"side": side, "start": following} if following else {"side": _SIDES[-1], "start": None}
+    number: int = place["list"]
+    if number < len(_SHARED):
+        following = _SHARED[number](world, person_id, place["start"])
+        at = {"list": number if following else number + 1, "start": following}
         world.wrote(rows.keep_deletion(replace(was, forgotten=at)))
         return
     left = wallet.head(world, person_id).balance
@@ -211,10 +214,46 @@ _STEP: Final[Mapping[State, Callable[[World, Deletion, Millis], None]]] = {
 }
 
 
-def _end_reading(world: World, person_id: str) -> None:
-    """End the reading that is open, and pay it out: no other begins while it is looked at what is owed."""
+def _readings(side: Who, world: World, person_id: str, start: Any) -> Key | None:
+    """Take the person out of a page of their readings; answer where the next one starts."""
+    page, following = sessions.sessions_of(world, side, person_id, _AT_ONCE, start)
+    for seen in page:
+        sessions.forget(world, seen.session.id, side)
+        afterwards.forget(world, seen.session, person_id, FORGOTTEN_NAME)
+    return following
+
+
+def _bookings(side: Who, world: World, person_id: str, start: Any) -> str | None:
+    """Take the person out of a page of their bookings; answer where the next one starts."""
+    page, following = scheduling.bookings_of(world, side, person_id, "past", _AT_ONCE, start)
+    for booking in page:
+        scheduling.forget(world, booking.id, side, FORGOTTEN_NAME)
+    return following
+
+
+_SHARED: Final[tuple[Callable[[World, str, Any], Any], ...]] = (
+    partial(_readings, "client"),
+    partial(_readings, "reader"),
+    partial(_bookings, "client"),
+    partial(_bookings, "reader"),
+)
+"""The lists of what a person shares with others, in the order in which their name is taken out."""
+
+
+def _settle(world: World, person_id: str) -> None:
+    """End the reading that is open, pay it out, and call off what is booked: what is owed then is what is owed."""
     if seen := sessions.open_session(world, person_id):
         sessions.force_end(world, seen.session.id, actor="system", note="a person's account is deleted")
+        if seen.session.booking:
+            scheduling.look_after(world, seen.session.booking)
+    scheduling.call_off_all(world, person_id)
+
+
+def _owed(world: World, person_id: str) -> tuple[Entry, Entry, Cents]:
+    """The newest entries of the person's credit and earnings, and what is theirs of both, in cents."""
+    credit = wallet.charge_due(world, wallet.head(world, person_id))
+    earned = wallet.ledger(world).head(payouts.earnings_account(person_id))
+    return credit, earned, max(0, credit.buckets.paid) + max(0, earned.balance)
 
 
 def _audited(world: World, deletion: Deletion, action: str, now: Millis, owed: int) -> Put:

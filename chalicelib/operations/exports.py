@@ -8,6 +8,7 @@ between the mail and its mark sends a second mail, and no crash loses one.
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from chalicelib.accounts import schemas as accounts_views
@@ -24,6 +25,9 @@ from chalicelib.runtime.logs import log
 from chalicelib.runtime.retries import undisturbed
 from chalicelib.runtime.schemas import Schema
 from chalicelib.runtime.tables import Key
+from chalicelib.scheduling import service as scheduling
+from chalicelib.scheduling.model.booking import Booking
+from chalicelib.scheduling.schemas import BookingView
 from chalicelib.sessions import afterwards
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.afterwards_schemas import guarantee_view, note_view, report_view, review_view
@@ -40,6 +44,8 @@ SHOWN: Final = 15 * MINUTE
 MAILED: Final = HOUR
 """How long one lasts that lies in a mailbox. Afterwards the app gives another."""
 
+_SIDES: Final[tuple[Who, ...]] = ("client", "reader")
+_WHEN: Final[tuple[scheduling.When, ...]] = ("upcoming", "past")
 _PAGE: Final = 100
 _MOST_PAGES: Final = 100
 _STEPS: Final = 6
@@ -149,10 +155,19 @@ def everything(world: World, person_id: str) -> dict[str, Any]:
         return found
 
     told: dict[str, Any] = {"made_at": rfc3339(world.now()), **_of_account(world, person_id)}
-    for side in ("client", "reader"):
+    for side in _SIDES:
         told[f"sessions_as_{side}"] = all_of(
             f"sessions_as_{side}", _sessions(world, side, person_id), lambda seen: _session(world, seen, person_id)
         )
+        told[f"bookings_as_{side}"] = [
+            each
+            for when in _WHEN
+            for each in all_of(
+                f"bookings_as_{side}",
+                _bookings(world, side, person_id, when),
+                partial(_booking, world, side),
+            )
+        ]
     for account in ("credit", "coins", "earnings"):
         told[f"{account}_entries"] = all_of(
             f"{account}_entries",
@@ -213,6 +228,16 @@ def _session(world: World, seen: sessions.Snapshot, person_id: str) -> dict[str,
         else None,
         "report": _plain(report_view(own.report)) | {"text": own.report.text} if own.report else None,
     }
+
+
+def _bookings(
+    world: World, side: Who, person_id: str, when: scheduling.When
+) -> Callable[[Any], tuple[list[Booking], Any]]:
+    return lambda start: scheduling.bookings_of(world, side, person_id, when, _PAGE, start)
+
+
+def _booking(world: World, side: Who, booking: Booking) -> dict[str, Any]:
+    return _plain(BookingView.of(booking, side, world.now()))
 
 
 def _entries(world: World, account: str) -> Callable[[Key | None], tuple[list[Any], Key | None]]:

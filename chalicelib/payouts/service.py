@@ -47,6 +47,15 @@ def earnings_returned(
     return operations
 
 
+def booking_earned(world: World, reader: str, booking: str, gross: Cents, now: Millis) -> tuple[Cents, list[Operation]]:
+    """The reader's share of the ``gross`` cents that stay of a booking's price, and the operations that post both
+    sides' shares out of its escrow.
+
+    They belong into the transaction that closes the booking, so they are posted once.
+    """
+    return _shared(world, reader, ("booking", "escrow", booking), gross, now)
+
+
 def _shared(
     world: World, reader: str, what: tuple[str, str, str], gross: Cents, now: Millis, *, reference: str | None = None
 ) -> tuple[Cents, list[Operation]]:

@@ -44,6 +44,8 @@ from chalicelib.wallet.model.chain import Entry
 from chalicelib.wallet.model.funds import Funds
 from chalicelib.wallet.model.receipt import Minute, Receipt, Refund
 
+__all__ = ["shard_of"]
+
 _STEPS: Final = 60
 """More than any session can owe at once: a charge is one step however many minutes it posts."""
 _TRIES: Final = 30
@@ -156,10 +158,12 @@ def create(
     raise Unavailable
 
 
-def open_booked(world: World, booked: Booked) -> Snapshot:
-    """The session of a booking whose time has come: both are taken, and may join. The same one when repeated.
+def open_booked(world: World, booked: Booked, *beside: Operation) -> Snapshot:
+    """The session of a booking whose time has come, in one transaction with what the booking writes ``beside`` it: both
+    are taken, and may join. The same one when repeated.
 
-    Raises SessionOpen or ReaderBusy while the client or the reader is in another reading.
+    Raises SessionOpen or ReaderBusy while the client or the reader is in another reading; ConditionFailed where an
+    operation of ``beside`` does not hold.
     """
     rows = _rows(world)
     for _ in range(_TRIES):
@@ -183,9 +187,12 @@ def open_booked(world: World, booked: Booked) -> Snapshot:
             prepaid=booked.minutes,
             join_by=booked.join_by,
         )
+        own = rows.create(waiting)
         try:
-            world.tables.write(*rows.create(waiting))
+            world.tables.write(*own, *beside)
         except ConditionFailed as failed:
+            if any(place >= len(own) for place in failed.found) and 0 not in failed.found:
+                raise
             _refuse_if_taken(world, failed)
             continue
         except Contended:

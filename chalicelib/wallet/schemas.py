@@ -91,6 +91,9 @@ _DESCRIPTIONS = {
     "reading_earned": "Your share of a reading",
     "tip_earned": "Your share of a tip",
     "guarantee_returned": "Your share of a reading, given back to the client",
+    "booking": "Booking of a reading",
+    "booking_refund": "Booking given back",
+    "booking_earned": "Your share of a booking",
 }
 
 

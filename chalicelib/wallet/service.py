@@ -15,7 +15,7 @@ from chalicelib.kernel.time import Millis
 from chalicelib.runtime.tables import ConditionFailed, Contended, Item, Key, Operation
 from chalicelib.wallet.model import funds as reckoning
 from chalicelib.wallet.model import meter
-from chalicelib.wallet.model.buckets import Split
+from chalicelib.wallet.model.buckets import PAID, Part, Split
 from chalicelib.wallet.model.chain import Draft, Entry, Fact, follow
 from chalicelib.wallet.model.receipt import Receipt, paid_from, receipt
 from chalicelib.wallet.store import Ledger, meaning
@@ -264,6 +264,29 @@ def compensate(
             ) from None
 
     return post_once(world, credit_account(user), counter, fact, draft_of, beside)
+
+
+def origin(world: World, spending: Entry) -> tuple[Part, ...]:
+    """Where the amount of ``spending`` came from, with when each bucket expires, for giving it back."""
+    lots = {}
+    if any(bucket != PAID for bucket, _ in spending.split):  # a lot that was used up is in no later entry
+        (before,) = ledger(world).between(spending.account, spending.seq - 1, spending.seq - 1)
+        lots = {lot.id: lot.expires_at for lot in before.buckets.lots}
+    return tuple((bucket, amount, lots.get(bucket, 0)) for bucket, amount in spending.split)
+
+
+def give_back(
+    world: World, user: str, kind: str, parts: Sequence[Part], counter: str, key: str, reference: str
+) -> list[Operation]:
+    """The operations that give back what was spent before, once, for the caller's transaction.
+
+    They fail when anything was posted meanwhile: read and decide again. Raises Unavailable.
+    """
+    book = ledger(world)
+    newest = charge_due(world, book.head(credit_account(user)))
+    now = max(world.now(), newest.at)
+    entry = follow(newest, meter.take_back(newest, kind, parts, counter, reference, now), now)
+    return [book.put(entry), book.put_receipt(key, entry)]
 
 
 def earn(world: World, account: str, kind: str, amount: Cents, counter: str, reference: str) -> tuple[Entry, Operation]:

@@ -28,6 +28,8 @@ from chalicelib.readers.reviews import Review
 from chalicelib.readers.store import Readers
 from chalicelib.runtime import cursors, openapi
 from chalicelib.runtime.identity import Claims
+from chalicelib.scheduling import service as scheduling
+from chalicelib.scheduling.model.availability import MIDNIGHT
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model import commands
 from chalicelib.sessions.model.session import Side
@@ -39,7 +41,7 @@ CURSORS: Final = int(os.environ.get("SOUL_CURSORS", "250"))
 READERS: Final = ("rosa", "rita")
 READINGS: Final = 4
 """Of each client."""
-MOST_ITEMS: Final = 20
+MOST_ITEMS: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,11 @@ def _sessions(subject: str, side: str) -> List:
     return List(subject, f"/v1/sessions?as={side}", f"sessions:{side}:{{me}}", shape)
 
 
+def _bookings(subject: str, side: str, when: str) -> List:
+    path = f"/v1/bookings?as={side}&when={when}"
+    return List(subject, path, f"bookings:{side}:{when}:{{me}}", {"after": str})
+
+
 def _readers(sort: str, rank: type) -> List:
     return List("ada", f"/v1/readers?sort={sort}", f"readers:{sort}:None", {"rank": rank, "slug": str})
 
@@ -76,6 +83,10 @@ LISTS: Final = (
     _entries("coins"),
     _sessions("ada", "client"),
     _sessions("rosa", "reader"),
+    _bookings("ada", "client", "upcoming"),
+    _bookings("ada", "client", "past"),
+    _bookings("rosa", "reader", "upcoming"),
+    _bookings("rosa", "reader", "past"),
     _readers("name", str),
     _readers("rate", int),
     _readers("rating", int),
@@ -103,6 +114,11 @@ class Everybody:
                 pay_in(world, self.ids[each], 1_000, f"topup:{each}:{number}")
                 clock.forward(SECOND)
                 self._read(each, READERS[number % len(READERS)], f"ses_{each}_{number}")
+        for each in READERS:
+            scheduling.set_weekly(world, self.ids[each], (((0, MIDNIGHT),),) * 7, 0, "UTC")
+        for number in range(2 * READINGS):
+            for place, each in enumerate(("ada", "bob")):
+                self._book(each, READERS[(number + place) % 2], f"bok_{each}_{number}", number)
 
         for each, others in (("ada", READERS), ("bob", ("ada", "rosa"))):
             for other in others:
@@ -112,6 +128,16 @@ class Everybody:
         readers.set_presence(self.world, self.ids[reader], "online")
         sessions.create(self.world, Side(self.ids[client], client), session, self.ids[reader], "text")
         sessions.perform(self.world, session, self.ids[client], commands.cancel)
+
+    def _book(self, client: str, reader: str, booking: str, number: int) -> None:
+        """Each other one is called off again, and so over."""
+        quarter = self.world.settings.rules.quarter
+        start = (NOON // quarter + 20 + number) * quarter
+        pay_in(self.world, self.ids[client], 5_000, f"topup:{booking}")
+        side = Side(self.ids[client], client)
+        scheduling.book(self.world, booking, side, self.ids[reader], start, 15, "text")
+        if number // 2 % 2:
+            scheduling.cancel(self.world, booking, self.ids[client])
 
     def page(self, asked: List, cursor: str | None = None, limit: int = 1) -> tuple[int, Any]:
         """Status and body."""

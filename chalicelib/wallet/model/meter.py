@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from chalicelib.kernel.money import Cents, part_rounded_up
 from chalicelib.kernel.settings import Rules
 from chalicelib.kernel.time import Millis, ceil_div
-from chalicelib.wallet.model.buckets import PAID, REVIVAL, Buckets, Lot, Split, last_part
+from chalicelib.wallet.model.buckets import PAID, REVIVAL, Buckets, Lot, Part, Split, last_part
 from chalicelib.wallet.model.chain import Draft, Entry, Meter, Run
 
 
@@ -158,6 +158,18 @@ def receive(head: Entry, kind: str, amount: Cents, counter: str, reference: str)
     """Paid money in, or, for a dispute or a refund, out: the only way below zero (product §4)."""
     buckets = replace(head.buckets, paid=head.buckets.paid + amount)
     return _draft(head, kind, amount, counter, reference, buckets)
+
+
+def take_back(head: Entry, kind: str, parts: Sequence[Part], counter: str, reference: str, now: Millis) -> Draft:
+    """What an earlier spending took, given back to where it came from. Post what is ``due`` first."""
+    return _draft(
+        head,
+        kind,
+        sum(amount for _, amount, _ in parts),
+        counter,
+        reference,
+        head.buckets.take_back(parts, max(now, head.at)),
+    )
 
 
 def grant(head: Entry, lot: Lot, reference: str) -> Draft:
