@@ -5,10 +5,14 @@ import pytest
 from chalicelib.accounts import service
 from chalicelib.accounts.model import blocks, consents, devices
 from chalicelib.accounts.model.limits import WAIT, Setting, Wanted
+from chalicelib.accounts.model.person import newcomer
+from chalicelib.accounts.store import People
 from chalicelib.gateways import World
-from chalicelib.kernel.errors import Invalid, InvalidState, NotFound
+from chalicelib.kernel.errors import Blocked, Invalid, InvalidState, NotFound
+from chalicelib.kernel.time import DAY
 from chalicelib.runtime.identity import Claims
 from chalicelib.runtime.tables import ConditionFailed, Put
+from tests.support.diary import TODAY, Diary
 from tests.support.worlds import HandClock, hand_world
 
 
@@ -113,6 +117,21 @@ def test_a_transaction_of_two_people_fails_where_either_blocked_the_other(
     service.block(world, *((bob, ada) if turned else (ada, bob)))
     with pytest.raises(ConditionFailed):
         world.tables.write(*service.unblocked(world, ada, bob))
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_two_of_whom_one_blocked_the_other_cannot_book(world: World, turned: bool) -> None:
+    diary = Diary(world).ready()
+    people = (diary.client, diary.reader)
+    for user in people:
+        world.tables.write(People(world.tables, "accounts").add(newcomer(user, None, None, 0)))
+    one, other = reversed(people) if turned else people
+    service.block(world, one, other)
+    with pytest.raises(Blocked):
+        diary.book(TODAY + DAY)
+    assert diary.credit() == 100_000
+    service.unblock(world, one, other)
+    assert diary.book(TODAY + DAY).is_open
 
 
 def test_a_block_is_taken_back_by_who_made_it_alone(world: World, ada: str, bob: str) -> None:

@@ -13,6 +13,8 @@ import pytest
 
 from chalicelib.accounts import service as accounts
 from chalicelib.accounts.model.limits import Wanted
+from chalicelib.accounts.model.person import newcomer
+from chalicelib.accounts.store import People
 from chalicelib.gateways import World
 from chalicelib.gateways.mail import Letter
 from chalicelib.kernel.errors import (
@@ -33,12 +35,14 @@ from chalicelib.readers import reviews
 from chalicelib.readers import service as readers
 from chalicelib.readers.model import Description
 from chalicelib.runtime.identity import Claims
-from chalicelib.runtime.tables import Operation
+from chalicelib.runtime.tables import Operation, Put
+from chalicelib.scheduling import service as scheduling
 from chalicelib.sessions import afterwards
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model import commands
 from chalicelib.sessions.model.session import Side
 from chalicelib.wallet import service as wallet
+from tests.support.diary import TODAY, Diary
 from tests.support.memory import MemoryTables
 from tests.support.reading import add_reader, pay_in
 from tests.support.worlds import NOON, Executions, HandClock, OfflineMail, OfflineObjects, hand_world
@@ -368,6 +372,62 @@ def test_an_open_reading_is_ended_and_paid_out_first(world: World, ada: str) -> 
     ended = sessions.load(world, "ses_1")
     assert (ended.state, ended.reason) == ("finalized", "admin")
     assert deletions.deletion_of(world, ada).state == "awaiting_refund"  # the rest of the minute was given back
+
+
+@pytest.fixture
+def diary(world: World) -> Diary:
+    """A client with credit and a reader to be had, both with accounts of their own."""
+    diary = Diary(world).ready(7_500)
+    for user in (diary.client, diary.reader):
+        world.tables.write(People(world.tables, "accounts").add(newcomer(user, "Somebody", f"{user}@example.test", 0)))
+    slug = diary.reader.replace("_", "-")  # the reader was put there without it
+    world.tables.write(Put("readers", {"pk": f"slug#{slug}", "sk": "slug", "reader": diary.reader}))
+    return diary
+
+
+@pytest.mark.parametrize("leaves", ["client", "reader"])
+def test_what_is_booked_is_called_off_by_its_rules_before_it_is_looked_what_is_owed(
+    world: World, diary: Diary, leaves: str
+) -> None:
+    """A day ahead all of it comes back; and what comes back is the client's, who is then not deleted over it."""
+    person = diary.client if leaves == "client" else diary.reader
+    booked = diary.book(TODAY + COOLING + 2 * DAY)
+    assert diary.credit() == 0
+    confirmed(world, person)
+    forward(world, COOLING)
+    deletions.advance(world, person)
+    row = diary.row()
+    assert (row.state, row.refunded, diary.credit()) == (f"cancelled_by_{leaves}", 7_500, 7_500)
+    diary.assert_divided(row)
+    state = deletions.deletion_of(world, person).state
+    assert state == ("awaiting_refund" if leaves == "client" else "closed")
+    if leaves == "reader":
+        forward(world, LINGER)
+        assert deletions.advance(world, person) is None
+        row = diary.row()
+        assert (row.reader.name, row.client.name) == ("Deleted member", booked.client.name)
+
+
+def test_the_calendar_of_who_was_deleted_shows_nothing_any_more(world: World, diary: Diary) -> None:
+    secret = scheduling.new_feed(world, diary.reader)
+    confirmed(world, diary.reader)
+    carried_out(world, diary.reader)
+    with pytest.raises(NotFound):
+        scheduling.feed(world, secret)
+
+
+def test_a_reading_that_uses_up_what_is_owed_is_not_disturbed(world: World, ada: str) -> None:
+    pay_in(world, ada, 2_500, "topup:1")
+    add_reader(world, "usr_reader")
+    confirmed(world, ada)
+    forward(world, COOLING)
+    deletions.advance(world, ada)
+    forward(world, DAY - 1)
+    readers.set_presence(world, "usr_reader", "online")
+    sessions.create(world, Side(ada, "Ada Lovelace"), "ses_1", "usr_reader", "text")
+    forward(world, 1)
+    deletions.advance(world, ada)
+    assert sessions.load(world, "ses_1").state == "created"
 
 
 # --- what is forgotten ---------------------------------------------------------------------------
