@@ -4,7 +4,18 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field
 
-from chalicelib.readers.model import Description, Filters, Modality, Presence, Reader, Sort, Standing
+from chalicelib.readers.model import (
+    Card,
+    Description,
+    Filters,
+    Missing,
+    Modality,
+    Presence,
+    Reader,
+    Sort,
+    Standing,
+    card,
+)
 from chalicelib.runtime.schemas import ListQuery, Schema
 
 Rates = Annotated[
@@ -14,7 +25,7 @@ Rates = Annotated[
 
 
 class ReaderCard(Schema):
-    """A reader in a list. All who are listed have described themselves."""
+    """A reader in a list."""
 
     id: str
     slug: str
@@ -28,8 +39,8 @@ class ReaderCard(Schema):
     presence: Presence
 
     @classmethod
-    def of(cls, reader: Reader, presence: Presence) -> Self:
-        return cls(**_shown(reader, presence))
+    def of(cls, card: Card, presence: Presence) -> Self:
+        return cls(**_shown(card, presence))
 
 
 class ReaderProfile(ReaderCard):
@@ -38,8 +49,9 @@ class ReaderProfile(ReaderCard):
     biography: str
 
     @classmethod
-    def of(cls, reader: Reader, presence: Presence) -> Self:
-        return cls(**_shown(reader, presence), biography=reader.description.biography if reader.description else "")
+    def about(cls, reader: Reader, presence: Presence) -> Self:
+        said = reader.description
+        return cls(**_shown(card(reader), presence), biography=said.biography if said else "")
 
 
 class OwnProfile(Schema):
@@ -47,6 +59,9 @@ class OwnProfile(Schema):
 
     id: str
     state: Standing
+    missing: Annotated[
+        tuple[Missing, ...], Field(description="What there is to do before clients can ask you for a reading.")
+    ]
     verified: bool
     slug: str | None
     name: str | None
@@ -61,6 +76,7 @@ class OwnProfile(Schema):
         return cls(
             id=reader.id,
             state=reader.standing,
+            missing=reader.missing,
             verified=reader.verified,
             slug=said.slug if said else None,
             name=said.name if said else None,
@@ -149,19 +165,16 @@ class DirectoryQuery(ListQuery):
         )
 
 
-def _shown(reader: Reader, presence: Presence) -> dict[str, Any]:
-    said = reader.description
-    if said is None:
-        raise ValueError(f"{reader.id} is not described")
+def _shown(card: Card, presence: Presence) -> dict[str, Any]:
     return {
-        "id": reader.id,
-        "slug": said.slug,
-        "name": said.name,
-        "specialties": said.specialties,
-        "languages": said.languages,
-        "verified": reader.verified,
-        "rates": reader.rates,
-        "rating": reader.rating,
-        "reviews": reader.rating_count,
+        "id": card.id,
+        "slug": card.slug,
+        "name": card.name,
+        "specialties": card.specialties,
+        "languages": card.languages,
+        "verified": True,
+        "rates": card.rates,
+        "rating": card.rating,
+        "reviews": card.rating_count,
         "presence": presence,
     }

@@ -11,42 +11,46 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
-from chalicelib.kernel.errors import AlreadyDone, NotFound
+from chalicelib.kernel.errors import AlreadyDone, Invalid, NotFound
 from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import Millis
 from chalicelib.readers import model
 from chalicelib.readers.model import (
     MODALITIES,
+    Card,
     Description,
     Filters,
     Invitation,
     Modality,
-    Place,
+    Order,
     Presence,
     Reader,
     Sort,
 )
 from chalicelib.runtime import audit, cursors
 from chalicelib.runtime.retries import undisturbed
-from chalicelib.runtime.tables import Put
+from chalicelib.runtime.tables import MOST_KEYS, Operation, Put
 
 if TYPE_CHECKING:
     from chalicelib.readers.store import Readers
 
-__all__ = ["MODALITIES", "Busy", "Description", "Filters", "Listing", "Modality", "Presence", "Reader", "Sort"]
+__all__ = ["MODALITIES", "Busy", "Card", "Description", "Filters", "Listing", "Modality", "Presence", "Reader", "Sort"]
 
 Busy = Callable[[Sequence[str]], Container[str]]
 """Which of these readers have an open reading."""
 
 _TOKEN_BYTES: Final = 32
-_BUSY_AT_ONCE: Final = 100
+_FURTHER_LOOKS: Final = (100, 100, 100, 100, 100)
+"""How many more cards a page looks at, one query after the other, while it is not full."""
+_SWEPT: Final = 5
+"""How many silent readers one query puts right."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
     """A page of the directory. ``next_cursor`` asks for the following one; None on the last."""
 
-    items: list[tuple[Reader, Presence]]
+    items: list[tuple[Card, Presence]]
     next_cursor: str | None
 
 
@@ -79,18 +83,30 @@ def listing(
 ) -> Listing:
     """A page of the verified readers that match, in the order of ``sort``. Raises Invalid for a foreign cursor.
 
-    Looks at no more than ``store.MOST_LISTED`` readers, as the index knows them: a change shows a moment later.
+    It walks the cards of one facet, as the index knows them: a change shows a moment later. It looks at no more than
+    some 500 of them, so a page may hold fewer than ``limit`` readers, or none, and yet have a ``next_cursor``.
     """
-    scope = f"readers:{sort}:{filters.modality}"
-    after = _place_of(cursor, scope, sort) if cursor else None
-    found = [each for each in _readers(world).verified() if model.matches(each, filters)]
-    following = [each for each in found if after is None or model.place(each, sort, filters.modality) > after]
-    following.sort(key=lambda each: model.place(each, sort, filters.modality))
-    shown = _present(world, following, filters.online, limit + 1, busy)
-    if len(shown) <= limit:
-        return Listing(shown, None)
-    rank, slug = model.place(shown[limit - 1][0], sort, filters.modality)
-    return Listing(shown[:limit], cursors.encode({"rank": rank, "slug": slug}, scope))
+    order = model.order_of(sort, filters.modality)
+    scope = f"readers:{order}:{filters}"
+    between = model.bounds(order, filters)
+    start = _start_of(cursor, scope, between) if cursor else {}
+    if len(filters.of_specialty or "") > model.SPECIALTY_LENGTH:
+        return Listing([], None)  # nobody has it, and no key is so long
+    rows, facet = _readers(world), model.narrowest(filters)
+    found: list[tuple[Card, Presence]] = []
+    for looked_at in (limit + 1, *_FURTHER_LOOKS):
+        page = rows.cards(facet, order, between, looked_at, start)
+        matching = [each for each in page.cards if model.matches(each, filters)]
+        if filters.online is None:
+            matching = matching[: limit + 1 - len(found)]
+        seen = with_presence(world, matching, busy)
+        found += [(each, presence) for each, presence in seen if filters.online in (None, presence == "online")]
+        if len(found) > limit:
+            return Listing(found[:limit], cursors.encode(_start(found[limit - 1][0], order), scope))
+        if not (page.more and page.cards):
+            return Listing(found, None)
+        start = _start(page.cards[-1], order)
+    return Listing(found, cursors.encode(start, scope))
 
 
 # --- a reader's own ------------------------------------------------------------------------------
@@ -118,7 +134,7 @@ def accept_invitation(world: World, person_id: str, token: str) -> Reader:
         made = Reader(id=person_id, standing="invited", description=None, created_at=now)
         world.tables.write(
             readers.use_invitation(replace(invitation, used_by=person_id)),
-            readers.add(made),
+            *readers.add(made),
             *accounts.role_change(world, person, "reader", actor=person_id, reason=f"invitation {digest[:16]}"),
         )
         return made
@@ -153,15 +169,34 @@ def set_rates(world: World, reader_id: str, rates: dict[Modality, Cents]) -> Rea
 
 
 def set_presence(world: World, reader_id: str, status: Literal["online", "offline"]) -> Reader:
-    """Say that the reader is here for the next 90 s, or gone. Raises Forbidden where they may not go online."""
-    present = reader(world, reader_id)
-    if status == "offline":
-        world.tables.write(_readers(world).gone(reader_id))
-        return replace(present, online_until=0)
-    model.check_may_go_online(present)
-    until = world.now() + model.ONLINE_LIFE
-    world.tables.write(_readers(world).here(reader_id, until))
-    return replace(present, online_until=until)
+    """Say that the reader is here for the next 90 s, or gone. Raises Forbidden where they may not go online.
+
+    To repeat it is one read and one write of a small row; coming and going move the cards that are for who is here.
+    """
+
+    def attempt() -> Reader:
+        present, now = reader(world, reader_id), world.now()
+        if status == "offline":
+            return _gone(world, present)
+        model.check_may_go_online(present)
+        until = now + model.ONLINE_LIFE
+        if present.presence(now, busy=False) == "online":
+            world.tables.write(_readers(world).stay(present, until))
+            return replace(present, online_until=until)
+        told_at = now if now >= present.told_at + model.TOLD_EVERY else present.told_at
+        world.tables.write(*_readers(world).come(present, until, told_at))
+        return replace(present, online_until=until, told_at=told_at)
+
+    return undisturbed(world.sleep, attempt)
+
+
+def rating_change(world: World, was: Reader, *, given: int = 0, withdrawn: int = 0) -> tuple[Operation, ...]:
+    """The operations that add the stars of a review to a reader's rating, or take some out; 0 does neither.
+
+    For a transaction of a context above: they fail when the reader changed, came or went since ``was`` was read.
+    """
+    changed = replace(model.rated(was, given=given, withdrawn=withdrawn), rev=was.rev + 1)
+    return _readers(world).replace(changed, was)
 
 
 # --- an admin's ----------------------------------------------------------------------------------
@@ -233,24 +268,37 @@ def _told(world: World, subject: str, action: str, actor: str, reason: str, deta
     )
 
 
-def _present(
-    world: World, candidates: list[Reader], online: bool | None, most: int, busy: Busy
-) -> list[tuple[Reader, Presence]]:
-    """The first ``most`` candidates with their presence, of those whose being online is as asked."""
-    now = world.now()
-    until = _readers(world).online()
-    at_once = most if online is None else _BUSY_AT_ONCE
-    shown: list[tuple[Reader, Presence]] = []
-    for first in range(0, len(candidates), at_once):
-        batch = [replace(each, online_until=until.get(each.id, 0)) for each in candidates[first : first + at_once]]
-        taken = busy([each.id for each in batch])
-        seen = [(each, each.presence(now, each.id in taken)) for each in batch]
-        shown += [(each, presence) for each, presence in seen if online in (None, presence == "online")]
-        if len(shown) >= most:
-            break
-    return shown[:most]
+def _gone(world: World, present: Reader) -> Reader:
+    if present.here:
+        world.tables.write(*_readers(world).go(present))
+    return replace(present, online_until=0)
 
 
-def _place_of(cursor: str, scope: str, sort: Sort) -> Place:
-    key = cursors.decode(cursor, scope, {"rank": str if sort == "name" else int, "slug": str})
-    return key["rank"], key["slug"]
+def with_presence(world: World, cards: Sequence[Card], busy: Busy) -> list[tuple[Card, Presence]]:
+    """The cards with their readers' presence, a moment old. Who is found silent is taken offline."""
+    rows, now = _readers(world), world.now()
+    until: dict[str, Millis] = {}
+    for first in range(0, len(cards), MOST_KEYS):
+        until |= rows.here([each.id for each in cards[first : first + MOST_KEYS]])
+    _sweep(world, [reader_id for reader_id, moment in until.items() if 0 < moment <= now])
+    taken = busy([each.id for each in cards])
+    return [(each, model.presence(until[each.id], now, each.id in taken)) for each in cards]
+
+
+def _sweep(world: World, silent: Sequence[str]) -> None:
+    """Put right what says that a reader is here who fell silent, so that no list looks at them again for nothing."""
+    for reader_id in silent[:_SWEPT]:
+        present = _readers(world).find(reader_id)
+        if present and present.here and present.presence(world.now(), busy=False) == "offline":
+            world.wrote(*_readers(world).go(present))
+
+
+def _start(card: Card, order: Order) -> dict[str, str]:
+    return {"place": model.places(card)[order], "reader": card.id}
+
+
+def _start_of(cursor: str, scope: str, between: tuple[str, str]) -> dict[str, str]:
+    start = cursors.decode(cursor, scope, {"place": str, "reader": str})
+    if not between[0] <= start["place"] <= between[1]:
+        raise Invalid(errors=({"field": "cursor", "message": "Not a cursor of this list."},))
+    return start

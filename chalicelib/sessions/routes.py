@@ -193,12 +193,15 @@ def put_presence(request: Request[directory.PresenceBody, None]) -> PresenceView
     errors=(Invalid,),
 )
 def list_readers(request: Request[None, directory.DirectoryQuery]) -> PageOf[directory.ReaderCard]:
-    """The verified readers, filtered and sorted."""
+    """The verified readers, filtered and sorted.
+
+    A page may hold fewer than `limit` readers, or none: only `next_cursor` null ends the list.
+    """
     query = request.query
     page = readers.listing(
         world(), query.filters(), sort=query.sort, limit=query.limit, cursor=query.cursor, busy=_busy
     )
-    cards = [directory.ReaderCard.of(reader, presence) for reader, presence in page.items]
+    cards = [directory.ReaderCard.of(card, presence) for card, presence in page.items]
     return PageOf[directory.ReaderCard](items=cards, next_cursor=page.next_cursor)
 
 
@@ -215,7 +218,7 @@ def get_reader(request: Request[None, None]) -> directory.ReaderProfile:
     """A verified reader, by slug or by id."""
     reader = readers.by_slug(world(), request.path["slug"])
     busy = reader.id in _busy([reader.id])
-    return directory.ReaderProfile.of(reader, reader.presence(world().now(), busy))
+    return directory.ReaderProfile.about(reader, reader.presence(world().now(), busy))
 
 
 def _done(request: Request[None, None], command: Command) -> SessionView:

@@ -280,8 +280,7 @@ def cost(world: World, session: Session) -> Receipt:
 
 def busy_among(world: World, people: Sequence[str]) -> set[str]:
     """Which of these people are in an open session."""
-    rows = _rows(world)
-    return {user for user in people if rows.open_of(user)}
+    return _rows(world).among(people)
 
 
 def page_of_shard(world: World, shard: str, limit: int, start: Key | None) -> tuple[list[Session], Key | None]:

@@ -28,6 +28,7 @@ table/audit                dynamodb:DeleteItem             no    no             
 table/audit                dynamodb:BatchWriteItem         no    no              no             no            no
 
 table/sessions             dynamodb:GetItem                yes   no              yes            yes           yes
+table/sessions             dynamodb:BatchGetItem           yes   no              no             no            no
 table/sessions             dynamodb:PutItem                yes   no              yes            yes           yes
 table/sessions             dynamodb:DeleteItem             yes   no              yes            yes           yes
 table/sessions             dynamodb:UpdateItem             no    no              no             no            no
@@ -44,10 +45,12 @@ table/accounts             dynamodb:DeleteItem             no    no             
 table/accounts             dynamodb:Scan                   no    no              no             no            no
 
 table/readers              dynamodb:GetItem                yes   no              no             no            no
+table/readers              dynamodb:BatchGetItem           yes   no              no             no            no
 table/readers              dynamodb:Query                  yes   no              no             no            no
 table/readers              dynamodb:PutItem                yes   no              no             no            no
 table/readers              dynamodb:DeleteItem             yes   no              no             no            no
-table/readers/index/listed dynamodb:Query                  yes   no              no             no            no
+table/readers              dynamodb:ConditionCheckItem     yes   no              no             no            no
+table/readers/index/by_rate dynamodb:Query                 yes   no              no             no            no
 
 table/idempotency          dynamodb:GetItem                yes   no              no             no            no
 table/idempotency          dynamodb:PutItem                yes   no              no             no            no
