@@ -3,6 +3,7 @@
 from chalice.app import Chalice
 
 import chalicelib.accounts.routes
+import chalicelib.notifications.handlers
 import chalicelib.operations.handlers
 import chalicelib.operations.routes
 import chalicelib.payouts.routes
@@ -28,5 +29,6 @@ for part in (
     chalicelib.payouts.routes,
     chalicelib.operations.routes,
     chalicelib.operations.handlers,
+    chalicelib.notifications.handlers,
 ):
     app.register_blueprint(part.blueprint)

@@ -12,6 +12,8 @@ from functools import cache
 
 from chalicelib.gateways.agora import Agora, Media
 from chalicelib.gateways.clock import Clock, StepFunctionsClock
+from chalicelib.gateways.mail import Mail, SesMail
+from chalicelib.gateways.objects import Objects, S3Objects
 from chalicelib.gateways.stripe import Payments, StripePayments
 from chalicelib.kernel.settings import Settings, settings_from
 from chalicelib.kernel.time import Millis
@@ -31,6 +33,9 @@ class World:
     clock: Clock
     payments: Payments
     media: Media
+    mail: Mail
+    exports: Objects
+    pictures: Objects
 
     def wrote(self, *operations: Operation) -> bool:
         """Write, and say whether it went through. False also where that is unknown: the caller reads again."""
@@ -51,19 +56,26 @@ class World:
 @cache
 def world() -> World:
     """The world of this function, kept while its environment lives."""
-    import time
-
     from chalicelib.runtime.aws import client
 
-    settings = settings_from(os.environ)
+    return world_of(settings_from(os.environ), DynamoTables(client("dynamodb")))
+
+
+def world_of(settings: Settings, tables: Tables) -> World:
+    """The world outside as it is, with these settings, on these tables."""
+    import time
+
     return World(
         settings=settings,
-        tables=DynamoTables(client("dynamodb")),
+        tables=tables,
         now=lambda: time.time_ns() // 1_000_000,
         sleep=time.sleep,
         clock=StepFunctionsClock(settings.clock_machine_arn),
         payments=StripePayments(settings),
         media=Agora(settings),
+        mail=SesMail(settings),
+        exports=S3Objects(settings.exports_bucket),
+        pictures=S3Objects(settings.pictures_bucket),
     )
 
 

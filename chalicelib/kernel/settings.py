@@ -54,6 +54,8 @@ class Tables:
     sessions: str
     accounts: str
     readers: str
+    scheduling: str
+    notices: str
     audit: str
     idempotency: str
 
@@ -84,6 +86,12 @@ class Settings:
     """Another address than Agora's own; None uses Agora's."""
     checkout_return_url: str
     """Where a Checkout page sends the client back to."""
+    mail_from: str
+    """The address that mail comes from: an identity verified at SES."""
+    exports_bucket: str
+    """What people have of theirs, as files to fetch. Private; files go after a week."""
+    pictures_bucket: str
+    """Pictures of readers. Private; shown by links that expire."""
     tick_shards: int
     rate_limits: bool
 
@@ -108,6 +116,9 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         agora_notices_secret=environment["AGORA_NOTICES_SECRET"],
         agora_api_base=environment.get("AGORA_API_BASE") or None,
         checkout_return_url=environment["CHECKOUT_RETURN_URL"],
+        mail_from=environment["MAIL_FROM"],
+        exports_bucket=environment["EXPORTS_BUCKET"],
+        pictures_bucket=environment["PICTURES_BUCKET"],
         tick_shards=int(environment.get("TICK_SHARDS") or 16),
         rate_limits=environment.get("RATE_LIMITS", "on") != "off",
     )

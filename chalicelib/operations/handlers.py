@@ -1,16 +1,73 @@
-"""``clock``: what the Step Functions machine calls at a deadline. ``kind`` says whose thing it is."""
+"""The two clocks. ``clock`` is what the Step Functions machine calls at a deadline, ``billing_tick`` what a rule calls
+every minute; ``kind`` says whose thing it is.
 
-from typing import Any
+The tick brings everything up to date that time can still change. The rule's event names no shard: the function then
+calls itself once a shard, so that the shards are worked in parallel. A page is a moment behind at most; what is behind
+``advance`` reads again before any transaction.
+"""
 
-from chalice.app import Blueprint
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+from chalice.app import Blueprint, CloudWatchEvent, Rate
 
 from chalicelib.gateways import World, world
 from chalicelib.gateways.clock import clock_time
 from chalicelib.kernel.errors import NotFound
+from chalicelib.kernel.time import Millis
 from chalicelib.runtime.logs import log
+from chalicelib.runtime.tables import Key
 from chalicelib.sessions import service as sessions
 
 blueprint = Blueprint(__name__)
+
+CallAgain = Callable[[dict[str, Any]], None]
+
+_PAGE: Final = 100
+_MOST_PAGES: Final = 1_000
+_SPARE_MILLIS: Final = 10_000
+"""What must be left of the function's time to begin another thing; less, and another call goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A thing that time can still change, as a listing knows it."""
+
+    id: str
+    key: Key
+    """Its place in the listing: where the next page, or the next call, goes on."""
+    advance: Callable[[], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How things of one kind wait for time."""
+
+    page: Callable[[World, str, int, Key | None], tuple[list[Waiting], Key | None]]
+    """A page of those in one shard: world, shard, limit, start."""
+    called: Callable[[World, str, int, int], Millis | None]
+    """Brings one up to date for an execution of the clock, by id, epoch and turn; answers when to be called again.
+
+    Raises NotFound.
+    """
+
+
+def _sessions(world: World, shard: str, limit: int, start: Key | None) -> tuple[list[Waiting], Key | None]:
+    found, following = sessions.page_of_shard(world, shard, limit, start)
+
+    return [
+        Waiting(each.id, {"open_shard": shard, "pk": each.id}, partial(sessions.advance, world, each, stale=True))
+        for each in found
+    ], following
+
+
+KINDS: Final[Mapping[str, Kind]] = {
+    "session": Kind(_sessions, sessions.called_by_clock),
+}
+"""In the order in which the tick works them: what is paid by the minute comes first."""
 
 
 @blueprint.lambda_function(name="clock")
@@ -25,12 +82,76 @@ def tell(world: World, event: dict[str, Any]) -> dict[str, Any]:
 
     An execution of an older epoch or turn ends quietly: a newer one is at work.
     """
-    if event["kind"] != "session":
+    kind = KINDS.get(event["kind"])
+    if kind is None:
         log.error("clock_of_unknown_kind", kind=str(event["kind"]))
         return {"done": True}
     try:
-        wake = sessions.called_by_clock(world, event["id"], event["epoch"], event.get("turn", 0))
+        wake = kind.called(world, event["id"], event["epoch"], event.get("turn", 0))
     except NotFound:
-        log.error("clock_of_nothing", session=str(event["id"]))
+        log.error("clock_of_nothing", kind=str(event["kind"]), id=str(event["id"]))
         return {"done": True}
     return {"done": True} if wake is None else {"done": False, "wake_at": clock_time(wake)}
+
+
+@blueprint.schedule(Rate(1, unit=Rate.MINUTES), name="billing_tick")
+def billing_tick(event: CloudWatchEvent) -> dict[str, int]:
+    """Fan out over the shards, or work one of them."""
+    facts = event.to_dict()
+    if facts.get("shard") is not None:
+        return work(world(), facts, event.context, _call_again)
+    shards = world().settings.tick_shards
+    for number in range(shards):
+        _call_again(facts | {"shard": str(number)})  # the rule's event whole: Chalice unpacks it
+    return {"shards": shards}
+
+
+def work(world: World, facts: dict[str, Any], context: Any, again: CallAgain) -> dict[str, int]:
+    """Bring everything in one shard up to date, kind by kind. What fails is logged and does not hold up the others.
+
+    Where time runs short, ``again`` is called with the facts for a call that goes on from there.
+    """
+    kinds = list(KINDS)
+    first = kinds.index(facts.get("kind") or kinds[0])
+    told = {"advanced": 0, "failed": 0}
+    for kind in kinds[first:]:
+        start = facts.get("start") if kind == kinds[first] else None
+        if not _worked(world, facts | {"kind": kind, "start": start}, context, again, told):
+            break
+    log.info("tick", shard=facts["shard"], count=told["advanced"], failed=told["failed"])
+    return told
+
+
+def _worked(world: World, facts: dict[str, Any], context: Any, again: CallAgain, told: dict[str, int]) -> bool:
+    """Work one kind, adding to ``told``; False where time ran short and another call goes on."""
+    kind: str = facts["kind"]
+    done: Key | None = facts["start"]
+    for _ in range(_MOST_PAGES):
+        waiting, following = KINDS[kind].page(world, facts["shard"], _PAGE, done)
+        for thing in waiting:
+            if context.get_remaining_time_in_millis() < _SPARE_MILLIS:
+                again(facts | {"start": done})
+                return False
+            try:
+                thing.advance()
+                told["advanced"] += 1
+            except Exception as error:  # noqa: BLE001 - the next one must not wait for this one
+                told["failed"] += 1
+                log.exception("not_advanced", error, kind=kind, id=thing.id)
+            done = thing.key
+        if following is None:
+            break
+    return True
+
+
+def _call_again(facts: dict[str, Any]) -> None:
+    """Call this very function, asynchronously."""
+    import os
+
+    from chalicelib.runtime.aws import client
+
+    client("lambda").invoke(
+        FunctionName=os.environ["AWS_LAMBDA_FUNCTION_NAME"],
+        InvocationType="Event",
+        Payload=json.dumps(facts).encode(),
+    )

@@ -26,8 +26,11 @@ _SERVER_ERROR: Final = 500
 
 
 @cache
-def client(service: str, attempts: int = _ATTEMPTS) -> Any:
-    """The client of an AWS service by botocore's name for it. Address and region come from the environment."""
+def client(service: str, attempts: int = _ATTEMPTS, signature: str | None = None) -> Any:
+    """The client of an AWS service by botocore's name for it. Address and region come from the environment.
+
+    ``signature`` names another version of signing than the service's usual one.
+    """
     from botocore.config import Config
 
     return _session().create_client(
@@ -39,6 +42,7 @@ def client(service: str, attempts: int = _ATTEMPTS) -> Any:
             # Two fifths of botocore's own work in a call, for nothing: what is sent was checked where it was made, and
             # AWS looks at it anyway; and the usual long user agent is put together anew each time.
             parameter_validation=False,
+            signature_version=signature,
             user_agent=_USER_AGENT,
         ),
     )

@@ -341,6 +341,11 @@ def _value(value: object) -> Any:
             raise TypeError(f"an item cannot hold {type(value).__name__}")
 
 
+def item_of(image: Any) -> Item:
+    """The item of a stream record's image."""
+    return _unmarshalled(image)
+
+
 def _unmarshalled(item: Any) -> Item:
     return {name: _plain(value) for name, value in item.items()}
 

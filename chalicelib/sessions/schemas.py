@@ -125,13 +125,14 @@ def session_view(session: Session, who: Who, funds: Funds | None, now: Millis, r
     ``funds`` is None once the session has ended.
     """
     connected = session.connected(now)
-    minutes = funds.minute if funds else ceil_div(session.connected_before, rules.minute)
+    minutes = session.prepaid or (funds.minute if funds else ceil_div(session.connected_before, rules.minute))
     left = funds.lasts if funds else 0
     near = funds is not None and session.started_at is not None and left <= rules.warning
     # Where the longest reading ends first, no money runs out on the running meter.
-    low = near and funds is not None and (session.state != "active" or funds.run_out is not None)
+    by_credit = funds is not None and session.booking is None
+    low = near and by_credit and funds is not None and (session.state != "active" or funds.run_out is not None)
     ends = deadline(session, rules)
-    shown = who == "client" or near
+    shown = who == "client" or near or session.booking is not None
     return SessionView(
         id=session.id,
         client=_person(session.client),

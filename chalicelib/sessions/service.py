@@ -22,7 +22,8 @@ from chalicelib.kernel.errors import (
     SessionOpen,
     Unavailable,
 )
-from chalicelib.kernel.time import Millis, ceil_div
+from chalicelib.kernel.money import Cents
+from chalicelib.kernel.time import MINUTE, Millis, ceil_div
 from chalicelib.payouts import service as payouts
 from chalicelib.readers import service as readers
 from chalicelib.runtime import audit
@@ -31,12 +32,12 @@ from chalicelib.runtime.tables import ConditionFailed, Contended, Key, Operation
 from chalicelib.sessions.model import commands, notices
 from chalicelib.sessions.model.commands import Command
 from chalicelib.sessions.model.due import Charge, Settle, decide, wake_at
-from chalicelib.sessions.model.session import Modality, Session, Side, Step, Who
+from chalicelib.sessions.model.session import Booked, Modality, Session, Side, Step, Who
 from chalicelib.sessions.store import Sessions, shard_of
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.model.chain import Entry
 from chalicelib.wallet.model.funds import Funds
-from chalicelib.wallet.model.receipt import Receipt
+from chalicelib.wallet.model.receipt import Minute, Receipt, Refund
 
 _STEPS: Final = 60
 """More than any session can owe at once: a charge is one step however many minutes it posts."""
@@ -72,12 +73,21 @@ class Snapshot:
     @cached_property
     def now(self) -> Millis:
         """The moment that decisions are made at."""
-        return max(self._world.now(), self.session.at, self.newest.at if self.session.is_open else 0)
+        paid_by_wallet = self.session.is_open and self.session.booking is None
+        return max(self._world.now(), self.session.at, self.newest.at if paid_by_wallet else 0)
+
+    @property
+    def in_step(self) -> bool:
+        """Whether session and wallet were read at the same moment of the reading's life."""
+        return self.session.booking is not None or self.session.in_step(self.newest.meter)
 
     @cached_property
     def funds(self) -> Funds:
-        """How long the client's credit lasts."""
+        """How long the client's credit lasts; where a booking has paid, until its end."""
         session = self.session
+        if session.booking:
+            left = session.last_moment(self.now, self._world.settings.rules) - self.now
+            return Funds(None, session.prepaid or 0, None, None, max(0, left), None)
         minutes = session.max_minutes(self.now, self._world.settings.rules)
         return wallet.funds(self._world, self.newest, session.id, session.rate, minutes, self.now)
 
@@ -85,9 +95,18 @@ class Snapshot:
 # --- asking for a reading ------------------------------------------------------------------------
 
 
-def create(world: World, client: Side, session_id: str, reader_id: str, modality: Modality) -> Snapshot:
+def create(
+    world: World,
+    client: Side,
+    session_id: str,
+    reader_id: str,
+    modality: Modality,
+    *,
+    ends_by: Millis | None = None,
+) -> Snapshot:
     """Ask ``reader_id`` for a reading and take both people. ``session_id`` derives from the request.
 
+    ``ends_by`` is either side's next booking: the reading must be over by then.
     Raises NotFound, Invalid (oneself), ReaderUnavailable, InsufficientFunds, WalletFrozen, SessionOpen, ReaderBusy,
     IdempotencyMismatch (the same id was derived for another request).
     """
@@ -113,6 +132,7 @@ def create(world: World, client: Side, session_id: str, reader_id: str, modality
             created_at=now,
             at=now,
             shard=shard_of(session_id, world.settings.tick_shards),
+            ends_by=ends_by,
         )
         seen = Snapshot(world, asked)
         commands.must_pay(seen.funds)
@@ -126,6 +146,76 @@ def create(world: World, client: Side, session_id: str, reader_id: str, modality
         log.info("session_created", session=session_id)
         return _looked_after(world, seen)
     raise Unavailable
+
+
+def open_booked(world: World, booked: Booked) -> Snapshot:
+    """The session of a booking whose time has come: both are taken, and may join. The same one when repeated.
+
+    Raises SessionOpen or ReaderBusy while the client or the reader is in another reading.
+    """
+    rows = _rows(world)
+    for _ in range(_TRIES):
+        if done := rows.get(booked.session):
+            return advance(world, done)
+        now = world.now()
+        waiting = Session(
+            id=booked.session,
+            client=booked.client,
+            reader=booked.reader,
+            modality=booked.modality,
+            rate=booked.rate,
+            created_at=now,
+            at=now,
+            shard=shard_of(booked.session, world.settings.tick_shards),
+            state="waiting",
+            epoch=1,
+            accepted_at=now,
+            ends_by=booked.ends_at,
+            booking=booked.booking,
+            prepaid=booked.minutes,
+            join_by=booked.join_by,
+        )
+        try:
+            world.tables.write(*rows.create(waiting))
+        except ConditionFailed as failed:
+            _refuse_if_taken(world, failed)
+            continue
+        except Contended:
+            continue
+        log.info("session_booked", session=waiting.id)
+        return _looked_after(world, Snapshot(world, waiting))
+    raise Unavailable
+
+
+def end_by(world: World, user: str, at: Millis, *, unless: str) -> None:
+    """Have the reading that ``user`` is in over by ``at``, for a booking begins then; not the booking's own session.
+
+    It starts another execution of the clock, for the present one may sleep longer. Raises Unavailable when storage
+    stays contended.
+    """
+    for _ in range(_TRIES):
+        seen = open_session(world, user)
+        if seen is None or seen.session.id == unless or (seen.session.ends_by or at + 1) <= at:
+            return
+        session = seen.session
+        sooner = replace(session, ends_by=at, clock_epoch=-1, clock_turn=session.clock_turn + 1, clock_at=None)
+        raised, operations = _rows(world).replace(sooner, was=session)
+        if world.wrote(*operations):
+            advance(world, raised)
+            return
+    raise Unavailable("The reading is too busy.")
+
+
+def settle_booked(world: World, session: Session, refunded: Cents, earned: Cents, now: Millis) -> list[Operation]:
+    """The session's part of the transaction in which its booking is settled: ended → finalized.
+
+    Raises ValueError for one that is not an ended session of a booking.
+    """
+    if session.booking is None or session.state != "ended":
+        raise ValueError(f"{session.id} is not for a booking to settle")
+    settled = replace(session, state="finalized", finalized_at=now, refunded=refunded, earned=earned, at=now)
+    _, operations = _rows(world).replace(settled, was=session)
+    return operations
 
 
 def _refuse_if_taken(world: World, failed: ConditionFailed) -> None:
@@ -271,11 +361,22 @@ def sessions_of(world: World, who: Who, user: str, limit: int, start: Key | None
 
 
 def cost(world: World, session: Session) -> Receipt:
-    """What the session has cost so far, minute by minute, from the client's chain."""
+    """What the session has cost so far, minute by minute: from the client's chain, or as its booking has paid."""
+    if session.booking:
+        return _booked_cost(session)
     if session.first_seq is None:
         return Receipt((), (), 0, 0)
     last = session.last_seq or wallet.head(world, session.client.user).seq
     return wallet.session_receipt(world, session.client.user, session.id, session.first_seq, last)
+
+
+def _booked_cost(session: Session) -> Receipt:
+    ends, prepaid = session.ends_by or session.created_at, session.prepaid or 0
+    begins = ends - prepaid * MINUTE
+    minutes = tuple(Minute(number, begins + (number - 1) * MINUTE, session.rate) for number in range(1, prepaid + 1))
+    refunds = (Refund(session.ended_at or ends, session.refunded),) if session.refunded else ()
+    total = prepaid * session.rate - session.refunded
+    return Receipt(minutes, refunds, total, total)
 
 
 def busy_among(world: World, people: Sequence[str]) -> set[str]:
@@ -331,7 +432,7 @@ def _brought_up_to_date(world: World, seen: Snapshot, *, stale: bool = False) ->
     for _ in range(_STEPS):
         if seen.session.state == "finalized":
             return seen
-        if seen.session.is_open and not seen.session.in_step(seen.newest.meter):
+        if seen.session.is_open and not seen.in_step:
             seen = _reread(world, seen)  # it moved on between the two reads
             continue
         due = decide(seen.session, seen.funds, seen.now, world.settings.rules)
@@ -354,16 +455,16 @@ def _reread(world: World, seen: Snapshot) -> Snapshot:
 
 def _commit(world: World, seen: Snapshot, step: Step, *beside: Operation) -> Snapshot | None:
     """Carry out one step as one transaction; None where somebody was faster, or the outcome is unknown."""
-    session, newest = step.session, seen.newest
-    extra: list[Operation] = [*beside]
-    if step.change:
+    session, extra = step.session, [*beside]
+    newest = None if session.booking else seen.newest  # what a booking has paid touches no wallet
+    if newest is not None and step.change:
         moved = wallet.meter_change(world, seen.newest, step.change, seen.now)
         if moved is None:
             return None
         newest, posting = moved
         extra.append(posting)
         session = _with_entry(session, newest)
-    elif step.on_wallet:
+    elif newest is not None and step.on_wallet:
         extra.append(wallet.unchanged(world, newest))
     raised, operations = _rows(world).replace(session, was=seen.session)
     if not world.wrote(*operations, *extra):

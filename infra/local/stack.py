@@ -28,10 +28,7 @@ import boto3
 import requests
 from botocore.config import Config
 
-from chalicelib.gateways import World
-from chalicelib.gateways.agora import Agora
-from chalicelib.gateways.clock import StepFunctionsClock
-from chalicelib.gateways.stripe import StripePayments
+from chalicelib.gateways import World, world_of
 from chalicelib.kernel.settings import settings_from
 from chalicelib.runtime import aws
 from chalicelib.runtime.tables import DynamoTables
@@ -65,6 +62,8 @@ SETTINGS: Final = {
     "TICK_SHARDS": "2",
 }
 """What may be set, with what it is where it is not."""
+
+MAIL_FROM: Final = "SoulSeer <hello@soulseer.local>"
 
 WEBHOOK_EVENTS: Final = (
     "checkout.session.completed",
@@ -142,16 +141,7 @@ class Stack:
 
     def world(self) -> World:
         """The services' world on this stack, for what only an admin may do."""
-        settings = settings_from(self.function_environment())
-        return World(
-            settings=settings,
-            tables=DynamoTables(self.aws("dynamodb")),
-            now=lambda: time.time_ns() // 1_000_000,
-            sleep=time.sleep,
-            clock=StepFunctionsClock(settings.clock_machine_arn),
-            payments=StripePayments(settings),
-            media=Agora(settings),
-        )
+        return world_of(settings_from(self.function_environment()), DynamoTables(self.aws("dynamodb")))
 
 
 @contextmanager
@@ -350,6 +340,7 @@ def _parameters(settings: Mapping[str, str], vendors: _Counterparts) -> dict[str
         "StripeApiBase": vendors.stripe.url,
         "AgoraApiBase": vendors.agora.url,
         "CheckoutReturnUrl": f"{vendors.stripe.url}/return",
+        "MailFrom": MAIL_FROM,
     }
 
 
@@ -398,6 +389,7 @@ _WARM_EVENTS: Final = {
         "detail": {},
         "shard": "0",
     },
+    "notify": {"Records": []},
     "clock": {"kind": "session", "id": "ses_00000000000000000000000000", "epoch": 0},
 }
 """Events that find nothing to do. One that fails would be no use: the local AWS then throws the worker away."""

@@ -57,27 +57,42 @@ def call(stage: Stage, clients: Mapping[str, Any], right: Right) -> None:
         table, _, index = name.partition("/index/")
         call_table(clients["dynamodb"], operation, key_of(stage, table, index), f"soulseer-dev-{table}", index)
         return
-    full = f"soulseer-dev-{name}"
-    queue = f"{stage.stack.addresses.endpoint_url}/000000000000/{full}"
-    match operation:
-        case "GetSecretValue":
-            clients["secretsmanager"].get_secret_value(SecretId=f"soulseer/dev/{name}")
-        case "PutSecretValue":
-            clients["secretsmanager"].put_secret_value(SecretId=f"soulseer/dev/{name}", SecretString="{}")
-        case "StartExecution":
-            clients["stepfunctions"].start_execution(stateMachineArn=right.arn(), input="[")
-        case "InvokeFunction":
-            clients["lambda"].invoke(FunctionName=full, InvocationType="DryRun")
-        case "UpdateFunctionCode":
-            clients["lambda"].update_function_code(FunctionName=full, ZipFile=b"", DryRun=True)
-        case "SendMessage":
-            clients["sqs"].send_message(QueueUrl=queue, MessageBody="-", DelaySeconds=100_000)
-        case "ReceiveMessage":
-            clients["sqs"].receive_message(QueueUrl=queue, VisibilityTimeout=0)
-        case "Publish":
-            clients["sns"].publish(TopicArn=right.arn(), Message="-")
-        case _:
-            raise ValueError(f"nobody has said how {right} is tried")
+    service, method, parameters = CALLS[operation]
+    places = {
+        "name": name,
+        "full": f"soulseer-dev-{name}",
+        "bucket": f"soulseer-dev-{name}-000000000000",
+        "arn": right.arn(),
+        "queue": f"{stage.stack.addresses.endpoint_url}/000000000000/soulseer-dev-{name}",
+    }
+    filled = {key: value.format(**places) if isinstance(value, str) else value for key, value in parameters.items()}
+    getattr(clients[service], method)(**filled)
+
+
+CALLS: Final[dict[str, tuple[str, str, dict[str, Any]]]] = {
+    "GetSecretValue": ("secretsmanager", "get_secret_value", {"SecretId": "soulseer/dev/{name}"}),
+    "PutSecretValue": ("secretsmanager", "put_secret_value", {"SecretId": "soulseer/dev/{name}", "SecretString": "-"}),
+    "StartExecution": ("stepfunctions", "start_execution", {"stateMachineArn": "{arn}", "input": "["}),
+    "InvokeFunction": ("lambda", "invoke", {"FunctionName": "{full}", "InvocationType": "DryRun"}),
+    "UpdateFunctionCode": (
+        "lambda",
+        "update_function_code",
+        {"FunctionName": "{full}", "ZipFile": b"", "DryRun": True},
+    ),
+    "SendMessage": ("sqs", "send_message", {"QueueUrl": "{queue}", "MessageBody": "-", "DelaySeconds": 100_000}),
+    "ReceiveMessage": ("sqs", "receive_message", {"QueueUrl": "{queue}", "VisibilityTimeout": 0}),
+    "Publish": ("sns", "publish", {"TopicArn": "{arn}", "Message": "-"}),
+    "GetObject": ("s3", "get_object", {"Bucket": "{bucket}", "Key": "a-key"}),
+    "PutObject": ("s3", "put_object", {"Bucket": "{bucket}", "Key": "a-key", "ContentMD5": "none"}),
+    "DeleteObject": ("s3", "delete_object", {"Bucket": "{bucket}", "Key": "a-key"}),
+    "ListBucket": ("s3", "list_objects_v2", {"Bucket": "{bucket}"}),
+    "SendEmail": (
+        "sesv2",
+        "send_email",
+        {"FromEmailAddress": "{name}@soulseer.local", "Destination": {}, "Content": {}},
+    ),
+}
+"""How each action is tried: the service, its method, what it is given."""
 
 
 def call_table(dynamodb: Any, operation: str, key: dict[str, Any], table: str, index: str) -> None:
@@ -125,13 +140,15 @@ def key_of(stage: Stage, table: str, index: str) -> dict[str, Any]:
 @pytest.mark.parametrize("function", BY_FUNCTION)
 def test_a_function_may_do_what_it_does_and_is_refused_everything_else(stage: Stage, function: str) -> None:
     session, endpoint = session_of(stage, function), stage.stack.addresses.endpoint_url
-    services: tuple[Any, ...] = ("dynamodb", "secretsmanager", "stepfunctions", "lambda", "sqs", "sns")
+    services: set[Any] = {"dynamodb", *(service for service, _, _ in CALLS.values())}
     clients = {name: session.client(name, endpoint_url=endpoint) for name in services}
     told = {}
-    for right in BY_FUNCTION[function]:
+    # Rights on a stream are not tried: the local AWS asks no policy for one.
+    rights = {right: has for right, has in BY_FUNCTION[function].items() if not right.resource.startswith("stream/")}
+    for right in rights:
         try:
             call(stage, clients, right)
             told[str(right)] = True
         except ClientError as refusal:
             told[str(right)] = refusal.response["Error"]["Code"] not in REFUSED
-    assert told == {str(right): has for right, has in BY_FUNCTION[function].items()}
+    assert told == {str(right): has for right, has in rights.items()}

@@ -40,6 +40,9 @@ def product_world(
         "AUTH_AUDIENCE": settings.auth_audience,
         **{f"{name.upper()}_SECRET": f"{own}/{name}" for name in SECRETS},
         "CHECKOUT_RETURN_URL": settings.checkout_return_url,
+        "MAIL_FROM": settings.mail_from,
+        "EXPORTS_BUCKET": settings.exports_bucket,
+        "PICTURES_BUCKET": settings.pictures_bucket,
         "AWS_ENDPOINT_URL_DYNAMODB": dynamodb_url,
         "AWS_ENDPOINT_URL_SECRETS_MANAGER": aws_url,
     }

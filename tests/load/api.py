@@ -150,6 +150,9 @@ def _environment(stage: Stage, issuer: IssuerServer, agora: AgoraServer) -> dict
         ),
         "AGORA_NOTICES_SECRET": "agora_notices",
         "CHECKOUT_RETURN_URL": "https://app.test/topup",
+        "MAIL_FROM": "hello@soulseer.test",
+        "EXPORTS_BUCKET": "exports",
+        "PICTURES_BUCKET": "pictures",
         "BEAT_SECONDS": _BEAT_SECONDS,
         **{f"{logical.upper()}_TABLE": physical for logical, physical in stage.names.items()},
     }

@@ -16,8 +16,8 @@ from typing import Any, Final
 from chalicelib.gateways import World
 from chalicelib.kernel.settings import Rules
 from chalicelib.kernel.time import HOUR
+from chalicelib.operations import handlers
 from chalicelib.runtime.tables import Item, Put
-from chalicelib.sessions import handlers
 from chalicelib.sessions.store import shard_of
 from tests.load.api import Context
 from tests.load.report import Note, Told, at_most, holds, shown

@@ -216,7 +216,7 @@ class System:
 class Lines:
     """The functions' log. A line that would alarm a person is a finding, unless storage was in trouble."""
 
-    _EXCUSED: Final = ("webhook_not_applied", "session_not_advanced")
+    _EXCUSED: Final = ("webhook_not_applied", "not_advanced")
 
     def write(self, line: str) -> int:
         LAST_LINES.append(line.strip())

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.gateways import World
 from chalicelib.kernel.time import MINUTE, SECOND, Millis
-from chalicelib.operations.handlers import tell
+from chalicelib.operations.handlers import tell, work
 from chalicelib.runtime.problems import problem_for
 from chalicelib.runtime.tables import Contended
-from chalicelib.sessions.handlers import work
 from tests.property.tables import Crash
 from tests.soak.findings import Finding, must
 from tests.soak.storage import Trouble

@@ -28,6 +28,8 @@ KEYS: Final[dict[str, tuple[str, ...]]] = {
     "sessions": ("pk",),
     "accounts": ("pk", "sk"),
     "readers": ("pk", "sk"),
+    "scheduling": ("pk", "sk"),
+    "notices": ("pk", "sk"),
     "audit": ("pk", "sk"),
     "idempotency": ("id",),
 }
@@ -41,8 +43,9 @@ INDEXES: Final[dict[str, tuple[str, str]]] = {
     "by_text_rate": ("pk", "by_text_rate"),
     "by_voice_rate": ("pk", "by_voice_rate"),
     "by_video_rate": ("pk", "by_video_rate"),
+    "due": ("due_shard", "due_at"),
 }
-KEYS_ONLY: Final = frozenset({"by_client", "by_reader"})
+KEYS_ONLY: Final = frozenset({"by_client", "by_reader", "due"})
 """Indexes that hold nothing but the keys of the row and their own."""
 
 

@@ -9,67 +9,96 @@ from dataclasses import dataclass
 from typing import Final
 
 RIGHTS: Final = """
-                                                           api   stripe_webhook  agora_webhook  billing_tick  clock
+                                                          api  stripe_webhook agora_webhook billing_tick clock notify
 
-table/ledger               dynamodb:GetItem                yes   yes             yes            yes           yes
-table/ledger               dynamodb:Query                  yes   yes             yes            yes           yes
-table/ledger               dynamodb:PutItem                yes   yes             yes            yes           yes
-table/ledger               dynamodb:ConditionCheckItem     yes   yes             yes            yes           yes
-table/ledger               dynamodb:UpdateItem             no    no              no             no            no
-table/ledger               dynamodb:DeleteItem             no    no              no             no            no
-table/ledger               dynamodb:BatchWriteItem         no    no              no             no            no
-table/ledger               dynamodb:Scan                   no    no              no             no            no
 
-table/audit                dynamodb:PutItem                yes   no              yes            yes           yes
-table/audit                dynamodb:GetItem                no    no              no             no            no
-table/audit                dynamodb:Query                  no    no              no             no            no
-table/audit                dynamodb:UpdateItem             no    no              no             no            no
-table/audit                dynamodb:DeleteItem             no    no              no             no            no
-table/audit                dynamodb:BatchWriteItem         no    no              no             no            no
+table/ledger               dynamodb:GetItem               yes  yes            yes           yes          yes   no
+table/ledger               dynamodb:Query                 yes  yes            yes           yes          yes   no
+table/ledger               dynamodb:PutItem               yes  yes            yes           yes          yes   no
+table/ledger               dynamodb:ConditionCheckItem    yes  yes            yes           yes          yes   no
+table/ledger               dynamodb:UpdateItem            no   no             no            no           no    no
+table/ledger               dynamodb:DeleteItem            no   no             no            no           no    no
+table/ledger               dynamodb:BatchWriteItem        no   no             no            no           no    no
+table/ledger               dynamodb:Scan                  no   no             no            no           no    no
 
-table/sessions             dynamodb:GetItem                yes   no              yes            yes           yes
-table/sessions             dynamodb:BatchGetItem           yes   no              no             no            no
-table/sessions             dynamodb:PutItem                yes   no              yes            yes           yes
-table/sessions             dynamodb:DeleteItem             yes   no              yes            yes           yes
-table/sessions             dynamodb:UpdateItem             no    no              no             no            no
-table/sessions             dynamodb:Scan                   no    no              no             no            no
-table/sessions/index/open  dynamodb:Query                  yes   no              no             yes           no
+table/audit                dynamodb:PutItem               yes  no             yes           yes          yes   no
+table/audit                dynamodb:GetItem               no   no             no            no           no    no
+table/audit                dynamodb:Query                 no   no             no            no           no    no
+table/audit                dynamodb:UpdateItem            no   no             no            no           no    no
+table/audit                dynamodb:DeleteItem            no   no             no            no           no    no
+table/audit                dynamodb:BatchWriteItem        no   no             no            no           no    no
 
-table/wallet               dynamodb:GetItem                yes   yes             no             no            no
-table/wallet               dynamodb:PutItem                yes   yes             no             no            no
-table/wallet               dynamodb:DeleteItem             no    no              no             no            no
+table/sessions             dynamodb:GetItem               yes  no             yes           yes          yes   no
+table/sessions             dynamodb:BatchGetItem         yes  no             no            no           no     no
+table/sessions             dynamodb:PutItem               yes  no             yes           yes          yes   no
+table/sessions             dynamodb:DeleteItem            yes  no             yes           yes          yes   no
+table/sessions             dynamodb:UpdateItem            no   no             no            no           no    no
+table/sessions             dynamodb:Scan                  no   no             no            no           no    no
+table/sessions/index/open  dynamodb:Query                 yes  no             no            yes          no    no
 
-table/accounts             dynamodb:GetItem                yes   no              no             no            no
-table/accounts             dynamodb:PutItem                yes   no              no             no            no
-table/accounts             dynamodb:DeleteItem             no    no              no             no            no
-table/accounts             dynamodb:Scan                   no    no              no             no            no
+table/wallet               dynamodb:GetItem               yes  yes            no            no           no    no
+table/wallet               dynamodb:PutItem               yes  yes            no            no           no    no
+table/wallet               dynamodb:DeleteItem            no   no             no            no           no    no
 
-table/readers              dynamodb:GetItem                yes   no              no             no            no
-table/readers              dynamodb:BatchGetItem           yes   no              no             no            no
-table/readers              dynamodb:Query                  yes   no              no             no            no
-table/readers              dynamodb:PutItem                yes   no              no             no            no
-table/readers              dynamodb:DeleteItem             yes   no              no             no            no
-table/readers              dynamodb:ConditionCheckItem     yes   no              no             no            no
-table/readers/index/by_rate dynamodb:Query                 yes   no              no             no            no
+table/accounts             dynamodb:GetItem               yes  no             no            yes          yes   yes
+table/accounts             dynamodb:PutItem               yes  no             no            yes          yes   no
+table/accounts             dynamodb:Query                 yes  no             no            yes          yes   no
+table/accounts             dynamodb:ConditionCheckItem    yes  no             no            no           no    no
+table/accounts             dynamodb:DeleteItem            yes  no             no            yes          yes   no
+table/accounts             dynamodb:Scan                  no   no             no            no           no    no
+table/accounts/index/due   dynamodb:Query                 no   no             no            yes          no    no
 
-table/idempotency          dynamodb:GetItem                yes   no              no             no            no
-table/idempotency          dynamodb:PutItem                yes   no              no             no            no
-table/idempotency          dynamodb:UpdateItem             yes   no              no             no            no
-table/idempotency          dynamodb:DeleteItem             yes   no              no             no            no
+table/readers              dynamodb:GetItem               yes  no             no            yes          yes   yes
+table/readers              dynamodb:BatchGetItem         yes  no             no            no           no     no
+table/readers              dynamodb:Query                 yes  no             no            yes          yes   yes
+table/readers              dynamodb:PutItem               yes  no             no            yes          yes   no
+table/readers              dynamodb:DeleteItem            yes  no             no            yes          yes   no
+table/readers              dynamodb:ConditionCheckItem   yes  no             no            no           no     no
+table/readers/index/by_rate dynamodb:Query                yes  no             no            no           no     no
 
-secret:stripe              secretsmanager:GetSecretValue   yes   yes             no             no            no
-secret:agora               secretsmanager:GetSecretValue   yes   no              no             no            no
-secret:agora_rest          secretsmanager:GetSecretValue   yes   no              yes            yes           yes
-secret:agora_notices       secretsmanager:GetSecretValue   no    no              yes            no            no
-secret:stripe              secretsmanager:PutSecretValue   no    no              no             no            no
+table/scheduling           dynamodb:GetItem               yes  no             no            yes          yes   no
+table/scheduling           dynamodb:Query                 yes  no             no            yes          yes   no
+table/scheduling           dynamodb:PutItem               yes  no             no            yes          yes   no
+table/scheduling           dynamodb:DeleteItem            yes  no             no            yes          yes   no
+table/scheduling           dynamodb:Scan                  no   no             no            no           no    no
+table/scheduling/index/due dynamodb:Query                 no   no             no            yes          no    no
 
-stateMachine:clock         states:StartExecution           yes   no              yes            yes           yes
-function:billing_tick      lambda:InvokeFunction           no    no              no             yes           no
-function:clock             lambda:InvokeFunction           no    no              no             no            no
-function:api               lambda:UpdateFunctionCode       no    no              no             no            no
-queue:dead-letters         sqs:SendMessage                 no    no              no             yes           no
-queue:dead-letters         sqs:ReceiveMessage              no    no              no             no            no
-topic:alarms               sns:Publish                     no    no              no             no            no
+table/notices              dynamodb:PutItem               yes  no             no            yes          yes   yes
+table/notices              dynamodb:GetItem               no   no             no            no           no    no
+table/notices              dynamodb:DeleteItem            no   no             no            no           no    no
+stream/notices             dynamodb:DescribeStream        no   no             no            no           no    yes
+stream/notices             dynamodb:GetShardIterator      no   no             no            no           no    yes
+stream/notices             dynamodb:GetRecords            no   no             no            no           no    yes
+stream/notices             dynamodb:ListStreams           no   no             no            no           no    yes
+
+table/idempotency          dynamodb:GetItem               yes  no             no            no           no    no
+table/idempotency          dynamodb:PutItem               yes  no             no            no           no    no
+table/idempotency          dynamodb:UpdateItem            yes  no             no            no           no    no
+table/idempotency          dynamodb:DeleteItem            yes  no             no            no           no    no
+
+secret:stripe              secretsmanager:GetSecretValue  yes  yes            no            no           no    no
+secret:agora               secretsmanager:GetSecretValue  yes  no             no            no           no    no
+secret:agora_rest          secretsmanager:GetSecretValue  yes  no             yes           yes          yes   no
+secret:agora_notices       secretsmanager:GetSecretValue  no   no             yes           no           no    no
+secret:stripe              secretsmanager:PutSecretValue  no   no             no            no           no    no
+
+objects/exports            s3:GetObject                   yes  no             no            yes          yes   no
+objects/exports            s3:PutObject                   no   no             no            yes          yes   no
+objects/exports            s3:DeleteObject                no   no             no            yes          yes   no
+objects/pictures           s3:GetObject                   yes  no             no            no           no    no
+objects/pictures           s3:PutObject                   yes  no             no            no           no    no
+objects/pictures           s3:DeleteObject                yes  no             no            no           no    no
+bucket/exports             s3:ListBucket                  no   no             no            yes          yes   no
+bucket/pictures            s3:ListBucket                  yes  no             no            no           no    no
+identity/any              ses:SendEmail                  yes  no             no            yes          yes   yes
+
+stateMachine:clock         states:StartExecution          yes  no             yes           yes          yes   no
+function:billing_tick      lambda:InvokeFunction          no   no             no            yes          no    no
+function:clock             lambda:InvokeFunction          no   no             no            no           no    no
+function:api               lambda:UpdateFunctionCode      no   no             no            no           no    no
+queue:dead-letters         sqs:SendMessage                no   no             no            yes          no    yes
+queue:dead-letters         sqs:ReceiveMessage             no   no             no            no           no    no
+topic:alarms               sns:Publish                    no   no             no            no           no    no
 """
 
 
@@ -85,21 +114,22 @@ class Right:
     def arn(self, stage: str = "dev", region: str = "us-east-1", account: str = "000000000000") -> str:
         """Of the resource, as a policy is asked about it."""
         kind, name = self.resource.replace("/", ":", 1).split(":")
-        place = f"{region}:{account}"
-        match kind:
-            case "table":
-                return f"arn:aws:dynamodb:{place}:table/soulseer-{stage}-{name}"
-            case "secret":
-                return f"arn:aws:secretsmanager:{place}:secret:soulseer/{stage}/{name}-a1B2c3"
-            case "stateMachine":
-                return f"arn:aws:states:{place}:stateMachine:soulseer-{stage}-{name}"
-            case "function":
-                return f"arn:aws:lambda:{place}:function:soulseer-{stage}-{name}"
-            case "queue":
-                return f"arn:aws:sqs:{place}:soulseer-{stage}-{name}"
-            case "topic":
-                return f"arn:aws:sns:{place}:soulseer-{stage}-{name}"
-        raise ValueError(f"{self.resource} is nothing that the table knows")
+        return _ARNS[kind].format(name=name, stage=stage, account=account, place=f"{region}:{account}")
+
+
+_ARNS: Final = {
+    "table": "arn:aws:dynamodb:{place}:table/soulseer-{stage}-{name}",
+    "stream": "arn:aws:dynamodb:{place}:table/soulseer-{stage}-{name}/stream/2026-11-25T00:00:00.000",
+    "bucket": "arn:aws:s3:::soulseer-{stage}-{name}-{account}",
+    "objects": "arn:aws:s3:::soulseer-{stage}-{name}-{account}/a-key",
+    "identity": "*",
+    "secret": "arn:aws:secretsmanager:{place}:secret:soulseer/{stage}/{name}-a1B2c3",
+    "stateMachine": "arn:aws:states:{place}:stateMachine:soulseer-{stage}-{name}",
+    "function": "arn:aws:lambda:{place}:function:soulseer-{stage}-{name}",
+    "queue": "arn:aws:sqs:{place}:soulseer-{stage}-{name}",
+    "topic": "arn:aws:sns:{place}:soulseer-{stage}-{name}",
+}
+"""How each kind of thing is named on AWS."""
 
 
 def _read() -> dict[str, dict[Right, bool]]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from chalicelib.gateways import World
 from chalicelib.gateways.agora import Lease, Notice, build_lease, notice_of
 from chalicelib.gateways.clock import execution_name
+from chalicelib.gateways.mail import Letter
+from chalicelib.gateways.objects import UploadForm
 from chalicelib.gateways.stripe import CheckoutPage
 from chalicelib.kernel.errors import Unauthenticated, Unavailable
 from chalicelib.kernel.settings import Rules, Settings, Tables
@@ -77,6 +80,66 @@ class OfflineAgora:
         return notice_of(payload)
 
 
+@dataclass
+class OfflineMail:
+    """``Mail`` that keeps what it is given, and can be out of reach."""
+
+    sent: list[Letter] = field(default_factory=list)
+    down: bool = False
+
+    def send(self, letter: Letter) -> None:
+        if self.down:
+            raise Unavailable
+        self.sent.append(letter)
+
+
+@dataclass
+class OfflineObjects:
+    """``Objects`` in a dict. ``posted`` does what a browser does with a form."""
+
+    held: dict[str, bytes] = field(default_factory=dict)
+    forms: dict[str, tuple[str, str, int]] = field(default_factory=dict)
+    down: bool = False
+
+    def upload_form(self, key: str, media_type: str, most_bytes: int, seconds: int) -> UploadForm:
+        url = f"memory://{len(self.forms)}/{seconds}"
+        self.forms[url] = (key, media_type, most_bytes)
+        return UploadForm(url, {"key": key, "Content-Type": media_type})
+
+    def posted(self, form: UploadForm, content: bytes, fields: Mapping[str, str]) -> bool:
+        """Whether the bucket took it."""
+        key, media_type, most = self.forms[form.url]
+        if dict(fields) != {"key": key, "Content-Type": media_type} or not 1 <= len(content) <= most:
+            return False
+        self.held[key] = content
+        return True
+
+    def link(self, key: str, seconds: int) -> str:
+        return f"memory:///{key}?{seconds}"
+
+    def size(self, key: str) -> int | None:
+        return len(self._held()[key]) if key in self._held() else None
+
+    def beginning(self, key: str, count: int) -> bytes:
+        return self._held().get(key, b"")[:count]
+
+    def put(self, key: str, content: bytes, media_type: str) -> None:
+        del media_type
+        self._held()[key] = content
+
+    def copy(self, key: str, to: str) -> None:
+        if key in self._held():
+            self.held[to] = self.held[key]
+
+    def delete(self, key: str) -> None:
+        self._held().pop(key, None)
+
+    def _held(self) -> dict[str, bytes]:
+        if self.down:
+            raise Unavailable
+        return self.held
+
+
 def settings(rules: Rules | None = None, names: dict[str, str] | None = None) -> Settings:
     """Settings whose tables are named as in ``KEYS`` unless told otherwise."""
     return Settings(
@@ -94,6 +157,9 @@ def settings(rules: Rules | None = None, names: dict[str, str] | None = None) ->
         agora_notices_secret="agora_notices",
         agora_api_base=None,
         checkout_return_url="https://app.test/topup",
+        mail_from="SoulSeer <hello@soulseer.test>",
+        exports_bucket="exports",
+        pictures_bucket="pictures",
         tick_shards=2,
         rate_limits=False,
     )
@@ -109,5 +175,8 @@ def hand_world(tables: storage.Tables | None = None, rules: Rules | None = None,
         "clock": Executions(),
         "payments": OfflinePayments(),
         "media": OfflineAgora(),
+        "mail": OfflineMail(),
+        "exports": OfflineObjects(),
+        "pictures": OfflineObjects(),
     }
     return World(**parts | changes)

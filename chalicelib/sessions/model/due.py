@@ -42,8 +42,7 @@ def decide(session: Session, funds: Funds, now: Millis, rules: Rules) -> Step | 
     """The next thing that time makes due by ``now``; None where the session is up to date."""
     match session.state:
         case "created":
-            rung_out = session.created_at + rules.ring
-            return end(session, rung_out, "request_expired", now) if now >= rung_out else None
+            return _created(session, now, rules)
         case "waiting":
             return _waiting(session, funds, now, rules)
         case "active":
@@ -51,7 +50,7 @@ def decide(session: Session, funds: Funds, now: Millis, rules: Rules) -> Step | 
         case "paused" | "reconnecting":
             return _standing(session, funds, now, rules)
         case "ended":
-            return Settle() if session.review is None else None
+            return Settle() if session.review is None and session.booking is None else None
         case "finalized":
             return None
 
@@ -81,15 +80,24 @@ def deadline(session: Session, rules: Rules) -> Millis | None:
 
 def _deadline(session: Session, now: Millis, rules: Rules) -> Millis:
     """When the present state ends by itself."""
+    last = session.last_moment(now, rules)
     match session.state:
         case "created":
-            return session.created_at + rules.ring
+            return min(session.created_at + rules.ring, last)
         case "waiting":
-            return (session.accepted_at or session.created_at) + rules.join
+            accepted = session.accepted_at if session.accepted_at is not None else session.created_at
+            return min(session.join_by if session.join_by is not None else accepted + rules.join, last)
         case "paused" | "reconnecting":
-            return min(session.grace_until or now, session.last_moment(now, rules))
+            return min(session.grace_until or now, last)
         case _:
-            return session.last_moment(now, rules)
+            return last
+
+
+def _created(session: Session, now: Millis, rules: Rules) -> Step | None:
+    over = _deadline(session, now, rules)
+    if now < over:
+        return None
+    return end(session, over, "max_duration" if over == session.ends_by else "request_expired", now)
 
 
 def _waiting(session: Session, funds: Funds, now: Millis, rules: Rules) -> Step | None:
@@ -97,6 +105,8 @@ def _waiting(session: Session, funds: Funds, now: Millis, rules: Rules) -> Step 
     over = _deadline(session, now, rules)
     if now < over:
         return meet(session, funds, now, rules)
+    if over == session.ends_by:
+        return end(session, over, "max_duration", now)
     came = session.reader.here(over - 1, rules)
     return end(session, over, "no_show_client" if came else "no_show_reader", now)
 

@@ -117,7 +117,13 @@ class Session:
     warned: bool = False
     """The two-minute warning of the present run has gone out."""
     ends_by: Millis | None = None
-    """Either side's next booking."""
+    """Either side's next booking, or the end of its own."""
+    booking: str | None = None
+    """The booking that has paid it beforehand: then no meter runs, and the booking settles it."""
+    prepaid: int | None = None
+    """Minutes that the booking has paid."""
+    join_by: Millis | None = None
+    """Until when a booked one may be joined; any other, for a while after it was accepted."""
     first_seq: int | None = None
     """The entry of the client's credit that opened the meter."""
     last_seq: int | None = None
@@ -215,6 +221,23 @@ class Session:
     def max_minutes(self, now: Millis, rules: Rules) -> int:
         """The last minute that can begin before the last moment, were the session to run on from ``now``."""
         return max(0, ceil_div(self.connected(now) + self.last_moment(now, rules) - now, rules.minute))
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """What a booking says of the session that it becomes."""
+
+    booking: str
+    session: str
+    """The id of the session."""
+    client: Side
+    reader: Side
+    modality: Modality
+    rate: Cents
+    minutes: int
+    """Paid beforehand."""
+    join_by: Millis
+    ends_at: Millis
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,10 @@ from chalicelib.kernel.time import HOUR, MINUTE, SECOND
 ENVIRONMENT = {
     "STAGE": "dev",
     **{f"{name}_TABLE": f"soulseer-dev-{name.lower()}" for name in ("LEDGER", "WALLET", "SESSIONS", "ACCOUNTS")},
-    **{f"{name}_TABLE": f"soulseer-dev-{name.lower()}" for name in ("READERS", "AUDIT", "IDEMPOTENCY")},
+    **{
+        f"{name}_TABLE": f"soulseer-dev-{name.lower()}"
+        for name in ("READERS", "AUDIT", "IDEMPOTENCY", "SCHEDULING", "NOTICES")
+    },
     "CLOCK_MACHINE_ARN": "arn:machine",
     "AUTH_ISSUER": "https://issuer.test/",
     "AUTH_AUDIENCE": "soulseer",
@@ -17,6 +20,9 @@ ENVIRONMENT = {
     "AGORA_REST_SECRET": "agora_rest",
     "AGORA_NOTICES_SECRET": "agora_notices",
     "CHECKOUT_RETURN_URL": "https://app.test",
+    "MAIL_FROM": "hello@soulseer.test",
+    "EXPORTS_BUCKET": "exports",
+    "PICTURES_BUCKET": "pictures",
     "TICK_SHARDS": "16",
 }
 

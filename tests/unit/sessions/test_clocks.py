@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from chalicelib.operations import handlers
 from chalicelib.operations.handlers import tell
 from chalicelib.readers import service as readers
 from chalicelib.runtime.tables import Operation, Page
-from chalicelib.sessions import handlers, service
+from chalicelib.sessions import service
 from chalicelib.sessions.model.commands import accept, finish, heartbeat, join, leave, reconnect
 from chalicelib.sessions.model.session import Side
 from tests.support.memory import MemoryTables
@@ -320,7 +321,7 @@ def test_one_session_that_fails_does_not_hold_up_the_others(capsys: pytest.Captu
     done = [handlers.work(world, {"shard": str(shard)}, _Lambda(), _never) for shard in range(2)]
     assert sum(each["advanced"] for each in done) == 5
     assert sum(each["failed"] for each in done) == 1
-    assert '"event":"session_not_advanced"' in capsys.readouterr().out
+    assert '"event":"not_advanced"' in capsys.readouterr().out
     states = [service.load(stage.world, f"ses_x{number}").state for number in range(6)]
     assert states == ["finalized", "finalized", "created", "finalized", "finalized", "finalized"]
 

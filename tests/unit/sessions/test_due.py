@@ -52,6 +52,16 @@ def _cut(session: Session, funds: Funds) -> str | None:
     return step.session.cut
 
 
+@pytest.mark.parametrize("first", ["client", "reader"])
+def test_the_network_is_to_blame_as_soon_as_the_first_of_two_is_silent(first: str) -> None:
+    """One beat last at 80, the other at 100: at 155 the one's silence is full, and the other's is 55 s old."""
+    earlier = replace(TALKING.client if first == "client" else TALKING.reader, beat_at=at(80))
+    session = replace(TALKING, client=earlier) if first == "client" else replace(TALKING, reader=earlier)
+    funds = replace(PAYING, next_minute=None, run_out=None)
+    assert decide(session, funds, at(155) - 1, RULES) is None
+    assert decide(session, funds, at(155), RULES) == pause(session, at(80), "network", at(155), RULES)
+
+
 def test_the_stop_that_is_decided_first_acts_though_another_is_effective_before_it() -> None:
     """The reader's silence reaches back to second 100, but it is full at 175 only."""
     funds = replace(PAYING, next_minute=None, run_out=at(174))

@@ -1,0 +1,57 @@
+"""Mail through Amazon SES. What a mail says is its context's; no address and no text is ever logged.
+
+A time-out is an unknown outcome: the mail may be on its way. Who sends again may send twice, and says so.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from chalicelib.kernel.errors import ProviderFailed, Unavailable
+from chalicelib.kernel.settings import Settings
+from chalicelib.runtime.aws import client, is_passing_fault
+
+_CHARSET: Final = "UTF-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One mail to one person, in plain text."""
+
+    to: str
+    subject: str
+    text: str
+
+
+class Mail(Protocol):
+    """What a service asks of the post."""
+
+    def send(self, letter: Letter) -> None:
+        """Hand the letter over. Raises ProviderFailed where it is refused, Unavailable where the outcome is unknown."""
+
+
+class SesMail:
+    """``Mail`` through SES, from the address of the settings."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._from = settings.mail_from
+
+    def send(self, letter: Letter) -> None:
+        from botocore.exceptions import ClientError
+
+        try:
+            client("sesv2").send_email(
+                FromEmailAddress=self._from,
+                Destination={"ToAddresses": [letter.to]},
+                Content={
+                    "Simple": {
+                        "Subject": {"Data": letter.subject, "Charset": _CHARSET},
+                        "Body": {"Text": {"Data": letter.text, "Charset": _CHARSET}},
+                    }
+                },
+            )
+        except Exception as error:
+            if is_passing_fault(error):
+                raise Unavailable("The mail could not be sent now. Try again in a moment.") from error
+            if isinstance(error, ClientError):
+                raise ProviderFailed("The mail was refused.") from error
+            raise

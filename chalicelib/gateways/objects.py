@@ -1,0 +1,109 @@
+"""Files in a private bucket of S3: uploads by a form that limits them, and links that expire.
+
+A form and a link are made here, without a request: whoever holds one may use it until it expires. What a form was
+used for is not known until it is looked at: check an object's size and its first bytes before you believe its name.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from chalicelib.kernel.errors import ProviderFailed, Unavailable
+from chalicelib.runtime.aws import client, is_passing_fault
+
+_SIGNATURE: Final = "s3v4"
+_NO_OBJECT: Final = frozenset({"NoSuchKey", "404"})
+"""What a missing object is called; an answer to HEAD has no body, and so no name for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class UploadForm:
+    """A form to post to ``url``: ``fields`` first, the file last, as ``file``."""
+
+    url: str
+    fields: Mapping[str, str]
+
+
+class Objects(Protocol):
+    """One private bucket."""
+
+    def upload_form(self, key: str, media_type: str, most_bytes: int, seconds: int) -> UploadForm:
+        """The right to put one object of that type, of 1 to ``most_bytes`` bytes, at ``key``, for so long."""
+
+    def link(self, key: str, seconds: int) -> str:
+        """An address that shows the object for so long, also where there is none yet."""
+
+    def size(self, key: str) -> int | None:
+        """Bytes of the object, or None where there is none."""
+
+    def beginning(self, key: str, count: int) -> bytes:
+        """The first ``count`` bytes, or fewer where the object is shorter."""
+
+    def put(self, key: str, content: bytes, media_type: str) -> None:
+        """Store an object, in place of what was there."""
+
+    def copy(self, key: str, to: str) -> None:
+        """Store a copy of an object of this bucket."""
+
+    def delete(self, key: str) -> None:
+        """Remove the object; success where there is none."""
+
+
+class S3Objects:
+    """``Objects`` in a bucket of S3. Each raises Unavailable while S3 is out of reach, ProviderFailed on a refusal."""
+
+    def __init__(self, bucket: str) -> None:
+        self._bucket = bucket
+
+    def upload_form(self, key: str, media_type: str, most_bytes: int, seconds: int) -> UploadForm:
+        form = _s3().generate_presigned_post(
+            self._bucket,
+            key,
+            Fields={"Content-Type": media_type},
+            Conditions=[{"Content-Type": media_type}, ["content-length-range", 1, most_bytes]],
+            ExpiresIn=seconds,
+        )
+        return UploadForm(form["url"], form["fields"])
+
+    def link(self, key: str, seconds: int) -> str:
+        made: str = _s3().generate_presigned_url(
+            "get_object", Params={"Bucket": self._bucket, "Key": key}, ExpiresIn=seconds
+        )
+        return made
+
+    def size(self, key: str) -> int | None:
+        found = self._asked("head_object", Key=key)
+        return found["ContentLength"] if found else None
+
+    def beginning(self, key: str, count: int) -> bytes:
+        found = self._asked("get_object", Key=key, Range=f"bytes=0-{count - 1}")
+        content: bytes = found["Body"].read(count) if found else b""
+        return content
+
+    def put(self, key: str, content: bytes, media_type: str) -> None:
+        self._asked("put_object", Key=key, Body=content, ContentType=media_type)
+
+    def copy(self, key: str, to: str) -> None:
+        self._asked("copy_object", Key=to, CopySource={"Bucket": self._bucket, "Key": key})
+
+    def delete(self, key: str) -> None:
+        self._asked("delete_object", Key=key)
+
+    def _asked(self, operation: str, **parameters: Any) -> Any:
+        """The answer, or None where there is no such object."""
+        from botocore.exceptions import ClientError
+
+        try:
+            return getattr(_s3(), operation)(Bucket=self._bucket, **parameters)
+        except Exception as error:
+            if is_passing_fault(error):
+                raise Unavailable("Files are out of reach. Try again in a moment.") from error
+            if not isinstance(error, ClientError):
+                raise
+            if error.response["Error"]["Code"] in _NO_OBJECT:
+                return None
+            raise ProviderFailed("The file store refused.") from error
+
+
+def _s3() -> Any:
+    return client("s3", signature=_SIGNATURE)

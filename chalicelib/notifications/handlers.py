@@ -1,0 +1,34 @@
+"""``notify``: called with what was added to the outbox, in order and at least once. Its module is its handler."""
+
+from typing import Any
+
+from chalice.app import Blueprint
+
+from chalicelib.gateways import World, world
+from chalicelib.notifications.model import Notice
+from chalicelib.notifications.service import tell
+from chalicelib.runtime.logs import log
+from chalicelib.runtime.tables import item_of
+
+blueprint = Blueprint(__name__)
+
+
+@blueprint.lambda_function(name="notify")
+def notify(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Tell of each new row; what could not be told is named, and comes again (ReportBatchItemFailures)."""
+    del context
+    return told(world(), event)
+
+
+def told(world: World, event: dict[str, Any]) -> dict[str, Any]:
+    """The first that failed stops the batch: a stream is read in order from there."""
+    for record in event["Records"]:
+        if record["eventName"] != "INSERT":
+            continue  # the same row again, or one whose time is over
+        row = item_of(record["dynamodb"]["NewImage"])
+        try:
+            tell(world, Notice(row["pk"], row["kind"], row["facts"]))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the stream must come again from here
+            log.exception("notice_not_told", error, kind=str(row.get("kind")))
+            return {"batchItemFailures": [{"itemIdentifier": record["dynamodb"]["SequenceNumber"]}]}
+    return {"batchItemFailures": []}

@@ -1,0 +1,103 @@
+"""``notify`` tells what was added to the outbox: in order, at least once, and nobody who is not to be told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from chalicelib.accounts import service as accounts
+from chalicelib.gateways import World
+from chalicelib.gateways.mail import Letter
+from chalicelib.kernel.errors import ProviderFailed
+from chalicelib.notifications import handlers, model
+from chalicelib.notifications.model import Words
+from chalicelib.runtime import outbox
+from chalicelib.runtime.identity import Claims
+from chalicelib.runtime.tables import _marshalled
+from tests.support.worlds import NOON, OfflineMail, hand_world
+
+
+@pytest.fixture(autouse=True)
+def kinds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kind of notice of this test's own."""
+    said: Mapping[str, Any] = {
+        **model.SAID,
+        "a_test": lambda facts, zone: Words(f"Number {facts['number']}", model.when(NOON, zone)),
+    }
+    monkeypatch.setattr(model, "SAID", said)
+
+
+@pytest.fixture
+def world() -> World:
+    return hand_world()
+
+
+def person(world: World, email: str | None) -> str:
+    return accounts.sign_in(world, Claims(f"sub|{email}", email, "Ada")).id
+
+
+def record(to: str, number: int, event: str = "INSERT", kind: str = "a_test") -> dict[str, Any]:
+    row = outbox.notice("notices", to=to, kind=kind, fact=str(number), at=NOON, facts={"number": number})
+    return {"eventName": event, "dynamodb": {"SequenceNumber": str(number), "NewImage": _marshalled(row.item)}}
+
+
+def told(world: World, *records: dict[str, Any]) -> list[str]:
+    """The numbers of the records that must come again."""
+    answer = handlers.told(world, {"Records": list(records)})
+    return [each["itemIdentifier"] for each in answer["batchItemFailures"]]
+
+
+def letters(world: World) -> list[Letter]:
+    assert isinstance(world.mail, OfflineMail)
+    return world.mail.sent
+
+
+def test_a_new_row_is_mailed_in_the_words_of_its_kind_and_the_persons_zone(world: World) -> None:
+    ada = person(world, "ada@example.test")
+    accounts.change(world, ada, accounts.Changes(time_zone="Asia/Kolkata"))
+    assert told(world, record(ada, 1)) == []
+    assert letters(world) == [Letter("ada@example.test", "Number 1", "Sun 17 March 2030, 23:16 (Asia/Kolkata)")]
+
+
+def test_what_is_no_new_row_is_not_told(world: World) -> None:
+    ada = person(world, "ada@example.test")
+    assert told(world, record(ada, 1, "MODIFY"), record(ada, 2, "REMOVE")) == []
+    assert letters(world) == []
+
+
+def test_nobody_is_told_who_is_gone_suspended_or_without_an_address(world: World) -> None:
+    mute, shut = person(world, None), person(world, "shut@example.test")
+    accounts.suspend(world, shut, actor="ada", reason="because")
+    assert told(world, record(mute, 1), record(shut, 2), record("usr_none", 3)) == []
+    assert letters(world) == []
+
+
+def test_the_first_that_cannot_be_told_comes_again_and_all_after_it(world: World) -> None:
+    ada = person(world, "ada@example.test")
+    cut = replace(world, mail=OfflineMail(down=True))
+    assert told(cut, record(ada, 1), record(ada, 2)) == ["1"]
+
+
+def test_a_mail_that_is_refused_for_good_holds_up_nobody(world: World) -> None:
+    class Refusing(OfflineMail):
+        def send(self, letter: Letter) -> None:
+            if letter.subject == "Number 1":
+                raise ProviderFailed
+            super().send(letter)
+
+    ada = person(world, "ada@example.test")
+    picky = replace(world, mail=Refusing())
+    assert told(picky, record(ada, 1), record(ada, 2)) == []
+    assert [each.subject for each in letters(picky)] == ["Number 2"]
+
+
+def test_a_kind_without_words_is_an_error_that_holds_up_nobody(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ada = person(world, "ada@example.test")
+    assert told(world, record(ada, 1, kind="unheard_of"), record(ada, 2)) == []
+    assert '"event":"notice_without_words"' in capsys.readouterr().out
+    assert len(letters(world)) == 1
