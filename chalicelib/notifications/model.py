@@ -42,5 +42,17 @@ def when(moment: Millis, zone: ZoneInfo) -> str:
     return f"{local:%a} {local.day} {local:%B %Y, %H:%M} ({zone.key})"
 
 
-SAID: Final[Mapping[str, Callable[[Facts, ZoneInfo], Words]]] = {}
+def _favorite_online(facts: Facts, _: ZoneInfo) -> Words:
+    return Words(f"{facts['slug']} is online", f"{facts['slug']}, one of your favorites, is online now.")
+
+
+def _queue_offer(facts: Facts, zone: ZoneInfo) -> Words:
+    until = when(facts["offered_until"], zone)
+    return Words(f"{facts['slug']} is free for you", f"It is your turn: {facts['slug']} is yours to ask until {until}.")
+
+
+SAID: Final[Mapping[str, Callable[[Facts, ZoneInfo], Words]]] = {
+    "favorite_online": _favorite_online,
+    "queue_offer": _queue_offer,
+}
 """By the kind of notice."""

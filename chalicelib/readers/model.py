@@ -128,6 +128,11 @@ class Reader:
         return self.standing == "verified"
 
     @property
+    def slug(self) -> str | None:
+        """None before they have described themselves."""
+        return self.description.slug if self.description else None
+
+    @property
     def here(self) -> bool:
         """Whether they said that they are online, and did not leave; it may be long ago."""
         return self.online_until > 0
@@ -341,6 +346,16 @@ def left(queue: Queue, client: str) -> Queue:
     waiting = tuple(each for each in queue.waiting if each.client != client)
     offered_until = None if queue.offered_to == client else queue.offered_until
     return replace(queue, waiting=waiting, offered_until=offered_until)
+
+
+@dataclass(frozen=True, slots=True)
+class Favorite:
+    """A reader whom a client keeps at hand."""
+
+    client: str
+    reader: str
+    notify_online: bool
+    """Whether the client is told when the reader comes online."""
 
 
 # --- directory -----------------------------------------------------------------------------------

@@ -4,13 +4,16 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field
 
+from chalicelib.kernel.time import rfc3339
 from chalicelib.readers.model import (
     Card,
     Description,
+    Favorite,
     Filters,
     Missing,
     Modality,
     Presence,
+    Queue,
     Reader,
     Sort,
     Standing,
@@ -141,6 +144,49 @@ class PresenceBody(Schema):
     """Repeat `online` every 30 s; 90 s of silence is offline."""
 
     status: Literal["online", "offline"]
+
+
+class QueueBody(Schema):
+    """How one would like to be read to."""
+
+    modality: Modality
+
+
+class QueueView(Schema):
+    """One's place among those who wait for a reader."""
+
+    position: Annotated[int, Field(description="From 1.")]
+    waiting: Annotated[int, Field(description="How many wait, oneself among them.")]
+    offered_until: Annotated[
+        str | None,
+        Field(description="The reader is yours to ask, and nobody else's, until then; null while it is not your turn."),
+    ]
+
+    @classmethod
+    def of(cls, queue: Queue, client: str) -> Self:
+        mine = queue.offered_until if queue.offered_to == client else None
+        return cls(
+            position=queue.position(client) or 0,
+            waiting=len(queue.waiting),
+            offered_until=None if mine is None else rfc3339(mine),
+        )
+
+
+class FavoriteBody(Schema):
+    """Whether to be told when the reader comes online, at most once an hour."""
+
+    notify_online: bool = False
+
+
+class FavoriteView(Schema):
+    """A reader whom one keeps at hand."""
+
+    reader: ReaderCard
+    notify_online: bool
+
+    @classmethod
+    def of(cls, favorite: Favorite, card: Card, presence: Presence) -> Self:
+        return cls(reader=ReaderCard.of(card, presence), notify_online=favorite.notify_online)
 
 
 class DirectoryQuery(ListQuery):

@@ -19,17 +19,19 @@ from chalicelib.readers.model import (
     MODALITIES,
     Card,
     Description,
+    Favorite,
     Filters,
     Invitation,
     Modality,
     Order,
     Presence,
+    Queue,
     Reader,
     Sort,
 )
-from chalicelib.runtime import audit, cursors
+from chalicelib.runtime import audit, cursors, outbox
 from chalicelib.runtime.retries import undisturbed
-from chalicelib.runtime.tables import MOST_KEYS, Operation, Put
+from chalicelib.runtime.tables import MOST_KEYS, Key, Operation, Put
 
 if TYPE_CHECKING:
     from chalicelib.readers.store import Readers
@@ -183,11 +185,23 @@ def set_presence(world: World, reader_id: str, status: Literal["online", "offlin
         if present.presence(now, busy=False) == "online":
             world.tables.write(_readers(world).stay(present, until))
             return replace(present, online_until=until)
-        told_at = now if now >= present.told_at + model.TOLD_EVERY else present.told_at
-        world.tables.write(*_readers(world).come(present, until, told_at))
-        return replace(present, online_until=until, told_at=told_at)
+        told = now >= present.told_at + model.TOLD_EVERY
+        come = replace(present, online_until=until, told_at=now if told else present.told_at)
+        word = [_word_of_coming(world, come)] if told else []
+        world.tables.write(*_readers(world).come(present, until, come.told_at), *word)
+        return come
 
     return undisturbed(world.sleep, attempt)
+
+
+def queue_change(world: World, was: Reader, queue: Queue) -> Operation:
+    """The operation that makes this the queue for ``was``; it fails where another write of it came first."""
+    return _readers(world).set_queue(was.id, queue, was.queue)
+
+
+def queue_kept(world: World, was: Reader) -> Operation:
+    """The operation that writes nothing, and fails where the queue for ``was`` has changed."""
+    return _readers(world).keep_queue(was.id, was.queue)
 
 
 def rating_change(world: World, was: Reader, *, given: int = 0, withdrawn: int = 0) -> tuple[Operation, ...]:
@@ -197,6 +211,40 @@ def rating_change(world: World, was: Reader, *, given: int = 0, withdrawn: int =
     """
     changed = replace(model.rated(was, given=given, withdrawn=withdrawn), rev=was.rev + 1)
     return _readers(world).replace(changed, was)
+
+
+# --- favorites -----------------------------------------------------------------------------------
+
+
+def keep_favorite(world: World, client: str, slug_or_id: str, *, notify_online: bool) -> tuple[Favorite, Card]:
+    """Keep a reader of the directory at hand, and have the client told, or not, when they come online.
+
+    Raises NotFound.
+    """
+    kept = by_slug(world, slug_or_id)
+    favorite = Favorite(client, kept.id, notify_online)
+    world.tables.write(*_readers(world).keep_favorite(favorite))
+    return favorite, model.card(kept)
+
+
+def drop_favorite(world: World, client: str, reader_id: str) -> None:
+    """Keep the reader at hand no longer; it may be repeated."""
+    rows = _readers(world)
+    world.tables.write(*rows.drop_favorite(client, rows.owner(reader_id) or reader_id))
+
+
+def favorites(
+    world: World, client: str, limit: int, start: Key | None
+) -> tuple[list[tuple[Favorite, Card]], Key | None]:
+    """A page of the client's favorites, of those who are in the directory; ``limit`` is at most 100."""
+    kept, following = _readers(world).favorites(client, limit, start)
+    cards = _readers(world).cards_of([each.reader for each in kept])
+    return [(each, cards[each.reader]) for each in kept if each.reader in cards], following
+
+
+def followers(world: World, reader_id: str, limit: int, start: Key | None) -> tuple[list[str], Key | None]:
+    """A page of the clients who asked to be told when the reader comes online."""
+    return _readers(world).followers(reader_id, limit, start)
 
 
 # --- an admin's ----------------------------------------------------------------------------------
@@ -265,6 +313,18 @@ def _told(world: World, subject: str, action: str, actor: str, reason: str, deta
         reason=reason,
         at=world.now(),
         detail=detail,
+    )
+
+
+def _word_of_coming(world: World, come: Reader) -> Put:
+    """For the reader's followers: ``notifications`` hands it on to each."""
+    return outbox.notice(
+        world.settings.tables.notices,
+        to=come.id,
+        kind="reader_online",
+        fact=str(come.told_at),
+        at=come.told_at,
+        facts={"reader": come.id, "slug": come.slug, "at": come.told_at},
     )
 
 

@@ -28,6 +28,7 @@ from chalicelib.readers import model
 from chalicelib.readers.model import (
     Card,
     Description,
+    Favorite,
     Invitation,
     Modality,
     Order,
@@ -110,16 +111,6 @@ class ReaderRow(Row):
 
 
 @dataclass(frozen=True, slots=True)
-class Favorite:
-    """A reader whom a client keeps at hand."""
-
-    client: str
-    reader: str
-    notify_online: bool
-    """Whether the client is told when the reader comes online."""
-
-
-@dataclass(frozen=True, slots=True)
 class CardPage:
     """``more`` says that others may follow the last."""
 
@@ -148,23 +139,18 @@ class Readers:
         return str(row["reader"]) if row else None
 
     def add(self, reader: Reader) -> tuple[Operation, ...]:
-        """Adds the reader; fails when they exist."""
-        return Put(self._name, ReaderRow.of(reader).item(), when=(Absent("pk"),)), *self._moved_cards(reader, None)
+        """Adds the reader; fails when they exist, or the slug is taken."""
+        added = Put(self._name, ReaderRow.of(reader).item(), when=(Absent("pk"),))
+        return added, *self._moved_slug(reader, None), *self._moved_cards(reader, None)
 
     def replace(self, reader: Reader, was: Reader) -> tuple[Operation, ...]:
         """Changes the reader, and moves slug and cards; fails when another write came first or the slug is taken.
 
         Fails also when the reader came or went meanwhile. One who is no longer verified leaves.
         """
-        changed: list[Operation] = [Put(self._name, ReaderRow.of(reader).item(), when=(Equals("rev", was.rev),))]
-        wanted, held = _slug(reader), _slug(was)
-        if wanted and wanted != held:
-            changed.append(Put(self._name, _slug_key(wanted) | {"reader": reader.id}, when=(Absent("pk"),)))
-        if held and wanted != held:
-            changed.append(Delete(self._name, _slug_key(held), when=(Equals("reader", reader.id),)))
-        if was.verified and was.here and not reader.verified:
-            changed.append(self._presence(was, 0, was.told_at))
-        return *changed, *self._moved_cards(reader, was)
+        changed = Put(self._name, ReaderRow.of(reader).item(), when=(Equals("rev", was.rev),))
+        gone = (self._presence(was, 0, was.told_at),) if was.here and not reader.verified else ()
+        return changed, *self._moved_slug(reader, was), *gone, *self._moved_cards(reader, was)
 
     # the directory
 
@@ -288,7 +274,16 @@ class Readers:
         """Stores who used it; fails when it was used before."""
         return Put(self._name, _invitation_row(invitation), when=(Equals("state", "open"),))
 
-    # cards
+    # what moves with a reader
+
+    def _moved_slug(self, reader: Reader, was: Reader | None) -> list[Operation]:
+        wanted, held = reader.slug, was.slug if was else None
+        moved: list[Operation] = []
+        if wanted and wanted != held:
+            moved.append(Put(self._name, _slug_key(wanted) | {"reader": reader.id}, when=(Absent("pk"),)))
+        if held and wanted != held:
+            moved.append(Delete(self._name, _slug_key(held), when=(Equals("reader", reader.id),)))
+        return moved
 
     def _moved_cards(self, reader: Reader, was: Reader | None) -> tuple[Operation, ...]:
         """From where they were to where they belong. Fails when the reader came or went since ``was``."""
@@ -338,10 +333,6 @@ def _card(item: Item) -> Card:
         rating_count=item["rating_count"],
         words=tuple(item["words"]),
     )
-
-
-def _slug(reader: Reader) -> str | None:
-    return reader.description.slug if reader.description else None
 
 
 def _slug_key(slug: str) -> Key:

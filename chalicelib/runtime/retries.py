@@ -14,13 +14,13 @@ _LONGEST_PAUSE: Final = 0.2
 """Seconds."""
 
 
-def undisturbed(sleep: Callable[[float], None], attempt: Callable[[], T]) -> T:
-    """The answer of the first attempt that nobody disturbed. Raises Unavailable after 8.
+def undisturbed(sleep: Callable[[float], None], attempt: Callable[[], T], tries: int = _TRIES) -> T:
+    """The answer of the first attempt that nobody disturbed. Raises Unavailable after ``tries`` of them.
 
     ``attempt`` reads, decides and writes afresh each time, so one whose write did happen, though storage could not
     say so, must find its own work and answer as if it had just done it.
     """
-    for tried in range(_TRIES):
+    for tried in range(tries):
         try:
             return attempt()
         except (ConditionFailed, Contended):

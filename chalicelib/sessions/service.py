@@ -29,6 +29,7 @@ from chalicelib.readers import service as readers
 from chalicelib.runtime import audit
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.tables import ConditionFailed, Contended, Key, Operation
+from chalicelib.sessions import queues
 from chalicelib.sessions.model import commands, notices
 from chalicelib.sessions.model.commands import Command
 from chalicelib.sessions.model.due import Charge, Settle, decide, wake_at
@@ -136,8 +137,9 @@ def create(
         )
         seen = Snapshot(world, asked)
         commands.must_pay(seen.funds)
+        in_turn = queues.turn(world, reader, client.user, lambda: open_session(world, reader_id) is not None)
         try:
-            world.tables.write(*rows.create(asked), wallet.unchanged(world, seen.newest))
+            world.tables.write(*rows.create(asked), wallet.unchanged(world, seen.newest), in_turn)
         except ConditionFailed as failed:
             _refuse_if_taken(world, failed)
             continue

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 
-from chalicelib.runtime.tables import MOST_KEYS, Absent, Delete, Equals, Key, Operation, Put, Tables
+from chalicelib.runtime.tables import MOST_KEYS, Absent, Check, Delete, Equals, Key, Operation, Put, Tables
 from chalicelib.sessions.model.session import Session, Who, from_item, to_item
 
 
@@ -33,6 +33,10 @@ class Sessions:
         """The id of the one session that ``user`` is in, strongly consistent."""
         lock = self._tables.get(self._name, {"pk": _lock(user)})
         return str(lock["session"]) if lock else None
+
+    def free(self, user: str) -> Check:
+        """Fails where ``user`` is in an open session."""
+        return Check(self._name, {"pk": _lock(user)}, when=(Absent("pk"),))
 
     def among(self, people: Sequence[str]) -> set[str]:
         """Which of these people are in an open session, each as it is right now."""
