@@ -1,5 +1,7 @@
 """Waiting for a reader, and being the one who gets them."""
 
+from collections.abc import Callable
+
 import pytest
 
 from chalicelib.gateways import World
@@ -7,7 +9,7 @@ from chalicelib.kernel.errors import Invalid, NotFound, ReaderBusy, ReaderUnavai
 from chalicelib.kernel.time import MINUTE, SECOND
 from chalicelib.readers import service as readers
 from chalicelib.readers.model import Queue
-from chalicelib.runtime.tables import Item
+from chalicelib.runtime.tables import Item, Operation
 from chalicelib.sessions import queues, service
 from chalicelib.sessions.model import commands
 from chalicelib.sessions.model.session import Side
@@ -170,3 +172,44 @@ def test_a_reading_that_is_asked_for_again_by_its_key_is_the_same_one_though_the
     ask(world, "ann")
     join(world, "bea")
     ask(world, "ann")
+
+
+class _Raced(MemoryTables):
+    """Tables where ``act`` comes right before the first write to ``table``."""
+
+    def __init__(self, table: str, act: Callable[[World], object]) -> None:
+        super().__init__()
+        self._table = table
+        self._act: Callable[[World], object] | None = act
+        self.world = hand_world(self)
+
+    def write(self, *operations: Operation) -> None:
+        if self._act and any(each.table == self._table for each in operations):
+            act, self._act = self._act, None
+            act(self.world)
+        super().write(*operations)
+
+
+def _set_up(world: World) -> None:
+    add_reader(world)
+    for client in ("ann", "cat"):
+        pay_in(world, client, 1_000, client)
+    readers.set_presence(world, READER, "online")
+
+
+def test_a_reader_who_is_taken_between_the_look_and_the_offer_is_offered_to_nobody() -> None:
+    tables = _Raced("nowhere", lambda world: ask(world, "cat"))
+    _set_up(tables.world)
+    tables._table = "notices"
+    queue = join(tables.world, "ann")
+    assert (queue.position("ann"), queue.offered_to) == (1, None)
+    assert offers(tables) == []
+
+
+def test_who_comes_to_wait_between_the_look_and_the_reading_is_offered_the_reader_instead() -> None:
+    tables = _Raced("nowhere", lambda world: join(world, "ann"))
+    _set_up(tables.world)
+    tables._table = "sessions"
+    with pytest.raises(ReaderBusy):
+        ask(tables.world, "cat")
+    assert readers.reader(tables.world, READER).queue.offered_to == "ann"
