@@ -22,8 +22,11 @@ Modality = Literal["text", "voice", "video"]
 Standing = Literal["invited", "profile", "verified", "withdrawn"]
 Presence = Literal["offline", "online", "busy"]
 Sort = Literal["name", "rate", "rating"]
+PictureType = Literal["image/jpeg", "image/png", "image/webp"]
 Missing = Literal["profile", "rates", "verification"]
 
+PICTURE_TYPES: Final[tuple[PictureType, ...]] = get_args(PictureType)
+MOST_PICTURE_BYTES: Final = 5 * 1024 * 1024
 MODALITIES: Final[tuple[Modality, ...]] = get_args(Modality)
 
 INVITATION_LIFE: Final[Millis] = 7 * DAY
@@ -113,6 +116,8 @@ class Reader:
     standing: Standing
     description: Description | None
     prices: Mapping[Modality, Price] = field(default_factory=dict)
+    picture: str | None = None
+    """The id of the upload that they show."""
     online_until: Millis = 0
     """The moment from which they count as gone, unless they say again that they are here. 0: they left."""
     told_at: Millis = 0
@@ -373,6 +378,7 @@ class Card:
     name: str
     specialties: tuple[str, ...]
     languages: tuple[str, ...]
+    picture: str | None
     rates: Mapping[Modality, Cents]
     rating_total: int
     rating_count: int
@@ -395,6 +401,7 @@ def card(reader: Reader) -> Card:
         name=said.name,
         specialties=said.specialties,
         languages=said.languages,
+        picture=reader.picture,
         rates=reader.rates,
         rating_total=reader.rating_total,
         rating_count=reader.rating_count,

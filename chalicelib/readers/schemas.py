@@ -12,6 +12,7 @@ from chalicelib.readers.model import (
     Filters,
     Missing,
     Modality,
+    PictureType,
     Presence,
     Queue,
     Reader,
@@ -19,11 +20,14 @@ from chalicelib.readers.model import (
     Standing,
     card,
 )
-from chalicelib.runtime.schemas import ListQuery, Schema
+from chalicelib.runtime.schemas import Id, ListQuery, Schema
 
 Rates = Annotated[
     dict[Modality, int],
     Field(description="Cents a minute; a modality that is absent is not offered.", examples=[{"text": 199}]),
+]
+PictureUrl = Annotated[
+    str | None, Field(description="Shows the picture for an hour, to whoever has it; null without one.")
 ]
 
 
@@ -35,6 +39,7 @@ class ReaderCard(Schema):
     name: str
     specialties: tuple[str, ...]
     languages: tuple[str, ...]
+    picture_url: PictureUrl
     verified: bool
     rates: Rates
     rating: Annotated[float | None, Field(description="Average of all reviews, 1 to 5; null without one.")]
@@ -42,8 +47,8 @@ class ReaderCard(Schema):
     presence: Presence
 
     @classmethod
-    def of(cls, card: Card, presence: Presence) -> Self:
-        return cls(**_shown(card, presence))
+    def of(cls, card: Card, presence: Presence, picture_url: str | None) -> Self:
+        return cls(**_shown(card, presence, picture_url))
 
 
 class ReaderProfile(ReaderCard):
@@ -52,9 +57,9 @@ class ReaderProfile(ReaderCard):
     biography: str
 
     @classmethod
-    def about(cls, reader: Reader, presence: Presence) -> Self:
+    def about(cls, reader: Reader, presence: Presence, picture_url: str | None) -> Self:
         said = reader.description
-        return cls(**_shown(card(reader), presence), biography=said.biography if said else "")
+        return cls(**_shown(card(reader), presence, picture_url), biography=said.biography if said else "")
 
 
 class OwnProfile(Schema):
@@ -71,10 +76,11 @@ class OwnProfile(Schema):
     biography: str | None
     specialties: tuple[str, ...]
     languages: tuple[str, ...]
+    picture_url: PictureUrl
     rates: Rates
 
     @classmethod
-    def of(cls, reader: Reader) -> Self:
+    def of(cls, reader: Reader, picture_url: str | None) -> Self:
         said = reader.description
         return cls(
             id=reader.id,
@@ -86,8 +92,29 @@ class OwnProfile(Schema):
             biography=said.biography if said else None,
             specialties=said.specialties if said else (),
             languages=said.languages if said else (),
+            picture_url=picture_url,
             rates=reader.rates,
         )
+
+
+class PictureBody(Schema):
+    """What the picture is."""
+
+    media_type: PictureType
+
+
+class PictureUpload(Schema):
+    """Post the file to `url` as a form within 10 minutes: `fields` first, then it as `file`. 5 MB at most."""
+
+    upload: Annotated[str, Field(description="For `PUT /v1/reader/picture`.")]
+    url: str
+    fields: dict[str, str]
+
+
+class UploadBody(Schema):
+    """What was uploaded."""
+
+    upload: Id
 
 
 class InvitationToken(Schema):
@@ -185,8 +212,8 @@ class FavoriteView(Schema):
     notify_online: bool
 
     @classmethod
-    def of(cls, favorite: Favorite, card: Card, presence: Presence) -> Self:
-        return cls(reader=ReaderCard.of(card, presence), notify_online=favorite.notify_online)
+    def of(cls, favorite: Favorite, shown: ReaderCard) -> Self:
+        return cls(reader=shown, notify_online=favorite.notify_online)
 
 
 class DirectoryQuery(ListQuery):
@@ -211,13 +238,14 @@ class DirectoryQuery(ListQuery):
         )
 
 
-def _shown(card: Card, presence: Presence) -> dict[str, Any]:
+def _shown(card: Card, presence: Presence, picture_url: str | None) -> dict[str, Any]:
     return {
         "id": card.id,
         "slug": card.slug,
         "name": card.name,
         "specialties": card.specialties,
         "languages": card.languages,
+        "picture_url": picture_url,
         "verified": True,
         "rates": card.rates,
         "rating": card.rating,

@@ -170,6 +170,16 @@ def set_rates(world: World, reader_id: str, rates: dict[Modality, Cents]) -> Rea
     return undisturbed(world.sleep, attempt)
 
 
+def set_picture(world: World, reader_id: str, picture: str | None) -> Reader:
+    """Store which upload the reader shows, which ``pictures`` has looked at."""
+
+    def attempt() -> Reader:
+        was = reader(world, reader_id)
+        return _replaced(world, replace(was, picture=picture), was)
+
+    return undisturbed(world.sleep, attempt)
+
+
 def set_presence(world: World, reader_id: str, status: Literal["online", "offline"]) -> Reader:
     """Say that the reader is here for the next 90 s, or gone. Raises Forbidden where they may not go online.
 

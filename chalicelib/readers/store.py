@@ -57,6 +57,7 @@ class ReaderRow(Row):
     biography = UnicodeAttribute(null=True)
     specialties = ListAttribute[str](default=list)
     languages = ListAttribute[str](default=list)
+    picture = UnicodeAttribute(null=True)
     prices = MapAttribute[str, Any](default=dict)  # type: ignore[no-untyped-call]
     rating_total = NumberAttribute()
     rating_count = NumberAttribute()
@@ -68,6 +69,7 @@ class ReaderRow(Row):
         row = cls(
             pk=reader.id,
             standing=reader.standing,
+            picture=reader.picture,
             prices={modality: asdict(price) for modality, price in reader.prices.items()},
             rating_total=reader.rating_total,
             rating_count=reader.rating_count,
@@ -84,6 +86,7 @@ class ReaderRow(Row):
             id=self.pk,
             standing=cast("Standing", self.standing),
             description=self._description(),
+            picture=self.picture,
             prices=self._prices(),
             online_until=presence.get("online_until", 0),
             told_at=presence.get("told_at", 0),
@@ -328,6 +331,7 @@ def _card(item: Item) -> Card:
         name=item["name"],
         specialties=tuple(item["specialties"]),
         languages=tuple(item["languages"]),
+        picture=item["picture"],
         rates=item["rates"],
         rating_total=item["rating_total"],
         rating_count=item["rating_count"],

@@ -18,6 +18,7 @@ from chalicelib.kernel.errors import (
     SessionOpen,
     WalletFrozen,
 )
+from chalicelib.readers import pictures
 from chalicelib.readers import schemas as directory
 from chalicelib.readers import service as readers
 from chalicelib.runtime import cursors
@@ -203,7 +204,7 @@ def list_readers(request: Request[None, directory.DirectoryQuery]) -> PageOf[dir
     page = readers.listing(
         world(), query.filters(), sort=query.sort, limit=query.limit, cursor=query.cursor, busy=_busy
     )
-    cards = [directory.ReaderCard.of(card, presence) for card, presence in page.items]
+    cards = [_card(card, presence) for card, presence in page.items]
     return PageOf[directory.ReaderCard](items=cards, next_cursor=page.next_cursor)
 
 
@@ -220,7 +221,8 @@ def get_reader(request: Request[None, None]) -> directory.ReaderProfile:
     """A verified reader, by slug or by id."""
     reader = readers.by_slug(world(), request.path["slug"])
     busy = reader.id in _busy([reader.id])
-    return directory.ReaderProfile.about(reader, reader.presence(world().now(), busy))
+    presence = reader.presence(world().now(), busy)
+    return directory.ReaderProfile.about(reader, presence, pictures.link(world(), reader.id, reader.picture))
 
 
 _QUEUE: Final = "/v1/readers/{reader}/queue"
@@ -267,7 +269,7 @@ def list_favorites(request: Request[None, ListQuery]) -> PageOf[directory.Favori
     kept, following = readers.favorites(world(), user, query.limit, start)
     seen = readers.with_presence(world(), [card for _, card in kept], _busy)
     views = [
-        directory.FavoriteView.of(favorite, card, presence)
+        directory.FavoriteView.of(favorite, _card(card, presence))
         for (favorite, _), (card, presence) in zip(kept, seen, strict=True)
     ]
     return PageOf[directory.FavoriteView](
@@ -290,7 +292,7 @@ def put_favorite(request: Request[directory.FavoriteBody, None]) -> directory.Fa
         world(), request.caller.id, request.path["reader"], notify_online=request.body.notify_online
     )
     ((_, presence),) = readers.with_presence(world(), [card], _busy)
-    return directory.FavoriteView.of(favorite, card, presence)
+    return directory.FavoriteView.of(favorite, _card(card, presence))
 
 
 @endpoint(blueprint, "DELETE", "/v1/favorites/{reader}", returns=None, tags=("readers",))
@@ -316,6 +318,10 @@ def _view(seen: Snapshot, user: str) -> SessionView:
     return session_view(
         session, session.who(user), seen.funds if session.is_open else None, seen.now, world().settings.rules
     )
+
+
+def _card(card: readers.Card, presence: readers.Presence) -> directory.ReaderCard:
+    return directory.ReaderCard.of(card, presence, pictures.link(world(), card.id, card.picture))
 
 
 def _busy(candidates: Sequence[str]) -> set[str]:

@@ -73,6 +73,7 @@ LISTS: Final = (
     _entries("coins"),
     _sessions("ada", "client"),
     _sessions("rosa", "reader"),
+    List("ada", "/v1/favorites?", "favorites:{me}", {"pk": "favorites#{me}", "sk": str}),
     _readers("name"),
     _readers("rate"),
     _readers("rating"),
@@ -88,6 +89,8 @@ class Everybody:
         self.ids = {each: accounts.sign_in(world, Claims(each, None, None)).id for each in ("ada", "bob", *READERS)}
         for each in READERS:
             add_reader(world, self.ids[each])
+            for fan in ("ada", "bob", *READERS):
+                readers.keep_favorite(world, self.ids[fan], self.ids[each], notify_online=False)
         clock = world.now
         assert isinstance(clock, HandClock)
         for number in range(READINGS):

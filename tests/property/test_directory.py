@@ -6,7 +6,7 @@ withdrawn and rated. Then somebody pages through every list to its end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
 from hypothesis import given, settings
@@ -118,25 +118,31 @@ acts: st.SearchStrategy[Act] = st.one_of(
 )
 
 
-def _played(readers: Readers, history: Sequence[tuple[int, Act]]) -> None:
-    for number, act in history:
-        try:
-            act(readers.world, readers.ids[number % len(readers.ids)])
-        except Problem:
-            continue  # who is not verified, or has raised lately, may not
+History = tuple[int, list[tuple[int, Act]]]
+"""How many readers there are, and what which of them does."""
 
 
 @st.composite
-def histories(draw: st.DrawFn) -> Readers:
-    readers = Readers(draw(st.integers(1, 5)))
+def histories(draw: st.DrawFn) -> History:
+    count = draw(st.integers(1, 5))
     beginning: list[tuple[int, Act]] = []
-    for number in range(len(readers.ids)):
+    for number in range(count):
         beginning += [
             (number, _describe(draw(descriptions), 1)),
             (number, _price(draw(RATES))),
             (number, lambda world, reader: service.verify(world, reader, **ADMIN)),
         ]
-    _played(readers, beginning + draw(st.lists(st.tuples(st.integers(0, 4), acts), max_size=20)))
+    return count, beginning + draw(st.lists(st.tuples(st.integers(0, 4), acts), max_size=20))
+
+
+def _played(history: History) -> Readers:
+    count, done = history
+    readers = Readers(count)
+    for number, act in done:
+        try:
+            act(readers.world, readers.ids[number % count])
+        except Problem:
+            continue  # who is not verified, or has raised lately, may not
     return readers
 
 
@@ -176,15 +182,16 @@ def _key(reader: Reader, sort: Sort, modality: Modality | None) -> tuple[int | f
 
 @settings(max_examples=HISTORIES)
 @given(
-    readers=histories(),
+    history=histories(),
     wanted=filters,
     sort=st.sampled_from(("name", "rate", "rating")),
     limit=st.integers(1, 4),
     busy=st.sets(st.integers(0, 5)),
 )
 def test_a_list_holds_whoever_has_what_is_asked_in_order_and_each_once(
-    readers: Readers, wanted: Filters, sort: Sort, limit: int, busy: set[int]
+    history: History, wanted: Filters, sort: Sort, limit: int, busy: set[int]
 ) -> None:
+    readers = _played(history)
     taken = {readers.ids[number] for number in busy if number < len(readers.ids)}
     presence = {each.id: each.presence(readers.clock.now, each.id in taken) for each in readers.all()}
     described = [each for each in readers.all() if each.description and _has(each, wanted, presence[each.id])]
@@ -205,8 +212,9 @@ def test_a_list_holds_whoever_has_what_is_asked_in_order_and_each_once(
 
 
 @settings(max_examples=HISTORIES)
-@given(readers=histories())
-def test_no_card_drifts_from_its_reader(readers: Readers) -> None:
+@given(history=histories())
+def test_no_card_drifts_from_its_reader(history: History) -> None:
+    readers = _played(history)
     for swept in (False, True):
         rows = readers.tables.rows["readers"]
         cards = {(str(pk), str(sk)): row["slug"] for (pk, sk), row in rows.items() if str(pk).startswith("card#")}
