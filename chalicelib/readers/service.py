@@ -42,8 +42,8 @@ Busy = Callable[[Sequence[str]], Container[str]]
 """Which of these readers have an open reading."""
 
 _TOKEN_BYTES: Final = 32
-_FURTHER_LOOKS: Final = (100, 100, 100, 100, 100)
-"""How many more cards a page looks at, one query after the other, while it is not full."""
+_MOST_LOOKED_AT: Final = 500
+"""Cards for one page: so many as would fill it first, then twice as many with each further query."""
 _SWEPT: Final = 5
 """How many silent readers one query puts right."""
 
@@ -86,7 +86,7 @@ def listing(
     """A page of the verified readers that match, in the order of ``sort``. Raises Invalid for a foreign cursor.
 
     It walks the cards of one facet, as the index knows them: a change shows a moment later. It looks at no more than
-    some 500 of them, so a page may hold fewer than ``limit`` readers, or none, and yet have a ``next_cursor``.
+    500 of them, so a page may hold fewer than ``limit`` readers, or none, and yet have a ``next_cursor``.
     """
     order = model.order_of(sort, filters.modality)
     scope = f"readers:{order}:{filters}"
@@ -96,8 +96,10 @@ def listing(
         return Listing([], None)  # nobody has it, and no key is so long
     rows, facet = _readers(world), model.narrowest(filters)
     found: list[tuple[Card, Presence]] = []
-    for looked_at in (limit + 1, *_FURTHER_LOOKS):
-        page = rows.cards(facet, order, between, looked_at, start)
+    left, looks = _MOST_LOOKED_AT, limit + 1
+    while left > 0:
+        looks = min(looks, left)
+        page = rows.cards(facet, order, between, looks, start)
         matching = [each for each in page.cards if model.matches(each, filters)]
         if filters.online is None:
             matching = matching[: limit + 1 - len(found)]
@@ -108,6 +110,7 @@ def listing(
         if not (page.more and page.cards):
             return Listing(found, None)
         start = _start(page.cards[-1], order)
+        left, looks = left - looks, looks * 2
     return Listing(found, cursors.encode(start, scope))
 
 

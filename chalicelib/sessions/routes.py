@@ -325,4 +325,4 @@ def _card(card: readers.Card, presence: readers.Presence) -> directory.ReaderCar
 
 
 def _busy(candidates: Sequence[str]) -> set[str]:
-    return service.busy_among(world(), candidates)
+    return service.busy_among(world(), candidates, consistent=False)

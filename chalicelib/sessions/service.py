@@ -381,9 +381,9 @@ def _booked_cost(session: Session) -> Receipt:
     return Receipt(minutes, refunds, total, total)
 
 
-def busy_among(world: World, people: Sequence[str]) -> set[str]:
-    """Which of these people are in an open session."""
-    return _rows(world).among(people)
+def busy_among(world: World, people: Sequence[str], *, consistent: bool = True) -> set[str]:
+    """Which of these people are in an open session; a moment ago, unless ``consistent``."""
+    return _rows(world).among(people, consistent=consistent)
 
 
 def page_of_shard(world: World, shard: str, limit: int, start: Key | None) -> tuple[list[Session], Key | None]:

@@ -38,13 +38,13 @@ class Sessions:
         """Fails where ``user`` is in an open session."""
         return Check(self._name, {"pk": _lock(user)}, when=(Absent("pk"),))
 
-    def among(self, people: Sequence[str]) -> set[str]:
-        """Which of these people are in an open session, each as it is right now."""
+    def among(self, people: Sequence[str], *, consistent: bool) -> set[str]:
+        """Which of these people are in an open session; each as it is right now if ``consistent``."""
         found: set[str] = set()
         distinct = list(dict.fromkeys(people))
         for first in range(0, len(distinct), MOST_KEYS):
             asked = distinct[first : first + MOST_KEYS]
-            locks = self._tables.get_many(self._name, [{"pk": _lock(user)} for user in asked])
+            locks = self._tables.get_many(self._name, [{"pk": _lock(user)} for user in asked], consistent=consistent)
             found |= {user for user, lock in zip(asked, locks, strict=True) if lock}
         return found
 
