@@ -8,6 +8,8 @@ import chalicelib.operations.handlers
 import chalicelib.operations.routes
 import chalicelib.payouts.routes
 import chalicelib.readers.routes
+import chalicelib.scheduling.routes
+import chalicelib.sessions.afterwards_routes
 import chalicelib.sessions.handlers
 import chalicelib.sessions.routes
 import chalicelib.wallet.handlers
@@ -25,8 +27,10 @@ for part in (
     chalicelib.wallet.routes,
     chalicelib.wallet.handlers,
     chalicelib.sessions.routes,
+    chalicelib.sessions.afterwards_routes,
     chalicelib.sessions.handlers,
     chalicelib.payouts.routes,
+    chalicelib.scheduling.routes,
     chalicelib.operations.routes,
     chalicelib.operations.handlers,
     chalicelib.notifications.handlers,

@@ -95,7 +95,7 @@ def changed(person: Person, changes: Changes, today: date) -> Person:
         "time_zone",
         changes.time_zone,
         person.time_zone,
-        _time_zone(changes.time_zone or ""),
+        known_zone(changes.time_zone or ""),
         "Give an IANA time zone, such as America/New_York.",
     )
     locale = checked(
@@ -161,7 +161,7 @@ def _name_from_token(name: str | None) -> str:
     return NEUTRAL_NAME if not cleaned or "@" in cleaned else cleaned[:NAME_LENGTH].rstrip()
 
 
-def _time_zone(name: str) -> str | None:
+def known_zone(name: str) -> str | None:
     """Only names of the form Area/Place, and UTC: the database also holds links and files of this machine."""
     if name != "UTC" and ("/" not in name or name.startswith(("posix/", "right/"))):
         return None

@@ -14,6 +14,7 @@
     ├── ReaderBusy               409 reader_busy
     ├── ReaderUnavailable        409 reader_unavailable
     ├── SessionOpen              409 session_open
+    ├── SlotTaken                409 slot_taken
     ├── AlreadyDone              409 already_done
     ├── IdempotencyInProgress    409 idempotency_in_progress
     ├── GraceExpired             410 grace_expired
@@ -124,6 +125,12 @@ class ReaderUnavailable(
 
 class SessionOpen(
     Problem, status=HTTPStatus.CONFLICT, code="session_open", default="You have an open reading. End it first."
+):
+    pass
+
+
+class SlotTaken(
+    Problem, status=HTTPStatus.CONFLICT, code="slot_taken", default="That time is not free. Choose another."
 ):
     pass
 

@@ -28,6 +28,12 @@ class Rules:
     """From the first active moment, pauses included."""
     hold_minutes: int = 7
     """Minutes of the rate that other spending cannot touch while a meter runs: five of lease, two of warning."""
+    quarter: Millis = 15 * MINUTE
+    """The grid of bookings: each of their quarters of an hour."""
+    booking_notice: Millis = 2 * HOUR
+    """How long before its start a booking can be made at the latest."""
+    booking_join: Millis = 10 * MINUTE
+    """How long before its start a booking's reading opens, and how long after it a late one is waited for."""
 
     @property
     def grace_total(self) -> Millis:
@@ -86,6 +92,10 @@ class Settings:
     """Another address than Agora's own; None uses Agora's."""
     checkout_return_url: str
     """Where a Checkout page sends the client back to."""
+    api_url: str | None
+    """Where the API is found, ending before ``/v1``; ``{api}`` and ``{stage}`` in it are the gateway's names. None is
+    wherever the caller found it.
+    """
     mail_from: str
     """The address that mail comes from: an identity verified at SES."""
     exports_bucket: str
@@ -116,6 +126,7 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         agora_notices_secret=environment["AGORA_NOTICES_SECRET"],
         agora_api_base=environment.get("AGORA_API_BASE") or None,
         checkout_return_url=environment["CHECKOUT_RETURN_URL"],
+        api_url=environment.get("API_URL") or None,
         mail_from=environment["MAIL_FROM"],
         exports_bucket=environment["EXPORTS_BUCKET"],
         pictures_bucket=environment["PICTURES_BUCKET"],
@@ -143,4 +154,7 @@ def _rules_from(environment: Mapping[str, str]) -> Rules:
         silence=span("SILENCE_SECONDS", default.silence),
         session_max=span("SESSION_MAX_SECONDS", default.session_max),
         hold_minutes=int(environment.get("HOLD_MINUTES") or default.hold_minutes),
+        quarter=span("BOOKING_QUARTER_SECONDS", default.quarter),
+        booking_notice=span("BOOKING_NOTICE_SECONDS", default.booking_notice),
+        booking_join=span("BOOKING_JOIN_SECONDS", default.booking_join),
     )

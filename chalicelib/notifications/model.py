@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import SECOND, Millis
 
 Facts = Mapping[str, Any]
@@ -42,6 +43,58 @@ def when(moment: Millis, zone: ZoneInfo) -> str:
     return f"{local:%a} {local.day} {local:%B %Y, %H:%M} ({zone.key})"
 
 
+def dollars(cents: Cents) -> str:
+    """``$12.05``"""
+    return f"${cents // 100:,}.{cents % 100:02}"
+
+
+def _guarantee_granted(facts: Facts, zone: ZoneInfo) -> Words:
+    del zone
+    return Words(
+        "Your request was granted",
+        f"{dollars(facts['amount'])} for your reading are back in your SoulSeer credit. We are sorry that it was not "
+        "what you hoped for.",
+    )
+
+
+def _guarantee_refused(facts: Facts, zone: ZoneInfo) -> Words:
+    del facts, zone
+    return Words(
+        "Your request was refused",
+        "We have looked at your request to be given back what your reading cost, and could not grant it. If you think "
+        "that we missed something, write to support.",
+    )
+
+
+def _booking(facts: Facts, zone: ZoneInfo) -> str:
+    """``Your 30 minute voice reading on Wed 25 November 2026, 18:30 (Europe/Vienna)``"""
+    return f"Your {facts['minutes']} minute {facts['modality']} reading on {when(facts['start'], zone)}"
+
+
+def _booking_made(facts: Facts, zone: ZoneInfo) -> Words:
+    return Words("A reading is booked", f"{_booking(facts, zone)} is booked.")
+
+
+def _booking_moved(facts: Facts, zone: ZoneInfo) -> Words:
+    return Words("A booked reading was moved", f"{_booking(facts, zone)} was moved to this time.")
+
+
+def _booking_reminder(facts: Facts, zone: ZoneInfo) -> Words:
+    return Words("Your reading is coming up", f"{_booking(facts, zone)} is coming up. You can join shortly before it.")
+
+
+def _booking_closed(facts: Facts, zone: ZoneInfo) -> Words:
+    happened = {
+        "cancelled_by_client": "was cancelled by the client",
+        "cancelled_by_reader": "was cancelled by the reader",
+        "cancelled_by_platform": "could not take place",
+        "no_show_client": "did not take place: the client did not come",
+        "no_show_reader": "did not take place: the reader did not come",
+    }[facts["state"]]
+    back = f" {dollars(facts['refunded'])} went back to your credit." if facts["as"] == "client" else ""
+    return Words("A booked reading did not take place", f"{_booking(facts, zone)} {happened}.{back}")
+
+
 def _favorite_online(facts: Facts, _: ZoneInfo) -> Words:
     return Words(f"{facts['slug']} is online", f"{facts['slug']}, one of your favorites, is online now.")
 
@@ -52,6 +105,12 @@ def _queue_offer(facts: Facts, zone: ZoneInfo) -> Words:
 
 
 SAID: Final[Mapping[str, Callable[[Facts, ZoneInfo], Words]]] = {
+    "booking_made": _booking_made,
+    "booking_moved": _booking_moved,
+    "booking_reminder": _booking_reminder,
+    "booking_closed": _booking_closed,
+    "guarantee_granted": _guarantee_granted,
+    "guarantee_refused": _guarantee_refused,
     "favorite_online": _favorite_online,
     "queue_offer": _queue_offer,
 }

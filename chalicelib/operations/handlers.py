@@ -20,6 +20,7 @@ from chalicelib.kernel.errors import NotFound
 from chalicelib.kernel.time import Millis
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.tables import Key
+from chalicelib.scheduling import service as scheduling
 from chalicelib.sessions import service as sessions
 
 blueprint = Blueprint(__name__)
@@ -64,8 +65,14 @@ def _sessions(world: World, shard: str, limit: int, start: Key | None) -> tuple[
     ], following
 
 
+def _bookings(world: World, shard: str, limit: int, start: Key | None) -> tuple[list[Waiting], Key | None]:
+    found, following = scheduling.page_of_shard(world, shard, limit, start)
+    return [Waiting(each.id, each.key, partial(scheduling.look_after, world, each.id)) for each in found], following
+
+
 KINDS: Final[Mapping[str, Kind]] = {
     "session": Kind(_sessions, sessions.called_by_clock),
+    "booking": Kind(_bookings, scheduling.called_by_clock),
 }
 """In the order in which the tick works them: what is paid by the minute comes first."""
 

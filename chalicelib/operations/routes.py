@@ -1,15 +1,14 @@
 """Health, the API's own description, and the promises. All are public: a monitor and a newcomer have no token."""
 
 from functools import cache
-from typing import Final
 
 from chalice.app import Blueprint, Chalice
 
 from chalicelib.gateways import world
 from chalicelib.kernel.errors import NotFound
-from chalicelib.kernel.money import READER_SHARE_PERCENT, Cents
+from chalicelib.kernel.money import READER_SHARE_PERCENT
 from chalicelib.kernel.settings import Rules
-from chalicelib.kernel.time import DAY, SECOND
+from chalicelib.kernel.time import DAY, HOUR, SECOND
 from chalicelib.operations import docs
 from chalicelib.operations.schemas import (
     Billing,
@@ -24,15 +23,11 @@ from chalicelib.readers.model import RAISE_INTERVAL, RAISE_PERCENT
 from chalicelib.runtime import openapi
 from chalicelib.runtime.endpoint import Request, Text, endpoint
 from chalicelib.runtime.schemas import Money
+from chalicelib.sessions.model.afterwards import GUARANTEE_INTERVAL, GUARANTEE_MOST, GUARANTEE_WITHIN
 from chalicelib.sessions.model.session import REFUNDING
 from chalicelib.wallet.model import topup
 
 blueprint = Blueprint(__name__)
-
-# Product §3, rule 10.
-_GUARANTEE_MOST: Final[Cents] = 2_500
-_GUARANTEE_HOURS: Final = 72
-_GUARANTEE_DAYS: Final = 30
 
 
 @endpoint(blueprint, "GET", "/health", returns=Health, public=True)
@@ -96,7 +91,9 @@ def trust(rules: Rules) -> Trust:
             rate_raise_days=RAISE_INTERVAL // DAY,
         ),
         guarantee=Guarantee(
-            most=Money(amount=_GUARANTEE_MOST), within_hours=_GUARANTEE_HOURS, once_in_days=_GUARANTEE_DAYS
+            most=Money(amount=GUARANTEE_MOST),
+            within_hours=GUARANTEE_WITHIN // HOUR,
+            once_in_days=GUARANTEE_INTERVAL // DAY,
         ),
         verification=Verification(by_invitation=True, identity_checked=True, approved_by_admin=True),
     )

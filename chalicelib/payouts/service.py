@@ -24,13 +24,53 @@ def reading_earned(world: World, reader: str, session: str, gross: Cents, now: M
 
     They belong into the transaction that finalizes the session, so they are posted once.
     """
+    return _shared(world, reader, ("reading", "session", session), gross, now)
+
+
+def tip_earned(world: World, reader: str, tip: str, session: str, gross: Cents, now: Millis) -> list[Operation]:
+    """The operations that post both sides' shares of a tip, for the transaction that takes it from the client."""
+    return _shared(world, reader, ("tip", "tip", tip), gross, now, reference=session)[1]
+
+
+def earnings_returned(
+    world: World, reader: str, guarantee: str, session: str, amount: Cents, share: Cents, now: Millis
+) -> list[Operation]:
+    """The operations that post who bears the ``amount`` a client gets back: the reader ``share``, the platform the
+    rest. Earnings may go below zero by it: what was paid out is not asked for back.
+    """
+    counter = f"guarantee:{guarantee}"
+    operations = [wallet.journal(world, "guarantees", counter, share - amount, counter, now)]
+    if share:
+        account = earnings_account(reader)
+        _, posting = wallet.earn(world, account, "guarantee_returned", -share, counter, session)
+        operations.append(posting)
+    return operations
+
+
+def booking_earned(world: World, reader: str, booking: str, gross: Cents, now: Millis) -> tuple[Cents, list[Operation]]:
+    """The reader's share of the ``gross`` cents that stay of a booking's price, and the operations that post both
+    sides' shares out of its escrow.
+
+    They belong into the transaction that closes the booking, so they are posted once.
+    """
+    return _shared(world, reader, ("booking", "escrow", booking), gross, now)
+
+
+def _shared(
+    world: World, reader: str, what: tuple[str, str, str], gross: Cents, now: Millis, *, reference: str | None = None
+) -> tuple[Cents, list[Operation]]:
+    """``what`` is the fact's name, the kind of its clearing account, and its id, which is the reference too unless
+    another is given.
+    """
+    name, clearing, fact = what
     if gross == 0:
         return 0, []
     share = reader_share(gross)
-    counter = f"session:{session}"
-    operations = [wallet.journal(world, "fees", f"reading:{session}", gross - share, counter, now)]
+    counter = f"{clearing}:{fact}"
+    operations = [wallet.journal(world, "fees", f"{name}:{fact}", gross - share, counter, now)]
     if share:
-        _, posting = wallet.earn(world, earnings_account(reader), "reading_earned", share, counter, session)
+        account = earnings_account(reader)
+        _, posting = wallet.earn(world, account, f"{name}_earned", share, counter, reference or fact)
         operations.append(posting)
     return share, operations
 

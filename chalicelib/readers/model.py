@@ -301,18 +301,6 @@ def _repriced(present: Price | None, cents: Cents, modality: Modality, is_verifi
     return Price(cents, offered=True, raised_at=now)
 
 
-# --- rating --------------------------------------------------------------------------------------
-
-
-def rated(reader: Reader, *, given: int = 0, withdrawn: int = 0) -> Reader:
-    """With the 1 to 5 stars of one review more, and those of another less; 0 where there is none."""
-    return replace(
-        reader,
-        rating_total=reader.rating_total + given - withdrawn,
-        rating_count=reader.rating_count + (given > 0) - (withdrawn > 0),
-    )
-
-
 # --- queue ---------------------------------------------------------------------------------------
 
 

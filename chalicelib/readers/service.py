@@ -217,15 +217,6 @@ def queue_kept(world: World, was: Reader) -> Operation:
     return _readers(world).keep_queue(was.id, was.queue)
 
 
-def rating_change(world: World, was: Reader, *, given: int = 0, withdrawn: int = 0) -> tuple[Operation, ...]:
-    """The operations that add the stars of a review to a reader's rating, or take some out; 0 does neither.
-
-    For a transaction of a context above: they fail when the reader changed, came or went since ``was`` was read.
-    """
-    changed = replace(model.rated(was, given=given, withdrawn=withdrawn), rev=was.rev + 1)
-    return _readers(world).replace(changed, was)
-
-
 # --- favorites -----------------------------------------------------------------------------------
 
 

@@ -92,6 +92,8 @@ class Request(Generic[B, Q]):
     """Empty on a route that is not idempotent."""
     accept: str
     """The Accept header, or ``*/*``."""
+    base_url: Callable[[str | None], str]
+    """Where the caller finds the API, ending before ``/v1``; the argument is ``Settings.api_url``."""
     identify: Callable[[], Caller | None]
     """The caller, or None without a token. Raises Unauthenticated for a token that is not valid."""
 
@@ -246,6 +248,7 @@ class View:
             route=f"{route.method} {route.path.format(**values)}",
             idempotency_key=_idempotency_key(sent) if route.idempotent else "",
             accept=sent.headers.get("accept") or "*/*",
+            base_url=lambda known: _base_url(known, sent, values),
             identify=identify,
         )
         if not route.idempotent:
@@ -320,6 +323,17 @@ def _raw_body(sent: ChaliceRequest) -> bytes:
 def _request_id(sent: ChaliceRequest) -> str:
     given = sent.context.get("requestId") or getattr(sent.lambda_context, "aws_request_id", None)
     return str(given or uuid.uuid4())
+
+
+def _base_url(known: str | None, sent: ChaliceRequest, values: dict[str, str]) -> str:
+    """The address that is known, or the one that the caller used: the gateway's own has the stage in its path, a
+    domain of one's own has not.
+    """
+    context = sent.context
+    if known:
+        return known.format(api=context.get("apiId"), stage=context.get("stage"))
+    path = str(context.get("path") or sent.path)
+    return f"https://{sent.headers.get('host')}{path.removesuffix(sent.path.format(**values))}"
 
 
 def _refusal(problem: Problem, request_id: str) -> Response:

@@ -41,6 +41,7 @@ class Fields(TypedDict, total=False):
     client: str
     reader: str
     session: str
+    booking: str
     user: str
     topup: str
     id: str

@@ -33,6 +33,7 @@ from chalicelib.kernel.errors import (
     Unavailable,
 )
 from chalicelib.runtime import problems
+from chalicelib.runtime.parsing import path_pattern
 
 if TYPE_CHECKING:
     from chalice.app import RouteEntry
@@ -217,7 +218,7 @@ def _parameters(route: Route, query: dict[str, Any]) -> list[dict[str, Any]]:
             "name": name,
             "in": "path",
             "required": True,
-            "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"},
+            "schema": {"type": "string", "pattern": f"^{path_pattern(name)}$"},
         }
         for name in _PATH_NAMES.findall(route.path)
     ]

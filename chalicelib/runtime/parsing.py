@@ -18,7 +18,7 @@ LARGEST_BODY: Final = 64 * 1024
 """Bytes."""
 _LARGEST_INTEGER: Final = 2**53 - 1
 _MOST_ERRORS: Final = 20
-_PATH_VALUE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_PATH_VALUE: Final = "[A-Za-z0-9_-]{1,64}"
 _FIELD_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _IDEMPOTENCY_KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
 
@@ -61,9 +61,16 @@ def query_of(model: type[M], parameters: dict[str, list[str]]) -> M:
 
 def path_of(values: dict[str, str]) -> dict[str, str]:
     """The path's values, each an id or a slug. Raises NotFound: nothing of ours has another name."""
-    if not all(_PATH_VALUE.fullmatch(value) for value in values.values()):
+    if not all(re.fullmatch(path_pattern(name), value) for name, value in values.items()):
         raise NotFound
     return values
+
+
+def path_pattern(name: str) -> str:
+    """What the path's value of this name must be. A part of a path is one value: a suffix belongs to it, and is
+    in its name as in ``{feed_ics}``.
+    """
+    return _PATH_VALUE + (r"\.ics" if name.endswith("_ics") else "")
 
 
 def is_idempotency_key(value: str) -> bool:

@@ -14,8 +14,8 @@ _LONGEST_PAUSE: Final = 0.2
 """Seconds."""
 
 
-def undisturbed(sleep: Callable[[float], None], attempt: Callable[[], T], tries: int = _TRIES) -> T:
-    """The answer of the first attempt that nobody disturbed. Raises Unavailable after ``tries`` of them.
+def undisturbed(sleep: Callable[[float], None], attempt: Callable[[], T], *, tries: int = _TRIES) -> T:
+    """The answer of the first attempt that nobody disturbed. Raises Unavailable after ``tries``.
 
     ``attempt`` reads, decides and writes afresh each time, so one whose write did happen, though storage could not
     say so, must find its own work and answer as if it had just done it.

@@ -15,7 +15,6 @@ from chalicelib.kernel.errors import (
     NotFound,
     ReaderBusy,
     ReaderUnavailable,
-    SessionOpen,
     WalletFrozen,
 )
 from chalicelib.readers import pictures
@@ -27,9 +26,7 @@ from chalicelib.runtime.schemas import ListQuery, PageOf
 from chalicelib.sessions import queues, service
 from chalicelib.sessions.model import commands
 from chalicelib.sessions.model.commands import Command
-from chalicelib.sessions.model.session import Side
 from chalicelib.sessions.schemas import (
-    NewSession,
     PresenceView,
     ReceiptView,
     SessionsQuery,
@@ -45,25 +42,6 @@ blueprint = Blueprint(__name__)
 
 _REFUSALS: Final = (Forbidden, InvalidState, NotFound)
 _MOVES: Final = "/v1/sessions/{session_id}"
-
-
-@endpoint(
-    blueprint,
-    "POST",
-    "/v1/sessions",
-    body=NewSession,
-    returns=SessionView,
-    status=201,
-    idempotent=True,
-    errors=(InsufficientFunds, NotFound, ReaderBusy, ReaderUnavailable, SessionOpen, WalletFrozen),
-)
-def create_session(request: Request[NewSession, None]) -> SessionView:
-    """Ask a reader for a reading. The rate is fixed now; the reader is rung for three minutes."""
-    caller, body = request.caller, request.body
-    client = Side(caller.id, caller.display_name)
-    return _view(
-        service.create(world(), client, request.derived_id("ses"), body.reader, body.modality), request.caller.id
-    )
 
 
 @endpoint(blueprint, "GET", "/v1/sessions", query=SessionsQuery, returns=PageOf[SessionView])

@@ -36,9 +36,12 @@ from chalicelib.sessions.model.due import Charge, Settle, decide, wake_at
 from chalicelib.sessions.model.session import Booked, Modality, Session, Side, Step, Who
 from chalicelib.sessions.store import Sessions, shard_of
 from chalicelib.wallet import service as wallet
+from chalicelib.wallet.model.buckets import Split, first_part
 from chalicelib.wallet.model.chain import Entry
 from chalicelib.wallet.model.funds import Funds
 from chalicelib.wallet.model.receipt import Minute, Receipt, Refund
+
+__all__ = ["shard_of"]
 
 _STEPS: Final = 60
 """More than any session can owe at once: a charge is one step however many minutes it posts."""
@@ -150,10 +153,12 @@ def create(
     raise Unavailable
 
 
-def open_booked(world: World, booked: Booked) -> Snapshot:
-    """The session of a booking whose time has come: both are taken, and may join. The same one when repeated.
+def open_booked(world: World, booked: Booked, *beside: Operation) -> Snapshot:
+    """The session of a booking whose time has come, in one transaction with what the booking writes ``beside`` it: both
+    are taken, and may join. The same one when repeated.
 
-    Raises SessionOpen or ReaderBusy while the client or the reader is in another reading.
+    Raises SessionOpen or ReaderBusy while the client or the reader is in another reading; ConditionFailed where an
+    operation of ``beside`` does not hold.
     """
     rows = _rows(world)
     for _ in range(_TRIES):
@@ -177,9 +182,12 @@ def open_booked(world: World, booked: Booked) -> Snapshot:
             prepaid=booked.minutes,
             join_by=booked.join_by,
         )
+        own = rows.create(waiting)
         try:
-            world.tables.write(*rows.create(waiting))
+            world.tables.write(*own, *beside)
         except ConditionFailed as failed:
+            if any(place >= len(own) for place in failed.found) and 0 not in failed.found:
+                raise
             _refuse_if_taken(world, failed)
             continue
         except Contended:
@@ -381,6 +389,24 @@ def _booked_cost(session: Session) -> Receipt:
     return Receipt(minutes, refunds, total, total)
 
 
+def have_met(world: World, reader: str, client: str) -> bool:
+    """Whether these two ever talked in a reading."""
+    return _rows(world).have_met(reader, client)
+
+
+def paid_from(world: World, session: Session) -> Split:
+    """Which bucket of the client's credit paid for what of the reading in the end, in the order of spending.
+
+    What a booking has paid is one posting, under the key ``booking:{id}``.
+    """
+    if session.booking:
+        charge = wallet.posted(world, f"booking:{session.booking}")
+        return first_part(charge.split, -charge.amount - session.refunded) if charge else ()
+    if session.first_seq is None or session.last_seq is None:
+        return ()
+    return wallet.session_paid_from(world, session.client.user, session.id, session.first_seq, session.last_seq)
+
+
 def busy_among(world: World, people: Sequence[str], *, consistent: bool = True) -> set[str]:
     """Which of these people are in an open session; a moment ago, unless ``consistent``."""
     return _rows(world).among(people, consistent=consistent)
@@ -468,6 +494,8 @@ def _commit(world: World, seen: Snapshot, step: Step, *beside: Operation) -> Sna
         session = _with_entry(session, newest)
     elif newest is not None and step.on_wallet:
         extra.append(wallet.unchanged(world, newest))
+    if seen.session.started_at is None and session.started_at is not None:
+        extra.append(_rows(world).meet(session))
     raised, operations = _rows(world).replace(session, was=seen.session)
     if not world.wrote(*operations, *extra):
         return None

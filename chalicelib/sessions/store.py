@@ -1,4 +1,5 @@
-"""The table of sessions: one row a session, and one ``open#{user}`` row for each person in an open one.
+"""The table of sessions: one row a session, one ``open#{user}`` row for each person in an open one, and one
+``met#{reader}#{client}`` row for those who ever talked. What follows a reading is in ``afterwards_store``.
 
 The index ``open`` lists, by shard, the sessions that time can still change; ``by_client`` and ``by_reader`` list a
 person's sessions by the moment of their creation.
@@ -82,6 +83,18 @@ class Sessions:
             ]
         return raised, operations
 
+    def meet(self, session: Session) -> Put:
+        """Keeps that these two have talked. Without a condition: it is true for ever."""
+        return Put(self._name, {"pk": _met(session.reader.user, session.client.user)})
+
+    def have_met(self, reader: str, client: str) -> bool:
+        """Whether they ever talked, strongly consistent."""
+        return self._tables.get(self._name, {"pk": _met(reader, client)}) is not None
+
 
 def _lock(user: str) -> str:
     return f"open#{user}"
+
+
+def _met(reader: str, client: str) -> str:
+    return f"met#{reader}#{client}"

@@ -86,7 +86,14 @@ _DESCRIPTIONS = {
     "promo_expired": "Promotional credit expired",
     "freeze": "Wallet frozen",
     "unfreeze": "Wallet released",
+    "tip": "Tip",
+    "guarantee": "Given back on your request",
     "reading_earned": "Your share of a reading",
+    "tip_earned": "Your share of a tip",
+    "guarantee_returned": "Your share of a reading, given back to the client",
+    "booking": "Booking of a reading",
+    "booking_refund": "Booking given back",
+    "booking_earned": "Your share of a booking",
 }
 
 

@@ -9,15 +9,16 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from chalicelib.gateways import World
-from chalicelib.kernel.errors import AlreadyDone, InsufficientFunds, Problem, Unavailable, WalletFrozen
+from chalicelib.kernel.errors import AlreadyDone, InsufficientFunds, InvalidState, Problem, Unavailable, WalletFrozen
 from chalicelib.kernel.money import USD, Cents
 from chalicelib.kernel.time import Millis
 from chalicelib.runtime.tables import ConditionFailed, Contended, Item, Key, Operation
 from chalicelib.wallet.model import funds as reckoning
 from chalicelib.wallet.model import meter
-from chalicelib.wallet.model.chain import Draft, Entry, follow
-from chalicelib.wallet.model.receipt import Receipt, receipt
-from chalicelib.wallet.store import Ledger, posted_fact
+from chalicelib.wallet.model.buckets import PAID, Part, Split
+from chalicelib.wallet.model.chain import Draft, Entry, Fact, follow
+from chalicelib.wallet.model.receipt import Receipt, paid_from, receipt
+from chalicelib.wallet.store import Ledger, meaning
 
 _TRIES: Final = 100
 _SEARCH_PAGE: Final = 25
@@ -96,6 +97,11 @@ def session_receipt(world: World, user: str, session: str, first: int, last: int
     return receipt(ledger(world).between(credit_account(user), first, last), session)
 
 
+def session_paid_from(world: World, user: str, session: str, first: int, last: int) -> Split:
+    """Which bucket paid for what of ``session`` in the end, from the entries ``first`` to ``last`` of the chain."""
+    return paid_from(ledger(world).between(credit_account(user), first, last), session)
+
+
 def _charged_entries(book: Ledger, newest: Entry, minutes: range) -> Sequence[Entry]:
     """The latest entries that charged ``minutes``, oldest first, looked for from the newest backwards."""
     if not minutes:
@@ -117,18 +123,33 @@ def _charged_entries(book: Ledger, newest: Entry, minutes: range) -> Sequence[En
 # --- other postings ------------------------------------------------------------------------------
 
 
+Beside = Callable[[Entry], Sequence[Operation]]
+"""What one try writes beside its entry: read and decided afresh each time, for another account's newest entry moves
+too. It refuses by raising.
+"""
+
+
+def nothing(entry: Entry) -> Sequence[Operation]:
+    """Nothing is written beside the entry."""
+    del entry
+    return ()
+
+
 def post_once(
     world: World,
     account: str,
     key: str,
+    fact: Fact,
     draft_of: Callable[[Entry, Millis], Draft],
-    *beside: Operation,
+    beside: Beside = nothing,
 ) -> Entry:
-    """Post the fact ``key`` once, together with the operations ``beside``; return its entry, also when repeated.
+    """Post ``fact`` once under ``key``, in one transaction with what stands ``beside`` it; return its entry, also when
+    repeated.
 
-    ``draft_of`` sees the newest entry with all that is due before it posted, and refuses by raising. Raises
-    AlreadyDone when the key was posted with another meaning, ConditionFailed when an operation of ``beside``
-    does not hold, Unavailable when storage stays contended.
+    ``draft_of`` sees the newest entry with all that is due before it posted, and refuses by raising. Where another
+    posting came first, on this chain or on one that ``beside`` adds to, all is decided again. Raises AlreadyDone when
+    the key was posted with another meaning, Unavailable when storage stays contended, and ConditionFailed when what
+    does not hold is no posting: its places are those of ``beside``.
     """
     book = ledger(world)
     newest = book.head(account)
@@ -137,22 +158,33 @@ def post_once(
         now = max(world.now(), newest.at)
         try:
             entry = follow(newest, draft_of(newest, now), now)
+            others = beside(entry)
         except (Problem, ValueError):
             if done := book.receipt(key):  # the first try spent, or granted, what stands in the way of the second
-                return _posted(book, done, None)
+                return _posted(book, done, account, fact)
             raise
+        if entry.fact != fact:
+            raise ValueError(f"{entry.fact} is not {fact}")
+        own = (book.put(entry), book.put_receipt(key, entry))
         try:
-            world.tables.write(book.put(entry), book.put_receipt(key, entry), *beside)
+            world.tables.write(*own, *others)
             return entry
         except ConditionFailed as failed:
             if done := failed.found.get(1):
-                return _posted(book, done, entry)
-            if 0 not in failed.found:
-                raise
+                return _posted(book, done, account, fact)
+            if all((*own, *others)[place].table != book.name for place in failed.found):
+                raise ConditionFailed({place - len(own): met for place, met in failed.found.items()}) from None
         except Contended:
             world.breathe()
         newest = book.head(account)
     raise Unavailable("The wallet is too busy.")
+
+
+def posted(world: World, key: str) -> Entry | None:
+    """The entry that was posted under ``key``, if it was."""
+    book = ledger(world)
+    done = book.receipt(key)
+    return _entry_of(book, done) if done else None
 
 
 def freeze(world: World, user: str, reason: str) -> Entry:
@@ -186,10 +218,19 @@ def _change(world: World, user: str, draft_of: Callable[[Entry, Millis], Draft |
     raise Unavailable("The wallet is too busy.")
 
 
-def spend(world: World, user: str, kind: str, amount: Cents, counter: str, key: str, reference: str) -> Entry:
-    """Spend ``amount`` cents of credit once, never touching what an open meter holds.
+def spend(
+    world: World,
+    user: str,
+    kind: str,
+    amount: Cents,
+    counter: str,
+    key: str,
+    reference: str,
+    beside: Beside = nothing,
+) -> Entry:
+    """Spend ``amount`` cents of credit once, never touching what an open meter holds. ``beside`` as in ``post_once``.
 
-    Raises InsufficientFunds, WalletFrozen, AlreadyDone.
+    Raises InsufficientFunds, WalletFrozen, and what ``post_once`` raises.
     """
 
     def draft_of(newest: Entry, now: Millis) -> Draft:
@@ -200,18 +241,52 @@ def spend(world: World, user: str, kind: str, amount: Cents, counter: str, key: 
             raise InsufficientFunds
         return draft
 
-    entry = post_once(world, credit_account(user), key, draft_of)
-    # Where this try was refused, the fact posted before was handed back as it is: it must be the same one.
-    said = {
-        "entry_account": credit_account(user),
-        "kind": kind,
-        "amount": -amount,
-        "counter": counter,
-        "reference": reference,
-    }
-    if posted_fact(entry) != said:
-        raise AlreadyDone
-    return entry
+    return post_once(world, credit_account(user), key, Fact(kind, -amount, counter, reference), draft_of, beside)
+
+
+def compensate(
+    world: World, user: str, kind: str, thing: str, back: Split, reference: str, beside: Beside = nothing
+) -> Entry:
+    """Give ``back``, once for ``thing``, what was spent from which bucket. ``beside`` as in ``post_once``.
+
+    Promotional credit comes back as a lot of seven days. Raises InvalidState when there is no slot for it, and what
+    ``post_once`` raises.
+    """
+    counter = f"{kind}:{thing}"
+    fact = Fact(kind, sum(cents for _, cents in back), counter, reference)
+
+    def draft_of(newest: Entry, now: Millis) -> Draft:
+        try:
+            return meter.compensate(newest, kind, thing, back, reference, now)
+        except ValueError:
+            raise InvalidState(
+                "The client has four lots of promotional credit: there is no slot for another."
+            ) from None
+
+    return post_once(world, credit_account(user), counter, fact, draft_of, beside)
+
+
+def origin(world: World, spending: Entry) -> tuple[Part, ...]:
+    """Where the amount of ``spending`` came from, with when each bucket expires, for giving it back."""
+    lots = {}
+    if any(bucket != PAID for bucket, _ in spending.split):  # a lot that was used up is in no later entry
+        (before,) = ledger(world).between(spending.account, spending.seq - 1, spending.seq - 1)
+        lots = {lot.id: lot.expires_at for lot in before.buckets.lots}
+    return tuple((bucket, amount, lots.get(bucket, 0)) for bucket, amount in spending.split)
+
+
+def give_back(
+    world: World, user: str, kind: str, parts: Sequence[Part], counter: str, key: str, reference: str
+) -> list[Operation]:
+    """The operations that give back what was spent before, once, for the caller's transaction.
+
+    They fail when anything was posted meanwhile: read and decide again. Raises Unavailable.
+    """
+    book = ledger(world)
+    newest = charge_due(world, book.head(credit_account(user)))
+    now = max(world.now(), newest.at)
+    entry = follow(newest, meter.take_back(newest, kind, parts, counter, reference, now), now)
+    return [book.put(entry), book.put_receipt(key, entry)]
 
 
 def earn(world: World, account: str, kind: str, amount: Cents, counter: str, reference: str) -> tuple[Entry, Operation]:
@@ -227,9 +302,13 @@ def journal(world: World, kind: str, fact: str, amount: Cents, counter: str, at:
     return ledger(world).journal(kind, fact, amount, USD, counter, at)
 
 
-def _posted(book: Ledger, done: Item, wanted: Entry | None) -> Entry:
+def _posted(book: Ledger, done: Item, account: str, fact: Fact) -> Entry:
     """The entry posted under a key before: success if it says the same (style rule 6)."""
-    if wanted and any(done[name] != value for name, value in posted_fact(wanted).items()):
+    if any(done[name] != value for name, value in meaning(account, fact).items()):
         raise AlreadyDone
+    return _entry_of(book, done)
+
+
+def _entry_of(book: Ledger, done: Item) -> Entry:
     (entry,) = book.between(done["entry_account"], done["entry_seq"], done["entry_seq"])
     return entry

@@ -15,7 +15,7 @@ from chalicelib.kernel.errors import Unavailable
 from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import Millis
 from chalicelib.runtime.tables import Absent, Check, Equals, Item, Key, Put, Range, Tables
-from chalicelib.wallet.model.chain import Entry, from_item, genesis, seq_key, to_item
+from chalicelib.wallet.model.chain import Entry, Fact, from_item, genesis, seq_key, to_item
 from chalicelib.wallet.model.topup import TopUp
 
 JOURNAL_SHARDS: Final = 16
@@ -68,8 +68,8 @@ class Ledger:
 
     def put_receipt(self, key: str, entry: Entry) -> Put:
         """Adds the fact beside its entry; fails when it was posted before."""
-        fact = posted_fact(entry) | {"entry_seq": entry.seq, "at": entry.at}
-        return Put(self.name, _receipt_key(key) | fact, when=(Absent("account"),))
+        item = _receipt_key(key) | meaning(entry.account, entry.fact) | {"entry_seq": entry.seq, "at": entry.at}
+        return Put(self.name, item, when=(Absent("account"),))
 
     def journal(self, kind: str, fact: str, amount: Cents, currency: str, counter: str, at: Millis) -> Put:
         """Adds the platform's side of ``fact``, on one of 16 partitions so that no row is hot."""
@@ -86,15 +86,9 @@ class Ledger:
         return Put(self.name, item, when=(Absent("account"),))
 
 
-def posted_fact(entry: Entry) -> Item:
+def meaning(account: str, fact: Fact) -> Item:
     """What makes two postings of one key the same: account, kind, amount, counter, reference."""
-    return {
-        "entry_account": entry.account,
-        "kind": entry.kind,
-        "amount": entry.amount,
-        "counter": entry.counter,
-        "reference": entry.reference,
-    }
+    return {"entry_account": account} | asdict(fact)
 
 
 def _receipt_key(key: str) -> Key:

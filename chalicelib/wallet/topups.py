@@ -15,7 +15,7 @@ from chalicelib.kernel.time import Millis
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.tables import ConditionFailed, Contended, Operation
 from chalicelib.wallet.model import meter
-from chalicelib.wallet.model.chain import Draft, Entry
+from chalicelib.wallet.model.chain import Draft, Entry, Fact
 from chalicelib.wallet.model.topup import HANDLED, LEAST, MOST, Close, Credit, Ignore, TopUp, is_id, judge
 from chalicelib.wallet.service import credit_account, post_once
 from chalicelib.wallet.store import TopUps
@@ -109,11 +109,13 @@ def _carry_out(
 
 
 def _credit(world: World, topup: TopUp, intent: str, *beside: Operation) -> None:
+    fact = Fact("topup", topup.amount, "stripe:payments", topup.id)
+
     def draft_of(newest: Entry, now: Millis) -> Draft:
         del now
-        return meter.receive(newest, "topup", topup.amount, "stripe:payments", topup.id)
+        return meter.receive(newest, fact.kind, fact.amount, fact.counter, fact.reference)
 
-    post_once(world, credit_account(topup.user), f"topup:{intent}", draft_of, *beside)
+    post_once(world, credit_account(topup.user), f"topup:{intent}", fact, draft_of, lambda _: beside)
 
 
 def _outcome(verdict: Credit | Close | Ignore) -> str:

@@ -53,6 +53,9 @@ LENGTHS: Final = (
     "SILENCE_SECONDS",
     "HOLD_MINUTES",
     "SESSION_MAX_SECONDS",
+    "BOOKING_QUARTER_SECONDS",
+    "BOOKING_NOTICE_SECONDS",
+    "BOOKING_JOIN_SECONDS",
 )
 SETTINGS: Final = {
     # Absent means the product's own length.
@@ -228,7 +231,9 @@ def _up(running: ExitStack, options: _Options) -> Stack:
     vendors = _counterparts(running, state, ports)
     session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)  # noqa: S106
     with _timed(options.say, "deployment"):
-        deployed = deploy(session, ministack.url, options.package, _parameters(options.settings, vendors))
+        deployed = deploy(
+            session, ministack.url, options.package, _parameters(options.settings, vendors, ministack.url)
+        )
         secrets = put_secrets(session, ministack.url)
     if lost := go_on(session, ministack, journal):
         options.say(f"  {lost} items put back from the journal")
@@ -331,7 +336,7 @@ def _package(say: Say) -> Path:
     return out
 
 
-def _parameters(settings: Mapping[str, str], vendors: _Counterparts) -> dict[str, str]:
+def _parameters(settings: Mapping[str, str], vendors: _Counterparts, endpoint: str) -> dict[str, str]:
     """The template's parameters: ``BILLING_MINUTE_SECONDS`` is ``BillingMinuteSeconds`` there."""
     named = {"".join(part.capitalize() for part in name.split("_")): value for name, value in settings.items()}
     return named | {
@@ -341,6 +346,7 @@ def _parameters(settings: Mapping[str, str], vendors: _Counterparts) -> dict[str
         "AgoraApiBase": vendors.agora.url,
         "CheckoutReturnUrl": f"{vendors.stripe.url}/return",
         "MailFrom": MAIL_FROM,
+        "ApiUrl": f"{endpoint}/restapis/{{api}}/{{stage}}/_user_request_",
     }
 
 

@@ -31,6 +31,8 @@ _NOUNS: Final = {
     "readers": "invite and verify readers",
     "people": "look people up, change what they may do",
     "sessions": "look at a reading, stop it",
+    "guarantees": "decide on satisfaction requests",
+    "reviews": "remove a review for cause",
     "ledger": "prove the books",
 }
 

@@ -13,10 +13,13 @@ from chalicelib.accounts.service import Person, Role
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import NotFound
 from chalicelib.kernel.time import rfc3339
+from chalicelib.readers import reviews
 from chalicelib.readers import service as readers
 from chalicelib.readers.model import verified, withdrawn
 from chalicelib.readers.service import Reader
+from chalicelib.sessions import afterwards
 from chalicelib.sessions import service as sessions
+from chalicelib.sessions.model.afterwards import Guarantee, decided
 from chalicelib.sessions.model.session import Session
 from chalicelib.wallet import statement
 
@@ -197,6 +200,80 @@ def safety_stop(world: World, asked: Namespace) -> Plan:
     return Plan((f"stop the reading {session.id}, now {session.state}, for safety",) if session.is_open else (), act)
 
 
+def list_reports(world: World, asked: Namespace) -> Answer:
+    """What somebody wrote here is not to be copied elsewhere."""
+    del asked
+    return Answer(
+        [
+            {
+                "id": each.id,
+                "at": rfc3339(each.asked_at),
+                "session": each.session,
+                "by": f"{each.side} {each.user}",
+                "reason": each.cause,
+                "text": each.text,
+            }
+            for each in afterwards.open_reports(world)
+        ]
+    )
+
+
+# --- satisfaction requests -----------------------------------------------------------------------
+
+
+def list_guarantees(world: World, asked: Namespace) -> Answer:
+    """Those that nobody has decided. What somebody wrote here is not to be copied elsewhere."""
+    del asked
+    return Answer([_guarantee_facts(each) for each in afterwards.pending_guarantees(world)])
+
+
+def grant_guarantee(world: World, asked: Namespace) -> Plan:
+    """Refused where it was refused before, or where the client's wallet has no slot for promotional credit."""
+    request = afterwards.guarantee(world, asked.guarantee)
+    if decided(request, "granted", world.now()) == request:
+        return Plan((), lambda *_: Answer([]))
+    moved = afterwards.restitution_of(world, request)
+    promo = f", {moved.promo} of them promotional, for seven days" if moved.promo else ""
+
+    def act(operator: str, reason: str) -> Answer:
+        return Answer([_guarantee_facts(afterwards.grant(world, request.id, actor=operator, reason=reason))])
+
+    return Plan(
+        (
+            f"give {request.amount} cents back to the client {request.user} for {request.session}{promo}",
+            f"take {moved.from_reader} cents of that from the earnings of the reader",
+            f"let the platform bear the other {moved.from_platform} cents",
+        ),
+        act,
+    )
+
+
+def refuse_guarantee(world: World, asked: Namespace) -> Plan:
+    """Refused where it was granted before. The client cannot ask again for this reading."""
+    request = afterwards.guarantee(world, asked.guarantee)
+    done = decided(request, "refused", world.now()) == request
+
+    def act(operator: str, reason: str) -> Answer:
+        return Answer([_guarantee_facts(afterwards.refuse(world, request.id, actor=operator, reason=reason))])
+
+    return Plan(() if done else (f"refuse the request of {request.user} for {request.amount} cents",), act)
+
+
+# --- reviews -------------------------------------------------------------------------------------
+
+
+def remove_review(world: World, asked: Namespace) -> Plan:
+    """It is kept, and shown to nobody; the reading cannot be reviewed again."""
+    review = reviews.review(world, asked.review)
+
+    def act(operator: str, reason: str) -> Answer:
+        removed = reviews.remove(world, review.id, actor=operator, reason=reason)
+        return Answer([{"id": removed.id, "reader": removed.reader, "rating": removed.rating, "removed": True}])
+
+    will = f"take the review {review.id} ({review.rating} of 5) out of the list and the rating of {review.reader}"
+    return Plan((will,) if review.removed_at is None else (), act)
+
+
 # --- ledger --------------------------------------------------------------------------------------
 
 
@@ -259,6 +336,18 @@ def _session_facts(session: Session) -> Facts:
     }
 
 
+def _guarantee_facts(request: Guarantee) -> Facts:
+    return {
+        "id": request.id,
+        "status": request.status,
+        "amount": request.amount,
+        "session": request.session,
+        "client": request.user,
+        "asked_at": rfc3339(request.asked_at),
+        "reason": request.reason,
+    }
+
+
 # --- the list ------------------------------------------------------------------------------------
 
 
@@ -307,6 +396,14 @@ def _takes_user(parser: ArgumentParser) -> None:
 
 def _takes_session(parser: ArgumentParser) -> None:
     parser.add_argument("session", type=_id, metavar="ID", help="the reading's id, ses_…")
+
+
+def _takes_guarantee(parser: ArgumentParser) -> None:
+    parser.add_argument("guarantee", type=_id, metavar="ID", help="the request's id, gua_…; `guarantees list` tells it")
+
+
+def _takes_review(parser: ArgumentParser) -> None:
+    parser.add_argument("review", type=_id, metavar="ID", help="the review's id, rev_…")
 
 
 def _takes_account(parser: ArgumentParser) -> None:
@@ -425,6 +522,49 @@ VERBS: Final = (
         (f"sessions safety-stop ses_… --stage prod {_WHY}",),
         _takes_session,
         safety_stop,
+        changes=True,
+    ),
+    Verb(
+        "sessions",
+        "reports",
+        "List the reports of readings that nobody has dealt with, oldest first.",
+        ("sessions reports --stage prod", "sessions reports --local --json"),
+        _takes_nothing,
+        list_reports,
+    ),
+    Verb(
+        "guarantees",
+        "list",
+        "List the satisfaction requests that nobody has decided, oldest first. Money is in cents.",
+        ("guarantees list --stage prod", "guarantees list --local --json"),
+        _takes_nothing,
+        list_guarantees,
+    ),
+    Verb(
+        "guarantees",
+        "grant",
+        "Give a client back what a reading cost, from the reader and the platform.",
+        (f"guarantees grant gua_… --stage prod {_WHY}",),
+        _takes_guarantee,
+        grant_guarantee,
+        changes=True,
+    ),
+    Verb(
+        "guarantees",
+        "refuse",
+        "Refuse a satisfaction request.",
+        (f"guarantees refuse gua_… --stage prod {_WHY}",),
+        _takes_guarantee,
+        refuse_guarantee,
+        changes=True,
+    ),
+    Verb(
+        "reviews",
+        "remove",
+        "Take a review out of the list and the rating, for cause.",
+        (f"reviews remove rev_… --stage prod {_WHY}",),
+        _takes_review,
+        remove_review,
         changes=True,
     ),
     Verb(

@@ -22,6 +22,10 @@ SETTINGS: Final = {
     "JOIN_SECONDS": "15",
     "BEAT_SECONDS": "2",
     "SILENCE_SECONDS": "9",
+    # A booking of "15 minutes" is over in 40 s; its door opens 25 s before and is shut 25 s after its start.
+    "BOOKING_QUARTER_SECONDS": "40",
+    "BOOKING_NOTICE_SECONDS": "1",
+    "BOOKING_JOIN_SECONDS": "25",
     "RATE_LIMITS": "off",
 }
 AT_ONCE: Final = 4

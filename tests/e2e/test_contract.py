@@ -45,7 +45,7 @@ CHECKS: Final[list[Any]] = [
     response_headers_conformance,
     response_schema_conformance,
 ]
-PATH_VALUE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+PATH_VALUE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}(\.ics)?")
 
 SETTINGS: Final = settings(
     max_examples=EXAMPLES,

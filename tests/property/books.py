@@ -128,6 +128,8 @@ class Books:
                 assert before is None, "one open session a person"
                 self.locks[key.removeprefix("open#")] = after["session"]
             return
+        if "#" in key:
+            return  # no session, but what is kept beside them
         assert after is not None
         session = from_item(after)
         if before is None:

@@ -22,10 +22,14 @@ from app import app
 from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
 from chalicelib.kernel.time import SECOND
+from chalicelib.readers import reviews
 from chalicelib.readers import service as readers
 from chalicelib.readers.model import Filters, Sort, order_of
+from chalicelib.readers.reviews import Review
 from chalicelib.runtime import cursors, openapi
 from chalicelib.runtime.identity import Claims
+from chalicelib.scheduling import service as scheduling
+from chalicelib.scheduling.model.availability import MIDNIGHT
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model import commands
 from chalicelib.sessions.model.session import Side
@@ -37,7 +41,7 @@ CURSORS: Final = int(os.environ.get("SOUL_CURSORS", "250"))
 READERS: Final = ("rosa", "rita")
 READINGS: Final = 4
 """Of each client."""
-MOST_ITEMS: Final = 20
+MOST_ITEMS: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +67,17 @@ def _sessions(subject: str, side: str) -> List:
     return List(subject, f"/v1/sessions?as={side}", f"sessions:{side}:{{me}}", shape)
 
 
+def _bookings(subject: str, side: str, when: str) -> List:
+    path = f"/v1/bookings?as={side}&when={when}"
+    return List(subject, path, f"bookings:{side}:{when}:{{me}}", {"after": str})
+
+
 def _readers(sort: Sort) -> List:
     scope = f"readers:{order_of(sort, None)}:{Filters()}"
     return List("ada", f"/v1/readers?sort={sort}", scope, {"place": str, "reader": str})
 
+
+_REVIEWS: Final = List("rosa", "/v1/readers/{slug}/reviews?", "reviews#{me}", {"pk": "reviews#{me}", "sk": str})
 
 LISTS: Final = (
     _entries("credit"),
@@ -77,6 +88,11 @@ LISTS: Final = (
     _readers("name"),
     _readers("rate"),
     _readers("rating"),
+    _bookings("ada", "client", "upcoming"),
+    _bookings("ada", "client", "past"),
+    _bookings("rosa", "reader", "upcoming"),
+    _bookings("rosa", "reader", "past"),
+    _REVIEWS,
 )
 
 
@@ -91,6 +107,9 @@ class Everybody:
             add_reader(world, self.ids[each])
             for fan in ("ada", "bob", *READERS):
                 readers.keep_favorite(world, self.ids[fan], self.ids[each], notify_online=False)
+            for number in range(READINGS):
+                session, moment = f"ses_{each}_{number}", NOON + number
+                reviews.add(world, Review(f"rev_{session}", self.ids[each], session, "usr_1", "Ada", 5, each, moment))
         clock = world.now
         assert isinstance(clock, HandClock)
         for number in range(READINGS):
@@ -98,17 +117,33 @@ class Everybody:
                 pay_in(world, self.ids[each], 1_000, f"topup:{each}:{number}")
                 clock.forward(SECOND)
                 self._read(each, READERS[number % len(READERS)], f"ses_{each}_{number}")
+        for each in READERS:
+            scheduling.set_weekly(world, self.ids[each], (((0, MIDNIGHT),),) * 7, 0, "UTC")
+        for number in range(2 * READINGS):
+            for place, each in enumerate(("ada", "bob")):
+                self._book(each, READERS[(number + place) % 2], f"bok_{each}_{number}", number)
 
     def _read(self, client: str, reader: str, session: str) -> None:
         readers.set_presence(self.world, self.ids[reader], "online")
         sessions.create(self.world, Side(self.ids[client], client), session, self.ids[reader], "text")
         sessions.perform(self.world, session, self.ids[client], commands.cancel)
 
+    def _book(self, client: str, reader: str, booking: str, number: int) -> None:
+        """Each other one is called off again, and so over."""
+        quarter = self.world.settings.rules.quarter
+        start = (NOON // quarter + 20 + number) * quarter
+        pay_in(self.world, self.ids[client], 5_000, f"topup:{booking}")
+        side = Side(self.ids[client], client)
+        scheduling.book(self.world, booking, side, self.ids[reader], start, 15, "text")
+        if number // 2 % 2:
+            scheduling.cancel(self.world, booking, self.ids[client])
+
     def page(self, asked: List, cursor: str | None = None, limit: int = 1) -> tuple[int, Any]:
         """Status and body."""
         more = {"limit": str(limit)} | ({"cursor": cursor} if cursor is not None else {})
         answer = self._client.http.get(
-            f"{asked.path}&{urlencode(more)}", headers={"Authorization": f"Bearer {asked.subject}"}
+            f"{asked.path.replace('{slug}', self.ids[asked.subject])}&{urlencode(more)}",
+            headers={"Authorization": f"Bearer {asked.subject}"},
         )
         return answer.status_code, answer.json_body
 

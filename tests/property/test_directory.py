@@ -17,8 +17,9 @@ from chalicelib.gateways import World
 from chalicelib.kernel import text
 from chalicelib.kernel.errors import Problem
 from chalicelib.kernel.time import SECOND
-from chalicelib.readers import model, service
+from chalicelib.readers import model, reviews, service
 from chalicelib.readers.model import MODALITIES, ONLINE_LIFE, Description, Filters, Modality, Reader, Sort
+from chalicelib.readers.store import Readers
 from chalicelib.runtime.identity import Claims
 from tests.support.memory import MemoryTables
 from tests.support.worlds import HandClock, hand_world
@@ -51,7 +52,7 @@ filters = st.builds(
 )
 
 
-class Readers:
+class People:
     """A few readers in a world of their own."""
 
     def __init__(self, count: int) -> None:
@@ -85,7 +86,9 @@ def _describe(said: Description, slug: int) -> Act:
 
 def _rate(stars: int) -> Act:
     def act(world: World, reader: str) -> None:
-        world.tables.write(*service.rating_change(world, service.reader(world, reader), given=stars))
+        was = service.reader(world, reader)
+        rows = Readers(world.tables, world.settings.tables.readers)
+        world.tables.write(*rows.replace(reviews.rated(was, stars), was))
 
     return act
 
@@ -135,9 +138,9 @@ def histories(draw: st.DrawFn) -> History:
     return count, beginning + draw(st.lists(st.tuples(st.integers(0, 4), acts), max_size=20))
 
 
-def _played(history: History) -> Readers:
+def _played(history: History) -> People:
     count, done = history
-    readers = Readers(count)
+    readers = People(count)
     for number, act in done:
         try:
             act(readers.world, readers.ids[number % count])

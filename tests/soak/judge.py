@@ -82,7 +82,7 @@ class Judge:
     def changed(self, changes: list[Change]) -> None:
         """One write took effect."""
         for table, before, after in changes:
-            if table == "sessions" and after and not after["pk"].startswith("open#"):
+            if table == "sessions" and after and "#" not in after["pk"]:
                 self._moved(from_item(before) if before else None, from_item(after))
 
     def leased(self, session: Session, who: Who, lease: Lease, *, raced: bool) -> None:

@@ -43,6 +43,7 @@ INDEXES: Final[dict[str, tuple[str, str]]] = {
     "by_text_rate": ("pk", "by_text_rate"),
     "by_voice_rate": ("pk", "by_voice_rate"),
     "by_video_rate": ("pk", "by_video_rate"),
+    "pending": ("pending", "asked_at"),
     "due": ("due_shard", "due_at"),
 }
 KEYS_ONLY: Final = frozenset({"by_client", "by_reader", "due"})

@@ -23,7 +23,7 @@ from chalicelib.sessions.service import Snapshot
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.model import meter
 from chalicelib.wallet.model.buckets import Lot
-from chalicelib.wallet.model.chain import Entry
+from chalicelib.wallet.model.chain import Entry, Fact
 from chalicelib.wallet.model.receipt import Receipt
 from tests.support.memory import MemoryTables
 from tests.support.worlds import NOON, Executions, HandClock, OfflineAgora, hand_world
@@ -47,6 +47,7 @@ def pay_in(world: World, client: str, cents: Cents, key: str) -> Entry:
         world,
         wallet.credit_account(client),
         key,
+        Fact("topup", cents, "stripe:payments", key),
         lambda newest, _: meter.receive(newest, "topup", cents, "stripe:payments", key),
     )
 
@@ -54,7 +55,11 @@ def pay_in(world: World, client: str, cents: Cents, key: str) -> Entry:
 def grant(world: World, client: str, lot: Lot) -> Entry:
     """Promotional credit."""
     return wallet.post_once(
-        world, wallet.credit_account(client), f"promo:{lot.id}", lambda newest, _: meter.grant(newest, lot, lot.id)
+        world,
+        wallet.credit_account(client),
+        f"promo:{lot.id}",
+        Fact("promo_granted", lot.rest, "platform:promo", lot.id),
+        lambda newest, _: meter.grant(newest, lot, lot.id),
     )
 
 

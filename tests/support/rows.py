@@ -58,6 +58,7 @@ PAUSED: Final = replace(
     running_since=None,
     connected_before=50_000,
     pauses=2,
+    stopped_at=at(90),
     paused_at=at(90),
     grace_until=at(390),
     warned=False,

@@ -160,6 +160,7 @@ def settings(rules: Rules | None = None, names: dict[str, str] | None = None) ->
         mail_from="SoulSeer <hello@soulseer.test>",
         exports_bucket="exports",
         pictures_bucket="pictures",
+        api_url=None,
         tick_shards=2,
         rate_limits=False,
     )

@@ -106,10 +106,16 @@ def leave(session: Session, who: Who, funds: Funds, now: Millis, rules: Rules) -
 
 
 def finish(session: Session, who: Who, funds: Funds, now: Millis, rules: Rules) -> Step | None:
-    """End whatever is open, for good."""
+    """End whatever is open, for good.
+
+    A client who gives up waiting for the reader of a booking only leaves: the reader may still come, and whose absence
+    it was is decided when the time to join is over.
+    """
     del funds
     if not session.is_open:
         return None
+    if session.booking and session.state == "waiting" and who == "client" and not session.reader.here(now, rules):
+        return step_out(session, who, now, rules) if session.client.present else None
     reason: Reason = "client_ended" if who == "client" else "reader_ended"
     effective, cut = departure(session, who, now, rules)
     return end_after_cut(

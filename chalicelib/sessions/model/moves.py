@@ -84,6 +84,7 @@ def _stopped(session: Session, effective: Millis, cut: Reason, now: Millis) -> S
         reason=cut,
         cut=cut,
         connected_before=session.connected(effective),
+        stopped_at=effective,
         running_since=None,
         warned=False,
     )

@@ -111,6 +111,8 @@ class Session:
     running_since: Millis | None = None
     connected_before: Millis = 0
     pauses: int = 0
+    stopped_at: Millis | None = None
+    """The effective moment at which the talk stopped last."""
     paused_at: Millis | None = None
     grace_until: Millis | None = None
     grace_used: Millis = 0

@@ -6,6 +6,7 @@ Promotional credit is spent first, the soonest expiry first; a refund goes back 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -20,6 +21,8 @@ REVIVAL: Final = 7 * DAY
 
 Split = tuple[tuple[str, Cents], ...]
 """Which bucket gave how much, in the order of spending."""
+Part = tuple[str, Cents, Millis]
+"""A bucket, how much of it, and when the bucket expires; 0 for paid money, which never does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,22 @@ class Buckets:
             raise ValueError(f"no bucket {sorted(back)} to give back to")
         return Buckets(paid, _ordered(lots))
 
+    def take_back(self, parts: Iterable[Part], now: Millis) -> Buckets:
+        """Return what was spent long ago: paid money to paid, promotional credit to its lot or, where that has left its
+        slot, as one that expires when it would have, ``REVIVAL`` from now at the soonest if that is over.
+
+        With all slots taken it joins the lot that expires last: it stays promotional credit whatever happens.
+        """
+        back = self
+        for bucket, amount, expires_at in parts:
+            if bucket == PAID or any(lot.id == bucket for lot in back.lots):
+                back = back.give_back(((bucket, amount),), now)
+            elif len(back.lots) < MOST_LOTS:
+                back = back.grant(Lot(bucket, amount, expires_at if expires_at > now else now + REVIVAL))
+            else:
+                back = back.give_back(((back.lots[-1].id, amount),), now)
+        return back
+
     def grant(self, lot: Lot) -> Buckets:
         """Add a lot. Raises ValueError when all slots are taken or the lot is there already."""
         if len(self.lots) >= MOST_LOTS or any(lot.id == other.id for other in self.lots):
@@ -115,6 +134,11 @@ def last_part(split: Split, amount: Cents) -> Split:
             part.append((bucket, taken))
             amount -= taken
     return tuple(part)
+
+
+def first_part(split: Split, amount: Cents) -> Split:
+    """The first ``amount`` cents of what was spent, in the order of spending."""
+    return last_part(split[::-1], amount)
 
 
 def _kept(lots: list[Lot]) -> tuple[Lot, ...]:

@@ -53,6 +53,17 @@ class Meter:
 
 
 @dataclass(frozen=True, slots=True)
+class Fact:
+    """What a posting means, wherever in the chain it comes to stand: two under one key must mean the same."""
+
+    kind: str
+    amount: Cents
+    """Signed: what the account gains."""
+    counter: str
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One line of an account, and the account's whole state after it."""
 
@@ -84,6 +95,11 @@ class Entry:
     """What the charged minute took from which bucket."""
     prev_hash: str = ""
     hash: str = ""
+
+    @property
+    def fact(self) -> Fact:
+        """What it means."""
+        return Fact(self.kind, self.amount, self.counter, self.reference)
 
 
 @dataclass(frozen=True, slots=True)

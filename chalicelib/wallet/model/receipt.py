@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import Millis
+from chalicelib.wallet.model.buckets import Split, first_part
 from chalicelib.wallet.model.chain import Entry
 
 
@@ -55,3 +56,24 @@ def receipt(entries: Iterable[Entry], session: str) -> Receipt:
             refunds.append(Refund(entry.at, entry.refund))
     total = sum(minute.amount for minute in minutes) - sum(refund.amount for refund in refunds)
     return Receipt(tuple(minutes), tuple(refunds), total, by_ledger)
+
+
+def paid_from(entries: Iterable[Entry], session: str) -> Split:
+    """Which bucket paid for what of ``session`` in the end, in the order of spending: charges less what came back.
+
+    ``entries`` as for ``receipt``.
+    """
+    minutes: dict[int, Split] = {}
+    for entry in entries:
+        if entry.reference != session:
+            continue
+        if entry.kept is not None:
+            kept = entry.kept
+            minutes = {number: split for number, split in minutes.items() if number <= kept}
+        if entry.minute:
+            minutes[entry.minute] = entry.split
+        if entry.refund:
+            newest = max(minutes)
+            charged = sum(cents for _, cents in minutes[newest])
+            minutes[newest] = first_part(minutes[newest], charged - entry.refund)
+    return tuple(part for split in minutes.values() for part in split)

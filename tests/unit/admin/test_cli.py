@@ -1,15 +1,20 @@
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
+from chalicelib.readers import reviews
 from chalicelib.readers import service as readers
 from chalicelib.runtime.identity import Claims
+from chalicelib.sessions import afterwards
+from chalicelib.sessions.model.commands import finish
 from scripts.admin.cli import run
 from scripts.admin.verbs import VERBS, Verb
 from tests.support.memory import MemoryTables
+from tests.support.reading import CLIENT, READER, SESSION, Stage
 from tests.support.worlds import hand_world
 
 OPERATOR = "arn:aws:iam::000000000000:user/ops"
@@ -134,6 +139,90 @@ def test_a_name_is_printed_as_it_is_and_never_as_markup(
 ) -> None:
     assert soulseer("people", "show", ada) == 0
     assert "Ada [bold]" in capsys.readouterr().out
+
+
+# --- what follows a reading
+
+
+@pytest.fixture
+def stage(world: World) -> Stage:
+    """A reading of 250 cents that is settled; its client has asked for satisfaction and reported it."""
+    stage = Stage().begun().at(10)
+    stage.client(finish)
+    afterwards.ask_guarantee(stage.world, SESSION, CLIENT, "It was [bold].")
+    afterwards.report(stage.world, SESSION, CLIENT, "scam", "Asked for money elsewhere.")
+    afterwards.review(stage.world, SESSION, CLIENT, 1, "Never again.")
+    return stage
+
+
+def on(stage: Stage) -> Command:
+    return lambda *arguments: run([*arguments, "--local"], lambda _: stage.world, lambda: OPERATOR)
+
+
+def rows(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(capsys.readouterr().out)["rows"]
+    return found
+
+
+def test_granting_a_request_says_first_what_it_moves_and_from_whom(
+    stage: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    soulseer = on(stage)
+    assert soulseer("guarantees", "list", "--json") == 0
+    (asked,) = rows(capsys)
+    assert (asked["amount"], asked["client"], asked["reason"]) == (250, CLIENT, "It was [bold].")
+    assert soulseer("guarantees", "grant", asked["id"], "--reason", "because") == 0
+    said = capsys.readouterr().out
+    for words in ("give 250 cents back", "take 175 cents", "bear the other 75 cents", "Nothing was done"):
+        assert words in said
+    assert stage.balance == 9_750
+    assert soulseer("guarantees", "grant", asked["id"], *WHY) == 0
+    assert stage.balance == 10_000
+    capsys.readouterr()
+    assert soulseer("guarantees", "grant", asked["id"], *WHY) == 0
+    assert "so already" in capsys.readouterr().out
+    assert soulseer("guarantees", "refuse", asked["id"], *WHY) == 1
+    assert soulseer("guarantees", "list", "--json") == 0
+    assert rows(capsys) == []
+
+
+def test_a_promotional_part_is_said_before_it_is_granted(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    stage = Stage()
+    stage.promo(100, until=9_000)
+    stage.begun().at(10).client(finish)
+    asked = afterwards.ask_guarantee(stage.world, SESSION, CLIENT, "x")
+    assert on(stage)("guarantees", "grant", asked.id, "--reason", "because") == 0
+    assert "100 of them promotional, for seven days" in " ".join(capsys.readouterr().out.split())
+
+
+def test_refusing_a_request_moves_nothing(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    soulseer = on(stage)
+    asked = afterwards.guarantee_of(stage.world, SESSION, CLIENT)
+    assert soulseer("guarantees", "refuse", asked.id, *WHY) == 0
+    assert stage.balance == 9_750
+    assert soulseer("guarantees", "refuse", asked.id, *WHY) == 0
+    assert soulseer("guarantees", "grant", asked.id, *WHY) == 1
+    assert soulseer("guarantees", "refuse", "gua_none", *WHY) == 1
+
+
+def test_reports_are_listed_with_what_was_written(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    assert on(stage)("sessions", "reports", "--json") == 0
+    (told,) = rows(capsys)
+    assert (told["session"], told["by"], told["reason"]) == (SESSION, f"client {CLIENT}", "scam")
+    assert told["text"] == "Asked for money elsewhere."
+
+
+def test_a_review_is_removed_for_cause(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    ((review,), _) = reviews.page(stage.world, READER, 20, None)
+    soulseer = on(stage)
+    assert soulseer("reviews", "remove", review.id, "--reason", "because") == 0
+    assert readers.reader(stage.world, READER).rating == 1
+    assert soulseer("reviews", "remove", review.id, *WHY) == 0
+    assert readers.reader(stage.world, READER).rating is None
+    capsys.readouterr()
+    assert soulseer("reviews", "remove", review.id, *WHY) == 0
+    assert "so already" in capsys.readouterr().out
+    assert soulseer("reviews", "remove", "rev_none", *WHY) == 1
 
 
 def test_an_empty_ledger_balances(soulseer: Command) -> None:

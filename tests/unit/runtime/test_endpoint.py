@@ -515,6 +515,7 @@ def test_an_id_is_only_derived_where_a_key_is_required(client: Client) -> None:
         route="POST /x",
         idempotency_key="",
         accept="*/*",
+        base_url=lambda known: known or "",
         identify=lambda: Caller("usr_1", "client", "Ada"),
     )
     with pytest.raises(RuntimeError):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.kernel.time import DAY
-from chalicelib.wallet.model.buckets import MOST_LOTS, PAID, REVIVAL, Buckets, Lot, last_part
+from chalicelib.wallet.model.buckets import MOST_LOTS, PAID, REVIVAL, Buckets, Lot, first_part, last_part
 
 A, B, C = Lot("pro_a", 100, expires_at=1_000), Lot("pro_b", 100, expires_at=2_000), Lot("pro_c", 100, expires_at=3_000)
 
@@ -151,3 +151,55 @@ def test_spending_takes_exactly_the_amount_and_giving_it_back_restores_the_total
     assert before.total - after.total == amount == sum(cents for _, cents in split)
     assert after.spendable(at) == before.spendable(at) - amount
     assert after.give_back(split, at).total == before.total
+
+
+@given(st.lists(st.tuples(st.sampled_from(["pro_1", "pro_2", PAID]), st.integers(1, 500)), max_size=5), st.data())
+def test_what_is_not_in_the_last_part_is_in_the_first(split: list[tuple[str, int]], data: st.DataObject) -> None:
+    whole = sum(cents for _, cents in split)
+    amount = data.draw(st.integers(0, whole))
+    first, last = first_part(tuple(split), whole - amount), last_part(tuple(split), amount)
+    assert sum(cents for _, cents in last) == amount
+    for bucket in ("pro_1", "pro_2", PAID):
+        parts = [cents for name, cents in (*first, *last) if name == bucket]
+        assert sum(parts) == sum(cents for name, cents in split if name == bucket)
+    assert [bucket for bucket, _ in first] == [bucket for bucket, _ in split][: len(first)]
+
+
+# --- given back long afterwards ------------------------------------------------------------------
+
+
+def test_paid_money_and_lots_that_are_still_there_take_back_what_was_theirs() -> None:
+    back = granted(A, B, paid=5).take_back(((PAID, 30, 0), ("pro_b", 20, 2_000), ("pro_a", 10, 1_000)), now=500)
+    assert back == Buckets(35, (replace(A, rest=110), replace(B, rest=120)))
+
+
+@pytest.mark.parametrize(("now", "expires"), [(999, 1_000), (1_000, 1_000 + REVIVAL), (5_000, 5_000 + REVIVAL)])
+def test_a_lot_that_was_used_up_expires_when_it_would_have_or_seven_days_from_now(now: int, expires: int) -> None:
+    back = Buckets(5).take_back((("pro_a", 40, 1_000),), now)
+    assert back == Buckets(5, (Lot("pro_a", 40, expires),))
+
+
+def test_with_all_slots_taken_promotional_credit_joins_the_lot_that_expires_last() -> None:
+    full = granted(A, B, C, Lot("pro_d", 100, expires_at=4_000))
+    assert len(full.lots) == MOST_LOTS
+    back = full.take_back((("pro_e", 40, 9_000),), now=500)
+    assert back == Buckets(0, (A, B, C, Lot("pro_d", 140, expires_at=4_000)))
+
+
+@given(
+    parts=st.lists(
+        st.tuples(st.sampled_from([PAID, *"abcdef"]), st.integers(1, 500), st.integers(0, 5_000)), max_size=8
+    ),
+    held=st.sets(st.sampled_from("abcdef"), max_size=MOST_LOTS),
+    now=st.integers(0, 4_000),
+)
+def test_what_comes_back_is_whole_and_never_turns_into_paid_money(
+    parts: list[tuple[str, int, int]], held: set[str], now: int
+) -> None:
+    before = granted(*(Lot(name, 10, now + 1 + place) for place, name in enumerate(sorted(held))), paid=7)
+    back = before.take_back(parts, now)
+    assert back.total == before.total + sum(amount for _, amount, _ in parts)
+    assert back.paid == 7 + sum(amount for bucket, amount, _ in parts if bucket == PAID)
+    assert len(back.lots) <= MOST_LOTS
+    assert all(lot.expires_at > now for lot in back.lots)
+    assert list(back.lots) == sorted(back.lots, key=lambda lot: (lot.expires_at, lot.id))

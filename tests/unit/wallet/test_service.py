@@ -1,21 +1,23 @@
 """Posting to a wallet: once, on the newest entry, never beyond what is there."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from chalicelib.kernel.errors import AlreadyDone, InsufficientFunds, Unavailable, WalletFrozen
+from chalicelib.kernel.errors import AlreadyDone, InsufficientFunds, InvalidState, Unavailable, WalletFrozen
 from chalicelib.runtime.tables import Absent, ConditionFailed, Contended, Operation, Put
 from chalicelib.sessions.model.commands import heartbeat
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.model import meter
 from chalicelib.wallet.model.buckets import Lot
-from chalicelib.wallet.model.chain import Draft, Entry
+from chalicelib.wallet.model.chain import Draft, Entry, Fact
 from tests.support.memory import MemoryTables
-from tests.support.reading import CLIENT, Stage, grant, pay_in
+from tests.support.reading import CLIENT, Stage, grant
 from tests.support.worlds import NOON, hand_world
 
 ACCOUNT = wallet.credit_account(CLIENT)
+EARNINGS = "earnings:usr_reader"
 
 
 class Failing(MemoryTables):
@@ -36,11 +38,13 @@ class Failing(MemoryTables):
             raise Contended("ReadTimeout")
 
 
-def post(world: Any, cents: int, key: str = "topup:pi_1", *beside: Operation) -> Entry:
-    def draft_of(newest: Entry, _: int) -> Draft:
-        return meter.receive(newest, "topup", cents, "stripe:payments", "top_1")
+def receiving(cents: int) -> Callable[[Entry, int], Draft]:
+    return lambda newest, _: meter.receive(newest, "topup", cents, "stripe:payments", "top_1")
 
-    return wallet.post_once(world, ACCOUNT, key, draft_of, *beside)
+
+def post(world: Any, cents: int, key: str = "topup:pi_1", beside: wallet.Beside = wallet.nothing) -> Entry:
+    fact = Fact("topup", cents, "stripe:payments", "top_1")
+    return wallet.post_once(world, ACCOUNT, key, fact, receiving(cents), beside)
 
 
 @pytest.fixture
@@ -67,7 +71,11 @@ def test_what_exists_and_is_different_is_an_error(world: Any) -> None:
         post(world, 501)
     with pytest.raises(AlreadyDone):
         wallet.post_once(
-            world, "credit:usr_2", "topup:pi_1", lambda newest, _: meter.receive(newest, "topup", 500, "x:y", "top_1")
+            world,
+            "credit:usr_2",
+            "topup:pi_1",
+            Fact("topup", 500, "stripe:payments", "top_1"),
+            lambda newest, _: meter.receive(newest, "topup", 500, "stripe:payments", "top_1"),
         )
     assert wallet.head(world, CLIENT).balance == 500
 
@@ -96,26 +104,94 @@ def test_storage_that_stays_contended_is_unavailable(world: Any, tables: Failing
 
 def test_a_fact_is_posted_together_with_what_stands_beside_it(world: Any, tables: Failing) -> None:
     beside = Put("wallet", {"pk": "event#1", "sk": "event"}, (Absent("pk"),))
-    post(world, 500, "topup:pi_1", beside)
+    post(world, 500, "topup:pi_1", lambda _: [beside])
     assert ("event#1", "event") in tables.rows["wallet"]
-    with pytest.raises(ConditionFailed):
-        post(world, 500, "topup:pi_2", beside)
+    other = Put("wallet", {"pk": "event#2", "sk": "event"}, (Absent("pk"),))
+    with pytest.raises(ConditionFailed) as failed:
+        post(world, 500, "topup:pi_2", lambda _: [other, beside])
+    assert failed.value.found == {1: beside.item}, "by the places that the caller knows"
     assert wallet.head(world, CLIENT).balance == 500
+    assert ("event#2", "event") not in tables.rows["wallet"]
 
 
-def test_two_writers_of_one_number_both_get_through() -> None:
-    class Raced(Failing):
-        """Another writer takes the next number just before the first write."""
+def earns(world: Any, entry: Entry) -> list[Operation]:
+    """Half of it goes to a reader, whose chain moves too."""
+    _, posting = wallet.earn(world, EARNINGS, "earned", entry.amount // 2, "stripe:payments", entry.reference)
+    return [posting]
 
-        def write(self, *operations: Operation) -> None:
-            if not self.writes:
-                self.writes += 1
-                pay_in(hand_world(self), CLIENT, 70, "topup:other")
-            super().write(*operations)
 
-    world = hand_world(Raced())
-    assert post(world, 500).balance == 570
-    assert wallet.head(world, CLIENT).seq == 2
+class Raced(Failing):
+    """Another posting takes the next number of ``account`` just before each of the first ``times`` writes."""
+
+    def __init__(self, account: str, times: int) -> None:
+        super().__init__()
+        self._account = account
+        self._times = times
+
+    def write(self, *operations: Operation) -> None:
+        if self._times:
+            self._times -= 1
+            _, other = wallet.earn(hand_world(self), self._account, "other", 70, "stripe:payments", "top_2")
+            MemoryTables.write(self, other)
+        super().write(*operations)
+
+
+@pytest.mark.parametrize("account", [ACCOUNT, EARNINGS])
+@pytest.mark.parametrize("times", [1, 3])
+def test_where_another_posting_came_first_on_either_chain_both_are_decided_again(account: str, times: int) -> None:
+    world = hand_world(Raced(account, times))
+    post(world, 500, beside=lambda entry: earns(world, entry))
+    book = wallet.ledger(world)
+    own = {ACCOUNT: 500, EARNINGS: 250}
+    assert {name: book.head(name).balance for name in own} == own | {account: own[account] + 70 * times}
+
+
+def test_what_stands_beside_a_fact_is_written_once_with_it_however_often_it_is_posted(world: Any) -> None:
+    for _ in range(3):
+        post(world, 500, beside=lambda entry: earns(world, entry))
+    assert wallet.ledger(world).head(EARNINGS).balance == 250
+
+
+def test_what_stands_beside_may_refuse_unless_the_fact_was_posted(world: Any) -> None:
+    def refuses(entry: Entry) -> list[Operation]:
+        raise InvalidState
+
+    with pytest.raises(InvalidState):
+        post(world, 500, beside=refuses)
+    assert wallet.head(world, CLIENT).seq == 0
+    first = post(world, 500)
+    assert post(world, 500, beside=refuses) == first
+
+
+def test_a_draft_of_another_meaning_is_a_bug_and_is_not_posted(world: Any) -> None:
+    with pytest.raises(ValueError, match="is not"):
+        wallet.post_once(world, ACCOUNT, "key", Fact("topup", 500, "stripe:payments", "top_1"), receiving(501))
+    assert wallet.head(world, CLIENT).seq == 0
+
+
+@pytest.mark.parametrize(
+    ("account", "fact"),
+    [
+        ("credit:usr_2", Fact("topup", 500, "stripe:payments", "top_1")),
+        (ACCOUNT, Fact("refund", 500, "stripe:payments", "top_1")),
+        (ACCOUNT, Fact("topup", 500, "stripe:payouts", "top_1")),
+        (ACCOUNT, Fact("topup", 500, "stripe:payments", "top_2")),
+        (ACCOUNT, Fact("topup", 499, "stripe:payments", "top_1")),
+    ],
+)
+@pytest.mark.parametrize("refuses", [True, False])
+def test_a_key_means_one_thing_whether_its_repeat_would_be_refused_or_not(
+    world: Any, account: str, fact: Fact, refuses: bool
+) -> None:
+    post(world, 500)
+
+    def draft_of(newest: Entry, _: int) -> Draft:
+        if refuses:
+            raise InsufficientFunds
+        return meter.receive(newest, fact.kind, fact.amount, fact.counter, fact.reference)
+
+    with pytest.raises(AlreadyDone):
+        wallet.post_once(world, account, "topup:pi_1", fact, draft_of)
 
 
 def test_a_grant_of_unknown_outcome_is_granted_once(world: Any, tables: Failing) -> None:

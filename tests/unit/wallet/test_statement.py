@@ -9,7 +9,7 @@ from chalicelib.runtime.tables import Item, Key, Page
 from chalicelib.sessions.model.commands import finish
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.model import meter
-from chalicelib.wallet.model.chain import seq_key
+from chalicelib.wallet.model.chain import Fact, seq_key
 from chalicelib.wallet.statement import Proof, TrialBalance, account_of, balance, page, trial_balance, verify_chain
 from tests.support.memory import MemoryTables
 from tests.support.reading import CLIENT, Stage
@@ -114,6 +114,7 @@ def test_a_sum_is_of_one_currency() -> None:
         stage.world,
         f"coins:{CLIENT}",
         "coins:1",
+        Fact("coins_bought", 70, "stripe:payments", "ord_1"),
         lambda newest, _: meter.receive(newest, "coins_bought", 70, "stripe:payments", "ord_1"),
     )
     books = trial_balance(stage.world)
@@ -122,9 +123,10 @@ def test_a_sum_is_of_one_currency() -> None:
 
 
 def test_what_is_left_in_a_clearing_account_is_not_settled() -> None:
-    sums = {"session:ses_1": 250, "session:ses_2": 0, "gift:gif_1": 5, "escrow:esc_1": -7, "platform:fees": 9}
+    left = {"session:ses_1": 250, "tip:tip_1": 3, "guarantee:gua_1": -2, "gift:gif_1": 5, "escrow:esc_1": -7}
+    sums = left | {"session:ses_2": 0, "platform:fees": 9, "platform:guarantees": -9}
     books = TrialBalance({(name, "usd"): amount for name, amount in sums.items()}, {}, (), ())
-    assert books.unsettled() == {"session:ses_1": 250, "gift:gif_1": 5, "escrow:esc_1": -7}
+    assert books.unsettled() == left
 
 
 class _Paged(MemoryTables):

@@ -1,0 +1,1 @@
+"""When readers are to be had, and readings booked ahead."""

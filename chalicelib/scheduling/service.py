@@ -1,0 +1,598 @@
+"""Readings booked ahead: when a reader is to be had, booking and calling off, and what becomes of a booking.
+
+``advance`` brings a booking up to date: it reminds, opens the reading at its time, and divides the price once that has
+ended. As with a reading, calling it at any moment, twice, late, or from many places at once changes nothing that one
+call would not: each step is one transaction on the booking as it was read.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Final
+
+from chalicelib.accounts import service as accounts
+from chalicelib.gateways import World
+from chalicelib.kernel.errors import (
+    Forbidden,
+    IdempotencyMismatch,
+    Invalid,
+    InvalidState,
+    NotFound,
+    Problem,
+    ReaderBusy,
+    ReaderUnavailable,
+    SessionOpen,
+    SlotTaken,
+    Unavailable,
+)
+from chalicelib.kernel.ids import derived_id
+from chalicelib.kernel.money import Cents
+from chalicelib.kernel.settings import Rules
+from chalicelib.kernel.time import DAY, Millis
+from chalicelib.payouts import service as payouts
+from chalicelib.readers import service as readers
+from chalicelib.runtime import audit, outbox
+from chalicelib.runtime.logs import log
+from chalicelib.runtime.retries import undisturbed
+from chalicelib.runtime.tables import ConditionFailed, Contended, Key, Operation
+from chalicelib.scheduling.model import availability as hours
+from chalicelib.scheduling.model import booking as model
+from chalicelib.scheduling.model.availability import Availability, Hours
+from chalicelib.scheduling.model.booking import Booking, Look, Open, Outcome, Remind
+from chalicelib.scheduling.store import Due, Schedule, When, is_place
+from chalicelib.sessions import service as sessions
+from chalicelib.sessions.model import commands, moves
+from chalicelib.sessions.model.session import Booked, Modality, Session, Side, Step, Who
+from chalicelib.sessions.service import Snapshot
+from chalicelib.wallet import service as wallet
+from chalicelib.wallet.model.chain import Entry
+from chalicelib.wallet.model.funds import Funds
+
+__all__ = ["is_place"]
+
+_STEPS: Final = 10
+"""More than a booking can owe at once."""
+_TRIES: Final = 30
+_PROMISES: Final = 3
+_LONGEST_SEARCH: Final[Millis] = 31 * DAY
+_SECRET_BYTES: Final = 32
+_FEED_UPCOMING: Final = 100
+_FEED_PAST: Final = 25
+
+
+# --- when a reader is to be had ------------------------------------------------------------------
+
+
+def availability_of(world: World, reader_id: str) -> Availability:
+    """When the reader may be booked. Raises NotFound where there is no such person."""
+    return _rows(world).availability(reader_id, lambda: accounts.person(world, reader_id).time_zone)
+
+
+def set_weekly(world: World, reader_id: str, weekly: tuple[Hours, ...], buffer: int, zone: str | None) -> Availability:
+    """Say the weekly hours anew, in ``zone`` or that of the reader's profile. What is booked stays booked.
+
+    Raises NotFound for who is no reader, Invalid.
+    """
+    readers.reader(world, reader_id)
+    said = Availability(zone or accounts.person(world, reader_id).time_zone, buffer, weekly)
+    world.tables.write(_rows(world).put_weekly(reader_id, said))
+    return availability_of(world, reader_id)
+
+
+def set_overrides(world: World, reader_id: str, overrides: Mapping[date, Hours]) -> Availability:
+    """Say all the days that differ anew. Raises NotFound for who is no reader."""
+    readers.reader(world, reader_id)
+    world.tables.write(_rows(world).put_overrides(reader_id, overrides))
+    return availability_of(world, reader_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """Where bookings may start, what each costs, and the zone that the reader lives in."""
+
+    starts: list[Millis]
+    price: Cents
+    zone: str
+
+
+def slots(world: World, slug: str, first: Millis, until: Millis, minutes: int, modality: Modality) -> Slots:
+    """The free slots of a verified reader from ``first`` and before ``until``, as they are at this moment.
+
+    Raises NotFound, Invalid (more than 31 days, or none), ReaderUnavailable (does not offer ``modality``).
+    """
+    if not first < until <= first + _LONGEST_SEARCH:
+        raise Invalid(errors=({"field": "to", "message": "After `from`, and at most 31 days."},))
+    rules = world.settings.rules
+    reader = readers.by_slug(world, slug)
+    rate = _rate(reader, modality)
+    said = availability_of(world, reader.id)
+    soonest, latest = hours.bookable(world.now(), rules)
+    first, until = max(first, soonest), min(until, latest + 1)
+    taken = _rows(world).cells_of(reader.id, first, until + hours.span(minutes + said.buffer, rules))
+    return Slots(hours.slots(said, taken, first, until, minutes, rules), rate * minutes, said.zone)
+
+
+def _rate(reader: readers.Reader, modality: Modality) -> Cents:
+    rate = reader.rates.get(modality)
+    if rate is None:
+        raise ReaderUnavailable("The reader does not offer this.")
+    return rate
+
+
+def _must_fit(world: World, reader_id: str, start: Millis, minutes: int, own: str) -> int:
+    """Raise Invalid off the grid, SlotTaken unless the reader is free then, ``own`` booking aside; the buffer."""
+    rules = world.settings.rules
+    if not hours.on_grid(start, rules):
+        raise Invalid(errors=({"field": "start", "message": "A quarter of an hour: 10:00, 10:15, 10:30, 10:45."},))
+    soonest, latest = hours.bookable(world.now(), rules)
+    if not soonest <= start <= latest:
+        raise SlotTaken("That time is too soon or too far ahead. Choose another.")
+    said = availability_of(world, reader_id)
+    found = _rows(world).cells_of(reader_id, start, start + hours.span(minutes + said.buffer, rules) - rules.quarter)
+    taken = {cell for cell, booking in found.items() if booking != own}
+    if not hours.slots(said, taken, start, start + 1, minutes, rules):
+        raise SlotTaken
+    return said.buffer
+
+
+# --- booking -------------------------------------------------------------------------------------
+
+
+def book(
+    world: World, booking_id: str, client: Side, reader_slug: str, start: Millis, minutes: int, modality: Modality
+) -> Booking:
+    """Book a reader and pay the whole price into escrow, in one transaction. ``booking_id`` derives from the request.
+
+    Raises NotFound, Invalid (oneself, off the grid), ReaderUnavailable, SlotTaken, InsufficientFunds, WalletFrozen,
+    InvalidState (too many upcoming), IdempotencyMismatch (the same id was derived for another request).
+    """
+    if done := _rows(world).get(booking_id):
+        return advance(world, _same(world, done, reader_slug, start, minutes, modality))
+    reader = readers.by_slug(world, reader_slug)
+    if reader.id == client.user:
+        raise Invalid("Nobody reads for themselves.", ({"field": "reader", "message": "another person"},))
+    rate = _rate(reader, modality)
+    buffer = _must_fit(world, reader.id, start, minutes, own=booking_id)
+    rules = world.settings.rules
+
+    def beside(entry: Entry) -> list[Operation]:
+        now = entry.at
+        booking = Booking(
+            id=booking_id,
+            client=client,
+            reader=Side(reader.id, reader.description.name if reader.description else ""),
+            modality=modality,
+            rate=rate,
+            price=rate * minutes,
+            minutes=minutes,
+            start=start,
+            end=start + hours.span(minutes, rules),
+            buffer=hours.span(buffer, rules),
+            spent=wallet.origin(world, entry),
+            created_at=now,
+            at=now,
+            shard=sessions.shard_of(booking_id, world.settings.tick_shards),
+            reminders=model.reminders_behind(start, now),
+        )
+        _refuse_too_many(world, client.user)
+        return [*_rows(world).create(booking), *_told(world, booking, "booking_made", "", now)]
+
+    try:
+        wallet.spend(
+            world,
+            client.user,
+            "booking",
+            rate * minutes,
+            f"escrow:{booking_id}",
+            f"booking:{booking_id}",
+            booking_id,
+            beside,
+        )
+    except ConditionFailed:
+        raise SlotTaken("That time is no longer free, for the reader or for you.") from None
+    log.info("booking_made", booking=booking_id)
+    return advance(world, load(world, booking_id))
+
+
+def _same(world: World, done: Booking, reader_slug: str, start: Millis, minutes: int, modality: Modality) -> Booking:
+    """The booking made before under this id, if it was asked for in the same words. A moved one has another start."""
+    same_reader = done.reader.user in (reader_slug, readers.by_slug(world, reader_slug).id)
+    if not same_reader or (done.minutes, done.modality) != (minutes, modality):
+        raise IdempotencyMismatch
+    if done.epoch == 0 and done.start != start:
+        raise IdempotencyMismatch
+    return done
+
+
+def _refuse_too_many(world: World, client: str) -> None:
+    """Two bookings of one client meet on the client's chain, so of two at the limit one is decided again."""
+    upcoming, _ = _rows(world).page_of_person("client", client, "upcoming", world.now(), model.MOST_UPCOMING, None)
+    if len(upcoming) >= model.MOST_UPCOMING:
+        raise InvalidState(f"You have {model.MOST_UPCOMING} bookings ahead of you, and cannot make more.")
+
+
+# --- what people do with it ----------------------------------------------------------------------
+
+
+def cancel(world: World, booking_id: str, user: str) -> Booking:
+    """Call the booking off, by either side. Raises NotFound, Forbidden, InvalidState, Unavailable."""
+    booking = load(world, booking_id)
+    who = booking.who(user)
+    for _ in range(_TRIES):
+        booking = advance(world, booking)
+        if model.has_cancelled(booking, who):
+            return booking
+        if booking.state == "in_session":
+            sessions.perform(world, str(booking.session), user, _calling_off(booking))
+            return advance(world, load(world, booking_id))
+        if done := _close(world, booking, model.cancelled(booking, who, _now(world, booking))):
+            return done
+        booking = load(world, booking_id)
+    raise Unavailable("The booking is too busy.")
+
+
+def decline(world: World, booking_id: str, user: str) -> Booking:
+    """Call the booking off, by the reader. Raises as ``cancel`` does."""
+    if load(world, booking_id).who(user) != "reader":
+        raise Forbidden("That is for the reader to do.")
+    return cancel(world, booking_id, user)
+
+
+def _calling_off(booking: Booking) -> commands.Command:
+    """Ending the reading that was opened for it, as long as its talk has not begun; ``verdict`` then says whose act it
+    was.
+    """
+
+    def command(session: Session, who: Who, funds: Funds, now: Millis, rules: Rules) -> Step | None:
+        del funds, rules
+        if not session.is_open:
+            return None
+        if session.started_at is not None or (who == "client" and now >= booking.start):
+            raise InvalidState("The booking has begun.")
+        return moves.end(session, now, "cancelled" if who == "client" else "declined", now)
+
+    return command
+
+
+def reschedule(world: World, booking_id: str, user: str, start: Millis) -> Booking:
+    """Move the booking to another free slot, at the same price, by the client.
+
+    Raises NotFound, Forbidden, Invalid (off the grid), InvalidState (less than a day ahead, or closed), SlotTaken,
+    ReaderUnavailable, Unavailable.
+    """
+    booking = load(world, booking_id)
+    if booking.who(user) != "client":
+        raise Forbidden("That is for the client to do.")
+    for _ in range(_TRIES):
+        booking = advance(world, booking)
+        if booking.is_open and booking.start == start:
+            return booking
+        wanted = model.moved(booking, start, _now(world, booking))
+        if not readers.reader(world, booking.reader.user).verified:
+            raise ReaderUnavailable("The reader takes no bookings at present.")
+        _must_fit(world, booking.reader.user, start, booking.minutes, own=booking.id)
+        raised, operations = _rows(world).replace(wanted, was=booking)
+        operations += _told(world, raised, "booking_moved", str(raised.epoch), raised.at)
+        try:
+            world.tables.write(*operations)
+            log.info("booking_moved", booking=booking_id, epoch=raised.epoch)
+            return advance(world, raised)
+        except ConditionFailed as failed:
+            if 0 not in failed.found:
+                raise SlotTaken("That time is no longer free, for the reader or for you.") from None
+        except Contended:
+            world.breathe()
+        booking = load(world, booking_id)
+    raise Unavailable("The booking is too busy.")
+
+
+def start(world: World, booking_id: str, user: str) -> Booking:
+    """Open the reading of a booking whose time has come.
+
+    Raises NotFound, Forbidden, InvalidState (not yet, or over), SessionOpen and ReaderBusy while somebody is still in
+    another reading.
+    """
+    booking = load(world, booking_id)
+    booking.who(user)
+    booking = advance(world, booking, insist=True)
+    if booking.session is None or not booking.is_open:
+        raise model.opening_refusal(booking, world.settings.rules)
+    return booking
+
+
+# --- reading it ----------------------------------------------------------------------------------
+
+
+def load(world: World, booking_id: str) -> Booking:
+    """The booking as stored. Raises NotFound."""
+    booking = _rows(world).get(booking_id)
+    if booking is None:
+        raise NotFound("There is no such booking.")
+    return booking
+
+
+def current(world: World, booking_id: str, user: str) -> Booking:
+    """The booking brought up to date, for one of its two people. Raises NotFound, Forbidden."""
+    booking = load(world, booking_id)
+    booking.who(user)
+    return advance(world, booking)
+
+
+def bookings_of(
+    world: World, who: Who, user: str, when: When, limit: int, after: str | None
+) -> tuple[list[Booking], str | None]:
+    """A page of a person's bookings, up to date: the upcoming ones soonest first, the past ones newest first."""
+    page, following = _rows(world).page_of_person(who, user, when, world.now(), limit, after)
+    found = (_rows(world).get(booking_id) for booking_id in page)
+    return [advance(world, booking) for booking in found if booking], following
+
+
+# --- bringing it up to date ----------------------------------------------------------------------
+
+
+def advance(world: World, booking: Booking, *, insist: bool = False) -> Booking:
+    """Bring the booking up to date, see that its clock runs, and return it as it is then.
+
+    With ``insist``, raises SessionOpen or ReaderBusy where its reading cannot be opened yet.
+    """
+    rules = world.settings.rules
+    for _ in range(_STEPS):
+        now = _now(world, booking)
+        match model.due(booking, now, rules):
+            case None:
+                return _wound(world, booking, now)
+            case Remind(behind):
+                notices = _told(world, booking, "booking_reminder", f"{booking.epoch}.{behind}", now)
+                done = _write(world, replace(booking, reminders=behind, at=now), booking, *notices)
+            case Open():
+                try:
+                    done = _opened(world, booking, now)
+                except (ReaderBusy, SessionOpen):
+                    if insist:
+                        raise
+                    return _wound(world, booking, now)
+            case Look():
+                session = sessions.advance(world, sessions.load(world, str(booking.session))).session
+                if session.is_open:
+                    return _wound(world, booking, now)
+                # Settled already: somebody was faster since the booking was read.
+                settled = session.state == "finalized"
+                done = None if settled else _close(world, booking, model.verdict(booking, session), session)
+        booking = done or load(world, booking.id)
+    raise Unavailable("The booking is too busy.")
+
+
+def called_by_clock(world: World, booking_id: str, epoch: int, turn: int) -> Millis | None:
+    """Bring the booking up to date for that execution of the clock; answer when it must call again, None for never.
+
+    What is answered is kept as its promise. Where that cannot be written, another execution may take over needlessly.
+    Raises NotFound, Unavailable.
+    """
+    for _ in range(_PROMISES):
+        booking = advance(world, load(world, booking_id))
+        wake = model.wake_at(booking, _now(world, booking), world.settings.rules)
+        if wake is None or (booking.epoch, booking.clock_turn) != (epoch, turn):
+            return None
+        if _write(world, replace(booking, clock_at=wake), booking):
+            break
+    return wake
+
+
+def look_after(world: World, booking_id: str) -> Booking:
+    """Bring the booking up to date, whatever a listing said of it. Raises NotFound, Unavailable."""
+    return advance(world, load(world, booking_id))
+
+
+def page_of_shard(world: World, shard: str, limit: int, start: Key | None) -> tuple[list[Due], Key | None]:
+    """Bookings that are to be looked at now, for the minute tick. The page may be a moment behind."""
+    return _rows(world).page_of_shard(shard, world.now(), limit, start)
+
+
+def _now(world: World, booking: Booking) -> Millis:
+    """Never before what the row has seen, so a fast clock elsewhere cannot make time run backwards."""
+    return max(world.now(), booking.at)
+
+
+def _write(world: World, wanted: Booking, was: Booking, *beside: Operation) -> Booking | None:
+    """None where somebody was faster, or the outcome is unknown."""
+    raised, operations = _rows(world).replace(wanted, was=was)
+    return raised if world.wrote(*operations, *beside) else None
+
+
+def _opened(world: World, booking: Booking, now: Millis) -> Booking | None:
+    """booked → in_session, in one transaction with the reading. Whatever either is in must end by the start.
+
+    Raises SessionOpen, ReaderBusy while either is in another reading.
+    """
+    session_id = derived_id("ses", booking.id)
+    for side in (booking.client, booking.reader):
+        sessions.end_by(world, side.user, booking.start, unless=session_id)
+    opened = replace(booking, state="in_session", session=session_id, at=now)
+    raised, operations = _rows(world).replace(opened, was=booking)
+    booked = Booked(
+        booking=booking.id,
+        session=session_id,
+        client=booking.client,
+        reader=booking.reader,
+        modality=booking.modality,
+        rate=booking.rate,
+        minutes=booking.minutes,
+        # Before the end, at which everything is over for another reason: who did not come must be told apart.
+        join_by=min(booking.start + world.settings.rules.booking_join, booking.end - 1),
+        ends_at=booking.end,
+    )
+    try:
+        sessions.open_booked(world, booked, *operations)
+    except ConditionFailed:
+        return None
+    log.info("booking_opened", booking=booking.id, session=session_id)
+    return raised
+
+
+def _close(world: World, booking: Booking, outcome: Outcome, session: Session | None = None) -> Booking | None:
+    """Divide the price and let everybody's time go, in one transaction; None where it must be decided again."""
+    now = _now(world, booking)
+    kept = booking.price - outcome.refund
+    escrow = f"escrow:{booking.id}"
+    earned, operations = payouts.booking_earned(world, booking.reader.user, booking.id, kept, now)
+    if outcome.refund:
+        operations += wallet.give_back(
+            world,
+            booking.client.user,
+            "booking_refund",
+            model.refunded_parts(booking, outcome.refund),
+            escrow,
+            f"booking_refund:{booking.id}",
+            booking.id,
+        )
+    if session:
+        operations += sessions.settle_booked(world, session, outcome.refund, earned, now)
+    entry = audit.entry(
+        world.settings.tables.audit,
+        subject=booking.id,
+        action="booking_closed",
+        actor="system",
+        reason=outcome.state,
+        at=now,
+        detail={"price": booking.price, "refunded": outcome.refund, "earned": earned},
+    )
+    closed = model.closed(booking, outcome, earned, now)
+    notices = _told(world, closed, "booking_closed", "", now, model.who_hears_of(closed.state))
+    done = _write(world, closed, booking, *operations, entry, *notices)
+    if done:
+        log.info("booking_closed", booking=booking.id, state=done.state, reason=done.reason or "")
+    return done
+
+
+def _told(
+    world: World, booking: Booking, kind: str, which: str, at: Millis, to: Iterable[Who] = ("client", "reader")
+) -> list[Operation]:
+    """The notices of what happened to a booking; ``which`` tells those of one kind apart."""
+    return [
+        outbox.notice(
+            world.settings.tables.notices,
+            to=booking.side(who).user,
+            kind=kind,
+            fact=f"{booking.id}.{which}" if which else booking.id,
+            at=at,
+            facts={
+                "booking": booking.id,
+                "as": who,
+                "start": booking.start,
+                "minutes": booking.minutes,
+                "modality": booking.modality,
+                "state": booking.state,
+                "price": booking.price,
+                "refunded": booking.refunded,
+            },
+        )
+        for who in to
+    ]
+
+
+def _wound(world: World, booking: Booking, now: Millis) -> Booking:
+    """See that an execution of the clock runs for the booking's epoch: one that never started, or was lost, is made
+    up for here.
+    """
+    lost = booking.clock_lost(now)
+    if not (lost or booking.clock_epoch != booking.epoch):
+        return booking
+    wake = model.wake_at(booking, now, world.settings.rules)
+    if wake is None:
+        return booking
+    turn = booking.clock_turn + lost
+    try:
+        world.clock.start("booking", booking.id, booking.epoch, wake, turn)
+    except Problem:
+        log.warning("clock_not_started", booking=booking.id)  # the minute tick carries on, and tries again
+        return booking
+    if lost:
+        log.warning("clock_lost", booking=booking.id, epoch=booking.epoch)
+    wound = replace(booking, clock_epoch=booking.epoch, clock_turn=turn, clock_at=wake)
+    return _write(world, wound, booking) or booking
+
+
+# --- readings that are not booked ----------------------------------------------------------------
+
+
+def ask(world: World, client: Side, session_id: str, reader_id: str, modality: Modality) -> Snapshot:
+    """Ask a reader for a reading now. It ends at either side's next booking.
+
+    Raises as ``sessions.create`` does; SessionOpen and ReaderBusy also where a booking of theirs is about to begin.
+    """
+    ends_by = [
+        begins
+        for user, refusal in ((client.user, SessionOpen), (reader_id, ReaderBusy))
+        if (begins := _next_start(world, user, refusal)) is not None
+    ]
+    return sessions.create(world, client, session_id, reader_id, modality, ends_by=min(ends_by, default=None))
+
+
+def _next_start(world: World, user: str, refusal: type[Problem]) -> Millis | None:
+    """When the person's next booking begins, if a reading that is asked for now could last until then."""
+    rules = world.settings.rules
+    now = world.now()
+    running = now // rules.quarter * rules.quarter
+    last = now + rules.session_max + rules.ring + rules.join
+    for _ in range(_TRIES):
+        found = _rows(world).next_booking(user, running, last)
+        booking = advance(world, load(world, found)) if found else None
+        if booking is None:
+            return None
+        if booking.is_open:
+            if now >= model.opens_at(booking, rules):
+                raise refusal
+            return booking.start
+    raise Unavailable
+
+
+# --- calendar feeds ------------------------------------------------------------------------------
+
+
+def new_feed(world: World, user: str) -> str:
+    """A new secret for the address of the person's calendar; the one before is of no use any more.
+
+    Only its digest is kept.
+    """
+    secret = secrets.token_urlsafe(_SECRET_BYTES)
+    _change_feed(world, user, lambda: _digest(secret))
+    return secret
+
+
+def revoke_feed(world: World, user: str) -> None:
+    """No address shows the person's calendar any more."""
+    _change_feed(world, user, lambda: None)
+
+
+def feed(world: World, secret: str) -> tuple[str, list[Booking]]:
+    """Whose calendar the secret shows, and their bookings in both roles. Raises NotFound."""
+    user = _rows(world).whose_feed(_digest(secret))
+    if user is None:
+        raise NotFound("There is no such calendar.")
+    roles: tuple[Who, ...] = ("client", "reader")
+    lists: tuple[tuple[When, int], ...] = (("upcoming", _FEED_UPCOMING), ("past", _FEED_PAST))
+    found: dict[str, Booking] = {}
+    for who in roles:
+        for when, limit in lists:
+            page, _ = _rows(world).page_of_person(who, user, when, world.now(), limit, None)
+            found |= {each: booking for each in page if (booking := _rows(world).get(each))}
+    return user, sorted(found.values(), key=lambda booking: (booking.start, booking.id))
+
+
+def _change_feed(world: World, user: str, new: Callable[[], str | None]) -> None:
+    def attempt() -> None:
+        old, wanted = _rows(world).feed_of(user), new()
+        if old != wanted:
+            world.tables.write(*_rows(world).change_feed(user, old, wanted))
+
+    undisturbed(world.sleep, attempt)
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _rows(world: World) -> Schedule:
+    return Schedule(world.tables, world.settings.tables.scheduling, world.settings.rules)
