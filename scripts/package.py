@@ -225,7 +225,10 @@ def _prune_descriptions(data: Path) -> None:
     for path in data.glob("*/*/service-2.json.gz"):
         service = json.loads(gzip.decompress(path.read_bytes()))
         prefixes.add(service["metadata"]["endpointPrefix"])
-        path.write_bytes(gzip.compress(json.dumps(_undocumented(service), separators=(",", ":")).encode(), mtime=0))
+        # botocore reads what a service says of its own settings, and fails where the text is missing: S3's.
+        needed = {name: service[name] for name in ("clientContextParams",) if name in service}
+        bare = _undocumented(service) | needed
+        path.write_bytes(gzip.compress(json.dumps(bare, separators=(",", ":")).encode(), mtime=0))
     addresses = json.loads((data / "endpoints.json").read_text())
     for partition in addresses["partitions"]:
         partition["services"] = {name: each for name, each in partition["services"].items() if name in prefixes}

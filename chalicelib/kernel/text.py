@@ -14,6 +14,7 @@ _SPACES: Final = frozenset({"Zs", "Zl", "Zp"})
 _BLANKS: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 """Letters and symbols by category that show nothing: the Hangul fillers and the blank of Braille."""
 _VISIBLE: Final = frozenset("LNPS")
+_WORD: Final = re.compile(r"[^\W_]+")
 _LANGUAGE: Final = re.compile(r"([a-z]{2,3})(?:-([a-z]{4}))?(?:-([a-z]{2}|[0-9]{3}))?", re.IGNORECASE | re.ASCII)
 
 
@@ -36,6 +37,17 @@ def language_tag(text: str) -> str | None:
         return None
     language, script, region = match.groups()
     return "-".join(part for part in (language.lower(), script and script.title(), region and region.upper()) if part)
+
+
+def folded(text: str) -> str:
+    """The text as a search or an order compares it: ``Émile`` as ``emile``, ``Straße`` as ``strasse``."""
+    taken_apart = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    return unicodedata.normalize("NFC", "".join(each for each in taken_apart if unicodedata.category(each)[0] != "M"))
+
+
+def words(text: str) -> tuple[str, ...]:
+    """The words of the text, each once, folded, in their order: runs of letters and digits."""
+    return tuple(dict.fromkeys(_WORD.findall(folded(text))))
 
 
 def _kept(character: str) -> str:

@@ -117,6 +117,15 @@ def _booking_closed(facts: Facts, zone: ZoneInfo) -> Words:
     return Words("A booked reading did not take place", f"{_booking(facts, zone)} {happened}.{back}")
 
 
+def _favorite_online(facts: Facts, _: ZoneInfo) -> Words:
+    return Words(f"{facts['name']} is online", f"{facts['name']}, one of your favorites, is online now.")
+
+
+def _queue_offer(facts: Facts, zone: ZoneInfo) -> Words:
+    until = when(facts["offered_until"], zone)
+    return Words(f"{facts['name']} is free for you", f"It is your turn: {facts['name']} is yours to ask until {until}.")
+
+
 SAID: Final[Mapping[str, Callable[[Facts, ZoneInfo], Words]]] = {
     "deletion_confirmed": _deletion_confirmed,
     "deletion_cancelled": _deletion_cancelled,
@@ -127,5 +136,7 @@ SAID: Final[Mapping[str, Callable[[Facts, ZoneInfo], Words]]] = {
     "booking_closed": _booking_closed,
     "guarantee_granted": _guarantee_granted,
     "guarantee_refused": _guarantee_refused,
+    "favorite_online": _favorite_online,
+    "queue_offer": _queue_offer,
 }
 """By the kind of notice."""

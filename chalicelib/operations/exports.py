@@ -20,6 +20,7 @@ from chalicelib.kernel.time import HOUR, MINUTE, SECOND, Millis, rfc3339
 from chalicelib.operations.model import export as model
 from chalicelib.operations.model.export import Export
 from chalicelib.operations.store import Leaving
+from chalicelib.readers import pictures
 from chalicelib.readers import service as readers
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.retries import undisturbed
@@ -168,6 +169,11 @@ def everything(world: World, person_id: str) -> dict[str, Any]:
                 partial(_booking, world, side),
             )
         ]
+    told["favorites"] = all_of(
+        "favorites",
+        lambda start: readers.favorite_ids(world, person_id, _PAGE, start),
+        lambda each: {"reader": each.reader, "notify_online": each.notify_online},
+    )
     for account in ("credit", "coins", "earnings"):
         told[f"{account}_entries"] = all_of(
             f"{account}_entries",
@@ -207,7 +213,8 @@ def _of_account(world: World, person_id: str) -> dict[str, Any]:
 def _reader(world: World, person_id: str) -> dict[str, Any]:
     from chalicelib.readers.schemas import OwnProfile
 
-    return _plain(OwnProfile.of(readers.reader(world, person_id)))
+    reader = readers.reader(world, person_id)
+    return _plain(OwnProfile.of(reader, pictures.link(world, reader.id, reader.picture)))
 
 
 def _sessions(

@@ -4,23 +4,42 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field
 
-from chalicelib.readers.model import Description, Filters, Modality, Presence, Reader, Sort, Standing
-from chalicelib.runtime.schemas import ListQuery, Schema
+from chalicelib.kernel.time import rfc3339
+from chalicelib.readers.model import (
+    Card,
+    Description,
+    Favorite,
+    Filters,
+    Missing,
+    Modality,
+    PictureType,
+    Presence,
+    Queue,
+    Reader,
+    Sort,
+    Standing,
+    card,
+)
+from chalicelib.runtime.schemas import Id, ListQuery, Schema
 
 Rates = Annotated[
     dict[Modality, int],
     Field(description="Cents a minute; a modality that is absent is not offered.", examples=[{"text": 199}]),
 ]
+PictureUrl = Annotated[
+    str | None, Field(description="Shows the picture for an hour, to whoever has it; null without one.")
+]
 
 
 class ReaderCard(Schema):
-    """A reader in a list. All who are listed have described themselves."""
+    """A reader in a list."""
 
     id: str
     slug: str
     name: str
     specialties: tuple[str, ...]
     languages: tuple[str, ...]
+    picture_url: PictureUrl
     verified: bool
     rates: Rates
     rating: Annotated[float | None, Field(description="Average of all reviews, 1 to 5; null without one.")]
@@ -28,8 +47,8 @@ class ReaderCard(Schema):
     presence: Presence
 
     @classmethod
-    def of(cls, reader: Reader, presence: Presence) -> Self:
-        return cls(**_shown(reader, presence))
+    def of(cls, card: Card, presence: Presence, picture_url: str | None) -> Self:
+        return cls(**_shown(card, presence, picture_url))
 
 
 class ReaderProfile(ReaderCard):
@@ -38,8 +57,9 @@ class ReaderProfile(ReaderCard):
     biography: str
 
     @classmethod
-    def of(cls, reader: Reader, presence: Presence) -> Self:
-        return cls(**_shown(reader, presence), biography=reader.description.biography if reader.description else "")
+    def about(cls, reader: Reader, presence: Presence, picture_url: str | None) -> Self:
+        said = reader.description
+        return cls(**_shown(card(reader), presence, picture_url), biography=said.biography if said else "")
 
 
 class OwnProfile(Schema):
@@ -47,28 +67,54 @@ class OwnProfile(Schema):
 
     id: str
     state: Standing
+    missing: Annotated[
+        tuple[Missing, ...], Field(description="What there is to do before clients can ask you for a reading.")
+    ]
     verified: bool
     slug: str | None
     name: str | None
     biography: str | None
     specialties: tuple[str, ...]
     languages: tuple[str, ...]
+    picture_url: PictureUrl
     rates: Rates
 
     @classmethod
-    def of(cls, reader: Reader) -> Self:
+    def of(cls, reader: Reader, picture_url: str | None) -> Self:
         said = reader.description
         return cls(
             id=reader.id,
             state=reader.standing,
+            missing=reader.missing,
             verified=reader.verified,
             slug=said.slug if said else None,
             name=said.name if said else None,
             biography=said.biography if said else None,
             specialties=said.specialties if said else (),
             languages=said.languages if said else (),
+            picture_url=picture_url,
             rates=reader.rates,
         )
+
+
+class PictureBody(Schema):
+    """What the picture is."""
+
+    media_type: PictureType
+
+
+class PictureUpload(Schema):
+    """Post the file to `url` as a form within 10 minutes: `fields` first, then it as `file`. 5 MB at most."""
+
+    upload: Annotated[str, Field(description="For `PUT /v1/reader/picture`.")]
+    url: str
+    fields: dict[str, str]
+
+
+class UploadBody(Schema):
+    """What was uploaded."""
+
+    upload: Id
 
 
 class InvitationToken(Schema):
@@ -127,6 +173,49 @@ class PresenceBody(Schema):
     status: Literal["online", "offline"]
 
 
+class QueueBody(Schema):
+    """How one would like to be read to."""
+
+    modality: Modality
+
+
+class QueueView(Schema):
+    """One's place among those who wait for a reader."""
+
+    position: Annotated[int, Field(description="From 1.")]
+    waiting: Annotated[int, Field(description="How many wait, oneself among them.")]
+    offered_until: Annotated[
+        str | None,
+        Field(description="The reader is yours to ask, and nobody else's, until then; null while it is not your turn."),
+    ]
+
+    @classmethod
+    def of(cls, queue: Queue, client: str) -> Self:
+        mine = queue.offered_until if queue.offered_to == client else None
+        return cls(
+            position=queue.position(client) or 0,
+            waiting=len(queue.waiting),
+            offered_until=None if mine is None else rfc3339(mine),
+        )
+
+
+class FavoriteBody(Schema):
+    """Whether to be told when the reader comes online, at most once an hour."""
+
+    notify_online: bool = False
+
+
+class FavoriteView(Schema):
+    """A reader whom one keeps at hand."""
+
+    reader: ReaderCard
+    notify_online: bool
+
+    @classmethod
+    def of(cls, favorite: Favorite, shown: ReaderCard) -> Self:
+        return cls(reader=shown, notify_online=favorite.notify_online)
+
+
 class DirectoryQuery(ListQuery):
     """What to look for among the readers."""
 
@@ -149,19 +238,17 @@ class DirectoryQuery(ListQuery):
         )
 
 
-def _shown(reader: Reader, presence: Presence) -> dict[str, Any]:
-    said = reader.description
-    if said is None:
-        raise ValueError(f"{reader.id} is not described")
+def _shown(card: Card, presence: Presence, picture_url: str | None) -> dict[str, Any]:
     return {
-        "id": reader.id,
-        "slug": said.slug,
-        "name": said.name,
-        "specialties": said.specialties,
-        "languages": said.languages,
-        "verified": reader.verified,
-        "rates": reader.rates,
-        "rating": reader.rating,
-        "reviews": reader.rating_count,
+        "id": card.id,
+        "slug": card.slug,
+        "name": card.name,
+        "specialties": card.specialties,
+        "languages": card.languages,
+        "picture_url": picture_url,
+        "verified": True,
+        "rates": card.rates,
+        "rating": card.rating,
+        "reviews": card.rating_count,
         "presence": presence,
     }

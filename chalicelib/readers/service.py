@@ -11,42 +11,51 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
-from chalicelib.kernel.errors import AlreadyDone, NotFound
+from chalicelib.kernel.errors import AlreadyDone, Invalid, NotFound
 from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import Millis
 from chalicelib.readers import model
 from chalicelib.readers.model import (
     MODALITIES,
+    Card,
     Description,
+    Favorite,
     Filters,
     Invitation,
     Modality,
-    Place,
+    Order,
     Presence,
+    Queue,
     Reader,
     Sort,
 )
-from chalicelib.runtime import audit, cursors
+from chalicelib.runtime import audit, cursors, outbox
 from chalicelib.runtime.retries import undisturbed
-from chalicelib.runtime.tables import Put
+from chalicelib.runtime.tables import MOST_KEYS, Key, Operation, Put
 
 if TYPE_CHECKING:
     from chalicelib.readers.store import Readers
 
-__all__ = ["MODALITIES", "Busy", "Description", "Filters", "Listing", "Modality", "Presence", "Reader", "Sort"]
+__all__ = ["MODALITIES", "Busy", "Card", "Description", "Filters", "Listing", "Modality", "Presence", "Reader", "Sort"]
 
 Busy = Callable[[Sequence[str]], Container[str]]
 """Which of these readers have an open reading."""
 
 _TOKEN_BYTES: Final = 32
-_BUSY_AT_ONCE: Final = 100
+_PAGE: Final = 100
+_MOST_PAGES: Final = 100
+"""Of what is dropped in one go: 10,000."""
+_MOST_LOOKED_AT: Final = 500
+"""Cards for one page: so many as would fill it first, then twice as many with each further query."""
+_SWEPT: Final = 5
+"""How many silent readers one query puts right."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
     """A page of the directory. ``next_cursor`` asks for the following one; None on the last."""
 
-    items: list[tuple[Reader, Presence]]
+    items: list[tuple[Card, Presence]]
     next_cursor: str | None
 
 
@@ -58,6 +67,12 @@ def reader(world: World, reader_id: str) -> Reader:
     if found := _readers(world).find(reader_id):
         return found
     raise NotFound("There is no such reader.")
+
+
+def name_of(world: World, reader_id: str) -> str | None:
+    """What a reader of the directory is called; None for one who is not in it."""
+    found = _readers(world).find(reader_id)
+    return found.description.name if found and found.verified and found.description else None
 
 
 def by_slug(world: World, slug_or_id: str) -> Reader:
@@ -79,18 +94,33 @@ def listing(
 ) -> Listing:
     """A page of the verified readers that match, in the order of ``sort``. Raises Invalid for a foreign cursor.
 
-    Looks at no more than ``store.MOST_LISTED`` readers, as the index knows them: a change shows a moment later.
+    It walks the cards of one facet, as the index knows them: a change shows a moment later. It looks at no more than
+    500 of them, so a page may hold fewer than ``limit`` readers, or none, and yet have a ``next_cursor``.
     """
-    scope = f"readers:{sort}:{filters.modality}"
-    after = _place_of(cursor, scope, sort) if cursor else None
-    found = [each for each in _readers(world).verified() if model.matches(each, filters)]
-    following = [each for each in found if after is None or model.place(each, sort, filters.modality) > after]
-    following.sort(key=lambda each: model.place(each, sort, filters.modality))
-    shown = _present(world, following, filters.online, limit + 1, busy)
-    if len(shown) <= limit:
-        return Listing(shown, None)
-    rank, slug = model.place(shown[limit - 1][0], sort, filters.modality)
-    return Listing(shown[:limit], cursors.encode({"rank": rank, "slug": slug}, scope))
+    order = model.order_of(sort, filters.modality)
+    scope = f"readers:{order}:{filters}"
+    between = model.bounds(order, filters)
+    start = _start_of(cursor, scope, between) if cursor else {}
+    if len(filters.of_specialty or "") > model.SPECIALTY_LENGTH:
+        return Listing([], None)  # nobody has it, and no key is so long
+    rows, facet = _readers(world), model.narrowest(filters)
+    found: list[tuple[Card, Presence]] = []
+    left, looks = _MOST_LOOKED_AT, limit + 1
+    while left > 0:
+        looks = min(looks, left)
+        page = rows.cards(facet, order, between, looks, start)
+        matching = [each for each in page.cards if model.matches(each, filters)]
+        if filters.online is None:
+            matching = matching[: limit + 1 - len(found)]
+        seen = with_presence(world, matching, busy)
+        found += [(each, presence) for each, presence in seen if filters.online in (None, presence == "online")]
+        if len(found) > limit:
+            return Listing(found[:limit], cursors.encode(_start(found[limit - 1][0], order), scope))
+        if not (page.more and page.cards):
+            return Listing(found, None)
+        start = _start(page.cards[-1], order)
+        left, looks = left - looks, looks * 2
+    return Listing(found, cursors.encode(start, scope))
 
 
 # --- a reader's own ------------------------------------------------------------------------------
@@ -118,7 +148,7 @@ def accept_invitation(world: World, person_id: str, token: str) -> Reader:
         made = Reader(id=person_id, standing="invited", description=None, created_at=now)
         world.tables.write(
             readers.use_invitation(replace(invitation, used_by=person_id, email=None)),  # it has served
-            readers.add(made),
+            *readers.add(made),
             *accounts.role_change(world, person, "reader", actor=person_id, reason=f"invitation {digest[:16]}"),
         )
         return made
@@ -152,16 +182,87 @@ def set_rates(world: World, reader_id: str, rates: dict[Modality, Cents]) -> Rea
     return undisturbed(world.sleep, attempt)
 
 
+def set_picture(world: World, reader_id: str, picture: str | None) -> Reader:
+    """Store which upload the reader shows, which ``pictures`` has looked at."""
+
+    def attempt() -> Reader:
+        was = reader(world, reader_id)
+        return _replaced(world, replace(was, picture=picture), was)
+
+    return undisturbed(world.sleep, attempt)
+
+
 def set_presence(world: World, reader_id: str, status: Literal["online", "offline"]) -> Reader:
-    """Say that the reader is here for the next 90 s, or gone. Raises Forbidden where they may not go online."""
-    present = reader(world, reader_id)
-    if status == "offline":
-        world.tables.write(_readers(world).gone(reader_id))
-        return replace(present, online_until=0)
-    model.check_may_go_online(present)
-    until = world.now() + model.ONLINE_LIFE
-    world.tables.write(_readers(world).here(reader_id, until))
-    return replace(present, online_until=until)
+    """Say that the reader is here for the next 90 s, or gone. Raises Forbidden where they may not go online.
+
+    To repeat it is one read and one write of a small row; coming and going move the cards that are for who is here.
+    """
+
+    def attempt() -> Reader:
+        present, now = reader(world, reader_id), world.now()
+        if status == "offline":
+            return _gone(world, present)
+        model.check_may_go_online(present)
+        until = now + model.ONLINE_LIFE
+        if present.presence(now, busy=False) == "online":
+            world.tables.write(_readers(world).stay(present, until))
+            return replace(present, online_until=until)
+        told = now >= present.told_at + model.TOLD_EVERY
+        come = replace(present, online_until=until, told_at=now if told else present.told_at)
+        word = [_word_of_coming(world, come)] if told else []
+        world.tables.write(*_readers(world).come(present, until, come.told_at), *word)
+        return come
+
+    return undisturbed(world.sleep, attempt)
+
+
+def queue_change(world: World, was: Reader, queue: Queue) -> Operation:
+    """The operation that makes this the queue for ``was``; it fails where another write of it came first."""
+    return _readers(world).set_queue(was.id, queue, was.queue)
+
+
+def queue_kept(world: World, was: Reader) -> Operation:
+    """The operation that writes nothing, and fails where the queue for ``was`` has changed."""
+    return _readers(world).keep_queue(was.id, was.queue)
+
+
+# --- favorites -----------------------------------------------------------------------------------
+
+
+def keep_favorite(world: World, client: str, slug_or_id: str, *, notify_online: bool) -> tuple[Favorite, Card]:
+    """Keep a reader of the directory at hand, and have the client told, or not, when they come online.
+
+    Raises NotFound.
+    """
+    kept = by_slug(world, slug_or_id)
+    favorite = Favorite(client, kept.id, notify_online)
+    world.tables.write(*_readers(world).keep_favorite(favorite))
+    return favorite, model.card(kept)
+
+
+def drop_favorite(world: World, client: str, reader_id: str) -> None:
+    """Keep the reader at hand no longer; it may be repeated."""
+    rows = _readers(world)
+    world.tables.write(*rows.drop_favorite(client, rows.owner(reader_id) or reader_id))
+
+
+def favorites(
+    world: World, client: str, limit: int, start: Key | None
+) -> tuple[list[tuple[Favorite, Card]], Key | None]:
+    """A page of the client's favorites, of those who are in the directory; ``limit`` is at most 100."""
+    kept, following = _readers(world).favorites(client, limit, start)
+    cards = _readers(world).cards_of([each.reader for each in kept])
+    return [(each, cards[each.reader]) for each in kept if each.reader in cards], following
+
+
+def favorite_ids(world: World, client: str, limit: int, start: Key | None) -> tuple[list[Favorite], Key | None]:
+    """A page of the client's favorites, whether they are in the directory or not."""
+    return _readers(world).favorites(client, limit, start)
+
+
+def followers(world: World, reader_id: str, limit: int, start: Key | None) -> tuple[list[str], Key | None]:
+    """A page of the clients who asked to be told when the reader comes online."""
+    return _readers(world).followers(reader_id, limit, start)
 
 
 # --- an admin's ----------------------------------------------------------------------------------
@@ -190,14 +291,21 @@ def withdraw(world: World, reader_id: str, *, actor: str, reason: str) -> Reader
 
 
 def forget(world: World, person_id: str) -> None:
-    """Take a deleted person out of the directory with all they said of themselves, if they were a reader at all."""
+    """Drop a deleted person's favorites, and take them out of the directory with all they said of themselves, if they
+    were a reader at all. May be repeated.
+    """
+    rows = _readers(world)
+    for _ in range(_MOST_PAGES):
+        kept, following = rows.favorites(person_id, _PAGE, None)
+        for each in kept:
+            world.tables.write(*rows.drop_favorite(person_id, each.reader))
+        if following is None:
+            break
 
     def attempt() -> None:
-        was = _readers(world).find(person_id)
-        if was is None:
-            return
-        _replaced(world, model.forgotten(was), was)
-        world.tables.write(_readers(world).gone(person_id))
+        was = rows.find(person_id)
+        if was is not None:
+            _replaced(world, model.forgotten(was), was)
 
     undisturbed(world.sleep, attempt)
 
@@ -246,24 +354,49 @@ def _told(world: World, subject: str, action: str, actor: str, reason: str, deta
     )
 
 
-def _present(
-    world: World, candidates: list[Reader], online: bool | None, most: int, busy: Busy
-) -> list[tuple[Reader, Presence]]:
-    """The first ``most`` candidates with their presence, of those whose being online is as asked."""
-    now = world.now()
-    until = _readers(world).online()
-    at_once = most if online is None else _BUSY_AT_ONCE
-    shown: list[tuple[Reader, Presence]] = []
-    for first in range(0, len(candidates), at_once):
-        batch = [replace(each, online_until=until.get(each.id, 0)) for each in candidates[first : first + at_once]]
-        taken = busy([each.id for each in batch])
-        seen = [(each, each.presence(now, each.id in taken)) for each in batch]
-        shown += [(each, presence) for each, presence in seen if online in (None, presence == "online")]
-        if len(shown) >= most:
-            break
-    return shown[:most]
+def _word_of_coming(world: World, come: Reader) -> Put:
+    """For the reader's followers: ``notifications`` hands it on to each."""
+    return outbox.notice(
+        world.settings.tables.notices,
+        to=come.id,
+        kind="reader_online",
+        fact=str(come.told_at),
+        at=come.told_at,
+        facts={"at": come.told_at},
+    )
 
 
-def _place_of(cursor: str, scope: str, sort: Sort) -> Place:
-    key = cursors.decode(cursor, scope, {"rank": str if sort == "name" else int, "slug": str})
-    return key["rank"], key["slug"]
+def _gone(world: World, present: Reader) -> Reader:
+    if present.here:
+        world.tables.write(*_readers(world).go(present))
+    return replace(present, online_until=0)
+
+
+def with_presence(world: World, cards: Sequence[Card], busy: Busy) -> list[tuple[Card, Presence]]:
+    """The cards with their readers' presence, a moment old. Who is found silent is taken offline."""
+    rows, now = _readers(world), world.now()
+    until: dict[str, Millis] = {}
+    for first in range(0, len(cards), MOST_KEYS):
+        until |= rows.here([each.id for each in cards[first : first + MOST_KEYS]])
+    _sweep(world, [reader_id for reader_id, moment in until.items() if 0 < moment <= now])
+    taken = busy([each.id for each in cards])
+    return [(each, model.presence(until[each.id], now, each.id in taken)) for each in cards]
+
+
+def _sweep(world: World, silent: Sequence[str]) -> None:
+    """Put right what says that a reader is here who fell silent, so that no list looks at them again for nothing."""
+    for reader_id in silent[:_SWEPT]:
+        present = _readers(world).find(reader_id)
+        if present and present.here and present.presence(world.now(), busy=False) == "offline":
+            world.wrote(*_readers(world).go(present))
+
+
+def _start(card: Card, order: Order) -> dict[str, str]:
+    return {"place": model.places(card)[order], "reader": card.id}
+
+
+def _start_of(cursor: str, scope: str, between: tuple[str, str]) -> dict[str, str]:
+    start = cursors.decode(cursor, scope, {"place": str, "reader": str})
+    if not between[0] <= start["place"] <= between[1]:
+        raise Invalid(errors=({"field": "cursor", "message": "Not a cursor of this list."},))
+    return start

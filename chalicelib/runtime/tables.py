@@ -9,6 +9,8 @@ Items hold ``str``, ``int``, ``bool``, ``None``, lists and dicts of these. Float
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -23,6 +25,12 @@ Key = dict[str, Any]
 
 MOST_OPERATIONS: Final = 100
 """What one DynamoDB transaction takes."""
+MOST_KEYS: Final = 100
+"""What one ``get_many`` takes."""
+_BATCHES: Final = 5
+"""Requests for one ``get_many``: DynamoDB may leave keys for the next."""
+_FIRST_PAUSE: Final = 0.02
+"""Seconds at most before the second of them; each further one may wait twice as long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +116,12 @@ class Tables(Protocol):
     def get(self, table: str, key: Key, *, consistent: bool = True) -> Item | None:
         """The item, or None. Strongly consistent unless told otherwise."""
 
+    def get_many(self, table: str, keys: Sequence[Key], *, consistent: bool = True) -> list[Item | None]:
+        """The item of each key, or None, in the order of the keys: at most 100, no two alike. Raises Contended.
+
+        Each is read by itself: together they are no snapshot.
+        """
+
     def query(
         self,
         table: str,
@@ -138,6 +152,27 @@ class DynamoTables:
         with _mapped_errors():
             answer = self._client.get_item(TableName=table, Key=_marshalled(key), ConsistentRead=consistent)
         return _unmarshalled(answer["Item"]) if "Item" in answer else None
+
+    def get_many(self, table: str, keys: Sequence[Key], *, consistent: bool = True) -> list[Item | None]:
+        check_keys(keys)
+        found: list[Item] = []
+        left: Any = [_marshalled(key) for key in keys]
+        for tried in range(_BATCHES if left else 0):
+            if tried:
+                time.sleep(random.uniform(0, _FIRST_PAUSE * 2**tried))  # noqa: S311 - spreads retries, guards nothing
+            with _mapped_errors():
+                answer: Any = self._client.batch_get_item(
+                    RequestItems={table: {"Keys": left, "ConsistentRead": consistent}}
+                )
+            found += [_unmarshalled(item) for item in answer["Responses"].get(table, [])]
+            left = answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
+            if not left:
+                break
+        if left:
+            raise Contended("UnprocessedKeys")
+        names = tuple(keys[0]) if keys else ()
+        by_key = {tuple(item[name] for name in names): item for item in found}
+        return [by_key.get(tuple(key[name] for name in names)) for key in keys]
 
     def query(
         self,
@@ -200,6 +235,14 @@ class DynamoTables:
             # The client retries a request whose answer was lost. What it then meets is its own item: done.
             if not (isinstance(operation, Put) and failed.found[0] == operation.item):
                 raise
+
+
+def check_keys(keys: Sequence[Key]) -> None:
+    """Raises ValueError for keys that no ``get_many`` takes."""
+    if len(keys) > MOST_KEYS:
+        raise ValueError(f"a read takes at most {MOST_KEYS} keys, not {len(keys)}")
+    if any(key in keys[:place] for place, key in enumerate(keys)):
+        raise ValueError("one key is asked for twice")
 
 
 class _mapped_errors:  # noqa: N801 - reads as the verb it is: ``with _mapped_errors():``

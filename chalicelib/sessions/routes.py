@@ -13,14 +13,17 @@ from chalicelib.kernel.errors import (
     Invalid,
     InvalidState,
     NotFound,
+    ReaderBusy,
+    ReaderUnavailable,
     WalletFrozen,
 )
+from chalicelib.readers import pictures
 from chalicelib.readers import schemas as directory
 from chalicelib.readers import service as readers
 from chalicelib.runtime import cursors
 from chalicelib.runtime.endpoint import Request, endpoint
-from chalicelib.runtime.schemas import PageOf
-from chalicelib.sessions import service
+from chalicelib.runtime.schemas import ListQuery, PageOf
+from chalicelib.sessions import queues, service
 from chalicelib.sessions.model import commands
 from chalicelib.sessions.model.commands import Command
 from chalicelib.sessions.schemas import (
@@ -153,6 +156,8 @@ def put_presence(request: Request[directory.PresenceBody, None]) -> PresenceView
     user = request.caller.id
     reader = readers.set_presence(world(), user, request.body.status)
     seen = service.open_session(world(), user)
+    if reader.queue.waiting:
+        queues.bring_up_to_date(world(), user)
     return PresenceView(
         presence=reader.presence(world().now(), busy=seen is not None), session=_view(seen, user) if seen else None
     )
@@ -169,12 +174,15 @@ def put_presence(request: Request[directory.PresenceBody, None]) -> PresenceView
     errors=(Invalid,),
 )
 def list_readers(request: Request[None, directory.DirectoryQuery]) -> PageOf[directory.ReaderCard]:
-    """The verified readers, filtered and sorted."""
+    """The verified readers, filtered and sorted.
+
+    A page may hold fewer than `limit` readers, or none: only `next_cursor` null ends the list.
+    """
     query = request.query
     page = readers.listing(
         world(), query.filters(), sort=query.sort, limit=query.limit, cursor=query.cursor, busy=_busy
     )
-    cards = [directory.ReaderCard.of(reader, presence) for reader, presence in page.items]
+    cards = [_card(card, presence) for card, presence in page.items]
     return PageOf[directory.ReaderCard](items=cards, next_cursor=page.next_cursor)
 
 
@@ -191,7 +199,84 @@ def get_reader(request: Request[None, None]) -> directory.ReaderProfile:
     """A verified reader, by slug or by id."""
     reader = readers.by_slug(world(), request.path["slug"])
     busy = reader.id in _busy([reader.id])
-    return directory.ReaderProfile.of(reader, reader.presence(world().now(), busy))
+    presence = reader.presence(world().now(), busy)
+    return directory.ReaderProfile.about(reader, presence, pictures.link(world(), reader.id, reader.picture))
+
+
+_QUEUE: Final = "/v1/readers/{reader}/queue"
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    _QUEUE,
+    body=directory.QueueBody,
+    returns=directory.QueueView,
+    tags=("readers",),
+    errors=(NotFound, ReaderBusy, ReaderUnavailable),
+)
+def join_queue(request: Request[directory.QueueBody, None]) -> directory.QueueView:
+    """Wait for a busy reader, or ask where you are: repeat it. You keep your place for an hour after the last time.
+
+    First come, first offered: while `offered_until` says a moment, `POST /v1/sessions` is yours alone.
+    """
+    user = request.caller.id
+    return directory.QueueView.of(queues.join(world(), request.path["reader"], user, request.body.modality), user)
+
+
+@endpoint(blueprint, "DELETE", _QUEUE, returns=None, tags=("readers",), errors=(NotFound,))
+def leave_queue(request: Request[None, None]) -> None:
+    """Wait no longer. It may be repeated."""
+    queues.leave(world(), request.path["reader"], request.caller.id)
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "/v1/favorites",
+    query=ListQuery,
+    returns=PageOf[directory.FavoriteView],
+    tags=("readers",),
+    errors=(Invalid,),
+)
+def list_favorites(request: Request[None, ListQuery]) -> PageOf[directory.FavoriteView]:
+    """The readers whom you keep at hand. A page may hold fewer than `limit`; only `next_cursor` null ends the list."""
+    query, user = request.query, request.caller.id
+    scope = f"favorites:{user}"
+    start = cursors.decode(query.cursor, scope, {"pk": f"favorites#{user}", "sk": str}) if query.cursor else None
+    kept, following = readers.favorites(world(), user, query.limit, start)
+    seen = readers.with_presence(world(), [card for _, card in kept], _busy)
+    views = [
+        directory.FavoriteView.of(favorite, _card(card, presence))
+        for (favorite, _), (card, presence) in zip(kept, seen, strict=True)
+    ]
+    return PageOf[directory.FavoriteView](
+        items=views, next_cursor=cursors.encode(following, scope) if following else None
+    )
+
+
+@endpoint(
+    blueprint,
+    "PUT",
+    "/v1/favorites/{reader}",
+    body=directory.FavoriteBody,
+    returns=directory.FavoriteView,
+    tags=("readers",),
+    errors=(NotFound,),
+)
+def put_favorite(request: Request[directory.FavoriteBody, None]) -> directory.FavoriteView:
+    """Keep a reader at hand; with `notify_online` you are told when they come online, at most once an hour."""
+    favorite, card = readers.keep_favorite(
+        world(), request.caller.id, request.path["reader"], notify_online=request.body.notify_online
+    )
+    ((_, presence),) = readers.with_presence(world(), [card], _busy)
+    return directory.FavoriteView.of(favorite, _card(card, presence))
+
+
+@endpoint(blueprint, "DELETE", "/v1/favorites/{reader}", returns=None, tags=("readers",))
+def delete_favorite(request: Request[None, None]) -> None:
+    """Keep the reader at hand no longer. It may be repeated."""
+    readers.drop_favorite(world(), request.caller.id, request.path["reader"])
 
 
 def _done(request: Request[None, None], command: Command) -> SessionView:
@@ -213,5 +298,9 @@ def _view(seen: Snapshot, user: str) -> SessionView:
     )
 
 
+def _card(card: readers.Card, presence: readers.Presence) -> directory.ReaderCard:
+    return directory.ReaderCard.of(card, presence, pictures.link(world(), card.id, card.picture))
+
+
 def _busy(candidates: Sequence[str]) -> set[str]:
-    return service.busy_among(world(), candidates)
+    return service.busy_among(world(), candidates, consistent=False)

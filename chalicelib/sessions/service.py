@@ -33,6 +33,7 @@ from chalicelib.runtime import audit
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.retries import undisturbed
 from chalicelib.runtime.tables import ConditionFailed, Contended, Key, Operation
+from chalicelib.sessions import queues
 from chalicelib.sessions.model import commands, notices
 from chalicelib.sessions.model.commands import Command
 from chalicelib.sessions.model.due import Charge, Settle, decide, wake_at
@@ -146,8 +147,9 @@ def create(
         seen = Snapshot(world, asked)
         commands.must_pay(seen.funds)
         apart = accounts.unblocked(world, client.user, reader_id)
+        in_turn = queues.turn(world, reader, client.user, lambda: open_session(world, reader_id) is not None)
         try:
-            world.tables.write(*rows.create(asked), wallet.unchanged(world, seen.newest), *apart)
+            world.tables.write(*rows.create(asked), wallet.unchanged(world, seen.newest), *apart, in_turn)
         except ConditionFailed as failed:
             _refuse_if_taken(world, failed)
             continue
@@ -416,10 +418,9 @@ def paid_from(world: World, session: Session) -> Split:
     return wallet.session_paid_from(world, session.client.user, session.id, session.first_seq, session.last_seq)
 
 
-def busy_among(world: World, people: Sequence[str]) -> set[str]:
-    """Which of these people are in an open session."""
-    rows = _rows(world)
-    return {user for user in people if rows.open_of(user)}
+def busy_among(world: World, people: Sequence[str], *, consistent: bool = True) -> set[str]:
+    """Which of these people are in an open session; a moment ago, unless ``consistent``."""
+    return _rows(world).among(people, consistent=consistent)
 
 
 def page_of_shard(world: World, shard: str, limit: int, start: Key | None) -> tuple[list[Session], Key | None]:

@@ -6,9 +6,10 @@ person's sessions by the moment of their creation.
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 
-from chalicelib.runtime.tables import Absent, Delete, Equals, Key, Operation, Put, Tables
+from chalicelib.runtime.tables import MOST_KEYS, Absent, Check, Delete, Equals, Key, Operation, Put, Tables
 from chalicelib.sessions.model.session import Session, Who, from_item, to_item
 
 
@@ -33,6 +34,20 @@ class Sessions:
         """The id of the one session that ``user`` is in, strongly consistent."""
         lock = self._tables.get(self._name, {"pk": _lock(user)})
         return str(lock["session"]) if lock else None
+
+    def free(self, user: str) -> Check:
+        """Fails where ``user`` is in an open session."""
+        return Check(self._name, {"pk": _lock(user)}, when=(Absent("pk"),))
+
+    def among(self, people: Sequence[str], *, consistent: bool) -> set[str]:
+        """Which of these people are in an open session; each as it is right now if ``consistent``."""
+        found: set[str] = set()
+        distinct = list(dict.fromkeys(people))
+        for first in range(0, len(distinct), MOST_KEYS):
+            asked = distinct[first : first + MOST_KEYS]
+            locks = self._tables.get_many(self._name, [{"pk": _lock(user)} for user in asked], consistent=consistent)
+            found |= {user for user, lock in zip(asked, locks, strict=True) if lock}
+        return found
 
     def page_of_shard(self, shard: str, limit: int, start: Key | None) -> tuple[list[Session], Key | None]:
         """A page of the sessions that time can still change. It may be a moment behind."""

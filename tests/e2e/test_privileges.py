@@ -102,6 +102,8 @@ def call_table(dynamodb: Any, operation: str, key: dict[str, Any], table: str, i
     match operation:
         case "GetItem":
             dynamodb.get_item(TableName=table, Key=key)
+        case "BatchGetItem":
+            dynamodb.batch_get_item(RequestItems={table: {"Keys": [key]}})
         case "Query":
             dynamodb.query(
                 TableName=table,

@@ -1,6 +1,6 @@
 """Readers on a real table: the directory's index, slugs and invitations that only one can have."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -13,9 +13,7 @@ from chalicelib.readers import service
 from chalicelib.readers.model import Price, Reader
 from chalicelib.readers.service import Description, Filters, Listing
 from chalicelib.readers.store import Readers
-from chalicelib.runtime.aws import client
 from chalicelib.runtime.identity import Claims
-from tests.support.aws import is_local
 from tests.support.crowd import Crowd
 
 ADMIN = {"actor": "arn:aws:iam::000000000000:user/admin", "reason": "because"}
@@ -43,19 +41,6 @@ def listed(world: World, specialty: str, name: str, rate: int = 250) -> str:
     return service.verify(world, reader, **ADMIN).id
 
 
-@pytest.fixture(autouse=True)
-def models(dynamodb_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The models' client is the program's own, which finds its address in the environment."""
-    if is_local(dynamodb_url):
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-            monkeypatch.setenv(name, "test")
-        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb_url)
-    client.cache_clear()
-    yield
-    client.cache_clear()
-
-
 @pytest.fixture
 def specialty(world: World) -> str:
     """One of its own, fit to begin a slug."""
@@ -63,7 +48,7 @@ def specialty(world: World) -> str:
 
 
 def names(listing: Listing) -> list[str]:
-    return [reader.description.name for reader, _ in listing.items if reader.description]
+    return [card.name for card, _ in listing.items]
 
 
 def accept(world: World, place: int, people: tuple[str, ...], token: str) -> str:
@@ -87,7 +72,7 @@ def test_what_is_written_is_what_is_read(world: World) -> None:
         rating_count=2,
     )
     for reader in (bare, full):
-        world.tables.write(readers.add(reader))
+        world.tables.write(*readers.add(reader))
         assert readers.find(reader.id) == reader
 
 
@@ -151,7 +136,7 @@ def test_the_online_filter_shows_who_is_here_and_free(world: World, specialty: s
 
     def shown(online: bool | None) -> dict[str, str]:
         page = service.listing(world, Filters(specialty=specialty, online=online), busy=bea_is_busy)
-        return {reader.description.name: presence for reader, presence in page.items if reader.description}
+        return {card.name: presence for card, presence in page.items}
 
     assert shown(None) == {"ann": "online", "bea": "busy", "cat": "offline"}
     assert shown(True) == {"ann": "online"}

@@ -7,6 +7,7 @@ denial passes through. A write whose answer was lost must never be done twice, a
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -37,7 +38,17 @@ from chalicelib.wallet import service as wallet
 from chalicelib.wallet import statement, topups
 from tests.support.aws import dynamodb_client
 from tests.support.events import checkout_event
-from tests.support.faults import WRITES, Send, broken_gateway, cancelled, fault, never_answers, never_arrives, refusal
+from tests.support.faults import (
+    WRITES,
+    Send,
+    answer,
+    broken_gateway,
+    cancelled,
+    fault,
+    never_answers,
+    never_arrives,
+    refusal,
+)
 from tests.support.reading import add_reader
 from tests.support.worlds import HandClock, hand_world, settings
 
@@ -58,6 +69,7 @@ LASTING = {"AccessDeniedException": 400, "ResourceNotFoundException": 400, "Vali
 Act = Callable[[Tables, str, str], object]
 ACTS: dict[str, Act] = {
     "GetItem": lambda tables, table, own: tables.get(table, {"pk": own, "sk": "a"}),
+    "BatchGetItem": lambda tables, table, own: tables.get_many(table, [{"pk": own, "sk": "a"}]),
     "Query": lambda tables, table, own: tables.query(table, ("pk", own)),
     "Scan": lambda tables, table, own: tables.scan(table),
     "PutItem": lambda tables, table, own: tables.write(put(table, own)),
@@ -121,6 +133,35 @@ def test_a_denial_or_a_bug_passes_through_as_it_is(
 ) -> None:
     with fault(fragile, refusal(code, status=LASTING[code]), operation), pytest.raises(ClientError, match=code):
         ACTS[operation](tables, table_names["wallet"], own)
+
+
+def left_over(table: str, *keys: tuple[str, str]) -> Send:
+    """DynamoDB had no time for these keys."""
+    left = [{"pk": {"S": pk}, "sk": {"S": sk}} for pk, sk in keys]
+    return answer({"Responses": {}, "UnprocessedKeys": {table: {"Keys": left}} if left else {}})
+
+
+def test_keys_that_dynamodb_leaves_are_asked_for_again(
+    tables: Tables, fragile: Any, table_names: dict[str, str], own: str
+) -> None:
+    table = table_names["wallet"]
+    for sort in "ab":
+        tables.write(put(table, own, sort))
+    keys = [{"pk": own, "sk": sort} for sort in "ab"]
+    with fault(fragile, left_over(table, (own, "a"), (own, "b")), "BatchGetItem") as requests:
+        assert tables.get_many(table, keys) == keys
+    assert requests() == 2
+
+
+def test_keys_that_dynamodb_leaves_again_and_again_are_contended(
+    tables: Tables, fragile: Any, table_names: dict[str, str], own: str
+) -> None:
+    table = table_names["wallet"]
+    with ExitStack() as busy:
+        for place in range(5):
+            busy.enter_context(fault(fragile, left_over(table, (own, "a")), "BatchGetItem", at=place))
+        busy.enter_context(pytest.raises(Contended))
+        tables.get_many(table, [{"pk": own, "sk": "a"}])
 
 
 @pytest.mark.parametrize("operation", ACTS)

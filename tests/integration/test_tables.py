@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 
 from chalicelib.runtime.tables import (
+    MOST_KEYS,
     MOST_OPERATIONS,
     Absent,
     Check,
@@ -234,6 +235,34 @@ def test_a_scan_sees_every_row_of_the_table_once(store: Store) -> None:
             break
     assert start is None
     assert sorted(found, key=lambda row: str(row["sk"])) == rows
+
+
+@pytest.mark.parametrize("consistent", [True, False])
+def test_many_are_read_in_the_order_asked_and_what_is_not_there_is_none(store: Store, consistent: bool) -> None:
+    rows = [store.row(f"{number}", number=number) for number in range(5)]
+    store.holds(*rows)
+    keys = [store.key(sort) for sort in ("3", "gone", "0", "4")]
+
+    def found() -> bool:
+        read = store.tables.get_many(store.names["wallet"], keys, consistent=consistent)
+        return read == [rows[3], None, rows[0], rows[4]]
+
+    assert until("what was just written", found, seconds=0 if consistent else 20)
+
+
+def test_many_are_none_to_a_hundred_keys_and_not_one_more(store: Store) -> None:
+    rows = [store.row(f"{number:03d}") for number in range(MOST_KEYS)]
+    store.tables.write(*(store.put(row) for row in rows))
+    wallet = store.names["wallet"]
+    assert store.tables.get_many(wallet, []) == []
+    assert store.tables.get_many(wallet, rows) == rows
+    with pytest.raises(ValueError, match="at most 100 keys"):
+        store.tables.get_many(wallet, [*rows, store.key("one more")])
+
+
+def test_a_key_that_is_asked_for_twice_is_refused(store: Store) -> None:
+    with pytest.raises(ValueError, match="twice"):
+        store.tables.get_many(store.names["wallet"], [store.key("a"), store.key("b"), store.key("a")])
 
 
 # --- indexes -------------------------------------------------------------------------------------

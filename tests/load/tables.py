@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from typing import Final
 
 from chalicelib.runtime.tables import Item, Key, Operation, Page, Put, Range
@@ -36,6 +37,13 @@ class CountedTables(SwiftTables):
         found = super().get(table, key, consistent=consistent)
         self.requests[f"{table} get"] += 1
         self.units[f"{table} read"] += _units(size_of(found or {}), _READ)
+        return found
+
+    def get_many(self, table: str, keys: Sequence[Key], *, consistent: bool = True) -> list[Item | None]:
+        found = super().get_many(table, keys, consistent=consistent)
+        self.requests[f"{table} get many"] += 1
+        whole = sum(_units(size_of(item or {}), _READ) for item in found)
+        self.units[f"{table} read"] += whole if consistent else whole / 2
         return found
 
     def query(

@@ -7,7 +7,7 @@ compares it with ``MemoryTables``. Every write that takes effect is shown to a `
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from chalicelib.runtime.tables import (
@@ -44,6 +44,9 @@ class SwiftTables(MemoryTables):
     def get(self, table: str, key: Key, *, consistent: bool = True) -> Item | None:
         del consistent
         return self.rows[table].get(tuple(key[name] for name in KEYS[table]))
+
+    def get_many(self, table: str, keys: Sequence[Key], *, consistent: bool = True) -> list[Item | None]:
+        return [SwiftTables.get(self, table, key, consistent=consistent) for key in keys]
 
     def query(
         self,
@@ -131,6 +134,10 @@ class FailingTables:
     def get(self, table: str, key: Key, *, consistent: bool = True) -> Item | None:
         self._next()
         return self._tables.get(table, key, consistent=consistent)
+
+    def get_many(self, table: str, keys: Sequence[Key], *, consistent: bool = True) -> list[Item | None]:
+        self._next()
+        return self._tables.get_many(table, keys, consistent=consistent)
 
     def query(
         self,

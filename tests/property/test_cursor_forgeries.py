@@ -24,8 +24,8 @@ from chalicelib.gateways import World
 from chalicelib.kernel.time import SECOND
 from chalicelib.readers import reviews
 from chalicelib.readers import service as readers
+from chalicelib.readers.model import Filters, Sort, order_of
 from chalicelib.readers.reviews import Review
-from chalicelib.readers.store import Readers
 from chalicelib.runtime import cursors, openapi
 from chalicelib.runtime.identity import Claims
 from chalicelib.scheduling import service as scheduling
@@ -72,8 +72,9 @@ def _bookings(subject: str, side: str, when: str) -> List:
     return List(subject, path, f"bookings:{side}:{when}:{{me}}", {"after": str})
 
 
-def _readers(sort: str, rank: type) -> List:
-    return List("ada", f"/v1/readers?sort={sort}", f"readers:{sort}:None", {"rank": rank, "slug": str})
+def _readers(sort: Sort) -> List:
+    scope = f"readers:{order_of(sort, None)}:{Filters()}"
+    return List("ada", f"/v1/readers?sort={sort}", scope, {"place": str, "reader": str})
 
 
 _REVIEWS: Final = List("rosa", "/v1/readers/{slug}/reviews?", "reviews#{me}", {"pk": "reviews#{me}", "sk": str})
@@ -83,13 +84,14 @@ LISTS: Final = (
     _entries("coins"),
     _sessions("ada", "client"),
     _sessions("rosa", "reader"),
+    List("ada", "/v1/favorites?", "favorites:{me}", {"pk": "favorites#{me}", "sk": str}),
+    _readers("name"),
+    _readers("rate"),
+    _readers("rating"),
     _bookings("ada", "client", "upcoming"),
     _bookings("ada", "client", "past"),
     _bookings("rosa", "reader", "upcoming"),
     _bookings("rosa", "reader", "past"),
-    _readers("name", str),
-    _readers("rate", int),
-    _readers("rating", int),
     List("ada", "/v1/me/blocks?", "blocks:{me}", {"user": str}),
     _REVIEWS,
 )
@@ -104,6 +106,8 @@ class Everybody:
         self.ids = {each: accounts.sign_in(world, Claims(each, None, None)).id for each in ("ada", "bob", *READERS)}
         for each in READERS:
             add_reader(world, self.ids[each])
+            for fan in ("ada", "bob", *READERS):
+                readers.keep_favorite(world, self.ids[fan], self.ids[each], notify_online=False)
             for number in range(READINGS):
                 session, moment = f"ses_{each}_{number}", NOON + number
                 reviews.add(world, Review(f"rev_{session}", self.ids[each], session, "usr_1", "Ada", 5, each, moment))
@@ -119,10 +123,12 @@ class Everybody:
         for number in range(2 * READINGS):
             for place, each in enumerate(("ada", "bob")):
                 self._book(each, READERS[(number + place) % 2], f"bok_{each}_{number}", number)
+        self._block()
 
+    def _block(self) -> None:
         for each, others in (("ada", READERS), ("bob", ("ada", "rosa"))):
             for other in others:
-                accounts.block(world, self.ids[each], self.ids[other])
+                accounts.block(self.world, self.ids[each], self.ids[other])
 
     def _read(self, client: str, reader: str, session: str) -> None:
         readers.set_presence(self.world, self.ids[reader], "online")
@@ -170,13 +176,7 @@ def everybody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Everybody]:
     client = Client(app, project_dir=str(tmp_path_factory.mktemp("project")))
     with product_on(world, {}):
         everybody = Everybody(world, client)
-        # The directory is read through PynamoDB, from an index that no table in memory has. No cursor gets there.
-        patch = pytest.MonkeyPatch()
-        shown = [readers.reader(world, everybody.ids[each]) for each in READERS]
-        patch.setattr(Readers, "verified", lambda _: shown)
-        patch.setattr(Readers, "online", lambda _: {})
         yield everybody
-        patch.undo()
 
 
 # --- cursors ------------------------------------------------------------------------------------------------------

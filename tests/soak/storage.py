@@ -8,7 +8,7 @@ the client's retries, its errors and its parsing take part.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NoReturn, TypeVar
 
 from chalicelib.kernel.time import SECOND, Millis
@@ -96,6 +96,11 @@ class Storage:
 
     def get(self, table: str, key: Key, *, consistent: bool = True) -> Item | None:
         return self._trouble.around("GetItem", lambda: self._shelf.get(table, key, consistent=consistent), _contended)
+
+    def get_many(self, table: str, keys: Sequence[Key], *, consistent: bool = True) -> list[Item | None]:
+        return self._trouble.around(
+            "BatchGetItem", lambda: self._shelf.get_many(table, keys, consistent=consistent), _contended
+        )
 
     def query(
         self,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -90,6 +90,10 @@ class Wire:
             case "GetItem":
                 item = self._tables.get(body["TableName"], _unmarshalled(body["Key"]))
                 return 200, {"Item": _marshalled(item)} if item is not None else {}
+            case "BatchGetItem":
+                ((table, asked),) = body["RequestItems"].items()
+                items = self._tables.get_many(table, [_unmarshalled(key) for key in asked["Keys"]])
+                return 200, {"Responses": {table: [_marshalled(item) for item in items if item is not None]}}
             case "Query":
                 return 200, _rendered(self._query(body))
             case "Scan":
@@ -165,6 +169,10 @@ class WiredStorage(DynamoTables):
     def get(self, table: str, key: Key, *, consistent: bool = True) -> Item | None:
         with self._calling():
             return super().get(table, key, consistent=consistent)
+
+    def get_many(self, table: str, keys: Sequence[Key], *, consistent: bool = True) -> list[Item | None]:
+        with self._calling():
+            return super().get_many(table, keys, consistent=consistent)
 
     def query(
         self,

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-_READS: Final = frozenset({"GetItem", "Query", "Scan"})
+_READS: Final = frozenset({"BatchGetItem", "GetItem", "Query", "Scan"})
 
 
 @dataclass

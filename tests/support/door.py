@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -46,6 +46,11 @@ class PickyTables(MemoryTables):
     def get(self, table: str, key: Key, *, consistent: bool = True) -> Item | None:
         _check_key(table, key)
         return super().get(table, key, consistent=consistent)
+
+    def get_many(self, table: str, keys: Sequence[Key], *, consistent: bool = True) -> list[Item | None]:
+        for key in keys:
+            _check_key(table, key)
+        return super().get_many(table, keys, consistent=consistent)
 
     def query(
         self,

@@ -40,6 +40,11 @@ def refusal(code: str, *, status: int = 400, **more: Any) -> Send:
     return lambda request: _answer(request, status, body.encode())
 
 
+def answer(body: dict[str, Any]) -> Send:
+    """The request does nothing and is answered with this."""
+    return lambda request: _answer(request, 200, json.dumps(body).encode())
+
+
 def cancelled(*reasons: dict[str, Any]) -> Send:
     """The transaction does nothing and is answered with these reasons, one an operation."""
     return refusal("TransactionCanceledException", CancellationReasons=list(reasons))

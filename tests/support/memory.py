@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from chalicelib.runtime.tables import (
@@ -18,6 +19,7 @@ from chalicelib.runtime.tables import (
     Range,
     _marshalled,
     _unmarshalled,
+    check_keys,
 )
 
 KEYS: Final[dict[str, tuple[str, ...]]] = {
@@ -35,8 +37,13 @@ INDEXES: Final[dict[str, tuple[str, str]]] = {
     "open": ("open_shard", "pk"),
     "by_client": ("client", "created_at"),
     "by_reader": ("reader", "created_at"),
+    "by_name": ("pk", "by_name"),
+    "by_rating": ("pk", "by_rating"),
+    "by_rate": ("pk", "by_rate"),
+    "by_text_rate": ("pk", "by_text_rate"),
+    "by_voice_rate": ("pk", "by_voice_rate"),
+    "by_video_rate": ("pk", "by_video_rate"),
     "pending": ("pending", "asked_at"),
-    "listed": ("listed", "slug"),
     "due": ("due_shard", "due_at"),
 }
 KEYS_ONLY: Final = frozenset({"by_client", "by_reader", "due"})
@@ -53,6 +60,10 @@ class MemoryTables:
         del consistent
         found = self.rows[table].get(_key(table, key))
         return found if found is None else _copied(found)
+
+    def get_many(self, table: str, keys: Sequence[Key], *, consistent: bool = True) -> list[Item | None]:
+        check_keys(keys)
+        return [MemoryTables.get(self, table, key, consistent=consistent) for key in keys]
 
     def query(
         self,

@@ -29,6 +29,7 @@ table/audit                dynamodb:DeleteItem            no   no             no
 table/audit                dynamodb:BatchWriteItem        no   no             no            no           no    no
 
 table/sessions             dynamodb:GetItem               yes  no             yes           yes          yes   no
+table/sessions             dynamodb:BatchGetItem         yes  no             no            no           no     no
 table/sessions             dynamodb:PutItem               yes  no             yes           yes          yes   no
 table/sessions             dynamodb:DeleteItem            yes  no             yes           yes          yes   no
 table/sessions             dynamodb:UpdateItem            no   no             no            no           no    no
@@ -48,10 +49,12 @@ table/accounts             dynamodb:Scan                  no   no             no
 table/accounts/index/due   dynamodb:Query                 no   no             no            yes          no    no
 
 table/readers              dynamodb:GetItem               yes  no             no            yes          yes   yes
+table/readers              dynamodb:BatchGetItem         yes  no             no            no           no     no
 table/readers              dynamodb:Query                 yes  no             no            yes          yes   yes
 table/readers              dynamodb:PutItem               yes  no             no            yes          yes   no
 table/readers              dynamodb:DeleteItem            yes  no             no            yes          yes   no
-table/readers/index/listed dynamodb:Query                 yes  no             no            no           no    no
+table/readers              dynamodb:ConditionCheckItem   yes  no             no            no           no     no
+table/readers/index/by_rate dynamodb:Query                yes  no             no            no           no     no
 
 table/scheduling           dynamodb:GetItem               yes  no             no            yes          yes   no
 table/scheduling           dynamodb:Query                 yes  no             no            yes          yes   no

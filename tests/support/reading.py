@@ -38,7 +38,7 @@ def add_reader(world: World, reader: str = READER, rate: Cents = 250) -> None:
     prices: dict[Modality, Price] = {"text": Price(rate, True), "voice": Price(rate, True), "video": Price(rate, True)}
     said = Description(reader.replace("_", "-"), f"Name of {reader}", "", (), ())
     rows = Readers(world.tables, world.settings.tables.readers)
-    world.tables.write(rows.add(Reader(reader, "verified", said, prices)))
+    world.tables.write(*rows.add(Reader(reader, "verified", said, prices)))
 
 
 def pay_in(world: World, client: str, cents: Cents, key: str) -> Entry:

@@ -105,6 +105,16 @@ def test_every_aws_service_that_is_called_is_described(packaged: Package, unpack
     assert run_alone(unpacked, packaged, code).strip() == "made"
 
 
+def test_forms_and_links_can_be_made_of_the_descriptions_that_are_left(packaged: Package, unpacked: Path) -> None:
+    code = """
+from chalicelib.gateways.objects import S3Objects
+bucket = S3Objects("bucket")
+print(bucket.upload_form("key", "image/png", 1, 1).fields["key"], "key" in bucket.link("key", 1))
+"""
+    told = run_alone(unpacked, packaged, code, AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test")
+    assert told.split() == ["key", "True"]
+
+
 def test_no_address_changes_by_what_is_taken_out_of_the_descriptions(packaged: Package, unpacked: Path) -> None:
     regions = ("us-east-1", "eu-west-1", "ap-southeast-2", "us-gov-west-1", "cn-north-1")
     code = f"""

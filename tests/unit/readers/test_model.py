@@ -17,11 +17,15 @@ from chalicelib.readers.model import (
     Modality,
     Reader,
     Sort,
+    card,
     check_acceptable,
     check_may_go_online,
     described,
+    facets,
     matches,
-    place,
+    narrowest,
+    order_of,
+    places,
     priced,
     verified,
     withdrawn,
@@ -211,7 +215,7 @@ def test_no_sequence_of_changes_outruns_a_fifth_a_month(steps: list[tuple[int, i
 # --- directory
 
 
-LUNA = reader({"text": 200, "video": 900}, rating_total=9, rating_count=2)
+LUNA = card(reader({"text": 200, "video": 900}, rating_total=9, rating_count=2))
 
 
 @pytest.mark.parametrize(
@@ -250,7 +254,7 @@ def test_a_reader_who_lacks_one_thing_is_not_found(filters: Filters) -> None:
 
 def test_who_has_no_rating_has_not_the_least_one() -> None:
     assert reader().rating is None
-    assert not matches(reader(), Filters(min_rating=1))
+    assert not matches(card(reader()), Filters(min_rating=1))
 
 
 @pytest.mark.parametrize(
@@ -261,5 +265,45 @@ def test_the_directory_sorts_by_name_lowest_rate_or_best_rating(sort: Sort, orde
     ann = reader({"text": 300}, description=replace(SAID, slug="ann", name="Ann"))
     bea = reader(description=replace(SAID, slug="bea", name="bea"), rating_total=5, rating_count=1)
     cat = reader({"text": 100}, description=replace(SAID, slug="cat", name="Cat"), rating_total=4, rating_count=1)
-    listed = sorted((ann, bea, cat), key=lambda each: place(each, sort, None))
-    assert [each.description.slug for each in listed if each.description] == order
+    listed = sorted(map(card, (ann, bea, cat)), key=lambda each: places(each)[order_of(sort, None)])
+    assert [each.slug for each in listed] == order
+
+
+def test_a_name_that_begins_another_comes_first_whatever_the_slugs() -> None:
+    ann = card(reader(description=replace(SAID, slug="zzz", name="Ann")))
+    anna = card(reader(description=replace(SAID, slug="aaa", name="Ann B")))
+    assert places(ann)["by_name"] < places(anna)["by_name"]
+
+
+def test_accents_and_capitals_do_not_part_names_and_words() -> None:
+    emile = card(reader(description=replace(SAID, name="Émile Straße")))
+    assert matches(emile, Filters(q="EMILE strasse"))
+    assert places(emile)["by_name"] < places(card(reader(description=replace(SAID, name="frida"))))["by_name"]
+
+
+def test_a_reader_has_twenty_five_words_their_name_before_their_biography() -> None:
+    many = " ".join(f"word{number}" for number in range(100))
+    wordy = card(reader(description=replace(SAID, name="Zoë", biography=f"I am no {many}")))
+    assert wordy.words == ("zoe", "luna", "star", "tarot", *(f"word{number}" for number in range(21)))
+
+
+def test_the_longest_name_biography_and_specialty_fit_a_key() -> None:
+    widest = "\N{ARABIC LIGATURE SALLALLAHOU ALAYHE WASALLAM}"
+    said = Description("x" * 40, widest * 50, widest * 4_000, tuple(f"{n}" + widest * 39 for n in range(10)), ())
+    there = card(reader(dict.fromkeys(MODALITIES, 1), description=said))
+    assert all(len(place.encode()) <= 1_024 for place in places(there).values())
+    assert all(len(f"card#{facet}".encode()) <= 2_048 for facet in facets(there, here=True))
+
+
+def test_a_card_lies_below_whatever_facet_a_search_that_it_matches_walks() -> None:
+    for filters in (
+        Filters(),
+        Filters(q="tarot luna"),
+        Filters(specialty="Tarot"),
+        Filters(specialty="tarot", online=True),
+        Filters(online=True),
+        Filters(online=False, modality="video"),
+    ):
+        assert matches(LUNA, filters)
+        assert narrowest(filters) in facets(LUNA, here=True)
+    assert facets(LUNA, here=True) - facets(LUNA, here=False) == {"online", "online#tarot"}

@@ -171,3 +171,24 @@ def test_withdrawal_shows_at_once_even_while_online(world: World, clock: HandClo
     service.set_presence(world, luna, "online")
     withdrawn = service.withdraw(world, luna, **ADMIN)
     assert withdrawn.presence(clock.now, busy=False) == "offline"
+
+
+# --- onboarding
+
+
+def test_a_profile_tells_what_there_is_still_to_do(world: World) -> None:
+    luna = invited(world)
+    assert service.reader(world, luna).missing == ("profile", "rates", "verification")
+    service.describe(world, luna, SAID)
+    assert service.reader(world, luna).missing == ("rates", "verification")
+    service.verify(world, luna, **ADMIN)
+    assert service.reader(world, luna).missing == ("rates",)
+    service.set_rates(world, luna, {"text": 250})
+    assert service.reader(world, luna).missing == ()
+    service.withdraw(world, luna, **ADMIN)
+    assert service.reader(world, luna).missing == ("verification",)
+
+
+def test_nobody_is_verified_without_a_profile(world: World) -> None:
+    with pytest.raises(InvalidState):
+        service.verify(world, invited(world), **ADMIN)
