@@ -32,6 +32,7 @@ table/sessions             dynamodb:GetItem               yes  no             ye
 table/sessions             dynamodb:BatchGetItem         yes  no             no            no           no     no
 table/sessions             dynamodb:PutItem               yes  no             yes           yes          yes   no
 table/sessions             dynamodb:DeleteItem            yes  no             yes           yes          yes   no
+table/sessions             dynamodb:ConditionCheckItem   yes  no             no            no           no     no
 table/sessions             dynamodb:UpdateItem            no   no             no            no           no    no
 table/sessions             dynamodb:Scan                  no   no             no            no           no    no
 table/sessions/index/open  dynamodb:Query                 yes  no             no            yes          yes   no
