@@ -37,15 +37,36 @@ def words(notice: Notice, time_zone: str) -> Words | None:
     return say(notice.facts, ZoneInfo(time_zone)) if say else None
 
 
+def dollars(cents: Cents) -> str:
+    """``$12.05``"""
+    return f"${cents // 100:,}.{cents % 100:02}"
+
+
 def when(moment: Millis, zone: ZoneInfo) -> str:
     """``Wed 25 November 2026, 18:30 (Europe/Vienna)``"""
     local = datetime.fromtimestamp(moment / SECOND, UTC).astimezone(zone)
     return f"{local:%a} {local.day} {local:%B %Y, %H:%M} ({zone.key})"
 
 
-def dollars(cents: Cents) -> str:
-    """``$12.05``"""
-    return f"${cents // 100:,}.{cents % 100:02}"
+def _deletion_confirmed(facts: Facts, zone: ZoneInfo) -> Words:
+    return Words(
+        "Your SoulSeer account will be deleted",
+        f"It will be gone on {when(facts['runs_at'], zone)}. Until then you can take it back in the app; if it was not "
+        "you who asked for this, do so now.",
+    )
+
+
+def _deletion_cancelled(facts: Facts, zone: ZoneInfo) -> Words:
+    del facts, zone
+    return Words("Your SoulSeer account stays", "The deletion was taken back. Nothing was deleted.")
+
+
+def _deletion_awaits_refund(facts: Facts, zone: ZoneInfo) -> Words:
+    return Words(
+        "Your SoulSeer account still holds money of yours",
+        f"{dollars(facts['amount'])} are owed to you, so the account is not deleted yet. It will be as soon as nothing "
+        f"is owed any more: we look again on {when(facts['runs_at'], zone)}. You need not do anything.",
+    )
 
 
 def _guarantee_granted(facts: Facts, zone: ZoneInfo) -> Words:
@@ -97,6 +118,9 @@ def _booking_closed(facts: Facts, zone: ZoneInfo) -> Words:
 
 
 SAID: Final[Mapping[str, Callable[[Facts, ZoneInfo], Words]]] = {
+    "deletion_confirmed": _deletion_confirmed,
+    "deletion_cancelled": _deletion_cancelled,
+    "deletion_awaits_refund": _deletion_awaits_refund,
     "booking_made": _booking_made,
     "booking_moved": _booking_moved,
     "booking_reminder": _booking_reminder,

@@ -117,7 +117,7 @@ def accept_invitation(world: World, person_id: str, token: str) -> Reader:
         model.check_acceptable(invitation, person.email, now)
         made = Reader(id=person_id, standing="invited", description=None, created_at=now)
         world.tables.write(
-            readers.use_invitation(replace(invitation, used_by=person_id)),
+            readers.use_invitation(replace(invitation, used_by=person_id, email=None)),  # it has served
             readers.add(made),
             *accounts.role_change(world, person, "reader", actor=person_id, reason=f"invitation {digest[:16]}"),
         )
@@ -187,6 +187,19 @@ def verify(world: World, reader_id: str, *, actor: str, reason: str) -> Reader:
 def withdraw(world: World, reader_id: str, *, actor: str, reason: str) -> Reader:
     """Take the reader out of the directory and offline. Raises InvalidState for one who was never verified."""
     return _administered(world, reader_id, "reader_withdrawn", model.withdrawn, actor, reason)
+
+
+def forget(world: World, person_id: str) -> None:
+    """Take a deleted person out of the directory with all they said of themselves, if they were a reader at all."""
+
+    def attempt() -> None:
+        was = _readers(world).find(person_id)
+        if was is None:
+            return
+        _replaced(world, model.forgotten(was), was)
+        world.tables.write(_readers(world).gone(person_id))
+
+    undisturbed(world.sleep, attempt)
 
 
 def _readers(world: World) -> "Readers":

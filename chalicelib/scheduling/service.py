@@ -18,6 +18,7 @@ from typing import Final, get_args
 from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import (
+    Blocked,
     Forbidden,
     IdempotencyMismatch,
     Invalid,
@@ -53,13 +54,15 @@ from chalicelib.wallet import service as wallet
 from chalicelib.wallet.model.chain import Entry
 from chalicelib.wallet.model.funds import Funds
 
-__all__ = ["is_place"]
+__all__ = ["When", "is_place"]
 
 _STEPS: Final = 10
 """More than a booking can owe at once."""
 _TRIES: Final = 30
 _PROMISES: Final = 3
 _LONGEST_SEARCH: Final[Millis] = 31 * DAY
+_PAGE: Final = 50
+_MOST_PAGES: Final = 40
 _SECRET_BYTES: Final = 32
 _PAGE: Final = 100
 _MOST_PAGES: Final = 1_000
@@ -151,8 +154,8 @@ def book(
 ) -> Booking:
     """Book a reader and pay the whole price into escrow, in one transaction. ``booking_id`` derives from the request.
 
-    Raises NotFound, Invalid (oneself, off the grid), ReaderUnavailable, SlotTaken, InsufficientFunds, WalletFrozen,
-    InvalidState (too many upcoming), IdempotencyMismatch (the same id was derived for another request).
+    Raises NotFound, Blocked, Invalid (oneself, off the grid), ReaderUnavailable, SlotTaken, InsufficientFunds,
+    WalletFrozen, InvalidState (too many upcoming), IdempotencyMismatch (the same id was derived for another request).
     """
     if done := _rows(world).get(booking_id):
         return advance(world, _same(world, done, reader_slug, start, minutes, modality))
@@ -183,7 +186,8 @@ def book(
             reminders=model.reminders_behind(start, now),
         )
         _refuse_too_many(world, client.user)
-        return [*_rows(world).create(booking), *_told(world, booking, "booking_made", "", now)]
+        apart = accounts.unblocked(world, client.user, reader.id)
+        return [*_rows(world).create(booking), *_told(world, booking, "booking_made", "", now), *apart]
 
     try:
         wallet.spend(
@@ -197,6 +201,8 @@ def book(
             beside,
         )
     except ConditionFailed:
+        if accounts.is_blocked(world, client.user, reader.id):
+            raise Blocked from None
         raise SlotTaken("That time is no longer free, for the reader or for you.") from None
     log.info("booking_made", booking=booking_id)
     return advance(world, load(world, booking_id))
@@ -519,6 +525,41 @@ def _wound(world: World, booking: Booking, now: Millis) -> Booking:
         log.warning("clock_lost", booking=booking.id, epoch=booking.epoch)
     wound = replace(booking, clock_epoch=booking.epoch, clock_turn=turn, clock_at=wake)
     return _write(world, wound, booking) or booking
+
+
+# --- for forgetting a person ---------------------------------------------------------------------
+
+
+def call_off_all(world: World, user: str) -> None:
+    """Call off whatever ``user`` has ahead, in both roles, by the rules of cancelling. What has begun runs on.
+
+    May be repeated. Raises Unavailable.
+    """
+    roles: tuple[Who, ...] = ("client", "reader")
+    for who in roles:
+        after: str | None = None
+        for _ in range(_MOST_PAGES):
+            page, after = bookings_of(world, who, user, "upcoming", _PAGE, after)
+            for booking in page:
+                if booking.is_open:
+                    with suppress(InvalidState):
+                        cancel(world, booking.id, user)
+            if after is None:
+                break
+
+
+def forget(world: World, booking_id: str, who: Who, name: str) -> None:
+    """Put ``name`` in place of that side's, in a booking that is over. May be repeated. Raises NotFound."""
+
+    def attempt() -> None:
+        was = load(world, booking_id)
+        side: Side = replace(was.client if who == "client" else was.reader, name=name)
+        nameless = replace(was, client=side) if who == "client" else replace(was, reader=side)
+        if nameless != was:
+            _, operations = _rows(world).replace(nameless, was=was)
+            world.tables.write(*operations)
+
+    undisturbed(world.sleep, attempt)
 
 
 # --- readings that are not booked ----------------------------------------------------------------

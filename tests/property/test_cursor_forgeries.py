@@ -90,6 +90,7 @@ LISTS: Final = (
     _readers("name", str),
     _readers("rate", int),
     _readers("rating", int),
+    List("ada", "/v1/me/blocks?", "blocks:{me}", {"user": str}),
     _REVIEWS,
 )
 
@@ -118,6 +119,10 @@ class Everybody:
         for number in range(2 * READINGS):
             for place, each in enumerate(("ada", "bob")):
                 self._book(each, READERS[(number + place) % 2], f"bok_{each}_{number}", number)
+
+        for each, others in (("ada", READERS), ("bob", ("ada", "rosa"))):
+            for other in others:
+                accounts.block(world, self.ids[each], self.ids[other])
 
     def _read(self, client: str, reader: str, session: str) -> None:
         readers.set_presence(self.world, self.ids[reader], "online")

@@ -33,7 +33,7 @@ table/sessions             dynamodb:PutItem               yes  no             ye
 table/sessions             dynamodb:DeleteItem            yes  no             yes           yes          yes   no
 table/sessions             dynamodb:UpdateItem            no   no             no            no           no    no
 table/sessions             dynamodb:Scan                  no   no             no            no           no    no
-table/sessions/index/open  dynamodb:Query                 yes  no             no            yes          no    no
+table/sessions/index/open  dynamodb:Query                 yes  no             no            yes          yes   no
 
 table/wallet               dynamodb:GetItem               yes  yes            no            no           no    no
 table/wallet               dynamodb:PutItem               yes  yes            no            no           no    no
