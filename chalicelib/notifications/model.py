@@ -112,7 +112,8 @@ def _booking_closed(facts: Facts, zone: ZoneInfo) -> Words:
         "no_show_client": "did not take place: the client did not come",
         "no_show_reader": "did not take place: the reader did not come",
     }[facts["state"]]
-    back = f" {dollars(facts['refunded'])} went back to your credit." if facts["as"] == "client" else ""
+    told = facts["as"] == "client" and facts["refunded"]
+    back = f" {dollars(facts['refunded'])} went back to your credit." if told else ""
     return Words("A booked reading did not take place", f"{_booking(facts, zone)} {happened}.{back}")
 
 

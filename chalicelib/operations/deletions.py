@@ -44,7 +44,7 @@ _SALT_BYTES: Final = 16
 FORGETTING: Final[tuple[Callable[[World, str], None], ...]] = (
     readers.forget,
     accounts.forget,
-    scheduling.revoke_feed,
+    scheduling.forget,
     exports.forget,
 )
 """What each context does to forget a person, in any order. Each may be repeated."""
@@ -227,7 +227,7 @@ def _bookings(side: Who, world: World, person_id: str, start: Any) -> str | None
     """Take the person out of a page of their bookings; answer where the next one starts."""
     page, following = scheduling.bookings_of(world, side, person_id, "past", _AT_ONCE, start)
     for booking in page:
-        scheduling.forget(world, booking.id, side, FORGOTTEN_NAME)
+        scheduling.rename(world, booking.id, side, FORGOTTEN_NAME)
     return following
 
 

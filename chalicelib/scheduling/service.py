@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Final
+from typing import Final, get_args
 
 from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
@@ -59,9 +59,10 @@ _STEPS: Final = 10
 _TRIES: Final = 30
 _PROMISES: Final = 3
 _LONGEST_SEARCH: Final[Millis] = 31 * DAY
-_PAGE: Final = 50
-_MOST_PAGES: Final = 40
 _SECRET_BYTES: Final = 32
+_PAGE: Final = 100
+_MOST_PAGES: Final = 1_000
+_ROLES: Final[tuple[Who, ...]] = get_args(Who)
 _FEED_UPCOMING: Final = 100
 _FEED_PAST: Final = 25
 
@@ -276,10 +277,11 @@ def reschedule(world: World, booking_id: str, user: str, start: Millis) -> Booki
         booking = advance(world, booking)
         if booking.is_open and booking.start == start:
             return booking
-        wanted = model.moved(booking, start, _now(world, booking))
+        moved = model.moved(booking, start, _now(world, booking))
         if not readers.reader(world, booking.reader.user).verified:
             raise ReaderUnavailable("The reader takes no bookings at present.")
-        _must_fit(world, booking.reader.user, start, booking.minutes, own=booking.id)
+        buffer = _must_fit(world, booking.reader.user, start, booking.minutes, own=booking.id)
+        wanted = replace(moved, buffer=hours.span(buffer, world.settings.rules))
         raised, operations = _rows(world).replace(wanted, was=booking)
         operations += _told(world, raised, "booking_moved", str(raised.epoch), raised.at)
         try:
@@ -521,41 +523,6 @@ def _wound(world: World, booking: Booking, now: Millis) -> Booking:
     return _write(world, wound, booking) or booking
 
 
-# --- for forgetting a person ---------------------------------------------------------------------
-
-
-def call_off_all(world: World, user: str) -> None:
-    """Call off whatever ``user`` has ahead, in both roles, by the rules of cancelling. What has begun runs on.
-
-    May be repeated. Raises Unavailable.
-    """
-    roles: tuple[Who, ...] = ("client", "reader")
-    for who in roles:
-        after: str | None = None
-        for _ in range(_MOST_PAGES):
-            page, after = bookings_of(world, who, user, "upcoming", _PAGE, after)
-            for booking in page:
-                if booking.is_open:
-                    with suppress(InvalidState):
-                        cancel(world, booking.id, user)
-            if after is None:
-                break
-
-
-def forget(world: World, booking_id: str, who: Who, name: str) -> None:
-    """Put ``name`` in place of that side's, in a booking that is over. May be repeated. Raises NotFound."""
-
-    def attempt() -> None:
-        was = load(world, booking_id)
-        side: Side = replace(was.client if who == "client" else was.reader, name=name)
-        nameless = replace(was, client=side) if who == "client" else replace(was, reader=side)
-        if nameless != was:
-            _, operations = _rows(world).replace(nameless, was=was)
-            world.tables.write(*operations)
-
-    undisturbed(world.sleep, attempt)
-
-
 # --- readings that are not booked ----------------------------------------------------------------
 
 
@@ -590,6 +557,46 @@ def _next_start(world: World, user: str, refusal: type[Problem]) -> Millis | Non
     raise Unavailable
 
 
+# --- somebody leaves -----------------------------------------------------------------------------
+
+
+def call_off_all(world: World, user: str) -> None:
+    """Call off whatever is ahead of somebody whose account ends, in both roles: as if they did so themselves.
+
+    What has begun ends with its reading. May be repeated. Raises Unavailable.
+    """
+    for who in _ROLES:
+        after: str | None = None
+        for _ in range(_MOST_PAGES):
+            page, after = bookings_of(world, who, user, "upcoming", _PAGE, after)
+            for booking in page:
+                with suppress(InvalidState):
+                    cancel(world, booking.id, user)
+            if after is None:
+                break
+
+
+def forget(world: World, user: str) -> None:
+    """Drop the hours and the calendar of somebody whose account has ended. May be repeated."""
+    revoke_feed(world, user)
+    world.tables.write(*_rows(world).forget_availability(user))
+
+
+def rename(world: World, booking_id: str, who: Who, name: str) -> None:
+    """Show ``name`` in place of that side's on a booking. May be repeated. Raises NotFound."""
+
+    def attempt() -> None:
+        booking = load(world, booking_id)
+        if booking.side(who).name == name:
+            return
+        side = Side(booking.side(who).user, name)
+        wanted = replace(booking, client=side) if who == "client" else replace(booking, reader=side)
+        _, operations = _rows(world).replace(wanted, was=booking)
+        world.tables.write(*operations)
+
+    undisturbed(world.sleep, attempt)
+
+
 # --- calendar feeds ------------------------------------------------------------------------------
 
 
@@ -613,10 +620,9 @@ def feed(world: World, secret: str) -> tuple[str, list[Booking]]:
     user = _rows(world).whose_feed(_digest(secret))
     if user is None:
         raise NotFound("There is no such calendar.")
-    roles: tuple[Who, ...] = ("client", "reader")
     lists: tuple[tuple[When, int], ...] = (("upcoming", _FEED_UPCOMING), ("past", _FEED_PAST))
     found: dict[str, Booking] = {}
-    for who in roles:
+    for who in _ROLES:
         for when, limit in lists:
             page, _ = _rows(world).page_of_person(who, user, when, world.now(), limit, None)
             found |= {each: booking for each in page if (booking := _rows(world).get(each))}
