@@ -236,10 +236,13 @@ def _prune_descriptions(data: Path) -> None:
 
 
 def _undocumented(value: Any) -> Any:
-    """The same without documentation. A member that is itself named so is a shape, not a text, and stays."""
+    """The same without documentation. A member that is itself named so is a shape, not a text, and stays.
+
+    So does what belongs to a client's parameters: S3 has some, and botocore reads what is said of them.
+    """
     if isinstance(value, dict):
         kept = {name: each for name, each in value.items() if name != "documentation" or not isinstance(each, str)}
-        return {name: _undocumented(each) for name, each in kept.items()}
+        return {name: each if name == "clientContextParams" else _undocumented(each) for name, each in kept.items()}
     return [_undocumented(each) for each in value] if isinstance(value, list) else value
 
 

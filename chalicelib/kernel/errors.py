@@ -7,6 +7,7 @@
     ├── InsufficientFunds        402 insufficient_funds
     ├── Forbidden                403 forbidden
     ├── AccountSuspended         403 account_suspended
+    ├── Blocked                  403 blocked
     ├── AgeRequired              403 age_required
     ├── NotFound                 404 not_found
     ├── MethodNotAllowed         405 method_not_allowed
@@ -84,6 +85,10 @@ class Forbidden(Problem, status=HTTPStatus.FORBIDDEN, code="forbidden", default=
 class AccountSuspended(
     Problem, status=HTTPStatus.FORBIDDEN, code="account_suspended", default="This account is suspended."
 ):
+    pass
+
+
+class Blocked(Problem, status=HTTPStatus.FORBIDDEN, code="blocked", default="One of you has blocked the other."):
     pass
 
 

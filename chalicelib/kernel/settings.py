@@ -7,12 +7,12 @@ seconds there and kept in milliseconds here.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from chalicelib.kernel.time import HOUR, MINUTE, SECOND, Millis
+from chalicelib.kernel.time import DAY, HOUR, MINUTE, SECOND, Millis
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The lengths of product §3. Every stage runs the defaults; a local stack may shorten them."""
+    """The lengths of product §1 and §3. Every stage runs the defaults; a local stack may shorten them."""
 
     minute: Millis = MINUTE
     """A billed minute of connected time."""
@@ -28,6 +28,8 @@ class Rules:
     """From the first active moment, pauses included."""
     hold_minutes: int = 7
     """Minutes of the rate that other spending cannot touch while a meter runs: five of lease, two of warning."""
+    cooling_off: Millis = 30 * DAY
+    """From the confirmation of a deletion (product §1) until it is carried out."""
     quarter: Millis = 15 * MINUTE
     """The grid of bookings: each of their quarters of an hour."""
     booking_notice: Millis = 2 * HOUR
@@ -154,6 +156,7 @@ def _rules_from(environment: Mapping[str, str]) -> Rules:
         silence=span("SILENCE_SECONDS", default.silence),
         session_max=span("SESSION_MAX_SECONDS", default.session_max),
         hold_minutes=int(environment.get("HOLD_MINUTES") or default.hold_minutes),
+        cooling_off=span("DELETION_SECONDS", default.cooling_off),
         quarter=span("BOOKING_QUARTER_SECONDS", default.quarter),
         booking_notice=span("BOOKING_NOTICE_SECONDS", default.booking_notice),
         booking_join=span("BOOKING_JOIN_SECONDS", default.booking_join),

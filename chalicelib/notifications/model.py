@@ -37,15 +37,36 @@ def words(notice: Notice, time_zone: str) -> Words | None:
     return say(notice.facts, ZoneInfo(time_zone)) if say else None
 
 
+def dollars(cents: Cents) -> str:
+    """``$12.05``"""
+    return f"${cents // 100:,}.{cents % 100:02}"
+
+
 def when(moment: Millis, zone: ZoneInfo) -> str:
     """``Wed 25 November 2026, 18:30 (Europe/Vienna)``"""
     local = datetime.fromtimestamp(moment / SECOND, UTC).astimezone(zone)
     return f"{local:%a} {local.day} {local:%B %Y, %H:%M} ({zone.key})"
 
 
-def dollars(cents: Cents) -> str:
-    """``$12.05``"""
-    return f"${cents // 100:,}.{cents % 100:02}"
+def _deletion_confirmed(facts: Facts, zone: ZoneInfo) -> Words:
+    return Words(
+        "Your SoulSeer account will be deleted",
+        f"It will be gone on {when(facts['runs_at'], zone)}. Until then you can take it back in the app; if it was not "
+        "you who asked for this, do so now.",
+    )
+
+
+def _deletion_cancelled(facts: Facts, zone: ZoneInfo) -> Words:
+    del facts, zone
+    return Words("Your SoulSeer account stays", "The deletion was taken back. Nothing was deleted.")
+
+
+def _deletion_awaits_refund(facts: Facts, zone: ZoneInfo) -> Words:
+    return Words(
+        "Your SoulSeer account still holds money of yours",
+        f"{dollars(facts['amount'])} are owed to you, so the account is not deleted yet. It will be as soon as nothing "
+        f"is owed any more: we look again on {when(facts['runs_at'], zone)}. You need not do anything.",
+    )
 
 
 def _guarantee_granted(facts: Facts, zone: ZoneInfo) -> Words:
@@ -91,20 +112,25 @@ def _booking_closed(facts: Facts, zone: ZoneInfo) -> Words:
         "no_show_client": "did not take place: the client did not come",
         "no_show_reader": "did not take place: the reader did not come",
     }[facts["state"]]
-    back = f" {dollars(facts['refunded'])} went back to your credit." if facts["as"] == "client" else ""
+    told = facts["as"] == "client" and facts["refunded"]
+    back = f" {dollars(facts['refunded'])} went back to your credit." if told else ""
     return Words("A booked reading did not take place", f"{_booking(facts, zone)} {happened}.{back}")
 
 
-def _favorite_online(facts: Facts, _: ZoneInfo) -> Words:
-    return Words(f"{facts['slug']} is online", f"{facts['slug']}, one of your favorites, is online now.")
+def _favorite_online(facts: Facts, zone: ZoneInfo) -> Words:
+    del facts, zone
+    return Words("A favorite is online", "A reader among your favorites is online now. SoulSeer shows you who.")
 
 
 def _queue_offer(facts: Facts, zone: ZoneInfo) -> Words:
     until = when(facts["offered_until"], zone)
-    return Words(f"{facts['slug']} is free for you", f"It is your turn: {facts['slug']} is yours to ask until {until}.")
+    return Words("It is your turn", f"The reader you wait for is free, and yours alone to ask until {until}.")
 
 
 SAID: Final[Mapping[str, Callable[[Facts, ZoneInfo], Words]]] = {
+    "deletion_confirmed": _deletion_confirmed,
+    "deletion_cancelled": _deletion_cancelled,
+    "deletion_awaits_refund": _deletion_awaits_refund,
     "booking_made": _booking_made,
     "booking_moved": _booking_moved,
     "booking_reminder": _booking_reminder,

@@ -57,7 +57,7 @@ def _hand_on(world: World, notice: Notice) -> None:
                 kind="favorite_online",
                 fact=f"{notice.to}#{notice.facts['at']}",
                 at=notice.facts["at"],
-                facts={"reader": notice.to, "slug": notice.facts["slug"]},
+                facts={"reader": notice.to},
             )
             for each in followers
         ]

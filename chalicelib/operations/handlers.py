@@ -70,9 +70,39 @@ def _bookings(world: World, shard: str, limit: int, start: Key | None) -> tuple[
     return [Waiting(each.id, each.key, partial(scheduling.look_after, world, each.id)) for each in found], following
 
 
+def _deletions(world: World, shard: str, limit: int, start: Key | None) -> tuple[list[Waiting], Key | None]:
+    from chalicelib.operations import deletions  # reaches into every context, and is seldom called
+
+    found, following = deletions.page_of_shard(world, shard, limit, start)
+    return [Waiting(key["pk"], key, partial(deletions.advance, world, key["pk"])) for key in found], following
+
+
+def _deletion_called(world: World, person: str, epoch: int, turn: int) -> Millis | None:
+    from chalicelib.operations import deletions
+
+    return deletions.called_by_clock(world, person, epoch, turn)
+
+
+def _exports(world: World, shard: str, limit: int, start: Key | None) -> tuple[list[Waiting], Key | None]:
+    from chalicelib.operations import exports  # renders as the API does, and is seldom called
+
+    found, following = exports.page_of_shard(world, shard, limit, start)
+    ids = [(key["pk"].partition("#")[2], key) for key in found]
+    return [Waiting(each, key, partial(exports.advance, world, each)) for each, key in ids], following
+
+
+def _export_called(world: World, export: str, epoch: int, turn: int) -> Millis | None:
+    from chalicelib.operations import exports
+
+    del epoch, turn
+    return exports.advance(world, export)
+
+
 KINDS: Final[Mapping[str, Kind]] = {
     "session": Kind(_sessions, sessions.called_by_clock),
     "booking": Kind(_bookings, scheduling.called_by_clock),
+    "deletion": Kind(_deletions, _deletion_called),
+    "export": Kind(_exports, _export_called),
 }
 """In the order in which the tick works them: what is paid by the minute comes first."""
 

@@ -1,18 +1,33 @@
-"""Health, the API's own description, and the promises. All are public: a monitor and a newcomer have no token."""
+"""Health, the API's own description, the promises, and leaving.
+
+The first three are public: a monitor and a newcomer have no token. Leaving, and taking one's data along, is open to
+suspended people too.
+"""
 
 from functools import cache
 
 from chalice.app import Blueprint, Chalice
 
 from chalicelib.gateways import world
-from chalicelib.kernel.errors import NotFound
+from chalicelib.kernel.errors import (
+    Forbidden,
+    InvalidState,
+    LinkExpired,
+    NotFound,
+    ProviderFailed,
+    RateLimited,
+)
 from chalicelib.kernel.money import READER_SHARE_PERCENT
 from chalicelib.kernel.settings import Rules
 from chalicelib.kernel.time import DAY, HOUR, SECOND
-from chalicelib.operations import docs
+from chalicelib.operations import deletions, docs, exports
+from chalicelib.operations.model.export import Export
 from chalicelib.operations.schemas import (
     Billing,
     Caps,
+    CodeBody,
+    DeletionView,
+    ExportView,
     FeeSplit,
     Guarantee,
     Health,
@@ -97,6 +112,85 @@ def trust(rules: Rules) -> Trust:
         ),
         verification=Verification(by_invitation=True, identity_checked=True, approved_by_admin=True),
     )
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "/v1/me/export",
+    returns=ExportView,
+    status=202,
+    idempotent=True,
+    allow_suspended=True,
+    errors=(RateLimited,),
+)
+def ask_export(request: Request[None, None]) -> ExportView:
+    """Ask for a file of everything that is kept of you. One at a time: while one is being made, it is the answer."""
+    return _export(exports.ask(world(), request.caller.id, request.derived_id("exp")))
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "/v1/me/exports/{export_id}",
+    returns=ExportView,
+    allow_suspended=True,
+    errors=(Forbidden, NotFound),
+)
+def get_export(request: Request[None, None]) -> ExportView:
+    """Whether the file is ready, and a link to it."""
+    return _export(exports.export_of(world(), request.caller.id, request.path["export_id"]))
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "/v1/me/deletion",
+    returns=DeletionView,
+    status=202,
+    allow_suspended=True,
+    errors=(InvalidState, ProviderFailed, RateLimited),
+)
+def ask_deletion(request: Request[None, None]) -> DeletionView:
+    """Ask to be deleted: a code is mailed to you. Asking again makes the code of before void."""
+    return DeletionView.of(deletions.ask(world(), request.caller.id))
+
+
+@endpoint(blueprint, "GET", "/v1/me/deletion", returns=DeletionView, allow_suspended=True, errors=(NotFound,))
+def get_deletion(request: Request[None, None]) -> DeletionView:
+    """How far it is."""
+    return DeletionView.of(deletions.deletion_of(world(), request.caller.id))
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "/v1/me/deletion/confirm",
+    body=CodeBody,
+    returns=DeletionView,
+    allow_suspended=True,
+    errors=(LinkExpired, NotFound),
+)
+def confirm_deletion(request: Request[CodeBody, None]) -> DeletionView:
+    """Give the mailed code. Thirty days later the account is gone; a code works for 30 minutes, and for five tries."""
+    return DeletionView.of(deletions.confirm(world(), request.caller.id, request.body.code))
+
+
+@endpoint(
+    blueprint,
+    "DELETE",
+    "/v1/me/deletion",
+    returns=None,
+    allow_suspended=True,
+    errors=(InvalidState, NotFound),
+)
+def cancel_deletion(request: Request[None, None]) -> None:
+    """Keep the account after all."""
+    deletions.cancel(world(), request.caller.id)
+
+
+def _export(made: Export) -> ExportView:
+    return ExportView.of(made, world().now(), exports.link(world(), made))
 
 
 @cache

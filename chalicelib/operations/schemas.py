@@ -1,7 +1,13 @@
 """Shapes of the operations routes."""
 
-from typing import Literal
+from typing import Annotated, Literal, Self
 
+from pydantic import StringConstraints
+
+from chalicelib.kernel.time import rfc3339
+from chalicelib.operations.model import deletion, export
+from chalicelib.operations.model.deletion import Deletion
+from chalicelib.operations.model.export import Export
 from chalicelib.runtime.schemas import Money, Schema
 
 
@@ -68,3 +74,54 @@ class Trust(Schema):
     caps: Caps
     guarantee: Guarantee
     verification: Verification
+
+
+# --- leaving, and what one takes along -----------------------------------------------------------
+
+
+class ExportView(Schema):
+    """A file of everything that is kept of you. `url` gives it for 15 minutes; ask again for another one."""
+
+    id: str
+    status: export.Status
+    requested_at: str
+    url: str | None
+    expires_at: str | None
+
+    @classmethod
+    def of(cls, made: Export, now: int, url: str | None) -> Self:
+        return cls(
+            id=made.id,
+            status=made.status(now),
+            requested_at=rfc3339(made.requested_at),
+            url=url,
+            expires_at=None if made.expires_at is None else rfc3339(made.expires_at),
+        )
+
+
+class CodeBody(Schema):
+    """The code that was mailed."""
+
+    code: Annotated[str, StringConstraints(pattern=r"^[0-9]{6,8}$")]
+
+
+class DeletionView(Schema):
+    """How your account ends. `asked`: until `code_expires_at` the mailed code confirms it."""
+
+    status: deletion.State
+    requested_at: str
+    code_expires_at: str | None
+    deletes_at: str | None
+    """Until then it can be taken back. While money is owed to you, when it is looked at next."""
+    owed: Money | None
+    """To you: as long as there is some, the account stays."""
+
+    @classmethod
+    def of(cls, going: Deletion) -> Self:
+        return cls(
+            status=going.state,
+            requested_at=rfc3339(going.requested_at),
+            code_expires_at=rfc3339(going.code.expires_at) if going.code else None,
+            deletes_at=None if going.runs_at is None else rfc3339(going.runs_at),
+            owed=Money(amount=going.owed) if going.owed else None,
+        )

@@ -57,6 +57,12 @@ def drop(world: World, reader_id: str) -> Reader:
     return changed
 
 
+def remove_for_good(world: World, reader: Reader) -> None:
+    """Remove the picture of somebody who is to be forgotten. Raises Unavailable, ProviderFailed."""
+    if reader.picture:
+        world.pictures.delete(_key(reader.id, reader.picture))
+
+
 def link(world: World, reader_id: str, picture: str | None) -> str | None:
     """An address that shows the picture for an hour."""
     return world.pictures.link(_key(reader_id, picture), LINK_SECONDS) if picture else None

@@ -10,7 +10,7 @@ read: the stored average is exact however many write at once.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import AlreadyDone, Forbidden, NotFound
@@ -231,7 +231,7 @@ class Reviews:
 
     def replace(self, review: Review, was: Review) -> Put:
         """Changes a review where it is, shown or removed; fails when another write came first."""
-        kept = _place_key(review.id) | _told(review)
+        kept = _place_key(review.id) | asdict(review)
         item = _shown(review) if was.removed_at is None else kept
         return Put(self._name, item, when=(Equals("rev", was.rev),))
 
@@ -240,7 +240,7 @@ class Reviews:
         key = {"pk": list_key(was.reader), "sk": _place(was)}
         return [
             Delete(self._name, key, when=(Equals("rev", was.rev),)),
-            Put(self._name, _place_key(review.id) | _told(review), when=(Equals("place", _place(was)),)),
+            Put(self._name, _place_key(review.id) | asdict(review), when=(Equals("place", _place(was)),)),
         ]
 
 
@@ -254,11 +254,7 @@ def _place_key(review_id: str) -> Key:
 
 
 def _shown(review: Review) -> Item:
-    return {"pk": list_key(review.reader), "sk": _place(review)} | _told(review)
-
-
-def _told(review: Review) -> dict[str, Any]:
-    return {name: value for name, value in asdict(review).items() if value is not None}
+    return {"pk": list_key(review.reader), "sk": _place(review)} | asdict(review)
 
 
 def _review(item: Item) -> Review:

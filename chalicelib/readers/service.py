@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
-from chalicelib.kernel.errors import AlreadyDone, Invalid, NotFound
+from chalicelib.kernel.errors import AlreadyDone, Invalid, NotFound, Unavailable
 from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import Millis
 from chalicelib.readers import model
@@ -44,6 +44,8 @@ Busy = Callable[[Sequence[str]], Container[str]]
 _TOKEN_BYTES: Final = 32
 _MOST_LOOKED_AT: Final = 500
 """Cards for one page: so many as would fill it first, then twice as many with each further query."""
+_MOST_PAGES: Final = 100
+"""Of 50 favorites each, dropped in one call."""
 _SWEPT: Final = 5
 """How many silent readers one query puts right."""
 
@@ -138,7 +140,7 @@ def accept_invitation(world: World, person_id: str, token: str) -> Reader:
         model.check_acceptable(invitation, person.email, now)
         made = Reader(id=person_id, standing="invited", description=None, created_at=now)
         world.tables.write(
-            readers.use_invitation(replace(invitation, used_by=person_id)),
+            readers.use_invitation(replace(invitation, used_by=person_id, email=None)),  # it has served
             *readers.add(made),
             *accounts.role_change(world, person, "reader", actor=person_id, reason=f"invitation {digest[:16]}"),
         )
@@ -276,6 +278,27 @@ def withdraw(world: World, reader_id: str, *, actor: str, reason: str) -> Reader
     return _administered(world, reader_id, "reader_withdrawn", model.withdrawn, actor, reason)
 
 
+def forget(world: World, person_id: str) -> None:
+    """Take a deleted person out of the directory with all they said of themselves, if they were a reader at all, and
+    drop the favorites they kept. May be repeated. Raises Unavailable while the picture cannot be removed.
+    """
+    from chalicelib.readers import pictures
+
+    def attempt() -> None:
+        was = _readers(world).find(person_id)
+        if was:
+            pictures.remove_for_good(world, was)
+            _replaced(world, model.forgotten(was), was)
+
+    undisturbed(world.sleep, attempt)
+    for _ in range(_MOST_PAGES):
+        kept, _ = _readers(world).favorites(person_id, MOST_KEYS // 2, None)
+        if not kept:
+            return
+        world.tables.write(*(each for one in kept for each in _readers(world).drop_favorite(person_id, one.reader)))
+    raise Unavailable("There are more favorites than one call drops.")
+
+
 def _readers(world: World) -> "Readers":
     from chalicelib.readers.store import Readers  # brings PynamoDB, and a clock, a webhook or a beat reads no reader
 
@@ -328,7 +351,7 @@ def _word_of_coming(world: World, come: Reader) -> Put:
         kind="reader_online",
         fact=str(come.told_at),
         at=come.told_at,
-        facts={"reader": come.id, "slug": come.slug, "at": come.told_at},
+        facts={"reader": come.id, "at": come.told_at},
     )
 
 

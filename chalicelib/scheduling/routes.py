@@ -6,6 +6,7 @@ from chalice.app import Blueprint
 
 from chalicelib.gateways import world
 from chalicelib.kernel.errors import (
+    Blocked,
     Forbidden,
     InsufficientFunds,
     Invalid,
@@ -124,7 +125,7 @@ def put_overrides(request: Request[OverridesBody, None]) -> OverridesView:
     returns=BookingView,
     status=201,
     idempotent=True,
-    errors=(InsufficientFunds, InvalidState, NotFound, ReaderUnavailable, SlotTaken, WalletFrozen),
+    errors=(Blocked, InsufficientFunds, InvalidState, NotFound, ReaderUnavailable, SlotTaken, WalletFrozen),
 )
 def create_booking(request: Request[NewBooking, None]) -> BookingView:
     """Book a slot. Its whole price is paid at once and kept until the reading is over.
@@ -254,7 +255,7 @@ def get_calendar(request: Request[None, None]) -> Text:
     status=201,
     idempotent=True,
     tags=("sessions",),
-    errors=(InsufficientFunds, NotFound, ReaderBusy, ReaderUnavailable, SessionOpen, WalletFrozen),
+    errors=(Blocked, InsufficientFunds, NotFound, ReaderBusy, ReaderUnavailable, SessionOpen, WalletFrozen),
 )
 def create_session(request: Request[NewSession, None]) -> SessionView:
     """Ask a reader for a reading. The rate is fixed now; the reader is rung for three minutes.

@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal, Self, get_args
 
 from pydantic import BeforeValidator, ConfigDict, Field
 
-from chalicelib.accounts.model import known_zone
+from chalicelib.accounts.model.person import known_zone
 from chalicelib.kernel.errors import Invalid
 from chalicelib.kernel.time import SECOND, Millis, rfc3339
 from chalicelib.runtime.schemas import Id, ListQuery, Money, Schema

@@ -8,13 +8,17 @@ call would not: each step is one transaction on the booking as it was read.
 import hashlib
 import secrets
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Final
+from functools import partial
+from itertools import product
+from typing import Final, get_args
 
 from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import (
+    Blocked,
     Forbidden,
     IdempotencyMismatch,
     Invalid,
@@ -50,14 +54,19 @@ from chalicelib.wallet import service as wallet
 from chalicelib.wallet.model.chain import Entry
 from chalicelib.wallet.model.funds import Funds
 
-__all__ = ["is_place"]
+__all__ = ["When", "is_place"]
 
 _STEPS: Final = 10
 """More than a booking can owe at once."""
 _TRIES: Final = 30
 _PROMISES: Final = 3
 _LONGEST_SEARCH: Final[Millis] = 31 * DAY
+_PAGE: Final = 50
+_MOST_PAGES: Final = 40
 _SECRET_BYTES: Final = 32
+_PAGE: Final = 100
+_MOST_PAGES: Final = 1_000
+_ROLES: Final[tuple[Who, ...]] = get_args(Who)
 _FEED_UPCOMING: Final = 100
 _FEED_PAST: Final = 25
 
@@ -145,8 +154,8 @@ def book(
 ) -> Booking:
     """Book a reader and pay the whole price into escrow, in one transaction. ``booking_id`` derives from the request.
 
-    Raises NotFound, Invalid (oneself, off the grid), ReaderUnavailable, SlotTaken, InsufficientFunds, WalletFrozen,
-    InvalidState (too many upcoming), IdempotencyMismatch (the same id was derived for another request).
+    Raises NotFound, Blocked, Invalid (oneself, off the grid), ReaderUnavailable, SlotTaken, InsufficientFunds,
+    WalletFrozen, InvalidState (too many upcoming), IdempotencyMismatch (the same id was derived for another request).
     """
     if done := _rows(world).get(booking_id):
         return advance(world, _same(world, done, reader_slug, start, minutes, modality))
@@ -177,7 +186,8 @@ def book(
             reminders=model.reminders_behind(start, now),
         )
         _refuse_too_many(world, client.user)
-        return [*_rows(world).create(booking), *_told(world, booking, "booking_made", "", now)]
+        apart = accounts.unblocked(world, client.user, reader.id)
+        return [*_rows(world).create(booking), *_told(world, booking, "booking_made", "", now), *apart]
 
     try:
         wallet.spend(
@@ -191,6 +201,8 @@ def book(
             beside,
         )
     except ConditionFailed:
+        if accounts.is_blocked(world, client.user, reader.id):
+            raise Blocked from None
         raise SlotTaken("That time is no longer free, for the reader or for you.") from None
     log.info("booking_made", booking=booking_id)
     return advance(world, load(world, booking_id))
@@ -269,10 +281,11 @@ def reschedule(world: World, booking_id: str, user: str, start: Millis) -> Booki
         booking = advance(world, booking)
         if booking.is_open and booking.start == start:
             return booking
-        wanted = model.moved(booking, start, _now(world, booking))
+        moved = model.moved(booking, start, _now(world, booking))
         if not readers.reader(world, booking.reader.user).verified:
             raise ReaderUnavailable("The reader takes no bookings at present.")
-        _must_fit(world, booking.reader.user, start, booking.minutes, own=booking.id)
+        buffer = _must_fit(world, booking.reader.user, start, booking.minutes, own=booking.id)
+        wanted = replace(moved, buffer=hours.span(buffer, world.settings.rules))
         raised, operations = _rows(world).replace(wanted, was=booking)
         operations += _told(world, raised, "booking_moved", str(raised.epoch), raised.at)
         try:
@@ -514,6 +527,41 @@ def _wound(world: World, booking: Booking, now: Millis) -> Booking:
     return _write(world, wound, booking) or booking
 
 
+# --- for forgetting a person ---------------------------------------------------------------------
+
+
+def call_off_all(world: World, user: str) -> None:
+    """Call off whatever ``user`` has ahead, in both roles, by the rules of cancelling. What has begun runs on.
+
+    May be repeated. Raises Unavailable.
+    """
+    roles: tuple[Who, ...] = ("client", "reader")
+    for who in roles:
+        after: str | None = None
+        for _ in range(_MOST_PAGES):
+            page, after = bookings_of(world, who, user, "upcoming", _PAGE, after)
+            for booking in page:
+                if booking.is_open:
+                    with suppress(InvalidState):
+                        cancel(world, booking.id, user)
+            if after is None:
+                break
+
+
+def forget(world: World, booking_id: str, who: Who, name: str) -> None:
+    """Put ``name`` in place of that side's, in a booking that is over. May be repeated. Raises NotFound."""
+
+    def attempt() -> None:
+        was = load(world, booking_id)
+        side: Side = replace(was.client if who == "client" else was.reader, name=name)
+        nameless = replace(was, client=side) if who == "client" else replace(was, reader=side)
+        if nameless != was:
+            _, operations = _rows(world).replace(nameless, was=was)
+            world.tables.write(*operations)
+
+    undisturbed(world.sleep, attempt)
+
+
 # --- readings that are not booked ----------------------------------------------------------------
 
 
@@ -548,6 +596,52 @@ def _next_start(world: World, user: str, refusal: type[Problem]) -> Millis | Non
     raise Unavailable
 
 
+# --- somebody leaves -----------------------------------------------------------------------------
+
+
+def call_off_all(world: World, user: str) -> None:
+    """Call off whatever is ahead of somebody whose account ends, in both roles: as if they did so themselves.
+
+    What has begun ends with its reading. May be repeated. Raises Unavailable.
+    """
+    for who in _ROLES:
+        after: str | None = None
+        for _ in range(_MOST_PAGES):
+            page, after = bookings_of(world, who, user, "upcoming", _PAGE, after)
+            for booking in page:
+                with suppress(InvalidState):
+                    cancel(world, booking.id, user)
+            if after is None:
+                break
+
+
+def forget(world: World, user: str, name: str) -> None:
+    """Show ``name`` in place of theirs on all bookings of somebody whose account has ended; drop hours and calendar.
+
+    May be repeated. Raises Unavailable.
+    """
+    revoke_feed(world, user)
+    world.tables.write(*_rows(world).forget_availability(user))
+    lists: tuple[When, ...] = ("upcoming", "past")
+    for who, when in product(_ROLES, lists):
+        after: str | None = None
+        for _ in range(_MOST_PAGES):
+            page, after = bookings_of(world, who, user, when, _PAGE, after)
+            for booking in page:
+                undisturbed(world.sleep, partial(_renamed, world, booking.id, who, name))
+            if after is None:
+                break
+
+
+def _renamed(world: World, booking_id: str, who: Who, name: str) -> None:
+    booking = load(world, booking_id)
+    if booking.side(who).name != name:
+        side = Side(booking.side(who).user, name)
+        wanted = replace(booking, client=side) if who == "client" else replace(booking, reader=side)
+        _, operations = _rows(world).replace(wanted, was=booking)
+        world.tables.write(*operations)
+
+
 # --- calendar feeds ------------------------------------------------------------------------------
 
 
@@ -571,10 +665,9 @@ def feed(world: World, secret: str) -> tuple[str, list[Booking]]:
     user = _rows(world).whose_feed(_digest(secret))
     if user is None:
         raise NotFound("There is no such calendar.")
-    roles: tuple[Who, ...] = ("client", "reader")
     lists: tuple[tuple[When, int], ...] = (("upcoming", _FEED_UPCOMING), ("past", _FEED_PAST))
     found: dict[str, Booking] = {}
-    for who in roles:
+    for who in _ROLES:
         for when, limit in lists:
             page, _ = _rows(world).page_of_person(who, user, when, world.now(), limit, None)
             found |= {each: booking for each in page if (booking := _rows(world).get(each))}

@@ -168,6 +168,10 @@ class Schedule:
         days = {day.isoformat(): [list(stretch) for stretch in hours] for day, hours in overrides.items()}
         return Put(self._name, {"pk": f"availability#{reader}", "sk": "overrides", "days": days})
 
+    def forget_availability(self, reader: str) -> list[Operation]:
+        """Removes all that the reader said."""
+        return [Delete(self._name, {"pk": f"availability#{reader}", "sk": each}) for each in ("weekly", "overrides")]
+
     # calendar feeds
 
     def feed_of(self, user: str) -> str | None:

@@ -82,7 +82,7 @@ class Afterwards:
 
     def add_report(self, report: Report) -> Put:
         """Adds the report; fails where this person reported this reading before."""
-        item = {"pk": _key("report", report.id), "pending": "report"} | _fields(report)
+        item = {"pk": _key("report", report.id), "pending": "report"} | asdict(report)
         return Put(self._name, item, when=(Absent("pk"),))
 
     def open_reports(self) -> list[Report]:
@@ -108,7 +108,7 @@ def _key(kind: str, *ids: str) -> str:
 def _guarantee_item(guarantee: Guarantee) -> Item:
     """``pending`` is there while nobody has decided: a sparse index."""
     waiting = {"pending": "guarantee"} if guarantee.status == "pending" else {}
-    return {"pk": _key("guarantee", guarantee.id)} | waiting | _fields(guarantee)
+    return {"pk": _key("guarantee", guarantee.id)} | waiting | asdict(guarantee)
 
 
 def _guarantee(item: Item) -> Guarantee:
@@ -117,10 +117,6 @@ def _guarantee(item: Item) -> Guarantee:
 
 def _report(item: Item) -> Report:
     return Report(**_known(Report, item))
-
-
-def _fields(thing: Guarantee | Report) -> Item:
-    return {name: value for name, value in asdict(thing).items() if value is not None}
 
 
 def _known(kind: type[Guarantee] | type[Report], item: Item) -> dict[str, Any]:

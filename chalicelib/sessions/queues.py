@@ -11,8 +11,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
+from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
-from chalicelib.kernel.errors import Invalid, ReaderBusy, ReaderUnavailable
+from chalicelib.kernel.errors import Blocked, Invalid, ReaderBusy, ReaderUnavailable
 from chalicelib.readers import model
 from chalicelib.readers import service as readers
 from chalicelib.readers.model import Modality, Queue, Reader
@@ -28,12 +29,15 @@ _TRIES: Final = 40
 def join(world: World, slug_or_id: str, client: str, modality: Modality) -> Queue:
     """Wait for the reader, or ask where one is; asking again keeps one's place. The queue as it is then.
 
-    Raises NotFound, Invalid (oneself), ReaderUnavailable (offline, or does not offer this), ReaderBusy (50 wait).
+    Raises NotFound, Invalid (oneself), Blocked, ReaderUnavailable (offline, or does not offer this), ReaderBusy (50
+    wait).
     """
 
     def decide(reader: Reader, queue: Queue) -> Queue:
         if client == reader.id:
             raise Invalid("Nobody waits for themselves.", ({"field": "reader", "message": "another person"},))
+        if accounts.is_blocked(world, client, reader.id):
+            raise Blocked
         offline = reader.presence(world.now(), busy=_is_busy(world, reader.id)) == "offline"
         if offline or modality not in reader.rates:
             raise ReaderUnavailable
@@ -98,7 +102,7 @@ def _writes(world: World, reader: Reader, queue: Queue) -> list[Operation]:
         kind="queue_offer",
         fact=f"{reader.id}#{queue.rev + 1}",
         at=world.now(),
-        facts={"reader": reader.id, "slug": reader.slug, "offered_until": queue.offered_until},
+        facts={"reader": reader.id, "offered_until": queue.offered_until},
     )
     return [changed, word, _rows(world).free(reader.id)]
 

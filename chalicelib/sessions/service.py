@@ -10,9 +10,12 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Final
 
+from chalicelib.accounts import service as accounts
+from chalicelib.accounts.model.person import FORGOTTEN_NAME
 from chalicelib.gateways import World
 from chalicelib.gateways.agora import Lease, Notice
 from chalicelib.kernel.errors import (
+    Blocked,
     IdempotencyMismatch,
     Invalid,
     NotFound,
@@ -28,6 +31,7 @@ from chalicelib.payouts import service as payouts
 from chalicelib.readers import service as readers
 from chalicelib.runtime import audit
 from chalicelib.runtime.logs import log
+from chalicelib.runtime.retries import undisturbed
 from chalicelib.runtime.tables import ConditionFailed, Contended, Key, Operation
 from chalicelib.sessions import queues
 from chalicelib.sessions.model import commands, notices
@@ -49,6 +53,8 @@ _TRIES: Final = 30
 _PROMISES: Final = 3
 _UIDS: Final[dict[Who, int]] = {"client": 1, "reader": 2}
 _SIDES: Final[dict[int, Who]] = {uid: who for who, uid in _UIDS.items()}
+_BLOCKS: Final = (4, 5)
+"""The places of what fails for a block, in the transaction that makes a session."""
 _REMOVALS: Final = 4
 """At most so many channels are emptied in one go; the rest is owed still, and the next minute's."""
 
@@ -111,8 +117,8 @@ def create(
     """Ask ``reader_id`` for a reading and take both people. ``session_id`` derives from the request.
 
     ``ends_by`` is either side's next booking: the reading must be over by then.
-    Raises NotFound, Invalid (oneself), ReaderUnavailable, InsufficientFunds, WalletFrozen, SessionOpen, ReaderBusy,
-    IdempotencyMismatch (the same id was derived for another request).
+    Raises NotFound, Invalid (oneself), Blocked, ReaderUnavailable, InsufficientFunds, WalletFrozen, SessionOpen,
+    ReaderBusy, IdempotencyMismatch (the same id was derived for another request).
     """
     if client.user == reader_id:
         raise Invalid("Nobody reads for themselves.", ({"field": "reader", "message": "another person"},))
@@ -141,8 +147,9 @@ def create(
         seen = Snapshot(world, asked)
         commands.must_pay(seen.funds)
         in_turn = queues.turn(world, reader, client.user, lambda: open_session(world, reader_id) is not None)
+        apart = accounts.unblocked(world, client.user, reader_id)
         try:
-            world.tables.write(*rows.create(asked), wallet.unchanged(world, seen.newest), in_turn)
+            world.tables.write(*rows.create(asked), wallet.unchanged(world, seen.newest), *apart, in_turn)
         except ConditionFailed as failed:
             _refuse_if_taken(world, failed)
             continue
@@ -229,7 +236,11 @@ def settle_booked(world: World, session: Session, refunded: Cents, earned: Cents
 
 
 def _refuse_if_taken(world: World, failed: ConditionFailed) -> None:
-    """Raise for whoever is in an open reading; a reading whose time is over is ended first, and does not count."""
+    """Raise where one blocked the other, and for whoever is in an open reading; a reading whose time is over is ended
+    first, and does not count.
+    """
+    if 0 not in failed.found and not failed.found.keys().isdisjoint(_BLOCKS):
+        raise Blocked
     for place, refusal in ((1, SessionOpen), (2, ReaderBusy)):
         if (lock := failed.found.get(place)) and 0 not in failed.found:
             other = _rows(world).get(str(lock["session"]))
@@ -415,6 +426,22 @@ def busy_among(world: World, people: Sequence[str], *, consistent: bool = True) 
 def page_of_shard(world: World, shard: str, limit: int, start: Key | None) -> tuple[list[Session], Key | None]:
     """Sessions that time can still change, for the minute tick. The page may be a moment behind."""
     return _rows(world).page_of_shard(shard, limit, start)
+
+
+def forget(world: World, session_id: str, who: Who) -> None:
+    """Take the name of a deleted person out of their reading; ids, times and money stay. May be repeated.
+
+    Raises NotFound, Unavailable when storage stays contended.
+    """
+
+    def attempt() -> None:
+        session = load(world, session_id)
+        nameless = session.with_side(who, name=FORGOTTEN_NAME)
+        if nameless != session:
+            _, operations = _rows(world).replace(nameless, was=session)
+            world.tables.write(*operations)
+
+    undisturbed(world.sleep, attempt)
 
 
 # --- bringing it up to date ----------------------------------------------------------------------

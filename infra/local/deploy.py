@@ -114,6 +114,15 @@ def put_secrets(session: "boto3.Session", endpoint: str) -> Secrets:
     )
 
 
+def verify_sender(session: "boto3.Session", endpoint: str, address: str) -> None:
+    """Let mail come from ``address``: on AWS its owner clicks a link."""
+    client = session.client("sesv2", endpoint_url=endpoint)
+    try:
+        client.create_email_identity(EmailIdentity=address)
+    except client.exceptions.AlreadyExistsException:
+        return  # from an earlier run, whose state was kept
+
+
 def _upload(session: "boto3.Session", endpoint: str, package: Path) -> str:
     """Put the zip and the template that names it into the bucket. Returns the template's address."""
     from botocore.exceptions import ClientError

@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,7 +35,7 @@ from chalicelib.runtime import aws
 from chalicelib.runtime.tables import DynamoTables
 from infra.local.agora.context import Account
 from infra.local.agora.server import AgoraServer
-from infra.local.deploy import STACK, STAGE, Secrets, deploy, put_secrets
+from infra.local.deploy import STACK, STAGE, Secrets, deploy, put_secrets, verify_sender
 from infra.local.issuer import AUDIENCE, IssuerServer
 from infra.local.journal import Journal
 from infra.local.ministack import REGION, ROOT, WANTED_PORT, CannotStart, MiniStack, end_left_over, installed
@@ -53,6 +54,7 @@ LENGTHS: Final = (
     "SILENCE_SECONDS",
     "HOLD_MINUTES",
     "SESSION_MAX_SECONDS",
+    "DELETION_SECONDS",
     "BOOKING_QUARTER_SECONDS",
     "BOOKING_NOTICE_SECONDS",
     "BOOKING_JOIN_SECONDS",
@@ -235,6 +237,7 @@ def _up(running: ExitStack, options: _Options) -> Stack:
             session, ministack.url, options.package, _parameters(options.settings, vendors, ministack.url)
         )
         secrets = put_secrets(session, ministack.url)
+        verify_sender(session, ministack.url, parseaddr(MAIL_FROM)[1])
     if lost := go_on(session, ministack, journal):
         options.say(f"  {lost} items put back from the journal")
     dynamodb_url = journal.url if journal else ministack.url

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from chalicelib.accounts import service as accounts
-from chalicelib.accounts.model import with_role
+from chalicelib.accounts.model.person import with_role
 from chalicelib.accounts.service import Person, Role
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import NotFound

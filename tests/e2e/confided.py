@@ -77,7 +77,7 @@ class ConfidingApi(Api):
         self._confided.add("an idempotency key", key)
         self._confided.add_fields(body)
         answer = super().send(method, path, body, key=key, content=content, headers=headers)
-        if "json" in answer.headers.get("content-type", ""):
+        if answer.content and "json" in answer.headers.get("content-type", ""):
             self._confided.add_fields(answer.json, HEARD)
         return answer
 

@@ -22,6 +22,7 @@ SETTINGS: Final = {
     "JOIN_SECONDS": "15",
     "BEAT_SECONDS": "2",
     "SILENCE_SECONDS": "9",
+    "DELETION_SECONDS": "20",
     # A booking of "15 minutes" is over in 40 s; its door opens 25 s before and is shut 25 s after its start.
     "BOOKING_QUARTER_SECONDS": "40",
     "BOOKING_NOTICE_SECONDS": "1",

@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import pytest
@@ -91,11 +92,13 @@ def _signed_in(phone: Phone) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def visitors(stage: Stage) -> Iterator[Visitors]:
-    client, reader, admin = stage.client(500), stage.reader(), stage.client()
+    client, reader, admin = stage.client(5_000), stage.reader(), stage.client()
     stage.admin("people", "make-admin", admin.id, "--reason", "e2e: contract", "--yes")
     topup = client.api.post("/v1/wallet/topups", {"amount": 500})
     asked = client.ask(reader.id)
     client.do("cancel")
+    booked = a_booking(client, reader)
+    calendar = client.api.post("/v1/me/calendar")["url"].rsplit("/", 1)[-1]
     with requests.Session() as session:
         yield Visitors(
             stage.stack.api_url,
@@ -105,9 +108,29 @@ def visitors(stage: Stage) -> Iterator[Visitors]:
                 "admin": _signed_in(admin),
                 "nobody": {},
             },
-            {"session_id": [asked["id"]], "topup_id": [topup["id"]], "slug": [reader.id], "file": ["page-js"]},
+            {
+                "session_id": [asked["id"]],
+                "topup_id": [topup["id"]],
+                "booking_id": [booked],
+                "feed_ics": [calendar],
+                "slug": [reader.id],
+                "file": ["page-js"],
+            },
             session,
         )
+
+
+def a_booking(client: Phone, reader: Phone) -> str:
+    """The id of one that was called off: nothing is left in escrow."""
+    reader.api.put("/v1/reader/availability", {"weekly": [{"day": "monday", "from": "00:00", "to": "24:00"}]})
+    now = datetime.now(UTC)
+    window = f"from={now:%Y-%m-%dT%H:%M:%SZ}&to={now + timedelta(days=8):%Y-%m-%dT%H:%M:%SZ}"
+    path = f"/v1/readers/{reader.id}/slots?{window}&duration=15&modality=text"
+    start = client.api.get(path)["slots"][-1]["start"]
+    wish = {"reader": reader.id, "start": start, "duration_minutes": 15, "modality": "text"}
+    booking: str = client.api.post("/v1/bookings", wish)["id"]
+    client.api.post(f"/v1/bookings/{booking}/cancel")
+    return booking
 
 
 def named(operation: Any) -> str:

@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from chalicelib.gateways import World
-from chalicelib.kernel.errors import InvalidState, SlotTaken
+from chalicelib.kernel.errors import InvalidState, Problem, SlotTaken
 from chalicelib.kernel.time import HOUR, MINUTE, Millis
 from chalicelib.runtime.tables import DynamoTables
 from chalicelib.scheduling import service
@@ -22,7 +22,7 @@ from tests.support.aws import dynamodb_client
 from tests.support.crowd import Crowd
 from tests.support.diary import QUARTER, RATE, Diary, days
 from tests.support.duo import assert_whole, refusals
-from tests.support.faults import WRITES, Send, fault, never_answers, never_arrives
+from tests.support.faults import WRITES, Send, after, fault, never_answers, never_arrives
 from tests.support.worlds import NOON, HandClock, hand_world
 
 if TYPE_CHECKING:
@@ -87,8 +87,8 @@ def test_bookings_of_different_lengths_that_overlap_never_stand_together(stage: 
     assert set(refusals(found)) <= {SlotTaken.code}
     made = sorted((each for each in found if isinstance(each, Booking)), key=lambda each: each.start)
     assert made
-    for before, after in pairwise(made):
-        assert after.start >= before.end + before.buffer
+    for one, following in pairwise(made):
+        assert following.start >= one.end + one.buffer
     assert len(stage.cells(stage.reader)) == sum(each.minutes // 15 + 1 for each in made)
 
 
@@ -257,8 +257,8 @@ def test_each_write_that_is_lost_in_turn_is_made_up_for_and_never_done_twice(
         with fault(fragile, send, *WRITES, at=at) as made:
             act_on(weak, own, what)
         row = own.row("bok")
-        after = {"book": "booked", "move": "booked", "cancel": "cancelled_by_client", "open": "in_session"}
-        assert row.state == after.get(what, "no_show_reader")
+        then = {"book": "booked", "move": "booked", "cancel": "cancelled_by_client", "open": "in_session"}
+        assert row.state == then.get(what, "no_show_reader")
         if row.is_open:
             assert own.escrow(row.id) == PRICE
             assert own.credit() == 10_000 - PRICE
@@ -268,3 +268,53 @@ def test_each_write_that_is_lost_in_turn_is_made_up_for_and_never_done_twice(
         if made() <= at:
             return
     pytest.fail("an act of more than six writes")
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "at"),
+    [
+        ("book", "book", NOON),
+        ("move", "cancel", NOON),
+        ("move", "decline", NOON),
+        ("cancel", "move", NOON),
+        ("cancel", "decline", NOON),
+        ("open", "cancel", START - 10 * MINUTE),
+        ("cancel", "open", START - 10 * MINUTE),
+        ("open", "open", START - 10 * MINUTE),
+        ("settle", "settle", START + HOUR),
+        ("settle", "decline", START + HOUR),
+    ],
+)
+def test_whatever_somebody_does_between_the_look_and_the_write_the_price_is_divided_once(
+    stage: Diary, fragile: Any, mine: str, theirs: str, at: Millis
+) -> None:
+    weak = hand_world(DynamoTables(fragile), settings=stage.world.settings, now=stage.world.now)
+    for place in range(8):
+        own = replace(stage, number=10 * place + 1).other(10 * place + 1, 10_000)
+        own.at(NOON)
+        if mine != "book":
+            own.book(START, 30, "bok")
+        own.at(at)
+        with fault(fragile, after(lambda own=own: tolerated(own.world, own, theirs)), *WRITES, at=place) as made:
+            tolerated(weak, own, mine)
+        if own.row("bok").is_open:
+            own.at(NOON)
+            service.decline(own.world, own.id("bok"), own.reader)
+        row = own.row("bok")
+        own.assert_divided(row)
+        assert own.credit() == 10_000 - PRICE + row.refunded
+        assert sessions.busy_among(own.world, [own.client, own.reader]) == set()
+        if made() <= place:
+            return
+    pytest.fail("an act of more than eight writes")
+
+
+def tolerated(world: World, stage: Diary, what: str) -> None:
+    """The act, or its refusal: what somebody else did may stand in its way."""
+    try:
+        if what == "decline":
+            service.decline(world, stage.id("bok"), stage.reader)
+        else:
+            act_on(world, stage, what)
+    except Problem:
+        return

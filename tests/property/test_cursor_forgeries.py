@@ -92,6 +92,7 @@ LISTS: Final = (
     _bookings("ada", "client", "past"),
     _bookings("rosa", "reader", "upcoming"),
     _bookings("rosa", "reader", "past"),
+    List("ada", "/v1/me/blocks?", "blocks:{me}", {"user": str}),
     _REVIEWS,
 )
 
@@ -105,11 +106,7 @@ class Everybody:
         self.ids = {each: accounts.sign_in(world, Claims(each, None, None)).id for each in ("ada", "bob", *READERS)}
         for each in READERS:
             add_reader(world, self.ids[each])
-            for fan in ("ada", "bob", *READERS):
-                readers.keep_favorite(world, self.ids[fan], self.ids[each], notify_online=False)
-            for number in range(READINGS):
-                session, moment = f"ses_{each}_{number}", NOON + number
-                reviews.add(world, Review(f"rev_{session}", self.ids[each], session, "usr_1", "Ada", 5, each, moment))
+            self._praise(each)
         clock = world.now
         assert isinstance(clock, HandClock)
         for number in range(READINGS):
@@ -122,6 +119,19 @@ class Everybody:
         for number in range(2 * READINGS):
             for place, each in enumerate(("ada", "bob")):
                 self._book(each, READERS[(number + place) % 2], f"bok_{each}_{number}", number)
+
+        for each, others in (("ada", READERS), ("bob", ("ada", "rosa"))):
+            for other in others:
+                accounts.block(world, self.ids[each], self.ids[other])
+
+    def _praise(self, reader: str) -> None:
+        """Everybody keeps the reader at hand, and some have reviewed them."""
+        for fan in ("ada", "bob", *READERS):
+            readers.keep_favorite(self.world, self.ids[fan], self.ids[reader], notify_online=False)
+        for number in range(READINGS):
+            session, moment = f"ses_{reader}_{number}", NOON + number
+            written = Review(f"rev_{session}", self.ids[reader], session, "usr_1", "Ada", 5, reader, moment)
+            reviews.add(self.world, written)
 
     def _read(self, client: str, reader: str, session: str) -> None:
         readers.set_presence(self.world, self.ids[reader], "online")

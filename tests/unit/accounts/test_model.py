@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.accounts.model import (
+from chalicelib.accounts.model.person import (
     ADULT,
     NAME_LENGTH,
     NEUTRAL_NAME,

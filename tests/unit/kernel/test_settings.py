@@ -34,6 +34,7 @@ def test_the_lengths_are_those_of_the_product() -> None:
     assert (rules.grace, rules.grace_total) == (5 * MINUTE, 15 * MINUTE)
     assert (rules.beat, rules.silence) == (30 * SECOND, 75 * SECOND)
     assert (rules.session_max, rules.hold_minutes) == (3 * HOUR, 7)
+    assert (rules.quarter, rules.booking_notice, rules.booking_join) == (15 * MINUTE, 2 * HOUR, 10 * MINUTE)
     assert (rules.lease, rules.warning) == (5 * MINUTE, 2 * MINUTE)
 
 
@@ -54,10 +55,13 @@ def test_a_local_stack_may_shorten_them() -> None:
         "SILENCE_SECONDS": "2.5",
         "SESSION_MAX_SECONDS": "60",
         "HOLD_MINUTES": "9",
+        "BOOKING_QUARTER_SECONDS": "40",
+        "BOOKING_NOTICE_SECONDS": "5",
+        "BOOKING_JOIN_SECONDS": "6",
         "RATE_LIMITS": "off",
     }
     settings = settings_from(ENVIRONMENT | short)
-    assert settings.rules == Rules(2_000, 1_500, 3_000, 4_000, 1_000, 2_500, 60_000, 9)
+    assert settings.rules == Rules(2_000, 1_500, 3_000, 4_000, 1_000, 2_500, 60_000, 9, 40_000, 5_000, 6_000)
     assert settings.rules.grace_total == 4_500
     assert not settings.rate_limits
 

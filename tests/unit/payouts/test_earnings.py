@@ -74,3 +74,21 @@ def test_both_shares_of_a_reading_are_posted_from_its_clearing_account(gross: in
 
 def test_a_reading_that_cost_nothing_posts_nothing() -> None:
     assert service.reading_earned(Stage().world, READER, "ses_9", 0, NOON) == (0, [])
+
+
+@pytest.mark.parametrize(("gross", "share"), [(100, 70), (101, 70), (1, 0)])
+def test_a_booking_pays_the_reader_and_the_platform_out_of_its_escrow(gross: int, share: int) -> None:
+    stage = Stage(credit=0)
+    earned, operations = service.booking_earned(stage.world, READER, "bok_1", gross, NOON)
+    stage.world.tables.write(*operations)
+    assert earned == share
+    rows = stage.world.tables.scan("ledger").items
+    assert sorted((row["kind"], row["amount"], row["counter"]) for row in rows) == [
+        *([("booking_earned", share, "escrow:bok_1")] if share else []),
+        ("fees", gross - share, "escrow:bok_1"),
+    ]
+    assert [row["seq"] for row in rows if row["kind"] == "fees"] == ["booking:bok_1"]
+
+
+def test_a_booking_of_which_nothing_stays_pays_nobody() -> None:
+    assert service.booking_earned(Stage().world, READER, "bok_1", 0, NOON) == (0, [])

@@ -322,6 +322,25 @@ def test_a_reading_asked_for_now_ends_at_either_sides_next_booking() -> None:
     assert service.ask(mine.world, Side(mine.client, "C"), "ses_x", other.reader, "text").session.ends_by == START
 
 
+def test_of_two_bookings_ahead_the_nearer_one_ends_it() -> None:
+    stage = diary()
+    stage.book(START)
+    other = Diary(stage.world, "2").ready(cents=0)
+    rival = stage.other(1)
+    service.book(stage.world, "bok_x", Side(rival.client, "C"), other.reader, START - HOUR, 15, "voice")
+    readers.set_presence(stage.at(START - 2 * HOUR).world, other.reader, "online")
+    seen = service.ask(stage.world, Side(stage.client, "C"), "ses_x", other.reader, "text")
+    assert seen.session.ends_by == START - HOUR
+
+
+def test_a_booking_that_nobody_noticed_is_closed_before_anything_else_begins() -> None:
+    stage = diary()
+    stage.book(START)
+    stage.at(START + 20 * MINUTE)
+    assert asked(stage).ends_by is None
+    assert stage.row().state == "no_show_reader"
+
+
 @pytest.mark.parametrize("at", [START - 10 * MINUTE, START - 1, START + 20 * MINUTE])
 def test_who_is_wanted_at_a_booking_is_busy(at: Millis) -> None:
     stage = diary(buffer=15)

@@ -2,7 +2,10 @@
 
 import pytest
 
-from chalicelib.kernel.errors import Invalid, NotFound, Problem, ReaderBusy, ReaderUnavailable, SessionOpen
+from chalicelib.accounts import service as accounts
+from chalicelib.accounts.model.person import newcomer
+from chalicelib.accounts.store import People
+from chalicelib.kernel.errors import Blocked, Invalid, NotFound, Problem, ReaderBusy, ReaderUnavailable, SessionOpen
 from chalicelib.readers import service as readers
 from chalicelib.sessions import service
 from chalicelib.sessions.model.commands import accept, decline, finish, leave
@@ -72,6 +75,30 @@ def test_a_reader_can_be_a_client_elsewhere_but_in_one_session_at_a_time(stage: 
 def test_nobody_reads_for_themselves(stage: Stage) -> None:
     pay_in(stage.world, READER, 1_000, "topup:reader")
     assert refused(Invalid, stage, READER, READER) == "422 invalid"
+
+
+@pytest.mark.parametrize(("one", "other"), [(CLIENT, READER), (READER, CLIENT)])
+def test_two_of_whom_one_blocked_the_other_do_not_meet_until_the_block_is_taken_back(
+    stage: Stage, one: str, other: str
+) -> None:
+    people = People(stage.tables, "accounts")
+    stage.world.tables.write(people.add(newcomer(other, None, None, 0)))
+    accounts.block(stage.world, one, other)
+    assert refused(Blocked, stage, CLIENT, READER) == "403 blocked"
+    assert service.busy_among(stage.world, [CLIENT, READER]) == set()
+    assert ask(stage, CLIENT, OTHER_READER, "ses_2").session.state == "created"
+    ask(stage, OTHER_CLIENT, READER, "ses_3")
+    for session in ("ses_2", "ses_3"):
+        service.force_end(stage.world, session, actor="admin", note="done")
+    accounts.unblock(stage.world, one, other)
+    assert ask(stage, CLIENT, READER, "ses_4").session.state == "created"
+
+
+def test_a_reading_that_was_asked_for_before_the_block_is_found_by_the_repeat(stage: Stage) -> None:
+    stage.world.tables.write(People(stage.tables, "accounts").add(newcomer(READER, None, None, 0)))
+    stage.asked()
+    accounts.block(stage.world, CLIENT, READER)
+    assert ask(stage, CLIENT, READER, SESSION).session.state == "created"
 
 
 def test_an_offline_reader_is_unavailable(stage: Stage) -> None:

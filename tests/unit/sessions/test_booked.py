@@ -10,8 +10,9 @@ import pytest
 from chalicelib.kernel.errors import InvalidState, ReaderBusy, SessionOpen
 from chalicelib.kernel.time import MINUTE
 from chalicelib.readers import service as readers
+from chalicelib.runtime.tables import ConditionFailed, Equals, Put
 from chalicelib.sessions import service
-from chalicelib.sessions.model.commands import accept, heartbeat, join, leave, reconnect
+from chalicelib.sessions.model.commands import accept, finish, heartbeat, join, leave, reconnect
 from chalicelib.sessions.model.session import Booked, Session, Side
 from chalicelib.sessions.schemas import session_view
 from tests.support.reading import CLIENT, READER, SESSION, Stage, second
@@ -229,3 +230,44 @@ def test_after_its_end_nobody_comes_back() -> None:
     stage = talking().beats(1_490).at(1_500)
     with pytest.raises(InvalidState):
         stage.client(reconnect)
+
+
+# --- beside its booking
+
+
+def test_it_is_opened_together_with_what_its_booking_writes_or_not_at_all() -> None:
+    stage = Stage(credit=0)
+    taken = {"pk": "bok_1", "sk": "booking", "rev": 2}
+    stage.tables.write(Put("scheduling", taken))
+    with pytest.raises(ConditionFailed):
+        service.open_booked(stage.world, BOOKED, Put("scheduling", taken | {"rev": 2}, when=(Equals("rev", 1),)))
+    assert service.busy_among(stage.world, [CLIENT, READER]) == set()
+    service.open_booked(stage.world, BOOKED, Put("scheduling", taken | {"rev": 3}, when=(Equals("rev", 2),)))
+    assert stage.tables.get("scheduling", {"pk": "bok_1", "sk": "booking"}) == taken | {"rev": 3}
+    assert stage.row().state == "waiting"
+
+
+def test_a_client_who_ends_it_while_the_reader_is_not_there_only_leaves() -> None:
+    stage = opened().at(660)
+    stage.client(join)
+    assert (stage.client(finish).state, stage.row().client.present) == ("waiting", False)
+    before = stage.row()
+    assert stage.client(finish) == before
+    stage.at(700).client(join)
+    stage.reader(join)
+    assert stage.row().state == "active"
+
+
+def test_a_client_ends_it_who_is_awaited_and_a_reader_ends_it_anyway() -> None:
+    stage = opened().at(660)
+    stage.reader(join)
+    assert (stage.client(finish).state, stage.row().reason) == ("ended", "client_ended")
+    stage = opened().at(660)
+    assert (stage.reader(finish).state, stage.row().reason) == ("ended", "reader_ended")
+
+
+def test_the_moment_at_which_the_talk_stopped_is_kept() -> None:
+    stage = talking().beats(900)
+    stage.at(910).reader(leave)
+    stage.at(1_500).noticed()
+    assert (second(stage.row().stopped_at), second(stage.row().ended_at)) == (910, 1_210)

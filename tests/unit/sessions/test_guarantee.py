@@ -8,6 +8,7 @@ import pytest
 from chalicelib.kernel.errors import AlreadyDone, Forbidden, Invalid, InvalidState, NotFound
 from chalicelib.kernel.time import DAY, HOUR
 from chalicelib.payouts import service as payouts
+from chalicelib.runtime.tables import Operation
 from chalicelib.sessions import afterwards
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model import afterwards as model
@@ -17,6 +18,7 @@ from chalicelib.sessions.model.session import Booked, Side
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.model.buckets import Lot
 from chalicelib.wallet.statement import trial_balance, verify_chain
+from tests.support.memory import MemoryTables
 from tests.support.reading import CLIENT, READER, SESSION, Stage
 from tests.support.rows import ACTIVE
 from tests.support.worlds import NOON
@@ -39,6 +41,19 @@ def ask(stage: Stage, user: str = CLIENT, reason: str = WHY) -> Guarantee:
 
 def grant(stage: Stage) -> Guarantee:
     return afterwards.grant(stage.world, ask(stage).id, **ADMIN)
+
+
+def begin_another(stage: Stage) -> None:
+    """The same two talk again."""
+    stage.asked(session="ses_2")
+    for user, command in ((READER, accept), (CLIENT, join), (READER, join)):
+        sessions.perform(stage.world, "ses_2", user, command)
+
+
+def settle_another(stage: Stage) -> None:
+    begin_another(stage)
+    stage.clock.forward(1_000)
+    sessions.perform(stage.world, "ses_2", CLIENT, finish)
 
 
 def audited(stage: Stage) -> list[Any]:
@@ -94,12 +109,31 @@ def test_it_is_asked_for_once_in_30_days() -> None:
 def test_a_second_reading_within_30_days_is_not_asked_for_whatever_became_of_the_first() -> None:
     stage = settled()
     afterwards.refuse(stage.world, ask(stage).id, **ADMIN)
-    row = stage.row()
-    other = replace(row, id="ses_2", rev=0)
-    stage.tables.rows["sessions"][("ses_2",)] = stage.tables.rows["sessions"][(SESSION,)] | {"pk": other.id}
-    with pytest.raises(InvalidState):
-        model.asked("gua_2", other, 750, WHY, NOON, stage.clock.now)
-    assert afterwards._rows(stage.world).last_asked(CLIENT) == stage.clock.now
+    settle_another(stage)
+    with pytest.raises(InvalidState, match="again at"):
+        afterwards.ask_guarantee(stage.world, "ses_2", CLIENT, WHY)
+    assert afterwards.pending_guarantees(stage.world) == []
+
+
+def test_of_two_requests_that_met_the_second_is_refused() -> None:
+    class Raced(MemoryTables):
+        """The client asks for the other reading just before the first write."""
+
+        raced = False
+
+        def write(self, *operations: Operation) -> None:
+            if not self.raced:
+                self.raced = True
+                ask(stage)
+            super().write(*operations)
+
+    stage = settled()
+    settle_another(stage)
+    tables = Raced()
+    tables.rows = stage.tables.rows
+    with pytest.raises(InvalidState, match="again at"):
+        afterwards.ask_guarantee(replace(stage.world, tables=tables), "ses_2", CLIENT, WHY)
+    assert [each.session for each in afterwards.pending_guarantees(stage.world)] == [SESSION]
 
 
 def test_the_same_request_again_is_the_same_and_another_reason_is_refused() -> None:
@@ -255,9 +289,7 @@ def test_what_the_ledger_does_not_show_is_not_given_back() -> None:
 def test_granting_while_the_next_reading_runs_leaves_its_meter_alone() -> None:
     stage = settled()
     asked = ask(stage)
-    stage.asked(session="ses_2")
-    for user, command in ((READER, accept), (CLIENT, join), (READER, join)):
-        sessions.perform(stage.world, "ses_2", user, command)
+    begin_another(stage)
     meter = stage.head.meter
     afterwards.grant(stage.world, asked.id, **ADMIN)
     assert stage.head.meter == meter

@@ -1,11 +1,14 @@
 """A tip: from the client's credit, once the reading is settled; the reader has 70 % of it in the same write."""
 
+from dataclasses import replace
+
 import pytest
 
 from chalicelib.kernel.errors import AlreadyDone, Forbidden, InsufficientFunds, Invalid, InvalidState, NotFound, Problem
 from chalicelib.payouts import service as payouts
 from chalicelib.sessions import afterwards
 from chalicelib.sessions.afterwards import Tip
+from chalicelib.sessions.model.afterwards import must_have_talked
 from chalicelib.sessions.model.commands import cancel, finish
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.statement import trial_balance, verify_chain
@@ -99,6 +102,12 @@ def test_an_open_reading_is_not_tipped() -> None:
     with pytest.raises(InvalidState):
         tip(stage)
     assert stage.balance == 9_750
+
+
+def test_a_reading_whose_settlement_is_under_review_is_not_tipped() -> None:
+    stage = settled()
+    with pytest.raises(InvalidState):
+        must_have_talked(replace(stage.row(), state="ended", review="settlement_mismatch"))
 
 
 def test_a_talk_that_never_began_is_not_tipped() -> None:

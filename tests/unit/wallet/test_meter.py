@@ -317,6 +317,21 @@ def test_a_grant_comes_from_the_platform_under_its_own_reference() -> None:
     )
 
 
+def test_what_an_earlier_spending_took_comes_back_under_its_fact_and_leaves_meter_and_freeze_alone() -> None:
+    head = after(started(wallet(500)), meter.freeze(started(wallet(500)), "dispute", at(1), RULES), at(1))
+    parts = (("paid", 30, 0), ("pro_1", 20, at(9)), ("pro_2", 5, at(1)))
+    back = after(head, meter.take_back(head, "booking_refund", parts, "escrow:bok_1", "bok_1", at(2)), at(2))
+    assert back.fact == Fact("booking_refund", 55, "escrow:bok_1", "bok_1")
+    assert back.buckets == Buckets(430, (Lot("pro_1", 20, at(9)), Lot("pro_2", 5, at(2) + 7 * DAY)))
+    assert (back.meter, back.frozen) == (head.meter, "dispute")
+
+
+def test_a_lot_that_comes_back_is_judged_by_the_newest_moment_of_the_chain() -> None:
+    head = after(wallet(0), Draft("topup", 1, "stripe:payments", "late", Buckets(1)), at(10))
+    back = meter.take_back(head, "booking_refund", (("pro_1", 20, at(9)),), "escrow:bok_1", "bok_1", at(8))
+    assert back.buckets.lots == (Lot("pro_1", 20, at(10) + 7 * DAY),)
+
+
 # --- the hold
 
 

@@ -146,6 +146,23 @@ def test_where_another_posting_came_first_on_either_chain_both_are_decided_again
     assert {name: book.head(name).balance for name in own} == own | {account: own[account] + 70 * times}
 
 
+def test_where_another_posting_came_first_and_another_clause_fails_too_the_second_try_says_which() -> None:
+    world = hand_world(Raced(EARNINGS, 1))
+    there = Put("wallet", {"pk": "event#1", "sk": "event"}, (Absent("pk"),))
+    world.tables.rows["wallet"][("event#1", "event")] = there.item  # type: ignore[attr-defined]  # tables in memory
+    tries: list[Entry] = []
+
+    def beside(entry: Entry) -> list[Operation]:
+        tries.append(entry)
+        return [*earns(world, entry), there]
+
+    with pytest.raises(ConditionFailed) as failed:
+        post(world, 500, beside=beside)
+    assert failed.value.found == {1: there.item}
+    assert len(tries) == 2
+    assert wallet.head(world, CLIENT).seq == 0
+
+
 def test_what_stands_beside_a_fact_is_written_once_with_it_however_often_it_is_posted(world: Any) -> None:
     for _ in range(3):
         post(world, 500, beside=lambda entry: earns(world, entry))

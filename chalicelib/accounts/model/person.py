@@ -12,7 +12,7 @@ from chalicelib.kernel.errors import AgeRequired, AlreadyDone, Invalid, InvalidS
 from chalicelib.kernel.roles import Role
 from chalicelib.kernel.time import Millis
 
-Status = Literal["active", "suspended"]
+Status = Literal["active", "suspended", "deleted"]
 
 ADULT: Final = 18
 """Years."""
@@ -20,6 +20,7 @@ OLDEST: Final = 120
 """Years. An earlier birth date is a slip of the finger."""
 NAME_LENGTH: Final = 50
 NEUTRAL_NAME: Final = "New member"
+FORGOTTEN_NAME: Final = "Deleted member"
 
 _ROLE_CHANGES: Final = frozenset({("client", "reader"), ("client", "admin"), ("admin", "client")})
 """A reader stays a reader: bookings, earnings and a public page hang on it."""
@@ -44,6 +45,10 @@ class Person:
     @property
     def suspended(self) -> bool:
         return self.status == "suspended"
+
+    @property
+    def deleted(self) -> bool:
+        return self.status == "deleted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,19 +118,35 @@ def changed(person: Person, changes: Changes, today: date) -> Person:
 
 def with_role(person: Person, role: Role) -> Person:
     """The person in another role. Raises InvalidState where there is no such step."""
+    _check_there(person)
     if (person.role, role) not in _ROLE_CHANGES:
         raise InvalidState(f"A {person.role} cannot become a {role}.")
     return replace(person, role=role)
 
 
 def suspended(person: Person) -> Person:
-    """The person, shut out."""
+    """The person, shut out. Raises InvalidState for one who is deleted."""
+    _check_there(person)
     return replace(person, status="suspended")
 
 
 def reinstated(person: Person) -> Person:
-    """The person, let in again."""
+    """The person, let in again. Raises InvalidState for one who is deleted."""
+    _check_there(person)
     return replace(person, status="active")
+
+
+def forgotten(person: Person) -> Person:
+    """The person without anything that tells who it was; what they did keeps its author's id."""
+    return replace(
+        person,
+        status="deleted",
+        display_name=FORGOTTEN_NAME,
+        birth_date=None,
+        time_zone="UTC",
+        locale="en",
+        email=None,
+    )
 
 
 def next_rev(decided: Person, was: Person) -> Person:
@@ -136,6 +157,11 @@ def next_rev(decided: Person, was: Person) -> Person:
 def age(born: date, today: date) -> int:
     """Whole years. Who was born on 29 February is a year older on 1 March of a common year."""
     return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+
+
+def _check_there(person: Person) -> None:
+    if person.deleted:
+        raise InvalidState("This account was deleted.")
 
 
 def _birth_date(known: date | None, wanted: date | None, today: date) -> date | None:

@@ -1,0 +1,292 @@
+"""The end of an account (product §1): asked for, confirmed by a mailed code, thought over for thirty days, carried out.
+
+Carrying out touches every context, each through its own service. The state is written after the work that it stands
+for, and all of that work can be done again, so a crash anywhere is made up for by the next call. Nobody is forgotten
+while money is owed to them. The ledger stays as it is: it holds ids, moments and amounts.
+"""
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any, Final
+
+from chalicelib.accounts import service as accounts
+from chalicelib.accounts.model.person import FORGOTTEN_NAME
+from chalicelib.gateways import World
+from chalicelib.gateways.mail import Letter
+from chalicelib.kernel.errors import InvalidState, NotFound, Problem, ProviderFailed
+from chalicelib.kernel.money import Cents
+from chalicelib.kernel.time import Millis
+from chalicelib.operations import exports
+from chalicelib.operations.model import deletion as model
+from chalicelib.operations.model.deletion import CODE_DIGITS, Deletion, State
+from chalicelib.operations.store import Leaving
+from chalicelib.payouts import service as payouts
+from chalicelib.readers import service as readers
+from chalicelib.runtime import audit, outbox
+from chalicelib.runtime.logs import log
+from chalicelib.runtime.retries import undisturbed
+from chalicelib.runtime.tables import Key, Operation, Put
+from chalicelib.scheduling import service as scheduling
+from chalicelib.sessions import afterwards
+from chalicelib.sessions import service as sessions
+from chalicelib.sessions.model.session import Who
+from chalicelib.wallet import service as wallet
+from chalicelib.wallet.model.chain import Entry
+
+_STEPS: Final = 20
+"""At most so many in one call; the next goes on from there."""
+_AT_ONCE: Final = 25
+"""Readings or bookings out of which a person is taken in one step."""
+_SALT_BYTES: Final = 16
+
+FORGETTING: Final[tuple[Callable[[World, str], None], ...]] = (
+    readers.forget,
+    accounts.forget,
+    scheduling.revoke_feed,
+    exports.forget,
+)
+"""What each context does to forget a person, in any order. Each may be repeated."""
+
+
+# --- a person's own ------------------------------------------------------------------------------
+
+
+def ask(world: World, person_id: str) -> Deletion:
+    """Mail a code that confirms the deletion; only its salted hash is kept. Where it is confirmed, nothing happens.
+
+    Raises InvalidState (no address to send it to), RateLimited beyond five codes in 24 hours, ProviderFailed,
+    Unavailable.
+    """
+    person = accounts.person(world, person_id)
+    if not person.email:
+        raise InvalidState("There is no e-mail address to send a code to. Contact support.")
+    salt, code = secrets.token_hex(_SALT_BYTES), f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
+    rows = _rows(world)
+
+    def attempt() -> Deletion:
+        was = rows.deletion(person_id)
+        if was and was.confirmed:
+            return was
+        asked = model.asked(was, person_id, salt, code, world.now())
+        world.tables.write(rows.keep_deletion(asked))
+        return asked
+
+    done = undisturbed(world.sleep, attempt)
+    if done.state == "asked":
+        try:
+            world.mail.send(Letter(person.email, "Your code to delete your SoulSeer account", _letter(code)))
+        except ProviderFailed:
+            current = rows.deletion(person_id)
+            if current and current.code == done.code:
+                world.wrote(rows.keep_deletion(model.unsent(current)))
+            raise
+    return done
+
+
+def confirm(world: World, person_id: str, code: str) -> Deletion:
+    """Begin the thirty days. Repeating it once it is confirmed changes nothing.
+
+    Raises NotFound (nothing was asked for), Invalid (another code), LinkExpired (too late, or tried too often).
+    """
+    rows = _rows(world)
+
+    def attempt() -> tuple[Deletion | None, Problem | None]:
+        was, now = rows.deletion(person_id), world.now()
+        decided, refusal = model.tried(was, code, now, world.settings.rules.cooling_off)
+        if decided is not None and decided != was:
+            told = [_notice(world, decided, "deletion_confirmed", now)] if decided.confirmed else []
+            world.tables.write(rows.keep_deletion(decided), *told)
+        return decided, refusal
+
+    decided, refusal = undisturbed(world.sleep, attempt)
+    if refusal or decided is None:
+        raise refusal or NotFound
+    if decided.runs_at is not None:
+        try:
+            world.clock.start("deletion", person_id, decided.epoch, decided.runs_at)
+        except Problem:
+            log.warning("clock_not_started", user=person_id)  # the minute tick carries it out
+    return decided
+
+
+def cancel(world: World, person_id: str) -> None:
+    """Keep the account. Raises NotFound where no deletion was ever asked for, InvalidState once it is closed."""
+    rows = _rows(world)
+
+    def attempt() -> None:
+        was = rows.deletion(person_id)
+        decided = model.cancelled(was)
+        if decided != was:
+            told = [_notice(world, decided, "deletion_cancelled", world.now())] if was and was.confirmed else []
+            world.tables.write(rows.keep_deletion(decided), *told)
+
+    undisturbed(world.sleep, attempt)
+
+
+def deletion_of(world: World, person_id: str) -> Deletion:
+    """How the account ends. Raises NotFound where it does not."""
+    found = _rows(world).deletion(person_id)
+    if found is None or found.state == "cancelled":
+        raise NotFound("No deletion was asked for.")
+    return found
+
+
+# --- carrying it out -----------------------------------------------------------------------------
+
+
+def called_by_clock(world: World, person_id: str, epoch: int, turn: int) -> Millis | None:
+    """Bring it up to date for that execution of the clock; one of an older confirmation ends. Raises NotFound."""
+    del turn
+    wake = advance(world, person_id)
+    found = _rows(world).deletion(person_id)
+    return wake if found and found.epoch == epoch else None
+
+
+def advance(world: World, person_id: str) -> Millis | None:
+    """Do what time has made due; answer when to be called again, None for never. Raises NotFound, Unavailable."""
+    rows = _rows(world)
+    for _ in range(_STEPS):
+        was, now = rows.deletion(person_id), world.now()
+        if was is None:
+            raise NotFound("No deletion was asked for.")
+        if was.runs_at is None or now < was.runs_at:
+            return was.runs_at
+        _STEP[was.state](world, was, now)
+    return now
+
+
+def page_of_shard(world: World, shard: str, limit: int, start: Key | None) -> tuple[list[Key], Key | None]:
+    """Keys of deletions with a step that is due, for the minute tick."""
+    return _rows(world).due("deletion", shard, world.now(), limit, start)
+
+
+def _close(world: World, was: Deletion, now: Millis) -> None:
+    """Shut the door, if nothing is owed to the person: what was read of their money must still be so in that write."""
+    person_id = was.person
+    if was.state == "cooling":
+        _settle(world, person_id)
+    credit, earned, owed = _owed(world, person_id)
+    if not owed and was.state == "awaiting_refund":  # until then they may use up what is theirs undisturbed
+        _settle(world, person_id)
+        credit, earned, owed = _owed(world, person_id)
+    if owed:
+        held, told = model.held_back(was, owed, now), list[Operation]()
+        if owed != was.owed:
+            told = [
+                _audited(world, was, "deletion_awaits_refund", now, owed),
+                _notice(world, held, "deletion_awaits_refund", now, owed),
+            ]
+        world.wrote(_rows(world).keep_deletion(held), *told)
+        return
+    closing = accounts.closing(world, accounts.person(world, person_id), "asked for by the person")
+    unchanged = (wallet.unchanged(world, credit), wallet.unchanged(world, earned))
+    world.wrote(_rows(world).keep_deletion(model.closed(was, now)), *closing, *unchanged)
+
+
+def _forget(world: World, was: Deletion, now: Millis) -> None:
+    """One step of forgetting: first what each context keeps of a person, then a page of what two people share."""
+    person_id, rows = was.person, _rows(world)
+    place = was.forgotten
+    if place is None:
+        _settle(world, person_id)  # what was begun by a request that was let in before the door was shut
+        for forget in FORGETTING:
+            forget(world, person_id)
+        world.wrote(rows.keep_deletion(replace(was, forgotten={"list": 0, "start": None})))
+        return
+    number: int = place["list"]
+    if number < len(_SHARED):
+        following = _SHARED[number](world, person_id, place["start"])
+        at = {"list": number if following else number + 1, "start": following}
+        world.wrote(rows.keep_deletion(replace(was, forgotten=at)))
+        return
+    left = wallet.head(world, person_id).balance
+    if left:
+        log.error("deleted_with_balance", user=person_id, amount=left)  # credited after the door was shut
+    world.wrote(rows.keep_deletion(model.deleted(was)), _audited(world, was, "person_forgotten", now, left))
+
+
+_STEP: Final[Mapping[State, Callable[[World, Deletion, Millis], None]]] = {
+    "cooling": _close,
+    "awaiting_refund": _close,
+    "closed": _forget,
+}
+
+
+def _readings(side: Who, world: World, person_id: str, start: Any) -> Key | None:
+    """Take the person out of a page of their readings; answer where the next one starts."""
+    page, following = sessions.sessions_of(world, side, person_id, _AT_ONCE, start)
+    for seen in page:
+        sessions.forget(world, seen.session.id, side)
+        afterwards.forget(world, seen.session, person_id, FORGOTTEN_NAME)
+    return following
+
+
+def _bookings(side: Who, world: World, person_id: str, start: Any) -> str | None:
+    """Take the person out of a page of their bookings; answer where the next one starts."""
+    page, following = scheduling.bookings_of(world, side, person_id, "past", _AT_ONCE, start)
+    for booking in page:
+        scheduling.forget(world, booking.id, side, FORGOTTEN_NAME)
+    return following
+
+
+_SHARED: Final[tuple[Callable[[World, str, Any], Any], ...]] = (
+    partial(_readings, "client"),
+    partial(_readings, "reader"),
+    partial(_bookings, "client"),
+    partial(_bookings, "reader"),
+)
+"""The lists of what a person shares with others, in the order in which their name is taken out."""
+
+
+def _settle(world: World, person_id: str) -> None:
+    """End the reading that is open, pay it out, and call off what is booked: what is owed then is what is owed."""
+    if seen := sessions.open_session(world, person_id):
+        sessions.force_end(world, seen.session.id, actor="system", note="a person's account is deleted")
+        if seen.session.booking:
+            scheduling.look_after(world, seen.session.booking)
+    scheduling.call_off_all(world, person_id)
+
+
+def _owed(world: World, person_id: str) -> tuple[Entry, Entry, Cents]:
+    """The newest entries of the person's credit and earnings, and what is theirs of both, in cents."""
+    credit = wallet.charge_due(world, wallet.head(world, person_id))
+    earned = wallet.ledger(world).head(payouts.earnings_account(person_id))
+    return credit, earned, max(0, credit.buckets.paid) + max(0, earned.balance)
+
+
+def _audited(world: World, deletion: Deletion, action: str, now: Millis, owed: int) -> Put:
+    return audit.entry(
+        world.settings.tables.audit,
+        subject=deletion.person,
+        action=action,
+        actor="system",
+        reason="asked for by the person",
+        at=now,
+        detail={"amount": owed},
+    )
+
+
+def _notice(world: World, deletion: Deletion, kind: str, now: Millis, owed: int = 0) -> Put:
+    return outbox.notice(
+        world.settings.tables.notices,
+        to=deletion.person,
+        kind=kind,
+        fact=f"{deletion.epoch}-{owed}",
+        at=now,
+        facts={"runs_at": deletion.runs_at, "amount": owed},
+    )
+
+
+def _letter(code: str) -> str:
+    return (
+        f"{code}\n\n"
+        "Give this code in the app within 30 minutes to have your account deleted. Thirty days later it is gone; until "
+        "then you can take it back.\n\n"
+        "If you did not ask for this, do nothing: your account stays. Nobody from SoulSeer will ask you for this code."
+    )
+
+
+def _rows(world: World) -> Leaving:
+    return Leaving(world.tables, world.settings.tables.accounts, world.settings.tick_shards)

@@ -1,0 +1,584 @@
+"""Product §1: request → code → thirty days → anonymised; money is settled first; every step can be repeated."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import pytest
+
+from chalicelib.accounts import service as accounts
+from chalicelib.accounts.model.limits import Wanted
+from chalicelib.accounts.model.person import newcomer
+from chalicelib.accounts.store import People
+from chalicelib.gateways import World
+from chalicelib.gateways.mail import Letter
+from chalicelib.kernel.errors import (
+    Forbidden,
+    Invalid,
+    InvalidState,
+    LinkExpired,
+    NotFound,
+    ProviderFailed,
+    RateLimited,
+    Unavailable,
+)
+from chalicelib.kernel.time import DAY, MINUTE, Millis
+from chalicelib.notifications import model as notifications
+from chalicelib.operations import deletions, exports, handlers
+from chalicelib.operations.model.deletion import CODE_LIFE, CODE_TRIES, LINGER, MOST_CODES
+from chalicelib.readers import reviews
+from chalicelib.readers import service as readers
+from chalicelib.readers.model import Description
+from chalicelib.runtime.identity import Claims
+from chalicelib.runtime.tables import Operation, Put
+from chalicelib.scheduling import service as scheduling
+from chalicelib.sessions import afterwards
+from chalicelib.sessions import service as sessions
+from chalicelib.sessions.model import commands
+from chalicelib.sessions.model.session import Side
+from chalicelib.wallet import service as wallet
+from tests.support.diary import TODAY, Diary
+from tests.support.memory import MemoryTables
+from tests.support.reading import add_reader, pay_in
+from tests.support.worlds import NOON, Executions, HandClock, OfflineMail, OfflineObjects, hand_world
+
+ADA = Claims("auth0|ada", "ada@example.test", "Ada Lovelace")
+COOLING = 30 * DAY
+
+
+class Crash(BaseException):
+    """The function dies: no code of ours sees it."""
+
+
+class CrashingTables(MemoryTables):
+    """Dies at the ``at``th write from now, before or after it; counts writes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes = 0
+        self.at = -1
+        self.after = False
+
+    def write(self, *operations: Operation) -> None:
+        self.writes += 1
+        if self.writes - 1 == self.at and not self.after:
+            raise Crash
+        super().write(*operations)
+        if self.writes - 1 == self.at:
+            raise Crash
+
+
+@pytest.fixture
+def tables() -> CrashingTables:
+    return CrashingTables()
+
+
+@pytest.fixture
+def world(tables: CrashingTables) -> World:
+    return hand_world(tables)
+
+
+@pytest.fixture
+def ada(world: World) -> str:
+    return accounts.sign_in(world, ADA).id
+
+
+def forward(world: World, millis: Millis) -> None:
+    assert isinstance(world.now, HandClock)
+    world.now.forward(millis)
+
+
+def mailed_code(world: World) -> str:
+    assert isinstance(world.mail, OfflineMail)
+    found = re.match(r"\d{8}", world.mail.sent[-1].text)
+    assert found
+    return found.group()
+
+
+def confirmed(world: World, person: str) -> None:
+    deletions.ask(world, person)
+    deletions.confirm(world, person, mailed_code(world))
+
+
+def carried_out(world: World, person: str) -> None:
+    forward(world, COOLING)
+    deletions.advance(world, person)
+    forward(world, LINGER)
+    assert deletions.advance(world, person) is None
+
+
+def audited(world: World, person: str) -> list[str]:
+    return [row["action"] for row in world.tables.query("audit", ("pk", person)).items]
+
+
+def told(world: World, person: str) -> list[str]:
+    return [row["kind"] for row in world.tables.query("notices", ("pk", person)).items]
+
+
+# --- the code ------------------------------------------------------------------------------------
+
+
+def test_a_code_is_mailed_and_only_its_salted_hash_is_kept(world: World, tables: CrashingTables, ada: str) -> None:
+    asked = deletions.ask(world, ada)
+    code = mailed_code(world)
+    assert asked.state == "asked"
+    assert code not in json.dumps(list(tables.rows["accounts"].values()))
+    deletions.ask(world, ada)
+    (again,) = (row["code"] for row in tables.rows["accounts"].values() if "code" in row)
+    assert asked.code
+    assert (again["salt"], again["digest"]) != (asked.code.salt, asked.code.digest)
+
+
+def test_the_right_code_begins_thirty_days_and_may_be_repeated(world: World, ada: str) -> None:
+    deletions.ask(world, ada)
+    code = mailed_code(world)
+    going = deletions.confirm(world, ada, code)
+    assert (going.state, going.runs_at, going.code) == ("cooling", world.now() + COOLING, None)
+    forward(world, 1_000)
+    assert deletions.confirm(world, ada, code).runs_at == going.runs_at
+    assert isinstance(world.clock, Executions)
+    assert world.clock.started == {f"{ada}-1": going.runs_at}
+    assert told(world, ada) == ["deletion_confirmed"]
+
+
+def test_asking_again_makes_the_code_of_before_void(world: World, ada: str) -> None:
+    deletions.ask(world, ada)
+    first = mailed_code(world)
+    deletions.ask(world, ada)
+    if first != mailed_code(world):
+        with pytest.raises(Invalid):
+            deletions.confirm(world, ada, first)
+    assert deletions.confirm(world, ada, mailed_code(world)).confirmed
+
+
+def wrong(code: str) -> str:
+    return f"{(int(code) + 1) % 10**8:08}"
+
+
+def test_after_five_wrong_codes_the_right_one_is_void_too(world: World, ada: str) -> None:
+    deletions.ask(world, ada)
+    code = mailed_code(world)
+    for _ in range(CODE_TRIES):
+        with pytest.raises(Invalid):
+            deletions.confirm(world, ada, wrong(code))
+    with pytest.raises(LinkExpired):
+        deletions.confirm(world, ada, code)
+    assert deletions.deletion_of(world, ada).state == "asked"
+
+
+def test_the_fifth_try_may_be_right(world: World, ada: str) -> None:
+    deletions.ask(world, ada)
+    code = mailed_code(world)
+    for _ in range(CODE_TRIES - 1):
+        with pytest.raises(Invalid):
+            deletions.confirm(world, ada, wrong(code))
+    assert deletions.confirm(world, ada, code).confirmed
+
+
+def test_a_code_lives_thirty_minutes(world: World, ada: str) -> None:
+    deletions.ask(world, ada)
+    forward(world, CODE_LIFE - 1)
+    with pytest.raises(Invalid):
+        deletions.confirm(world, ada, wrong(mailed_code(world)))
+    forward(world, 1)
+    with pytest.raises(LinkExpired):
+        deletions.confirm(world, ada, mailed_code(world))
+
+
+def test_more_than_five_codes_a_day_are_refused_so_that_nobody_can_guess_on(world: World, ada: str) -> None:
+    for _ in range(MOST_CODES):
+        deletions.ask(world, ada)
+    with pytest.raises(RateLimited):
+        deletions.ask(world, ada)
+    deletions.cancel(world, ada)
+    with pytest.raises(RateLimited):
+        deletions.ask(world, ada)
+    forward(world, DAY)
+    assert deletions.ask(world, ada).state == "asked"
+
+
+def test_without_an_address_nothing_can_be_confirmed(world: World) -> None:
+    someone = accounts.sign_in(world, Claims("auth0|bare", None, None)).id
+    with pytest.raises(InvalidState):
+        deletions.ask(world, someone)
+    with pytest.raises(NotFound):
+        deletions.confirm(world, someone, "12345678")
+
+
+def test_a_code_that_could_not_be_mailed_is_asked_for_again(world: World, ada: str) -> None:
+    assert isinstance(world.mail, OfflineMail)
+    world.mail.down = True
+    with pytest.raises(Unavailable):
+        deletions.ask(world, ada)
+    world.mail.down = False
+    confirmed(world, ada)
+
+
+def test_a_code_that_was_refused_by_the_post_does_not_count(world: World, ada: str) -> None:
+    class Refusing(OfflineMail):
+        def send(self, letter: Letter) -> None:
+            raise ProviderFailed
+
+    refusing = replace(world, mail=Refusing())
+    for _ in range(MOST_CODES + 1):
+        with pytest.raises(ProviderFailed):
+            deletions.ask(refusing, ada)
+    confirmed(world, ada)
+
+
+# --- the thirty days -----------------------------------------------------------------------------
+
+
+def test_nothing_happens_before_the_thirty_days_are_over(world: World, ada: str) -> None:
+    confirmed(world, ada)
+    forward(world, COOLING - 1)
+    assert deletions.advance(world, ada) == world.now() + 1
+    assert accounts.sign_in(world, ADA).display_name == "Ada Lovelace"
+
+
+def test_a_deletion_is_taken_back_until_it_is_carried_out(world: World, ada: str) -> None:
+    with pytest.raises(NotFound):
+        deletions.cancel(world, ada)
+    confirmed(world, ada)
+    deletions.cancel(world, ada)
+    deletions.cancel(world, ada)
+    forward(world, COOLING)
+    assert deletions.advance(world, ada) is None
+    assert not accounts.person(world, ada).deleted
+    assert told(world, ada) == ["deletion_cancelled", "deletion_confirmed"]
+    with pytest.raises(NotFound):
+        deletions.deletion_of(world, ada)
+
+
+def test_a_second_confirmation_counts_its_own_thirty_days_and_has_a_clock_of_its_own(world: World, ada: str) -> None:
+    confirmed(world, ada)
+    deletions.cancel(world, ada)
+    forward(world, DAY)
+    confirmed(world, ada)
+    assert deletions.called_by_clock(world, ada, 1, 0) is None
+    assert deletions.called_by_clock(world, ada, 2, 0) == world.now() + COOLING
+    assert isinstance(world.clock, Executions)
+    assert set(world.clock.started) == {f"{ada}-1", f"{ada}-2"}
+
+
+def test_a_closed_account_cannot_be_kept(world: World, ada: str) -> None:
+    confirmed(world, ada)
+    forward(world, COOLING)
+    deletions.advance(world, ada)
+    with pytest.raises(InvalidState):
+        deletions.cancel(world, ada)
+
+
+@pytest.mark.parametrize("clock", ["broken", "well"])
+def test_the_minute_tick_carries_out_what_the_clock_does_not(world: World, ada: str, clock: str) -> None:
+    assert isinstance(world.clock, Executions)
+    world.clock.broken = clock == "broken"
+    confirmed(world, ada)
+    for wait in (COOLING - 1, 1, LINGER):
+        forward(world, wait)
+        tick(world)
+    assert accounts.person(world, ada).deleted
+    assert deletions.deletion_of(world, ada).state == "deleted"
+
+
+def tick(world: World) -> None:
+    class Context:
+        def get_remaining_time_in_millis(self) -> int:
+            return 60_000
+
+    for shard in range(world.settings.tick_shards):
+        told = handlers.work(world, {"shard": str(shard)}, Context(), lambda facts: None)
+        assert told["failed"] == 0
+
+
+# --- money ---------------------------------------------------------------------------------------
+
+
+def test_nobody_is_deleted_while_money_is_owed_to_them(world: World, ada: str) -> None:
+    pay_in(world, ada, 1_205, "topup:1")
+    confirmed(world, ada)
+    forward(world, COOLING)
+    assert deletions.advance(world, ada) == world.now() + DAY
+    held = deletions.deletion_of(world, ada)
+    assert (held.state, held.owed) == ("awaiting_refund", 1_205)
+    assert accounts.sign_in(world, ADA).display_name == "Ada Lovelace"
+    forward(world, DAY)
+    deletions.advance(world, ada)
+    assert audited(world, ada) == ["deletion_awaits_refund"]
+    assert told(world, ada) == ["deletion_awaits_refund", "deletion_confirmed"]
+    wallet.spend(world, ada, "refund", 1_205, "stripe:refunds", "refund:1", "re_1")
+    forward(world, DAY)
+    deletions.advance(world, ada)
+    assert accounts.person(world, ada).deleted
+    assert audited(world, ada) == ["deletion_awaits_refund", "person_deleted"]
+
+
+def test_the_person_may_take_it_back_while_money_is_owed(world: World, ada: str) -> None:
+    pay_in(world, ada, 500, "topup:1")
+    confirmed(world, ada)
+    forward(world, COOLING)
+    deletions.advance(world, ada)
+    deletions.cancel(world, ada)
+    assert deletions.advance(world, ada) is None
+
+
+def test_earnings_are_owed_too_and_promotional_credit_is_not(world: World, ada: str) -> None:
+    reader = accounts.sign_in(world, Claims("auth0|rosa", "rosa@example.test", "Rosa")).id
+    earned, posting = wallet.earn(world, f"earnings:{reader}", "reading_earned", 700, "session:ses_1", "ses_1")
+    world.tables.write(posting)
+    confirmed(world, reader)
+    forward(world, COOLING)
+    deletions.advance(world, reader)
+    assert deletions.deletion_of(world, reader).owed == earned.balance == 700
+
+
+def test_credit_that_comes_while_the_door_is_being_shut_keeps_it_open(world: World, ada: str) -> None:
+    confirmed(world, ada)
+    forward(world, COOLING)
+    tables = world.tables
+    assert isinstance(tables, CrashingTables)
+
+    class Between(CrashingTables):
+        """Money is posted after the balance was read, before the door is shut."""
+
+        def write(self, *operations: Operation) -> None:
+            if len(operations) > 3 and not self.after:
+                self.after = True
+                pay_in(world, ada, 500, "topup:late")
+            super().write(*operations)
+
+    between = Between()
+    between.rows = tables.rows
+    deletions.advance(replace(world, tables=between), ada)
+    assert deletions.deletion_of(world, ada).state == "awaiting_refund"
+
+
+def test_an_open_reading_is_ended_and_paid_out_first(world: World, ada: str) -> None:
+    pay_in(world, ada, 250, "topup:1")
+    add_reader(world, "usr_reader")
+    confirmed(world, ada)
+    forward(world, COOLING - 1)
+    readers.set_presence(world, "usr_reader", "online")
+    sessions.create(world, Side(ada, "Ada Lovelace"), "ses_1", "usr_reader", "text")
+    for user, command in (("usr_reader", commands.accept), (ada, commands.join), ("usr_reader", commands.join)):
+        sessions.perform(world, "ses_1", user, command)
+    forward(world, 1)
+    deletions.advance(world, ada)
+    ended = sessions.load(world, "ses_1")
+    assert (ended.state, ended.reason) == ("finalized", "admin")
+    assert deletions.deletion_of(world, ada).state == "awaiting_refund"  # the rest of the minute was given back
+
+
+@pytest.fixture
+def diary(world: World) -> Diary:
+    """A client with credit and a reader to be had, both with accounts of their own."""
+    diary = Diary(world).ready(7_500)
+    for user in (diary.client, diary.reader):
+        world.tables.write(People(world.tables, "accounts").add(newcomer(user, "Somebody", f"{user}@example.test", 0)))
+    slug = diary.reader.replace("_", "-")  # the reader was put there without it
+    world.tables.write(Put("readers", {"pk": f"slug#{slug}", "sk": "slug", "reader": diary.reader}))
+    return diary
+
+
+@pytest.mark.parametrize("leaves", ["client", "reader"])
+def test_what_is_booked_is_called_off_by_its_rules_before_it_is_looked_what_is_owed(
+    world: World, diary: Diary, leaves: str
+) -> None:
+    """A day ahead all of it comes back; and what comes back is the client's, who is then not deleted over it."""
+    person = diary.client if leaves == "client" else diary.reader
+    booked = diary.book(TODAY + COOLING + 2 * DAY)
+    assert diary.credit() == 0
+    confirmed(world, person)
+    forward(world, COOLING)
+    deletions.advance(world, person)
+    row = diary.row()
+    assert (row.state, row.refunded, diary.credit()) == (f"cancelled_by_{leaves}", 7_500, 7_500)
+    diary.assert_divided(row)
+    state = deletions.deletion_of(world, person).state
+    assert state == ("awaiting_refund" if leaves == "client" else "closed")
+    if leaves == "reader":
+        forward(world, LINGER)
+        assert deletions.advance(world, person) is None
+        row = diary.row()
+        assert (row.reader.name, row.client.name) == ("Deleted member", booked.client.name)
+
+
+def test_the_calendar_of_who_was_deleted_shows_nothing_any_more(world: World, diary: Diary) -> None:
+    secret = scheduling.new_feed(world, diary.reader)
+    confirmed(world, diary.reader)
+    carried_out(world, diary.reader)
+    with pytest.raises(NotFound):
+        scheduling.feed(world, secret)
+
+
+def test_a_reading_that_uses_up_what_is_owed_is_not_disturbed(world: World, ada: str) -> None:
+    pay_in(world, ada, 2_500, "topup:1")
+    add_reader(world, "usr_reader")
+    confirmed(world, ada)
+    forward(world, COOLING)
+    deletions.advance(world, ada)
+    forward(world, DAY - 1)
+    readers.set_presence(world, "usr_reader", "online")
+    sessions.create(world, Side(ada, "Ada Lovelace"), "ses_1", "usr_reader", "text")
+    forward(world, 1)
+    deletions.advance(world, ada)
+    assert sessions.load(world, "ses_1").state == "created"
+
+
+# --- what is forgotten ---------------------------------------------------------------------------
+
+
+def lived(world: World) -> str:
+    """Somebody with one of everything; their id."""
+    person = accounts.sign_in(world, ADA).id
+    accounts.change(world, person, accounts.Changes(birth_date=date(1990, 5, 17), time_zone="Europe/Rome"))
+    other = accounts.sign_in(world, Claims("auth0|bob", None, "Bob")).id
+    accounts.agree(world, person, "terms", "1")
+    accounts.add_device(world, person, "ios", "token-of-ada")
+    accounts.prefer(world, person, {"news": frozenset({"email"})}, None, 0)
+    accounts.set_limits(world, person, Wanted(5_000, None, None, None))
+    export = exports.ask(world, person, "exp_1")
+    exports.advance(world, export.id)
+    token, _ = readers.invite(world, email=ADA.email, actor="admin", reason="good")
+    readers.accept_invitation(world, person, token)
+    readers.describe(world, person, Description("ada-reads", "Ada Reads", "I read.", ("tarot",), ("en",)))
+    readers.set_rates(world, person, {"text": 250})
+    readers.verify(world, person, actor="admin", reason="checked")
+    pay_in(world, person, 250, "topup:1")
+    add_reader(world, "usr_reader")
+    readers.set_presence(world, "usr_reader", "online")
+    sessions.create(world, Side(person, "Ada Lovelace"), "ses_1", "usr_reader", "text")
+    for user, command in (("usr_reader", commands.accept), (person, commands.join), ("usr_reader", commands.join)):
+        sessions.perform(world, "ses_1", user, command)
+    forward(world, 30_000)
+    sessions.perform(world, "ses_1", person, commands.finish)
+    afterwards.write_session_note(world, "ses_1", person, "a private thought")
+    afterwards.review(world, "ses_1", person, 5, "Helped me.")
+    pay_in(world, other, 250, "topup:2")
+    readers.set_presence(world, person, "online")
+    sessions.create(world, Side(other, "Bob"), "ses_2", person, "text")
+    for user, command in ((person, commands.accept), (other, commands.join), (person, commands.join)):
+        sessions.perform(world, "ses_2", user, command)
+    sessions.perform(world, "ses_2", person, commands.finish)  # at once: it costs nothing, and earns nothing
+    afterwards.write_client_note(world, other, person, "a private thought of Bob")
+    accounts.block(world, person, other)
+    return person
+
+
+TRACES = ("Ada", "ada@", "ada-reads", "1990-05", "Rome", "token-of-ada", "tarot", "a private")
+
+
+def traces(world: World) -> list[str]:
+    """What still tells of the person, in any table or file."""
+    assert isinstance(world.tables, MemoryTables)
+    assert isinstance(world.exports, OfflineObjects)
+    kept = [row for rows in world.tables.rows.values() for row in rows.values()]
+    text = json.dumps(kept, ensure_ascii=False) + repr(world.exports.held)
+    return [each for each in TRACES if each in text]
+
+
+def test_nothing_that_tells_who_it_was_is_left_in_any_table(world: World) -> None:
+    ada = lived(world)
+    assert traces(world) == list(TRACES)
+    confirmed(world, ada)
+    carried_out(world, ada)
+    assert traces(world) == []
+    gone = accounts.person(world, ada)
+    assert (gone.display_name, gone.email, gone.birth_date, gone.status) == ("Deleted member", None, None, "deleted")
+    assert sessions.load(world, "ses_1").client.name == sessions.load(world, "ses_2").reader.name == "Deleted member"
+    assert sessions.load(world, "ses_1").reader.name != "Deleted member"
+    review = reviews.of_session(world, "ses_1")
+    assert review
+    assert (review.author, review.name, review.rating, review.text) == ("", "Deleted member", 5, "Helped me.")
+    with pytest.raises(NotFound):
+        readers.by_slug(world, ada)
+    assert [each.version for each in accounts.consents_of(world, ada).given] == ["1"]
+    assert accounts.blocks_of(world, ada, 10, None) == ([], None)
+    assert audited(world, ada)[-2:] == ["person_deleted", "person_forgotten"]
+
+
+def test_the_ledger_keeps_every_entry(world: World, tables: CrashingTables) -> None:
+    ada = lived(world)
+    before = dict(tables.rows["ledger"])
+    confirmed(world, ada)
+    carried_out(world, ada)
+    assert tables.rows["ledger"] == before
+
+
+def test_who_was_deleted_is_shut_out_for_good(world: World, ada: str) -> None:
+    confirmed(world, ada)
+    carried_out(world, ada)
+    for claims in (ADA, Claims(ADA.subject, "new@example.test", "Ada again")):
+        with pytest.raises(Forbidden):
+            accounts.sign_in(world, claims)
+    assert accounts.person(world, ada).email is None
+    with pytest.raises(Forbidden):
+        accounts.change(world, ada, accounts.Changes(display_name="Ada"))
+    for act in (accounts.suspend, accounts.reinstate):
+        with pytest.raises(InvalidState):
+            act(world, ada, actor="admin", reason="?")
+    with pytest.raises(InvalidState):
+        accounts.set_role(world, ada, "admin", actor="admin", reason="?")
+
+
+def test_names_in_many_readings_are_taken_out_over_several_calls(world: World) -> None:
+    ada = lived(world)
+    for number in range(60):
+        readers.set_presence(world, "usr_reader", "online")
+        pay_in(world, ada, 250, f"more:{number}")
+        sessions.create(world, Side(ada, "Ada Lovelace"), f"ses_more_{number}", "usr_reader", "text")
+        sessions.perform(world, f"ses_more_{number}", ada, commands.cancel)
+        wallet.spend(world, ada, "order", 250, "platform:shop", f"more_order:{number}", "ord")
+        forward(world, MINUTE)
+    confirmed(world, ada)
+    carried_out(world, ada)
+    assert traces(world) == []
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before the write", "after the write"])
+def test_whichever_write_a_crash_is_at_the_next_call_makes_up_for_it(after: bool) -> None:
+    def play(at: int) -> tuple[dict[str, Any], int]:
+        tables = CrashingTables()
+        world = hand_world(tables)
+        ada = lived(world)
+        confirmed(world, ada)
+        tables.writes, tables.at, tables.after = 0, at, after
+        for wait in (COOLING, LINGER):
+            forward(world, wait)
+            for _ in range(3):
+                insist(lambda: deletions.advance(world, ada))
+        assert traces(world) == []
+        return {
+            "audited": sorted(audited(world, ada)),
+            "state": deletions.deletion_of(world, ada).state,
+            "accounts": sorted(tables.rows["accounts"]),
+            "told": told(world, ada),
+        }, tables.writes
+
+    expected, writes = play(-1)
+    assert expected["state"] == "deleted"
+    assert writes > 8
+    for place in range(writes):
+        assert play(place)[0] == expected, f"write {place} of {writes}"
+
+
+def insist(act: Callable[[], object]) -> None:
+    try:
+        act()
+    except Crash:
+        act()
+
+
+def test_every_notice_of_a_deletion_has_words() -> None:
+    for kind in ("deletion_confirmed", "deletion_cancelled", "deletion_awaits_refund"):
+        said = notifications.words(
+            notifications.Notice("usr_1", kind, {"runs_at": NOON, "amount": 1_205}), "Europe/Vienna"
+        )
+        assert said
+        assert said.subject
+    assert "$12.05 are owed to you" in (said.text if said else "")

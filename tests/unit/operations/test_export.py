@@ -1,0 +1,176 @@
+"""Product §1: everything that a person has, as JSON in a private bucket, by a link that expires."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from chalicelib.accounts import service as accounts
+from chalicelib.gateways import World
+from chalicelib.gateways.mail import Letter
+from chalicelib.kernel.errors import Forbidden, NotFound, ProviderFailed, RateLimited, Unavailable
+from chalicelib.kernel.time import MINUTE
+from chalicelib.operations import exports, handlers
+from chalicelib.operations.model.export import KEPT, MOST
+from chalicelib.runtime.identity import Claims
+from chalicelib.sessions import afterwards
+from chalicelib.sessions import service as sessions
+from chalicelib.sessions.model import commands
+from tests.support.reading import CLIENT, READER, Stage
+from tests.support.worlds import Executions, HandClock, OfflineMail, OfflineObjects, hand_world
+
+ADA = Claims("auth0|ada", "ada@example.test", "Ada")
+
+
+class Refusing(OfflineMail):
+    def send(self, letter: Letter) -> None:
+        raise ProviderFailed
+
+
+@pytest.fixture
+def world() -> World:
+    return hand_world()
+
+
+@pytest.fixture
+def ada(world: World) -> str:
+    return accounts.sign_in(world, ADA).id
+
+
+def forward(world: World, millis: int) -> None:
+    assert isinstance(world.now, HandClock)
+    world.now.forward(millis)
+
+
+def files(world: World) -> dict[str, Any]:
+    assert isinstance(world.exports, OfflineObjects)
+    return {key: json.loads(content) for key, content in world.exports.held.items()}
+
+
+def letters(world: World) -> list[Letter]:
+    assert isinstance(world.mail, OfflineMail)
+    return world.mail.sent
+
+
+def test_one_is_made_at_a_time_and_a_clock_makes_it(world: World, ada: str) -> None:
+    export = exports.ask(world, ada, "exp_1")
+    assert export.status(world.now()) == "pending"
+    assert exports.link(world, export) is None
+    assert exports.ask(world, ada, "exp_1") == exports.ask(world, ada, "exp_2") == export
+    assert isinstance(world.clock, Executions)
+    assert world.clock.started == {"exp_1-0": world.now()}
+    assert handlers.tell(world, {"kind": "export", "id": "exp_1", "epoch": 0}) == {"done": True}
+    assert list(files(world)) == [f"{ada}/exp_1.json"]
+    assert exports.ask(world, ada, "exp_2").id == "exp_2"
+
+
+def test_a_finished_one_is_mailed_once_and_linked_until_it_expires(world: World, ada: str) -> None:
+    exports.ask(world, ada, "exp_1")
+    for _ in range(3):
+        assert exports.advance(world, "exp_1") is None
+    (letter,) = letters(world)
+    assert letter.to == "ada@example.test"
+    assert f"memory:///{ada}/exp_1.json?3600" in letter.text
+    export = exports.export_of(world, ada, "exp_1")
+    assert exports.link(world, export) == f"memory:///{ada}/exp_1.json?900"
+    forward(world, KEPT - 1)
+    assert export.status(world.now()) == "ready"
+    forward(world, 1)
+    assert export.status(world.now()) == "expired"
+    assert exports.link(world, export) is None
+
+
+def test_it_is_nobody_elses(world: World, ada: str) -> None:
+    exports.ask(world, ada, "exp_1")
+    with pytest.raises(Forbidden):
+        exports.export_of(world, "usr_other", "exp_1")
+    with pytest.raises(NotFound):
+        exports.export_of(world, ada, "exp_2")
+
+
+def test_five_can_be_had_in_seven_days(world: World, ada: str) -> None:
+    for number in range(MOST):
+        exports.ask(world, ada, f"exp_{number}")
+        exports.advance(world, f"exp_{number}")
+    with pytest.raises(RateLimited):
+        exports.ask(world, ada, "exp_more")
+    forward(world, KEPT)
+    assert exports.ask(world, ada, "exp_more").id == "exp_more"
+
+
+def test_it_waits_for_the_post_and_not_for_one_that_refuses(world: World, ada: str) -> None:
+    mail = world.mail
+    assert isinstance(mail, OfflineMail)
+    exports.ask(world, ada, "exp_1")
+    mail.down = True
+    with pytest.raises(Unavailable):
+        exports.advance(world, "exp_1")
+    assert exports.export_of(world, ada, "exp_1").status(world.now()) == "ready"
+    mail.down = False
+    assert exports.advance(world, "exp_1") is None
+    assert len(letters(world)) == 1
+    refusing = hand_world(world.tables, mail=Refusing())
+    exports.ask(refusing, ada, "exp_2")
+    assert exports.advance(refusing, "exp_2") is None
+
+
+def test_the_minute_tick_makes_one_whose_clock_was_lost(world: World, ada: str) -> None:
+    class Context:
+        def get_remaining_time_in_millis(self) -> int:
+            return 60_000
+
+    exports.ask(world, ada, "exp_1")
+    forward(world, MINUTE)
+    done = [
+        handlers.work(world, {"shard": str(shard)}, Context(), lambda facts: None)["advanced"]
+        for shard in range(world.settings.tick_shards)
+    ]
+    assert sum(done) == 1
+    assert exports.export_of(world, ada, "exp_1").finished
+
+
+def test_it_holds_everything_that_the_person_has_and_nothing_that_is_secret() -> None:
+    stage = Stage(credit=500)
+    world = stage.world
+    person = accounts.sign_in(world, ADA).id
+    accounts.add_device(world, person, "ios", "secret-token")
+    accounts.agree(world, person, "terms", "1")
+    accounts.block(world, person, accounts.sign_in(world, Claims("auth0|bob", None, None)).id)
+    told = exports.everything(world, person)
+    assert told["profile"]["email"] == "ada@example.test"
+    assert [len(told[name]) for name in ("consents", "devices", "blocks")] == [1, 1, 1]
+    assert "secret-token" not in json.dumps(told)
+    assert told["reader"] is None
+    stage.begun().at(30).client(commands.finish)
+    afterwards.write_session_note(world, "ses_1", CLIENT, "A thought.")
+    afterwards.review(world, "ses_1", CLIENT, 5, "Helped me.")
+    afterwards.report(world, "ses_1", READER, "other", "Something odd.")
+    world.tables.write(*_profile(world, CLIENT), *_profile(world, READER))
+    of_client, of_reader = exports.everything(world, CLIENT), exports.everything(world, READER)
+    (session,) = of_client["sessions_as_client"]
+    assert (session["id"], session["charged"]["amount"]) == ("ses_1", 250)
+    assert (session["note"]["text"], session["review"]["rating"], session["report"]) == ("A thought.", 5, None)
+    assert of_reader["sessions_as_reader"][0]["report"]["text"] == "Something odd."
+    assert of_reader["sessions_as_reader"][0]["review"] is None
+    assert [each["kind"] for each in of_client["credit_entries"]][-1] == "topup"
+    assert [each["id"] for each in of_reader["sessions_as_reader"]] == ["ses_1"]
+    assert len(of_reader["earnings_entries"]) == 1
+    assert of_client["sessions_as_reader"] == of_client["cut_short"] == []
+    assert sessions.load(world, "ses_1").state == "finalized"
+
+
+def _profile(world: World, person: str) -> list[Any]:
+    from chalicelib.accounts.model.person import newcomer
+    from chalicelib.accounts.store import People
+
+    return [People(world.tables, "accounts").add(newcomer(person, None, None, 0))]
+
+
+def test_a_reader_has_their_own_profile_in_it(world: World, ada: str) -> None:
+    from tests.support.reading import add_reader
+
+    add_reader(world, ada)
+    world.tables.rows["accounts"][ada, "profile"]["role"] = "reader"  # type: ignore[attr-defined]
+    assert exports.everything(world, ada)["reader"]["name"] == f"Name of {ada}"
