@@ -23,7 +23,6 @@ from chalicelib.operations.model import deletion as model
 from chalicelib.operations.model.deletion import CODE_DIGITS, Deletion, State
 from chalicelib.operations.store import Leaving
 from chalicelib.payouts import service as payouts
-from chalicelib.readers import pictures
 from chalicelib.readers import service as readers
 from chalicelib.runtime import audit, outbox
 from chalicelib.runtime.logs import log
@@ -43,7 +42,6 @@ _AT_ONCE: Final = 25
 _SALT_BYTES: Final = 16
 
 FORGETTING: Final[tuple[Callable[[World, str], None], ...]] = (
-    pictures.drop_all,
     readers.forget,
     accounts.forget,
     scheduling.forget,

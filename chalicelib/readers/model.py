@@ -218,7 +218,7 @@ def withdrawn(reader: Reader) -> Reader:
 def forgotten(reader: Reader) -> Reader:
     """The reader of a deleted account: out of the directory, with nothing that tells who it was."""
     standing: Standing = "withdrawn" if reader.verified else reader.standing
-    return replace(reader, standing=standing, description=None, prices={})
+    return replace(reader, standing=standing, description=None, prices={}, picture=None)
 
 
 def check_may_go_online(reader: Reader) -> None:

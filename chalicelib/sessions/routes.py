@@ -7,6 +7,7 @@ from chalice.app import Blueprint
 
 from chalicelib.gateways import world
 from chalicelib.kernel.errors import (
+    Blocked,
     Forbidden,
     GraceExpired,
     InsufficientFunds,
@@ -213,7 +214,7 @@ _QUEUE: Final = "/v1/readers/{reader}/queue"
     body=directory.QueueBody,
     returns=directory.QueueView,
     tags=("readers",),
-    errors=(NotFound, ReaderBusy, ReaderUnavailable),
+    errors=(Blocked, NotFound, ReaderBusy, ReaderUnavailable),
 )
 def join_queue(request: Request[directory.QueueBody, None]) -> directory.QueueView:
     """Wait for a busy reader, or ask where you are: repeat it. You keep your place for an hour after the last time.

@@ -106,11 +106,7 @@ class Everybody:
         self.ids = {each: accounts.sign_in(world, Claims(each, None, None)).id for each in ("ada", "bob", *READERS)}
         for each in READERS:
             add_reader(world, self.ids[each])
-            for fan in ("ada", "bob", *READERS):
-                readers.keep_favorite(world, self.ids[fan], self.ids[each], notify_online=False)
-            for number in range(READINGS):
-                session, moment = f"ses_{each}_{number}", NOON + number
-                reviews.add(world, Review(f"rev_{session}", self.ids[each], session, "usr_1", "Ada", 5, each, moment))
+            self._praise(each)
         clock = world.now
         assert isinstance(clock, HandClock)
         for number in range(READINGS):
@@ -129,6 +125,15 @@ class Everybody:
         for each, others in (("ada", READERS), ("bob", ("ada", "rosa"))):
             for other in others:
                 accounts.block(self.world, self.ids[each], self.ids[other])
+
+    def _praise(self, reader: str) -> None:
+        """Everybody keeps the reader at hand, and some have reviewed them."""
+        for fan in ("ada", "bob", *READERS):
+            readers.keep_favorite(self.world, self.ids[fan], self.ids[reader], notify_online=False)
+        for number in range(READINGS):
+            session, moment = f"ses_{reader}_{number}", NOON + number
+            written = Review(f"rev_{session}", self.ids[reader], session, "usr_1", "Ada", 5, reader, moment)
+            reviews.add(self.world, written)
 
     def _read(self, client: str, reader: str, session: str) -> None:
         readers.set_presence(self.world, self.ids[reader], "online")

@@ -54,7 +54,7 @@ table/readers              dynamodb:BatchGetItem         yes  no             no 
 table/readers              dynamodb:Query                 yes  no             no            yes          yes   yes
 table/readers              dynamodb:PutItem               yes  no             no            yes          yes   no
 table/readers              dynamodb:DeleteItem            yes  no             no            yes          yes   no
-table/readers              dynamodb:ConditionCheckItem   yes  no             no            no           no     no
+table/readers              dynamodb:ConditionCheckItem    yes  no             no            yes          yes   no
 table/readers/index/by_rate dynamodb:Query                yes  no             no            no           no     no
 
 table/scheduling           dynamodb:GetItem               yes  no             no            yes          yes   no
@@ -86,9 +86,9 @@ secret:stripe              secretsmanager:PutSecretValue  no   no             no
 objects/exports            s3:GetObject                   yes  no             no            yes          yes   no
 objects/exports            s3:PutObject                   no   no             no            yes          yes   no
 objects/exports            s3:DeleteObject                no   no             no            yes          yes   no
-objects/pictures           s3:GetObject                   yes  no             no            no           no    no
+objects/pictures           s3:GetObject                   yes  no             no            yes          yes   no
 objects/pictures           s3:PutObject                   yes  no             no            no           no    no
-objects/pictures           s3:DeleteObject                yes  no             no            no           no    no
+objects/pictures           s3:DeleteObject                yes  no             no            yes          yes   no
 bucket/exports             s3:ListBucket                  no   no             no            yes          yes   no
 bucket/pictures            s3:ListBucket                  yes  no             no            no           no    no
 identity/any              ses:SendEmail                  yes  no             no            yes          yes   yes
