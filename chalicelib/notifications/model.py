@@ -117,14 +117,13 @@ def _booking_closed(facts: Facts, zone: ZoneInfo) -> Words:
     return Words("A booked reading did not take place", f"{_booking(facts, zone)} {happened}.{back}")
 
 
-def _favorite_online(facts: Facts, zone: ZoneInfo) -> Words:
-    del facts, zone
-    return Words("A favorite is online", "A reader among your favorites is online now. SoulSeer shows you who.")
+def _favorite_online(facts: Facts, _: ZoneInfo) -> Words:
+    return Words(f"{facts['name']} is online", f"{facts['name']}, one of your favorites, is online now.")
 
 
 def _queue_offer(facts: Facts, zone: ZoneInfo) -> Words:
     until = when(facts["offered_until"], zone)
-    return Words("It is your turn", f"The reader you wait for is free, and yours alone to ask until {until}.")
+    return Words(f"{facts['name']} is free for you", f"It is your turn: {facts['name']} is yours to ask until {until}.")
 
 
 SAID: Final[Mapping[str, Callable[[Facts, ZoneInfo], Words]]] = {

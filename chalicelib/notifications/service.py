@@ -1,5 +1,6 @@
 """Telling a person of a notice. At least once: a word that was lost on the way is said again, seldom twice."""
 
+from dataclasses import replace
 from typing import Final
 
 from chalicelib.accounts import service as accounts
@@ -28,7 +29,12 @@ def tell(world: World, notice: Notice) -> None:
         person = accounts.person(world, notice.to)
     except NotFound:
         return
-    said = words(notice, person.time_zone)
+    facts = dict(notice.facts)
+    if "reader" in facts:  # their name is asked for now: none lies in the outbox, and who has left is not named
+        facts["name"] = readers.name_of(world, facts["reader"])
+        if facts["name"] is None:
+            return
+    said = words(replace(notice, facts=facts), person.time_zone)
     if said is None:
         log.error("notice_without_words", kind=notice.kind)
         return

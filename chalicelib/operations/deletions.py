@@ -23,6 +23,7 @@ from chalicelib.operations.model import deletion as model
 from chalicelib.operations.model.deletion import CODE_DIGITS, Deletion, State
 from chalicelib.operations.store import Leaving
 from chalicelib.payouts import service as payouts
+from chalicelib.readers import pictures
 from chalicelib.readers import service as readers
 from chalicelib.runtime import audit, outbox
 from chalicelib.runtime.logs import log
@@ -42,9 +43,10 @@ _AT_ONCE: Final = 25
 _SALT_BYTES: Final = 16
 
 FORGETTING: Final[tuple[Callable[[World, str], None], ...]] = (
+    pictures.drop_all,
     readers.forget,
     accounts.forget,
-    scheduling.revoke_feed,
+    scheduling.forget,
     exports.forget,
 )
 """What each context does to forget a person, in any order. Each may be repeated."""
@@ -227,7 +229,7 @@ def _bookings(side: Who, world: World, person_id: str, start: Any) -> str | None
     """Take the person out of a page of their bookings; answer where the next one starts."""
     page, following = scheduling.bookings_of(world, side, person_id, "past", _AT_ONCE, start)
     for booking in page:
-        scheduling.forget(world, booking.id, side, FORGOTTEN_NAME)
+        scheduling.rename(world, booking.id, side, FORGOTTEN_NAME)
     return following
 
 

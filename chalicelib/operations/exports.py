@@ -169,6 +169,11 @@ def everything(world: World, person_id: str) -> dict[str, Any]:
                 partial(_booking, world, side),
             )
         ]
+    told["favorites"] = all_of(
+        "favorites",
+        lambda start: readers.favorite_ids(world, person_id, _PAGE, start),
+        lambda each: {"reader": each.reader, "notify_online": each.notify_online},
+    )
     for account in ("credit", "coins", "earnings"):
         told[f"{account}_entries"] = all_of(
             f"{account}_entries",
@@ -209,7 +214,7 @@ def _reader(world: World, person_id: str) -> dict[str, Any]:
     from chalicelib.readers.schemas import OwnProfile
 
     reader = readers.reader(world, person_id)
-    return _plain(OwnProfile.of(reader, pictures.link(world, person_id, reader.picture)))
+    return _plain(OwnProfile.of(reader, pictures.link(world, reader.id, reader.picture)))
 
 
 def _sessions(

@@ -4,6 +4,7 @@ A form writes below ``uploads/``, whence what nobody took up goes by itself. Tak
 reaches, and looks at the copy: what is posted to the form afterwards changes nothing that anybody sees.
 """
 
+from contextlib import suppress
 from typing import Final
 
 from chalicelib.gateways import World
@@ -57,10 +58,10 @@ def drop(world: World, reader_id: str) -> Reader:
     return changed
 
 
-def remove_for_good(world: World, reader: Reader) -> None:
-    """Remove the picture of somebody who is to be forgotten. Raises Unavailable, ProviderFailed."""
-    if reader.picture:
-        world.pictures.delete(_key(reader.id, reader.picture))
+def drop_all(world: World, person_id: str) -> None:
+    """Remove the picture of a deleted person, if they were a reader at all; it may be repeated."""
+    with suppress(NotFound):
+        drop(world, person_id)
 
 
 def link(world: World, reader_id: str, picture: str | None) -> str | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
-from chalicelib.kernel.errors import AlreadyDone, Invalid, NotFound, Unavailable
+from chalicelib.kernel.errors import AlreadyDone, Invalid, NotFound
 from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import Millis
 from chalicelib.readers import model
@@ -42,10 +42,11 @@ Busy = Callable[[Sequence[str]], Container[str]]
 """Which of these readers have an open reading."""
 
 _TOKEN_BYTES: Final = 32
+_PAGE: Final = 100
+_MOST_PAGES: Final = 100
+"""Of what is dropped in one go: 10,000."""
 _MOST_LOOKED_AT: Final = 500
 """Cards for one page: so many as would fill it first, then twice as many with each further query."""
-_MOST_PAGES: Final = 100
-"""Of 50 favorites each, dropped in one call."""
 _SWEPT: Final = 5
 """How many silent readers one query puts right."""
 
@@ -66,6 +67,12 @@ def reader(world: World, reader_id: str) -> Reader:
     if found := _readers(world).find(reader_id):
         return found
     raise NotFound("There is no such reader.")
+
+
+def name_of(world: World, reader_id: str) -> str | None:
+    """What a reader of the directory is called; None for one who is not in it."""
+    found = _readers(world).find(reader_id)
+    return found.description.name if found and found.verified and found.description else None
 
 
 def by_slug(world: World, slug_or_id: str) -> Reader:
@@ -248,6 +255,11 @@ def favorites(
     return [(each, cards[each.reader]) for each in kept if each.reader in cards], following
 
 
+def favorite_ids(world: World, client: str, limit: int, start: Key | None) -> tuple[list[Favorite], Key | None]:
+    """A page of the client's favorites, whether they are in the directory or not."""
+    return _readers(world).favorites(client, limit, start)
+
+
 def followers(world: World, reader_id: str, limit: int, start: Key | None) -> tuple[list[str], Key | None]:
     """A page of the clients who asked to be told when the reader comes online."""
     return _readers(world).followers(reader_id, limit, start)
@@ -279,24 +291,23 @@ def withdraw(world: World, reader_id: str, *, actor: str, reason: str) -> Reader
 
 
 def forget(world: World, person_id: str) -> None:
-    """Take a deleted person out of the directory with all they said of themselves, if they were a reader at all, and
-    drop the favorites they kept. May be repeated. Raises Unavailable while the picture cannot be removed.
+    """Drop a deleted person's favorites, and take them out of the directory with all they said of themselves, if they
+    were a reader at all. May be repeated.
     """
-    from chalicelib.readers import pictures
+    rows = _readers(world)
+    for _ in range(_MOST_PAGES):
+        kept, following = rows.favorites(person_id, _PAGE, None)
+        for each in kept:
+            world.tables.write(*rows.drop_favorite(person_id, each.reader))
+        if following is None:
+            break
 
     def attempt() -> None:
-        was = _readers(world).find(person_id)
-        if was:
-            pictures.remove_for_good(world, was)
+        was = rows.find(person_id)
+        if was is not None:
             _replaced(world, model.forgotten(was), was)
 
     undisturbed(world.sleep, attempt)
-    for _ in range(_MOST_PAGES):
-        kept, _ = _readers(world).favorites(person_id, MOST_KEYS // 2, None)
-        if not kept:
-            return
-        world.tables.write(*(each for one in kept for each in _readers(world).drop_favorite(person_id, one.reader)))
-    raise Unavailable("There are more favorites than one call drops.")
 
 
 def _readers(world: World) -> "Readers":
@@ -351,7 +362,7 @@ def _word_of_coming(world: World, come: Reader) -> Put:
         kind="reader_online",
         fact=str(come.told_at),
         at=come.told_at,
-        facts={"reader": come.id, "at": come.told_at},
+        facts={"at": come.told_at},
     )
 
 

@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import partial
-from itertools import product
 from typing import Final, get_args
 
 from chalicelib.accounts import service as accounts
@@ -61,8 +59,6 @@ _STEPS: Final = 10
 _TRIES: Final = 30
 _PROMISES: Final = 3
 _LONGEST_SEARCH: Final[Millis] = 31 * DAY
-_PAGE: Final = 50
-_MOST_PAGES: Final = 40
 _SECRET_BYTES: Final = 32
 _PAGE: Final = 100
 _MOST_PAGES: Final = 1_000
@@ -527,41 +523,6 @@ def _wound(world: World, booking: Booking, now: Millis) -> Booking:
     return _write(world, wound, booking) or booking
 
 
-# --- for forgetting a person ---------------------------------------------------------------------
-
-
-def call_off_all(world: World, user: str) -> None:
-    """Call off whatever ``user`` has ahead, in both roles, by the rules of cancelling. What has begun runs on.
-
-    May be repeated. Raises Unavailable.
-    """
-    roles: tuple[Who, ...] = ("client", "reader")
-    for who in roles:
-        after: str | None = None
-        for _ in range(_MOST_PAGES):
-            page, after = bookings_of(world, who, user, "upcoming", _PAGE, after)
-            for booking in page:
-                if booking.is_open:
-                    with suppress(InvalidState):
-                        cancel(world, booking.id, user)
-            if after is None:
-                break
-
-
-def forget(world: World, booking_id: str, who: Who, name: str) -> None:
-    """Put ``name`` in place of that side's, in a booking that is over. May be repeated. Raises NotFound."""
-
-    def attempt() -> None:
-        was = load(world, booking_id)
-        side: Side = replace(was.client if who == "client" else was.reader, name=name)
-        nameless = replace(was, client=side) if who == "client" else replace(was, reader=side)
-        if nameless != was:
-            _, operations = _rows(world).replace(nameless, was=was)
-            world.tables.write(*operations)
-
-    undisturbed(world.sleep, attempt)
-
-
 # --- readings that are not booked ----------------------------------------------------------------
 
 
@@ -615,31 +576,25 @@ def call_off_all(world: World, user: str) -> None:
                 break
 
 
-def forget(world: World, user: str, name: str) -> None:
-    """Show ``name`` in place of theirs on all bookings of somebody whose account has ended; drop hours and calendar.
-
-    May be repeated. Raises Unavailable.
-    """
+def forget(world: World, user: str) -> None:
+    """Drop the hours and the calendar of somebody whose account has ended. May be repeated."""
     revoke_feed(world, user)
     world.tables.write(*_rows(world).forget_availability(user))
-    lists: tuple[When, ...] = ("upcoming", "past")
-    for who, when in product(_ROLES, lists):
-        after: str | None = None
-        for _ in range(_MOST_PAGES):
-            page, after = bookings_of(world, who, user, when, _PAGE, after)
-            for booking in page:
-                undisturbed(world.sleep, partial(_renamed, world, booking.id, who, name))
-            if after is None:
-                break
 
 
-def _renamed(world: World, booking_id: str, who: Who, name: str) -> None:
-    booking = load(world, booking_id)
-    if booking.side(who).name != name:
+def rename(world: World, booking_id: str, who: Who, name: str) -> None:
+    """Show ``name`` in place of that side's on a booking. May be repeated. Raises NotFound."""
+
+    def attempt() -> None:
+        booking = load(world, booking_id)
+        if booking.side(who).name == name:
+            return
         side = Side(booking.side(who).user, name)
         wanted = replace(booking, client=side) if who == "client" else replace(booking, reader=side)
         _, operations = _rows(world).replace(wanted, was=booking)
         world.tables.write(*operations)
+
+    undisturbed(world.sleep, attempt)
 
 
 # --- calendar feeds ------------------------------------------------------------------------------

@@ -146,8 +146,8 @@ def create(
         )
         seen = Snapshot(world, asked)
         commands.must_pay(seen.funds)
-        in_turn = queues.turn(world, reader, client.user, lambda: open_session(world, reader_id) is not None)
         apart = accounts.unblocked(world, client.user, reader_id)
+        in_turn = queues.turn(world, reader, client.user, lambda: open_session(world, reader_id) is not None)
         try:
             world.tables.write(*rows.create(asked), wallet.unchanged(world, seen.newest), *apart, in_turn)
         except ConditionFailed as failed:

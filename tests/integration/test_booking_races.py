@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -295,7 +296,7 @@ def test_whatever_somebody_does_between_the_look_and_the_write_the_price_is_divi
         if mine != "book":
             own.book(START, 30, "bok")
         own.at(at)
-        with fault(fragile, after(lambda own=own: tolerated(own.world, own, theirs)), *WRITES, at=place) as made:
+        with fault(fragile, after(partial(tolerated, own.world, own, theirs)), *WRITES, at=place) as made:
             tolerated(weak, own, mine)
         if own.row("bok").is_open:
             own.at(NOON)

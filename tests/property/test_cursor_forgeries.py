@@ -119,10 +119,12 @@ class Everybody:
         for number in range(2 * READINGS):
             for place, each in enumerate(("ada", "bob")):
                 self._book(each, READERS[(number + place) % 2], f"bok_{each}_{number}", number)
+        self._block()
 
+    def _block(self) -> None:
         for each, others in (("ada", READERS), ("bob", ("ada", "rosa"))):
             for other in others:
-                accounts.block(world, self.ids[each], self.ids[other])
+                accounts.block(self.world, self.ids[each], self.ids[other])
 
     def _praise(self, reader: str) -> None:
         """Everybody keeps the reader at hand, and some have reviewed them."""

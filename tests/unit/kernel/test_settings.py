@@ -58,10 +58,24 @@ def test_a_local_stack_may_shorten_them() -> None:
         "BOOKING_QUARTER_SECONDS": "40",
         "BOOKING_NOTICE_SECONDS": "5",
         "BOOKING_JOIN_SECONDS": "6",
+        "DELETION_SECONDS": "8",
         "RATE_LIMITS": "off",
     }
     settings = settings_from(ENVIRONMENT | short)
-    assert settings.rules == Rules(2_000, 1_500, 3_000, 4_000, 1_000, 2_500, 60_000, 9, 40_000, 5_000, 6_000)
+    assert settings.rules == Rules(
+        minute=2_000,
+        grace=1_500,
+        ring=3_000,
+        join=4_000,
+        beat=1_000,
+        silence=2_500,
+        session_max=60_000,
+        hold_minutes=9,
+        quarter=40_000,
+        booking_notice=5_000,
+        booking_join=6_000,
+        cooling_off=8_000,
+    )
     assert settings.rules.grace_total == 4_500
     assert not settings.rate_limits
 

@@ -513,7 +513,7 @@ def test_the_ledger_keeps_every_entry(world: World, tables: CrashingTables) -> N
 def test_who_was_deleted_is_shut_out_for_good(world: World, ada: str) -> None:
     confirmed(world, ada)
     carried_out(world, ada)
-    for claims in (ADA, Claims(ADA.subject, "new@example.test", "Ada again")):
+    for claims in (ADA, Claims(ADA.subject, "new@example.test", "Ada again"), Claims(ADA.subject, None, None)):
         with pytest.raises(Forbidden):
             accounts.sign_in(world, claims)
     assert accounts.person(world, ada).email is None

@@ -115,7 +115,9 @@ def test_followers_are_mailed_each_once_that_a_favorite_is_online(world: World, 
         handlers.told(world, {"Records": [_record(row) for row in words(tables, kind)]})
     assert [row["pk"] for row in words(tables, "favorite_online")] == [ann]
     assert isinstance(world.mail, OfflineMail)
-    assert [(letter.to, letter.subject) for letter in world.mail.sent] == [("ann@example.test", "A favorite is online")]
+    assert [(letter.to, letter.subject) for letter in world.mail.sent] == [
+        ("ann@example.test", "Name of usr_reader is online")
+    ]
 
 
 def _record(row: Item) -> dict[str, object]:

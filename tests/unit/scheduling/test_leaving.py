@@ -55,12 +55,15 @@ def test_a_name_is_forgotten_on_every_booking_and_hours_and_calendar_are_gone() 
     kept = other.book(days(5), 15)
     secret = service.new_feed(stage.world, stage.client)
     for _ in range(2):
-        service.forget(stage.world, stage.client, "Somebody")
+        service.forget(stage.world, stage.client)
+        for name in ("open", "over"):
+            service.rename(stage.world, stage.row(name).id, "client", "Somebody")
     assert {stage.row(name).client.name for name in ("open", "over")} == {"Somebody"}
     assert service.load(stage.world, kept.id) == kept
     assert stage.cells(stage.client) == [3 * 96]
     assert secret
     assert service._rows(stage.world).feed_of(stage.client) is None
-    service.forget(stage.world, stage.reader, "Somebody")
+    service.forget(stage.world, stage.reader)
+    service.rename(stage.world, stage.row("open").id, "reader", "Somebody")
     assert stage.row("open").reader.name == "Somebody"
     assert service._rows(stage.world).availability(stage.reader, lambda: "UTC") == Availability()
