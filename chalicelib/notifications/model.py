@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from chalicelib.accounts.model.preferences import Kind
 from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import SECOND, Millis
 
@@ -125,6 +126,18 @@ def _queue_offer(facts: Facts, zone: ZoneInfo) -> Words:
     until = when(facts["offered_until"], zone)
     return Words(f"{facts['name']} is free for you", f"It is your turn: {facts['name']} is yours to ask until {until}.")
 
+
+ABOUT: Final[Mapping[str, Kind]] = {
+    "booking_made": "bookings",
+    "booking_moved": "bookings",
+    "booking_reminder": "bookings",
+    "booking_closed": "bookings",
+    "guarantee_granted": "wallet",
+    "guarantee_refused": "wallet",
+    "favorite_online": "favorites",
+    "queue_offer": "favorites",
+}
+"""What a person may wish not to be mailed of, by the kind of notice. Any other keeps an account safe, and is mailed."""
 
 SAID: Final[Mapping[str, Callable[[Facts, ZoneInfo], Words]]] = {
     "deletion_confirmed": _deletion_confirmed,

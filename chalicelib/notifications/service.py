@@ -7,7 +7,7 @@ from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
 from chalicelib.gateways.mail import Letter
 from chalicelib.kernel.errors import NotFound, ProviderFailed
-from chalicelib.notifications.model import Notice, words
+from chalicelib.notifications.model import ABOUT, Notice, words
 from chalicelib.readers import service as readers
 from chalicelib.runtime import outbox
 from chalicelib.runtime.logs import log
@@ -18,7 +18,8 @@ _MOST_PAGES: Final = 200
 
 
 def tell(world: World, notice: Notice) -> None:
-    """Mail the notice to its person, who may be gone, suspended or without an address: then nobody is told.
+    """Mail the notice to its person, if they wish it. They may be gone, suspended or without an address: then nobody
+    is told.
 
     Raises Unavailable where it is not known to be on its way, so that it is told again.
     """
@@ -38,7 +39,7 @@ def tell(world: World, notice: Notice) -> None:
     if said is None:
         log.error("notice_without_words", kind=notice.kind)
         return
-    if person.suspended or not person.email:
+    if not person.email or not _wished(world, person, notice.kind):
         return
     try:
         world.mail.send(Letter(person.email, said.subject, said.text))
@@ -46,6 +47,14 @@ def tell(world: World, notice: Notice) -> None:
         log.warning("mail_refused", kind=notice.kind, user=person.id)  # it would be refused again
         return
     log.info("mail_sent", kind=notice.kind, user=person.id)
+
+
+def _wished(world: World, person: accounts.Person, kind: str) -> bool:
+    """Whether the person is to be mailed of it. What keeps an account safe reaches a suspended person too."""
+    about = ABOUT.get(kind)
+    if about is None:
+        return True
+    return not person.suspended and "email" in accounts.preferences_of(world, person.id).channels(about)
 
 
 def _hand_on(world: World, notice: Notice) -> None:

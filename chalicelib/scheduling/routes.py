@@ -184,7 +184,7 @@ def decline_booking(request: Request[None, None]) -> BookingView:
     f"{_BOOKING}/reschedule",
     body=NewStart,
     returns=BookingView,
-    errors=(Forbidden, InvalidState, NotFound, ReaderUnavailable, SlotTaken),
+    errors=(Blocked, Forbidden, InvalidState, NotFound, ReaderUnavailable, SlotTaken),
 )
 def reschedule_booking(request: Request[NewStart, None]) -> BookingView:
     """The client moves a booking to another free slot, at the same price, until a day before its start."""

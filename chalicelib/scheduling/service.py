@@ -197,11 +197,16 @@ def book(
             beside,
         )
     except ConditionFailed:
-        if accounts.is_blocked(world, client.user, reader.id):
-            raise Blocked from None
-        raise SlotTaken("That time is no longer free, for the reader or for you.") from None
+        raise _not_free(world, client.user, reader.id) from None
     log.info("booking_made", booking=booking_id)
     return advance(world, load(world, booking_id))
+
+
+def _not_free(world: World, client: str, reader: str) -> Problem:
+    """Why the two cannot have that time together."""
+    if accounts.is_blocked(world, client, reader):
+        return Blocked()
+    return SlotTaken("That time is no longer free, for the reader or for you.")
 
 
 def _same(world: World, done: Booking, reader_slug: str, start: Millis, minutes: int, modality: Modality) -> Booking:
@@ -267,8 +272,8 @@ def _calling_off(booking: Booking) -> commands.Command:
 def reschedule(world: World, booking_id: str, user: str, start: Millis) -> Booking:
     """Move the booking to another free slot, at the same price, by the client.
 
-    Raises NotFound, Forbidden, Invalid (off the grid), InvalidState (less than a day ahead, or closed), SlotTaken,
-    ReaderUnavailable, Unavailable.
+    Raises NotFound, Forbidden, Blocked, Invalid (off the grid), InvalidState (less than a day ahead, or closed),
+    SlotTaken, ReaderUnavailable, Unavailable.
     """
     booking = load(world, booking_id)
     if booking.who(user) != "client":
@@ -284,13 +289,14 @@ def reschedule(world: World, booking_id: str, user: str, start: Millis) -> Booki
         wanted = replace(moved, buffer=hours.span(buffer, world.settings.rules))
         raised, operations = _rows(world).replace(wanted, was=booking)
         operations += _told(world, raised, "booking_moved", str(raised.epoch), raised.at)
+        operations += accounts.unblocked(world, booking.client.user, booking.reader.user)
         try:
             world.tables.write(*operations)
             log.info("booking_moved", booking=booking_id, epoch=raised.epoch)
             return advance(world, raised)
         except ConditionFailed as failed:
             if 0 not in failed.found:
-                raise SlotTaken("That time is no longer free, for the reader or for you.") from None
+                raise _not_free(world, booking.client.user, booking.reader.user) from None
         except Contended:
             world.breathe()
         booking = load(world, booking_id)

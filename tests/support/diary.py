@@ -6,6 +6,9 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from chalicelib.accounts import service as accounts
+from chalicelib.accounts.model.person import newcomer
+from chalicelib.accounts.store import People
 from chalicelib.gateways import World
 from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import DAY, HOUR, MINUTE, Millis
@@ -51,6 +54,14 @@ class Diary:
         another = replace(self, number=number)
         pay_in(self.world, another.client, cents, f"topup:{another.client}")
         return another
+
+    def apart(self, blocker: str) -> None:
+        """That side blocks the other."""
+        sides = [self.client, self.reader] if blocker == "client" else [self.reader, self.client]
+        people = People(self.world.tables, self.world.settings.tables.accounts)
+        for each in sides:
+            self.world.tables.write(people.add(newcomer(each, None, None, NOON)))
+        accounts.block(self.world, *sides)
 
     def ready(self, cents: Cents = 100_000, buffer: int = 0) -> Diary:
         """``cents`` of credit, and a reader to be had at any hour of UTC."""

@@ -24,7 +24,7 @@ DEFAULTS: Final[Mapping[Kind, frozenset[Channel]]] = {
     "readings": frozenset({"inbox", "push"}),
     "bookings": frozenset({"inbox", "email", "push"}),
     "messages": frozenset({"inbox", "push"}),
-    "favorites": frozenset({"inbox", "push"}),
+    "favorites": frozenset({"inbox", "email", "push"}),
     "wallet": frozenset({"inbox", "email"}),
     "community": frozenset({"inbox"}),
     "news": frozenset(),

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from chalicelib.accounts import service as accounts
+from chalicelib.accounts.model import preferences
 from chalicelib.gateways import World
 from chalicelib.gateways.mail import Letter
 from chalicelib.kernel.errors import ProviderFailed
-from chalicelib.notifications import handlers, model
+from chalicelib.notifications import handlers, model, service
 from chalicelib.notifications.model import Words
 from chalicelib.runtime import outbox
 from chalicelib.runtime.identity import Claims
@@ -28,6 +29,7 @@ def kinds(monkeypatch: pytest.MonkeyPatch) -> None:
         "a_test": lambda facts, zone: Words(f"Number {facts['number']}", model.when(NOON, zone)),
     }
     monkeypatch.setattr(model, "SAID", said)
+    monkeypatch.setattr(service, "ABOUT", {**model.ABOUT, "a_test": "favorites"})
 
 
 @pytest.fixture
@@ -73,6 +75,26 @@ def test_nobody_is_told_who_is_gone_suspended_or_without_an_address(world: World
     accounts.suspend(world, shut, actor="ada", reason="because")
     assert told(world, record(mute, 1), record(shut, 2), record("usr_none", 3)) == []
     assert letters(world) == []
+
+
+def test_who_wishes_no_mail_of_such_things_gets_none(world: World) -> None:
+    ada = person(world, "ada@example.test")
+    assert told(world, record(ada, 1)) == []
+    accounts.prefer(world, ada, {"favorites": frozenset({"inbox"})}, None, rev=0)
+    assert told(world, record(ada, 2)) == []
+    accounts.prefer(world, ada, {"favorites": frozenset({"email"})}, None, rev=1)
+    assert told(world, record(ada, 3)) == []
+    assert [each.subject for each in letters(world)] == ["Number 1", "Number 3"]
+
+
+def test_what_keeps_an_account_safe_is_mailed_whatever_is_wished_and_to_a_suspended_person_too(world: World) -> None:
+    ada = person(world, "ada@example.test")
+    for kind in preferences.DEFAULTS:
+        rev = accounts.preferences_of(world, ada).rev
+        accounts.prefer(world, ada, {kind: frozenset()}, None, rev=rev)
+    accounts.suspend(world, ada, actor="admin", reason="because")
+    assert told(world, record(ada, 1, kind="deletion_cancelled")) == []
+    assert len(letters(world)) == 1
 
 
 def test_the_first_that_cannot_be_told_comes_again_and_all_after_it(world: World) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from chalicelib.kernel.errors import (
+    Blocked,
     Forbidden,
     IdempotencyMismatch,
     InsufficientFunds,
@@ -297,6 +298,23 @@ def test_half_a_refund_is_paid_money_first() -> None:
     service.cancel(stage.world, made.id, stage.client)
     buckets = wallet.head(stage.world, stage.client).buckets
     assert (buckets.paid, buckets.lots) == (3_000 + PRICE // 2, ())
+
+
+# --- kept apart ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("blocker", ["client", "reader"])
+def test_of_whom_one_blocked_the_other_neither_books_nor_moves_a_booking(blocker: str) -> None:
+    stage = diary()
+    made = stage.book(days(3), 30)
+    stage.apart(blocker)
+    with pytest.raises(Blocked):
+        service.book(stage.world, "bok_new", Side(stage.client, "Cee"), stage.reader, days(5), 30, "voice")
+    with pytest.raises(Blocked):
+        service.reschedule(stage.world, made.id, stage.client, days(4))
+    assert (stage.credit(), stage.row().start) == (100_000 - PRICE, days(3))
+    assert service.cancel(stage.world, made.id, stage.client).state == "cancelled_by_client"
+    assert stage.credit() == 100_000
 
 
 # --- moving --------------------------------------------------------------------------------------
