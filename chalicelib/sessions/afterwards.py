@@ -204,7 +204,7 @@ def grant(world: World, guarantee_id: str, *, actor: str, reason: str) -> Guaran
     """Give the client the amount back, from the reader and the platform, in one transaction, audited. A granted
     request stays as it is.
 
-    Raises NotFound, AlreadyDone (refused before), InvalidState (no slot for promotional credit).
+    Raises NotFound, AlreadyDone (refused before), InvalidState (the ledger does not show the cost).
     """
 
     def attempt() -> Guarantee:

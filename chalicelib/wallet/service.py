@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from chalicelib.gateways import World
-from chalicelib.kernel.errors import AlreadyDone, InsufficientFunds, InvalidState, Problem, Unavailable, WalletFrozen
+from chalicelib.kernel.errors import AlreadyDone, InsufficientFunds, Problem, Unavailable, WalletFrozen
 from chalicelib.kernel.money import USD, Cents
 from chalicelib.kernel.time import Millis
 from chalicelib.runtime.tables import ConditionFailed, Contended, Item, Key, Operation
@@ -249,19 +249,14 @@ def compensate(
 ) -> Entry:
     """Give ``back``, once for ``thing``, what was spent from which bucket. ``beside`` as in ``post_once``.
 
-    Promotional credit comes back as a lot of seven days. Raises InvalidState when there is no slot for it, and what
-    ``post_once`` raises.
+    Promotional credit whose lot is used up comes back as one of seven days. Raises what ``post_once`` raises.
     """
     counter = f"{kind}:{thing}"
     fact = Fact(kind, sum(cents for _, cents in back), counter, reference)
+    parts = [(bucket, cents, 0) for bucket, cents in back]
 
     def draft_of(newest: Entry, now: Millis) -> Draft:
-        try:
-            return meter.compensate(newest, kind, thing, back, reference, now)
-        except ValueError:
-            raise InvalidState(
-                "The client has four lots of promotional credit: there is no slot for another."
-            ) from None
+        return meter.take_back(newest, kind, parts, counter, reference, now)
 
     return post_once(world, credit_account(user), counter, fact, draft_of, beside)
 

@@ -228,7 +228,7 @@ def list_guarantees(world: World, asked: Namespace) -> Answer:
 
 
 def grant_guarantee(world: World, asked: Namespace) -> Plan:
-    """Refused where it was refused before, or where the client's wallet has no slot for promotional credit."""
+    """Refused where it was refused before."""
     request = afterwards.guarantee(world, asked.guarantee)
     if decided(request, "granted", world.now()) == request:
         return Plan((), lambda *_: Answer([]))

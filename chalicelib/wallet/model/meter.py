@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from chalicelib.kernel.money import Cents, part_rounded_up
 from chalicelib.kernel.settings import Rules
 from chalicelib.kernel.time import Millis, ceil_div
-from chalicelib.wallet.model.buckets import PAID, REVIVAL, Buckets, Lot, Part, Split, last_part
+from chalicelib.wallet.model.buckets import Buckets, Lot, Part, Split, last_part
 from chalicelib.wallet.model.chain import Draft, Entry, Meter, Run
 
 
@@ -175,18 +175,6 @@ def take_back(head: Entry, kind: str, parts: Sequence[Part], counter: str, refer
 def grant(head: Entry, lot: Lot, reference: str) -> Draft:
     """Promotional credit, carried by the platform. Raises ValueError when no slot is free."""
     return _draft(head, "promo_granted", lot.rest, "platform:promo", reference, head.buckets.grant(lot))
-
-
-def compensate(head: Entry, kind: str, thing: str, back: Split, reference: str, now: Millis) -> Draft:
-    """Give ``back`` what was spent from which bucket, long after, out of ``{kind}:{thing}``. Promotional credit comes
-    as a lot named ``thing`` that lives ``REVIVAL``, never as paid money. Raises ValueError when no slot is free for it.
-    """
-    total = sum(cents for _, cents in back)
-    paid = sum(cents for bucket, cents in back if bucket == PAID)
-    buckets = replace(head.buckets, paid=head.buckets.paid + paid)
-    if total > paid:
-        buckets = buckets.grant(Lot(thing, total - paid, now + REVIVAL))
-    return _draft(head, kind, total, f"{kind}:{thing}", reference, buckets)
 
 
 def _start(head: Entry, change: Start, now: Millis) -> Draft | None:

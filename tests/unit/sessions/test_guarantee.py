@@ -230,9 +230,9 @@ def test_promotional_credit_comes_back_as_a_lot_of_seven_days_and_never_as_paid_
     stage.promo(600, until=9_000)
     settled(stage)
     assert (stage.head.buckets.paid, stage.head.buckets.lots) == (250, ())
-    asked = grant(stage)
+    grant(stage)
     assert stage.head.buckets.paid == 400
-    assert stage.head.buckets.lots == (Lot(asked.id, 600, stage.clock.now + 7 * DAY),)
+    assert stage.head.buckets.lots == (Lot("pro_1", 600, stage.clock.now + 7 * DAY),)
     assert audited(stage)[0][3]["promo"] == 600
     assert_books(stage)
 
@@ -245,20 +245,17 @@ def test_of_a_part_the_last_spent_comes_back_first() -> None:
     assert moved.promo == 100
 
 
-def test_without_a_free_slot_the_grant_is_refused_and_nothing_moves() -> None:
+def test_with_all_slots_taken_it_joins_the_lot_that_expires_last() -> None:
     stage = Stage(credit=400)
     stage.promo(600, until=9_000)
     settled(stage)
     asked = ask(stage)
     for number in range(4):
-        stage.promo(10, until=9_000, name=f"pro_{number + 2}")
-    with pytest.raises(InvalidState, match="slot"):
-        afterwards.grant(stage.world, asked.id, **ADMIN)
-    assert afterwards.guarantee(stage.world, asked.id).status == "pending"
-    assert payouts.earnings_of(stage.world, READER).balance == 525
-    assert audited(stage) == []
-    stage.at(9_001)
+        stage.promo(10, until=9_000 + number, name=f"pro_{number + 2}")
     assert afterwards.grant(stage.world, asked.id, **ADMIN).status == "granted"
+    assert [(lot.id, lot.rest) for lot in stage.head.buckets.lots][-1] == ("pro_5", 610)
+    assert stage.head.buckets.paid == 400
+    assert_books(stage)
 
 
 @pytest.mark.parametrize(

@@ -475,24 +475,10 @@ def test_the_connected_time_of_a_meter_ends_where_a_freeze_stood_it() -> None:
 # --- giving back long after
 
 
-def test_what_was_paid_comes_back_as_paid_money_and_what_was_promotional_as_a_lot_of_seven_days() -> None:
-    head = wallet(100, Lot("pro_1", 30, at(500)))
-    back = (("paid", 40), ("pro_9", 25), ("pro_1", 10))
-    entry = after(head, meter.compensate(head, "guarantee", "gua_1", back, "ses_1", at(20)), at(20))
-    assert entry.buckets == Buckets(140, (Lot("pro_1", 30, at(500)), Lot("gua_1", 35, at(20) + 7 * DAY)))
-    assert entry.fact == Fact("guarantee", 75, "guarantee:gua_1", "ses_1")
-
-
-def test_paid_money_alone_needs_no_slot() -> None:
-    head = wallet(100, *(Lot(f"pro_{number}", 30, at(500)) for number in range(4)))
-    entry = after(head, meter.compensate(head, "guarantee", "gua_1", (("paid", 40),), "ses_1", at(20)), at(20))
-    assert (entry.buckets.paid, entry.buckets.lots) == (140, head.buckets.lots)
-    with pytest.raises(ValueError, match="slot"):
-        meter.compensate(head, "guarantee", "gua_1", (("paid", 40), ("pro_9", 1)), "ses_1", at(20))
-
-
 def test_what_is_given_back_long_after_leaves_meter_and_freeze_as_they_are() -> None:
     head = started(wallet(1_000))
     head = after(head, meter.freeze(head, "dispute", at(20), RULES), at(20))
-    entry = after(head, meter.compensate(head, "guarantee", "gua_1", (("paid", 40),), "ses_0", at(30)), at(30))
+    back = meter.take_back(head, "guarantee", (("paid", 40, 0),), "guarantee:gua_1", "ses_0", at(30))
+    entry = after(head, back, at(30))
     assert (entry.meter, entry.frozen) == (head.meter, "dispute")
+    assert entry.fact == Fact("guarantee", 40, "guarantee:gua_1", "ses_0")
