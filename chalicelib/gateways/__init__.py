@@ -15,8 +15,10 @@ from chalicelib.gateways.clock import Clock, StepFunctionsClock
 from chalicelib.gateways.mail import Mail, SesMail
 from chalicelib.gateways.objects import Objects, S3Objects
 from chalicelib.gateways.stripe import Payments, StripePayments
+from chalicelib.kernel.errors import Problem
 from chalicelib.kernel.settings import Settings, settings_from
 from chalicelib.kernel.time import Millis
+from chalicelib.runtime.logs import log
 from chalicelib.runtime.tables import ConditionFailed, Contended, DynamoTables, Operation, Tables
 
 
@@ -46,6 +48,19 @@ class World:
         except Contended:
             self.breathe()
             return False
+        return True
+
+    def wind(self, kind: str, thing: str, epoch: int, wake_at: Millis, turn: int = 0, *, lost: bool = False) -> bool:
+        """Start an execution of the clock, in place of one that was ``lost``; False where it could not be started: the
+        minute tick does its work then, and whoever looks next tries again.
+        """
+        try:
+            self.clock.start(kind, thing, epoch, wake_at, turn)
+        except Problem:
+            log.warning("clock_not_started", kind=kind, id=thing)
+            return False
+        if lost:
+            log.warning("clock_lost", kind=kind, id=thing, epoch=epoch)
         return True
 
     def breathe(self) -> None:

@@ -104,10 +104,7 @@ def confirm(world: World, person_id: str, code: str) -> Deletion:
     if refusal or decided is None:
         raise refusal or NotFound
     if decided.runs_at is not None:
-        try:
-            world.clock.start("deletion", person_id, decided.epoch, decided.runs_at)
-        except Problem:
-            log.warning("clock_not_started", user=person_id)  # the minute tick carries it out
+        world.wind("deletion", person_id, decided.epoch, decided.runs_at)
     return decided
 
 

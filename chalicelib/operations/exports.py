@@ -15,7 +15,7 @@ from chalicelib.accounts import schemas as accounts_views
 from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
 from chalicelib.gateways.mail import Letter
-from chalicelib.kernel.errors import Forbidden, NotFound, Problem, ProviderFailed, Unavailable
+from chalicelib.kernel.errors import Forbidden, NotFound, ProviderFailed, Unavailable
 from chalicelib.kernel.time import HOUR, MINUTE, SECOND, Millis, rfc3339
 from chalicelib.operations.model import export as model
 from chalicelib.operations.model.export import Export
@@ -72,10 +72,7 @@ def ask(world: World, person_id: str, export_id: str) -> Export:
 
     export = undisturbed(world.sleep, attempt)
     if not export.finished:
-        try:
-            world.clock.start("export", export.id, 0, world.now())
-        except Problem:
-            log.warning("clock_not_started", id=export.id)  # the minute tick makes it
+        world.wind("export", export.id, 0, world.now())
     return export
 
 

@@ -518,13 +518,8 @@ def _wound(world: World, booking: Booking, now: Millis) -> Booking:
     if wake is None:
         return booking
     turn = booking.clock_turn + lost
-    try:
-        world.clock.start("booking", booking.id, booking.epoch, wake, turn)
-    except Problem:
-        log.warning("clock_not_started", booking=booking.id)  # the minute tick carries on, and tries again
+    if not world.wind("booking", booking.id, booking.epoch, wake, turn, lost=lost):
         return booking
-    if lost:
-        log.warning("clock_lost", booking=booking.id, epoch=booking.epoch)
     wound = replace(booking, clock_epoch=booking.epoch, clock_turn=turn, clock_at=wake)
     return _write(world, wound, booking) or booking
 

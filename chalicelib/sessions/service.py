@@ -588,13 +588,8 @@ def _wound(world: World, seen: Snapshot) -> Session:
     if wake is None:
         return session
     turn = session.clock_turn + lost
-    try:
-        world.clock.start("session", session.id, session.epoch, wake, turn)
-    except Problem:
-        log.warning("clock_not_started", session=session.id)  # the minute tick carries on, and tries again
+    if not world.wind("session", session.id, session.epoch, wake, turn, lost=lost):
         return session
-    if lost:
-        log.warning("clock_lost", session=session.id, epoch=session.epoch)
     return replace(session, clock_epoch=session.epoch, clock_turn=turn, clock_at=wake)
 
 
