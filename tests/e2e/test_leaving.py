@@ -11,10 +11,12 @@ from typing import Final
 import pytest
 import requests
 
+from infra.local.people import Person, make_reader
 from infra.local.phone import Json, Phone
 from infra.local.waiting import until
 from tests.e2e.conftest import Story
 from tests.e2e.stage import SOON, TICK, Stage, refusal
+from tests.e2e.test_readers import PNG, posted, put_picture
 
 GONE_SECONDS: Final = 200.0
 """The cooling-off of this stack, the minute after it, and what two busy cores need."""
@@ -177,8 +179,12 @@ def test_leaving_is_for_who_is_signed_in(stage: Stage, method: str, path: str) -
 
 
 def an_account_is_gone_when_its_time_is_over(stage: Stage) -> None:
+    """A reader's: in the directory, with a picture."""
     box = Mailbox(stage)
-    me = box.phone.api.get("/v1/me")["id"]
+    token = stage.stack.token(box.subject, email=box.address, name="Marguerite")
+    me = make_reader(stage.stack.api_url, stage.world, token, Person(box.subject, box.address, "Marguerite"))
+    picture = put_picture(box.phone, posted(box.phone, PNG)).json["picture_url"]
+    assert requests.get(picture, timeout=SOON).status_code == 200
     box.phone.api.post("/v1/me/devices", {"platform": "ios", "token": f"push-{uuid.uuid4()}"})
     box.phone.api.post("/v1/me/deletion")
     box.phone.api.post("/v1/me/deletion/confirm", {"code": box.code()})
@@ -200,6 +206,8 @@ def an_account_is_gone_when_its_time_is_over(stage: Stage) -> None:
     (profile,) = (row for row in left if row["sk"] == "profile")
     assert profile["display_name"] == "Deleted member"
     assert "email" not in profile
+    assert refusal(stage.api().send("GET", f"/v1/readers/{me}")) == (404, "not_found")
+    assert requests.get(picture, timeout=SOON).status_code == 404
 
 
 def money_keeps_an_account_until_nothing_is_owed(stage: Stage) -> None:
