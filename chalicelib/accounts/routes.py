@@ -124,7 +124,10 @@ def remove_block(request: Request[None, None]) -> None:
 
 @endpoint(blueprint, "GET", "/v1/me/limits", returns=LimitsView)
 def get_limits(request: Request[None, None]) -> LimitsView:
-    """What you let yourself spend a day, a week and a month, and until when not at all."""
+    """What you let yourself spend a day, a week and a month, and until when not at all.
+
+    They are kept here; what spends does not ask them yet.
+    """
     return LimitsView.of(service.limits_of(world(), request.caller.id))
 
 

@@ -59,6 +59,18 @@ def person(world: World, person_id: str) -> Person:
     raise NotFound("There is no such person.")
 
 
+def is_shut_out(world: World, person_id: str) -> bool:
+    """Whether the person is suspended or deleted; False for somebody who is not known."""
+    found = _people(world).find(person_id)
+    return found is not None and (found.suspended or found.deleted)
+
+
+def is_deleted(world: World, person_id: str) -> bool:
+    """Whether the account was deleted; False for somebody who is not known."""
+    found = _people(world).find(person_id)
+    return found is not None and found.deleted
+
+
 def having_email(world: World, email: str) -> list[Person]:
     """Everybody with this address. Reads the whole table: for the command line."""
     return _people(world).having_email(email)

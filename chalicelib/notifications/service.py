@@ -54,7 +54,8 @@ def _wished(world: World, person: accounts.Person, kind: str) -> bool:
     about = ABOUT.get(kind)
     if about is None:
         return True
-    return not person.suspended and "email" in accounts.preferences_of(world, person.id).channels(about)
+    wished = accounts.preferences_of(world, person.id).open_channels(about, person.time_zone, world.now())
+    return not person.suspended and "email" in wished
 
 
 def _hand_on(world: World, notice: Notice) -> None:

@@ -7,6 +7,7 @@ while money is owed to them. The ledger stays as it is: it holds ids, moments an
 
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
@@ -31,6 +32,7 @@ from chalicelib.runtime.tables import Key, Operation, Put
 from chalicelib.scheduling import service as scheduling
 from chalicelib.sessions import afterwards
 from chalicelib.sessions import service as sessions
+from chalicelib.sessions.model import commands
 from chalicelib.sessions.model.session import Who
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.model.chain import Entry
@@ -40,6 +42,8 @@ _STEPS: Final = 20
 _AT_ONCE: Final = 25
 """Readings or bookings out of which a person is taken in one step."""
 _SALT_BYTES: Final = 16
+
+_UNSETTLED: Final[dict[str, Any]] = {"list": -1, "start": None}
 
 FORGETTING: Final[tuple[Callable[[World, str], None], ...]] = (
     readers.forget,
@@ -187,18 +191,23 @@ def _forget(world: World, was: Deletion, now: Millis) -> None:
     person_id, rows = was.person, _rows(world)
     place = was.forgotten
     if place is None:
-        _settle(world, person_id)  # what was begun by a request that was let in before the door was shut
         for forget in FORGETTING:
             forget(world, person_id)
-        world.wrote(rows.keep_deletion(replace(was, forgotten={"list": 0, "start": None})))
+        # From here on nobody can ask a reader, or book them, who did not do so before.
+        world.wrote(rows.keep_deletion(replace(was, forgotten=_UNSETTLED, runs_at=now + model.LINGER)))
         return
     number: int = place["list"]
+    if place == _UNSETTLED:
+        _settle(world, person_id)  # what was begun by a request that was let in before the doors were shut
+        world.wrote(rows.keep_deletion(replace(was, forgotten={"list": 0, "start": None})))
+        return
     if number < len(_SHARED):
         following = _SHARED[number](world, person_id, place["start"])
         at = {"list": number if following else number + 1, "start": following}
         world.wrote(rows.keep_deletion(replace(was, forgotten=at)))
         return
-    left = wallet.head(world, person_id).balance
+    credit, earned, _ = _owed(world, person_id)
+    left = max(0, credit.balance) + max(0, earned.balance)
     if left:
         log.error("deleted_with_balance", user=person_id, amount=left)  # credited after the door was shut
     world.wrote(rows.keep_deletion(model.deleted(was)), _audited(world, was, "person_forgotten", now, left))
@@ -240,6 +249,10 @@ _SHARED: Final[tuple[Callable[[World, str, Any], Any], ...]] = (
 def _settle(world: World, person_id: str) -> None:
     """End the reading that is open, pay it out, and call off what is booked: what is owed then is what is owed."""
     if seen := sessions.open_session(world, person_id):
+        if seen.session.booking:  # as if they did so themselves: what is booked has a price for who calls it off
+            with suppress(InvalidState):
+                scheduling.cancel(world, seen.session.booking, person_id)
+            sessions.perform(world, seen.session.id, person_id, commands.finish)
         sessions.force_end(world, seen.session.id, actor="system", note="a person's account is deleted")
         if seen.session.booking:
             scheduling.look_after(world, seen.session.booking)

@@ -110,11 +110,18 @@ def advance(world: World, export_id: str) -> Millis | None:
         if export.ready_at is None:
             content = json.dumps(everything(world, export.person), ensure_ascii=False, indent=1)
             world.exports.put(_key(export), content.encode(), "application/json")
-            world.wrote(rows.keep_export(replace(export, ready_at=world.now())))
+            if not world.wrote(rows.keep_export(replace(export, ready_at=world.now()))):
+                _remove_if_gone(world, export)
         else:
             _mail(world, export)
             world.wrote(rows.keep_export(replace(export, mailed=True)))
     raise Unavailable("The export is too busy.")
+
+
+def _remove_if_gone(world: World, export: Export) -> None:
+    """The person may have been forgotten while their file was made: it must not outlive that."""
+    if accounts.is_deleted(world, export.person):
+        world.exports.delete(_key(export))
 
 
 def page_of_shard(world: World, shard: str, limit: int, start: Key | None) -> tuple[list[Key], Key | None]:

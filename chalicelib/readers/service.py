@@ -74,6 +74,11 @@ def name_of(world: World, reader_id: str) -> str | None:
     return found.description.name if found and found.verified and found.description else None
 
 
+def id_of(world: World, slug_or_id: str) -> str:
+    """The id of the reader with this slug, in the directory or not; what is no slug is taken for an id."""
+    return _readers(world).owner(slug_or_id) or slug_or_id
+
+
 def by_slug(world: World, slug_or_id: str) -> Reader:
     """The reader of the public directory with this slug, or this id. Raises NotFound, also for one not verified."""
     found = reader(world, _readers(world).owner(slug_or_id) or slug_or_id)

@@ -158,7 +158,9 @@ def _claims(claims: dict[str, Any]) -> Claims:
     subject = _text(claims["sub"])
     if subject is None:
         raise Unauthenticated
-    return Claims(subject, _text(claims.get("email")), _text(claims.get("name")))
+    # Codes and links go to the address: one that the issuer says is not theirs is none.
+    email = None if claims.get("email_verified") is False else _text(claims.get("email"))
+    return Claims(subject, email, _text(claims.get("name")))
 
 
 def _text(claim: object) -> str | None:

@@ -45,7 +45,8 @@ def _event(booking: Booking, other: str) -> Event:
     event.add("dtstart", _moment(booking.start))
     event.add("dtend", _moment(booking.end))
     event.add("sequence", booking.epoch + (not booking.is_open))
-    event.add("summary", f"{booking.modality.capitalize()} reading with {other}")
+    # A backslash in a name would be read as the beginning of an escape.
+    event.add("summary", f"{booking.modality.capitalize()} reading with {other.replace(chr(92), '/')}")
     event.add("status", "CONFIRMED" if booking.state in _TOOK_PLACE else "CANCELLED")
     return event
 

@@ -211,8 +211,7 @@ def _not_free(world: World, client: str, reader: str) -> Problem:
 
 def _same(world: World, done: Booking, reader_slug: str, start: Millis, minutes: int, modality: Modality) -> Booking:
     """The booking made before under this id, if it was asked for in the same words. A moved one has another start."""
-    same_reader = done.reader.user in (reader_slug, readers.by_slug(world, reader_slug).id)
-    if not same_reader or (done.minutes, done.modality) != (minutes, modality):
+    if done.reader.user != readers.id_of(world, reader_slug) or (done.minutes, done.modality) != (minutes, modality):
         raise IdempotencyMismatch
     if done.epoch == 0 and done.start != start:
         raise IdempotencyMismatch
@@ -422,6 +421,8 @@ def _opened(world: World, booking: Booking, now: Millis) -> Booking | None:
     Raises SessionOpen, ReaderBusy while either is in another reading.
     """
     session_id = derived_id("ses", booking.id)
+    if load(world, booking.id).rev != booking.rev:
+        return None  # called off since it was read: nobody's reading has to end for it
     for side in (booking.client, booking.reader):
         sessions.end_by(world, side.user, booking.start, unless=session_id)
     opened = replace(booking, state="in_session", session=session_id, at=now)
@@ -561,20 +562,42 @@ def _next_start(world: World, user: str, refusal: type[Problem]) -> Millis | Non
 # --- somebody leaves -----------------------------------------------------------------------------
 
 
-def call_off_all(world: World, user: str) -> None:
-    """Call off whatever is ahead of somebody whose account ends, in both roles: as if they did so themselves.
+def call_off_all(world: World, user: str, *, by_platform: bool = False) -> None:
+    """Call off whatever is ahead of somebody who leaves, in both roles: as if they did so themselves, or,
+    ``by_platform``, for the whole price.
 
     What has begun ends with its reading. May be repeated. Raises Unavailable.
     """
+    call_off = _call_off if by_platform else cancel
     for who in _ROLES:
+        bookings_of(world, who, user, "past", _PAGE, None)  # what ended a moment ago may not be divided yet
         after: str | None = None
         for _ in range(_MOST_PAGES):
             page, after = bookings_of(world, who, user, "upcoming", _PAGE, after)
             for booking in page:
                 with suppress(InvalidState):
-                    cancel(world, booking.id, user)
+                    call_off(world, booking.id, user)
             if after is None:
                 break
+
+
+def has_upcoming(world: World, user: str) -> bool:
+    """Whether anything is booked ahead, in either role."""
+    return any(bookings_of(world, who, user, "upcoming", 1, None)[0] for who in _ROLES)
+
+
+def _call_off(world: World, booking_id: str, user: str) -> Booking:
+    """The platform calls the booking off, for it has shut ``user`` out. One that was opened ends with its reading."""
+    del user
+    booking = load(world, booking_id)
+    for _ in range(_TRIES):
+        booking = advance(world, booking)
+        if booking.state != "booked":
+            return booking
+        if done := _close(world, booking, Outcome("cancelled_by_platform", booking.price)):
+            return done
+        booking = load(world, booking_id)
+    raise Unavailable("The booking is too busy.")
 
 
 def forget(world: World, user: str) -> None:
@@ -619,7 +642,7 @@ def revoke_feed(world: World, user: str) -> None:
 def feed(world: World, secret: str) -> tuple[str, list[Booking]]:
     """Whose calendar the secret shows, and their bookings in both roles. Raises NotFound."""
     user = _rows(world).whose_feed(_digest(secret))
-    if user is None:
+    if user is None or accounts.is_shut_out(world, user):
         raise NotFound("There is no such calendar.")
     lists: tuple[tuple[When, int], ...] = (("upcoming", _FEED_UPCOMING), ("past", _FEED_PAST))
     found: dict[str, Booking] = {}

@@ -7,8 +7,9 @@ to one reading has an id that derives from it, so asking twice finds the first.
 from dataclasses import dataclass
 from typing import Final
 
+from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
-from chalicelib.kernel.errors import AlreadyDone, Forbidden, Invalid, NotFound
+from chalicelib.kernel.errors import AlreadyDone, Forbidden, Invalid, InvalidState, NotFound
 from chalicelib.kernel.ids import derived_id
 from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import Millis
@@ -55,6 +56,8 @@ def tip(world: World, session_id: str, user: str, tip_id: str, amount: Cents) ->
     if not model.TIP_LEAST <= amount <= model.TIP_MOST:
         message = f"between {model.TIP_LEAST} and {model.TIP_MOST} cents"
         raise Invalid(errors=({"field": "amount", "message": message},))
+    if accounts.is_deleted(world, session.reader.user):
+        raise InvalidState("This reader has left.")
 
     def shares(debit: Entry) -> list[Operation]:
         return payouts.tip_earned(world, session.reader.user, tip_id, session.id, amount, debit.at)
@@ -129,6 +132,8 @@ def client_note(world: World, client: str, user: str) -> Note:
 def write_client_note(world: World, client: str, user: str, text: str) -> Note:
     """Keep the reader's note on a client; an empty one deletes it. Raises Forbidden, Invalid."""
     _must_have_met(world, user, client)
+    if accounts.is_deleted(world, client):
+        raise Forbidden("This person has left.")
     return _write_note(world, user, client, text)
 
 
@@ -213,6 +218,8 @@ def grant(world: World, guarantee_id: str, *, actor: str, reason: str) -> Guaran
         if granted == was:
             return was
         session = sessions.load(world, was.session)
+        if accounts.is_deleted(world, was.user):
+            raise InvalidState("The client has left: nobody could spend it.")
         moved = restitution_of(world, was)
 
         def beside(credit: Entry) -> list[Operation]:
@@ -341,12 +348,13 @@ def own_of(world: World, session: Session, user: str) -> Own:
 
 
 def forget(world: World, session: Session, user: str, name: str) -> None:
-    """Delete the notes that ``user`` took of the reading and put ``name`` in place of theirs in its review. What admins
-    decide on stays, under ids alone. May be repeated. Raises Forbidden for a stranger.
+    """Delete the notes that ``user`` took of the reading, and the reader's on them, and put ``name`` in place of theirs
+    in its review. What admins decide on stays, under ids alone. May be repeated. Raises Forbidden for a stranger.
     """
     rows, client = _rows(world), session.who(user) == "client"
     world.tables.write(rows.delete_note(user, session.id if client else session.client.user))
     if client:
+        world.tables.write(rows.delete_note(session.reader.user, user))
         reviews.forget(world, reviews.review_id_of(session.id), name)
 
 

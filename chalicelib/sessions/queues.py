@@ -14,6 +14,7 @@ from typing import Final
 from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import Blocked, Invalid, ReaderBusy, ReaderUnavailable
+from chalicelib.kernel.time import Millis
 from chalicelib.readers import model
 from chalicelib.readers import service as readers
 from chalicelib.readers.model import Modality, Queue, Reader
@@ -67,7 +68,7 @@ def turn(world: World, reader: Reader, client: str, busy: Callable[[], bool]) ->
         return readers.queue_kept(world, reader)
     if busy():
         raise ReaderBusy
-    queue = model.in_turn(was, world.now(), free=True)
+    queue = _in_turn(world, reader.id, was, world.now(), free=True)
     if queue.offered_to in (None, client):
         return readers.queue_change(world, reader, model.left(queue, client))
     if queue != was:
@@ -81,14 +82,25 @@ def _changed(world: World, read: Callable[[], Reader], decide: Callable[[Reader,
     def attempt() -> Queue:
         reader, now = read(), world.now()
         free = reader.presence(now, busy=_is_busy(world, reader.id)) == "online"
-        queue = decide(reader, model.in_turn(reader.queue, now, free=free))
-        queue = model.in_turn(queue, now, free=free)
+        queue = decide(reader, _in_turn(world, reader.id, reader.queue, now, free=free))
+        queue = _in_turn(world, reader.id, queue, now, free=free)
         if queue == reader.queue:
             return queue
         world.tables.write(*_writes(world, reader, queue))
         return replace(queue, rev=queue.rev + 1)
 
     return undisturbed(world.sleep, attempt, tries=_TRIES)
+
+
+def _in_turn(world: World, reader: str, was: Queue, now: Millis, *, free: bool) -> Queue:
+    """The queue as it is by now. Nobody is newly offered the reader who could not come: blocked, suspended, deleted."""
+    queue = model.in_turn(was, now, free=free)
+    while queue.offered_to is not None and queue.offered_to != was.offered_to:
+        client = queue.offered_to
+        if not (accounts.is_shut_out(world, client) or accounts.is_blocked(world, client, reader)):
+            break
+        queue = model.in_turn(model.left(queue, client), now, free=free)
+    return queue
 
 
 def _writes(world: World, reader: Reader, queue: Queue) -> list[Operation]:

@@ -17,6 +17,7 @@ from chalicelib.readers import reviews
 from chalicelib.readers import service as readers
 from chalicelib.readers.model import verified, withdrawn
 from chalicelib.readers.service import Reader
+from chalicelib.scheduling import service as scheduling
 from chalicelib.sessions import afterwards
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model.afterwards import Guarantee, decided
@@ -87,10 +88,22 @@ def withdraw_reader(world: World, asked: Namespace) -> Plan:
     reader = readers.reader(world, asked.user)
 
     def act(operator: str, reason: str) -> Answer:
-        return Answer([_reader_facts(readers.withdraw(world, asked.user, actor=operator, reason=reason))])
+        gone = readers.withdraw(world, asked.user, actor=operator, reason=reason)
+        scheduling.call_off_all(world, asked.user, by_platform=True)
+        return Answer([_reader_facts(gone)])
 
-    done = withdrawn(reader) == reader
-    return Plan(() if done else (f"take {_named(reader)} out of the directory; nobody can ask for a reading",), act)
+    will = (
+        ""
+        if withdrawn(reader) == reader
+        else f"take {_named(reader)} out of the directory; nobody can ask for a reading",
+        _would_call_off(world, asked.user),
+    )
+    return Plan(tuple(each for each in will if each), act)
+
+
+def _would_call_off(world: World, user: str) -> str:
+    """Who is shut out cannot come to what is booked: everybody has their time back, and clients the whole price."""
+    return "call off what is booked, at the whole price" if scheduling.has_upcoming(world, user) else ""
 
 
 # --- people --------------------------------------------------------------------------------------
@@ -149,12 +162,14 @@ def suspend_person(world: World, asked: Namespace) -> Plan:
             readers.withdraw(world, person.id, actor=operator, reason=reason)
         if seen := sessions.open_session(world, person.id):
             sessions.safety_stop(world, seen.session.id, actor=operator, note=reason)
+        scheduling.call_off_all(world, person.id, by_platform=True)
         return Answer([_person_facts(suspended)])
 
     will = (
         "" if person.suspended else f"suspend {_called(person)}: every request of theirs is refused",
         "take them out of the directory" if listed else "",
         f"stop their reading {seen.session.id} for safety" if seen and seen.session.state != "paused" else "",
+        _would_call_off(world, person.id),
     )
     return Plan(tuple(each for each in will if each), act)
 

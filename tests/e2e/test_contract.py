@@ -9,6 +9,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -16,8 +17,9 @@ from typing import Any, Final
 import pytest
 import requests
 import schemathesis
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, given, seed, settings
 from hypothesis import strategies as st
+from hypothesis.errors import FlakyStrategyDefinition
 from hypothesis.stateful import run_state_machine_as_test
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
@@ -33,9 +35,11 @@ from infra.local.phone import REQUEST_SECONDS, Phone
 from tests.e2e.stage import ROOT, Stage
 
 EXPLORED: Final = int(os.environ.get("SOUL_CONTRACT", "0"))
-EXAMPLES: Final = EXPLORED or 12
+EXAMPLES: Final = EXPLORED or 8
 """Requests for each operation that fit its description, and as many that do not."""
-CHAINS: Final = EXPLORED or 12
+CHAINS: Final = EXPLORED or 3
+"""From each of ``BEGINNINGS`` seeds."""
+BEGINNINGS: Final = 4
 STEPS: Final = 12
 """Requests of a chain."""
 
@@ -210,6 +214,18 @@ def test_every_answer_in_a_chain_of_requests_is_one_that_the_contract_tells(stag
             return {"base_url": stage.stack.api_url, "headers": _signed_in(people[who]), "timeout": REQUEST_SECONDS}
 
         def validate_response(self, response: Any, case: Any, *_: Any, **__: Any) -> None:
-            case.validate_response(response, checks=CHECKS)
+            try:
+                case.validate_response(response, checks=CHECKS)
+            except BaseException as wrong:
+                found.append(str(wrong))
+                raise
 
-    run_state_machine_as_test(Chain, settings=settings(SETTINGS, max_examples=CHAINS, stateful_step_count=STEPS))
+    found: list[str] = []
+    for number in range(BEGINNINGS):
+        # What is answered decides what may follow, so Hypothesis may find that a chain played again is another one.
+        # What was wrong with an answer is kept here whatever it makes of that.
+        with suppress(FlakyStrategyDefinition):
+            run_state_machine_as_test(
+                seed(number)(Chain), settings=settings(SETTINGS, max_examples=CHAINS, stateful_step_count=STEPS)
+            )
+    assert found == []

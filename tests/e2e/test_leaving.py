@@ -18,7 +18,7 @@ from tests.e2e.conftest import Story
 from tests.e2e.stage import SOON, TICK, Stage, refusal
 from tests.e2e.test_readers import PNG, posted, put_picture
 
-GONE_SECONDS: Final = 200.0
+GONE_SECONDS: Final = 300.0
 """The cooling-off of this stack, the minute after it, and what two busy cores need."""
 STORY_SECONDS: Final = 400
 

@@ -284,6 +284,10 @@ def verdict(booking: Booking, session: Session) -> Outcome:
     if session.started_at is not None:
         cause = session.cut or reason
         stopped = session.stopped_at if session.stopped_at is not None else ended_at
+        if (
+            cause not in _REFUNDING and reason in _REFUNDING
+        ):  # the reader, or an admin, ended what the client had only left
+            cause, stopped = reason, ended_at
         return Outcome("completed", unserved(booking, stopped) if cause in _REFUNDING else 0, cause)
     if reason == "no_show_reader" or (reason in _BY_READER and ended_at >= booking.start):
         return Outcome("no_show_reader", booking.price, reason)

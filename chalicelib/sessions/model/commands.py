@@ -11,7 +11,7 @@ from typing import Final
 from chalicelib.kernel.errors import Forbidden, GraceExpired, InsufficientFunds, InvalidState, WalletFrozen
 from chalicelib.kernel.settings import Rules
 from chalicelib.kernel.time import Millis
-from chalicelib.sessions.model.moves import end, end_after_cut, forsaken, meet, pause, turn_out
+from chalicelib.sessions.model.moves import end, end_after_cut, forsaken, forsaken_by, meet, pause, turn_out
 from chalicelib.sessions.model.session import Reason, Session, Step, Who
 from chalicelib.wallet.model.funds import Funds
 
@@ -118,9 +118,12 @@ def finish(session: Session, who: Who, funds: Funds, now: Millis, rules: Rules) 
         return step_out(session, who, now, rules) if session.client.present else None
     reason: Reason = "client_ended" if who == "client" else "reader_ended"
     effective, cut = departure(session, who, now, rules)
-    return end_after_cut(
+    done = end_after_cut(
         session, effective, cut if cut == "reader_left" and who == "client" else reason, now, reason, now
     )
+    if who == "client" and session.state == "reconnecting":
+        return forsaken_by(session.with_side("client", present=False), done, now + 1, rules)
+    return done
 
 
 def force_end(session: Session, now: Millis) -> Step | None:

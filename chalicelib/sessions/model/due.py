@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from chalicelib.kernel.settings import Rules
 from chalicelib.kernel.time import Millis
-from chalicelib.sessions.model.moves import end, forsaken, meet, pause
+from chalicelib.sessions.model.moves import end, forsaken, forsaken_by, meet, pause
 from chalicelib.sessions.model.session import Reason, Session, Side, Step
 from chalicelib.wallet.model.funds import Funds
 
@@ -115,7 +115,8 @@ def _standing(session: Session, funds: Funds, now: Millis, rules: Rules) -> Step
     last = session.last_moment(now, rules)
     over = session.grace_until if session.grace_until is not None else last
     if now >= min(last, over):
-        return end(session, last, "max_duration", now) if last <= over else end(session, over, "grace_expired", now)
+        done = end(session, last, "max_duration", now) if last <= over else end(session, over, "grace_expired", now)
+        return forsaken_by(session, done, min(last, over), rules)
     if session.state == "paused":
         return None
     return meet(session, funds, now, rules) or forsaken(session, now, rules)

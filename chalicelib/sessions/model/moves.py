@@ -21,7 +21,8 @@ def pause(session: Session, effective: Millis, reason: Reason, now: Millis, rule
         epoch=session.epoch + 1,
         pauses=session.pauses + 1,
         paused_at=effective,
-        grace_until=effective + grace,
+        # Before the start of a booking nobody need be there: grace does not run out ahead of it.
+        grace_until=max(effective, session.join_by - rules.booking_join if session.join_by else 0) + grace,
     )
     return Step(paused, Stand(effective))
 
@@ -71,6 +72,18 @@ def forsaken(session: Session, now: Millis, rules: Rules) -> Step | None:
         return None
     apart = session.with_side("client", present=False, beat_at=None).with_side("reader", present=False, beat_at=None)
     return Step(replace(apart, state="paused", at=now))
+
+
+def forsaken_by(session: Session, done: Step, at: Millis, rules: Rules) -> Step:
+    """A booked reading that ends while it stands: of two, the one who was back is not who cut it short."""
+    client, reader = session.client.here(at - 1, rules), session.reader.here(at - 1, rules)
+    if session.booking is None or client == reader:
+        return done
+    if client and session.cut == "client_left":
+        return replace(done, session=replace(done.session, cut="reader_left", stopped_at=at))
+    if reader and session.cut in ("reader_left", "network"):
+        return replace(done, session=replace(done.session, cut="client_left", stopped_at=at))
+    return done
 
 
 def turn_out(session: Session, now: Millis) -> Step:

@@ -300,6 +300,15 @@ def test_half_a_refund_is_paid_money_first() -> None:
     assert (buckets.paid, buckets.lots) == (3_000 + PRICE // 2, ())
 
 
+def test_a_repeated_request_finds_its_booking_also_when_the_reader_has_gone_since() -> None:
+    stage = diary()
+    made = book_as(stage)
+    readers.withdraw(stage.world, stage.reader, actor="admin", reason="because")
+    assert book_as(stage).id == made.id
+    with pytest.raises(IdempotencyMismatch):
+        book_as(stage, minutes=45)
+
+
 # --- kept apart ------------------------------------------------------------------------------------
 
 

@@ -72,6 +72,86 @@ def closed(stage: Diary, state: str, refund: int) -> Booking:
     return done
 
 
+# --- who is to blame for what was not served -----------------------------------------------------
+
+
+def dropped(stage: Diary, who: str) -> Diary:
+    """After two minutes that side drops out, and is back four seconds later."""
+    user = stage.client if who == "client" else stage.reader
+    beats(stage, START + 2 * MINUTE)
+    act(stage, user, commands.leave)
+    stage.at(START + 2 * MINUTE + 4 * SECOND)
+    act(stage, user, commands.reconnect)
+    return stage
+
+
+def test_a_reader_who_ends_it_with_the_client_back_has_not_served_the_rest() -> None:
+    stage = dropped(talking(), "client")
+    act(stage, stage.reader, commands.finish)
+    closed(stage, "completed", -(-PRICE * (1_800 - 124) // 1_800))
+
+
+def test_a_reader_who_stays_away_from_a_client_who_is_back_has_not_served_what_came_after_grace() -> None:
+    stage = dropped(talking(), "client")
+    beats(stage, START + 7 * MINUTE - SECOND, stage.client)
+    stage.at(START + 7 * MINUTE)
+    closed(stage, "completed", -(-PRICE * (1_800 - 420) // 1_800))
+
+
+def test_a_client_who_ends_it_with_the_reader_back_gets_nothing() -> None:
+    stage = dropped(talking(), "reader")
+    act(stage, stage.client, commands.finish)
+    closed(stage, "completed", 0)
+
+
+def test_what_an_admin_ends_while_it_stands_is_given_back_from_there() -> None:
+    stage = talking()
+    beats(stage, START + 2 * MINUTE)
+    act(stage, stage.client, commands.leave)
+    sessions.force_end(stage.world, str(stage.row().session), actor="admin", note="because")
+    closed(stage, "completed", PRICE * 28 // 30)
+
+
+def test_grace_does_not_run_out_before_the_start() -> None:
+    stage = opened()
+    for user in (stage.client, stage.reader):
+        act(stage, user, commands.join)
+    stage.at(START - 9 * MINUTE)
+    act(stage, stage.client, commands.leave)
+    assert stage.at(START + 5 * MINUTE - 1).noticed().state == "in_session"
+    for user in (stage.client, stage.reader):
+        act(stage, user, commands.reconnect)
+    beats(stage, END - SECOND)
+    stage.at(END)
+    closed(stage, "completed", 0)
+
+
+def test_the_platform_calls_off_what_is_ahead_of_whom_it_shuts_out_for_the_whole_price() -> None:
+    stage = diary()
+    stage.book(START)
+    assert service.has_upcoming(stage.world, stage.reader)
+    stage.at(START - HOUR)
+    for _ in range(2):
+        service.call_off_all(stage.world, stage.client, by_platform=True)
+    done = stage.row()
+    assert (done.state, done.refunded, stage.credit()) == ("cancelled_by_platform", PRICE, 100_000)
+    assert not service.has_upcoming(stage.world, stage.reader)
+    stage.assert_divided(done)
+
+
+def test_a_booking_that_was_called_off_since_it_was_read_ends_nobodys_reading() -> None:
+    stage = diary()
+    stage.book(START)
+    stage.at(START - 11 * MINUTE)
+    stale = stage.row()
+    service.decline(stage.world, stale.id, stage.reader)
+    stage.at(START - 10 * MINUTE)
+    readers.set_presence(stage.world, stage.reader, "online")
+    sessions.create(stage.world, Side(stage.client, "Cee"), "ses_other", stage.reader, "text")
+    assert service.advance(stage.world, stale).state == "cancelled_by_reader"
+    assert sessions.load(stage.world, "ses_other").ends_by is None
+
+
 # --- at its time ---------------------------------------------------------------------------------
 
 

@@ -183,14 +183,14 @@ def test_of_a_client_who_is_forgotten_a_nameless_review_stays_and_no_note() -> N
     stage = settled()
     written = review(stage)
     afterwards.write_session_note(stage.world, SESSION, CLIENT, "The client's.")
-    other = afterwards.write_client_note(stage.world, CLIENT, READER, "The reader's.")
+    afterwards.write_client_note(stage.world, CLIENT, READER, "The reader's.")
     for _ in range(2):
         afterwards.forget(stage.world, stage.row(), CLIENT, "Deleted member")
     (left,) = shown(stage)
     assert (left.name, left.author, left.text, left.rev) == ("Deleted member", "", written.text, 2)
     assert rating(stage) == (4, 1)
     assert afterwards.session_note(stage.world, SESSION, CLIENT) == Note()
-    assert afterwards.client_note(stage.world, CLIENT, READER) == other
+    assert afterwards.client_note(stage.world, CLIENT, READER) == Note()
 
 
 def test_of_a_reader_who_is_forgotten_the_notes_go_and_the_review_stays() -> None:
