@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from chalicelib.accounts import service as accounts
-from chalicelib.accounts.model.person import newcomer
-from chalicelib.accounts.store import People
 from chalicelib.gateways import World
 from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import DAY, HOUR, MINUTE, Millis
@@ -19,6 +17,7 @@ from chalicelib.scheduling.model.booking import Booking
 from chalicelib.sessions.model.session import Side
 from chalicelib.wallet import service as wallet
 from tests.support.duo import assert_books_balance, assert_whole
+from tests.support.people import person
 from tests.support.reading import add_reader, pay_in
 from tests.support.worlds import NOON, HandClock, hand_world
 
@@ -58,9 +57,8 @@ class Diary:
     def apart(self, blocker: str) -> None:
         """That side blocks the other."""
         sides = [self.client, self.reader] if blocker == "client" else [self.reader, self.client]
-        people = People(self.world.tables, self.world.settings.tables.accounts)
         for each in sides:
-            self.world.tables.write(people.add(newcomer(each, None, None, NOON)))
+            person(self.world, each)
         accounts.block(self.world, *sides)
 
     def ready(self, cents: Cents = 100_000, buffer: int = 0) -> Diary:
@@ -125,8 +123,8 @@ class Diary:
         assert_whole(self.world, self.account)
         assert_whole(self.world, earnings_account(self.reader))
         assert_books_balance(self.world)
-        for person in (self.client, self.reader):
-            held = service._rows(self.world).cells_of(person, NOON - DAY, NOON + 70 * DAY)
+        for whose in (self.client, self.reader):
+            held = service._rows(self.world).cells_of(whose, NOON - DAY, NOON + 70 * DAY)
             assert booking.id not in held.values()
 
 

@@ -27,7 +27,7 @@ from chalicelib.kernel.errors import (
     RateLimited,
     Unavailable,
 )
-from chalicelib.kernel.time import DAY, MINUTE, Millis
+from chalicelib.kernel.time import DAY, HOUR, MINUTE, Millis
 from chalicelib.notifications import model as notifications
 from chalicelib.operations import deletions, exports, handlers
 from chalicelib.operations.model.deletion import CODE_LIFE, CODE_TRIES, LINGER, MOST_CODES
@@ -384,6 +384,33 @@ def diary(world: World) -> Diary:
     slug = diary.reader.replace("_", "-")  # the reader was put there without it
     world.tables.write(Put("readers", {"pk": f"slug#{slug}", "sk": "slug", "reader": diary.reader}))
     return diary
+
+
+def test_an_escrow_that_is_not_divided_yet_keeps_its_reader_until_it_is(world: World, diary: Diary) -> None:
+    """The reading ended a second before, and nobody has looked at its booking since."""
+    confirmed(world, diary.reader)
+    booked = diary.book(TODAY + COOLING - HOUR, 15)
+    diary.at(booked.start)
+    session = str(diary.noticed().session)
+    for user in (diary.client, diary.reader):
+        sessions.perform(world, session, user, commands.join)
+    sessions.perform(world, session, diary.client, commands.finish)
+    forward(world, COOLING)
+    assert diary.escrow(booked.id)
+    deletions.advance(world, diary.reader)
+    assert not diary.escrow(booked.id)
+    assert deletions.deletion_of(world, diary.reader).state == "awaiting_refund"
+
+
+def test_whose_account_ends_with_the_reader_waiting_cancels_as_anybody_would(world: World, diary: Diary) -> None:
+    confirmed(world, diary.client)
+    booked = diary.book(TODAY + COOLING + HOUR, 30)
+    diary.at(booked.start - 5 * MINUTE)
+    sessions.perform(world, str(diary.noticed().session), diary.reader, commands.join)
+    deletions.advance(world, diary.client)
+    row = diary.row()
+    assert (row.state, row.refunded) == ("cancelled_by_client", booked.price // 2)
+    assert deletions.deletion_of(world, diary.client).state == "awaiting_refund"
 
 
 @pytest.mark.parametrize("leaves", ["client", "reader"])

@@ -36,6 +36,11 @@ def test_a_token_of_the_issuer_says_who_it_is(issuer: Any, verify: Verifier) -> 
 
 def test_email_and_name_are_optional_and_only_taken_as_text(issuer: Any, verify: Verifier) -> None:
     assert verify(issuer.token(email=7, name=["x"])) == Claims("auth0|1", None, None)
+
+
+def test_an_address_that_the_issuer_says_is_not_theirs_is_none(issuer: Any, verify: Verifier) -> None:
+    assert verify(issuer.token(email="a@example.test", email_verified=False)).email is None
+    assert verify(issuer.token(email="a@example.test", email_verified=True)).email == "a@example.test"
     assert verify(issuer.token(name="x" * 256)).name is None
 
 

@@ -5,10 +5,12 @@ from datetime import UTC, datetime
 import icalendar
 import pytest
 
+from chalicelib.accounts.model.person import Status
 from chalicelib.kernel.errors import NotFound
 from chalicelib.scheduling import feed, service
 from chalicelib.sessions.model.session import Side
 from tests.support.diary import Diary, days, diary
+from tests.support.people import person
 from tests.support.reading import pay_in
 
 
@@ -64,3 +66,12 @@ def test_no_secret_is_kept() -> None:
     stage = diary()
     secret = service.new_feed(stage.world, stage.client)
     assert secret not in repr(stage.world.tables.scan("scheduling").items)
+
+
+@pytest.mark.parametrize("status", ["suspended", "deleted"])
+def test_the_calendar_of_who_is_shut_out_is_not_shown(status: Status) -> None:
+    stage = diary()
+    secret = service.new_feed(stage.world, stage.client)
+    person(stage.world, stage.client, status)
+    with pytest.raises(NotFound):
+        service.feed(stage.world, secret)

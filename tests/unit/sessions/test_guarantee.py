@@ -19,6 +19,7 @@ from chalicelib.wallet import service as wallet
 from chalicelib.wallet.model.buckets import Lot
 from chalicelib.wallet.statement import trial_balance, verify_chain
 from tests.support.memory import MemoryTables
+from tests.support.people import person
 from tests.support.reading import CLIENT, READER, SESSION, Stage
 from tests.support.rows import ACTIVE
 from tests.support.worlds import NOON
@@ -353,3 +354,14 @@ def test_a_decision_is_final() -> None:
 def test_there_must_be_such_a_request() -> None:
     with pytest.raises(NotFound):
         afterwards.grant(Stage().world, "gua_none", **ADMIN)
+
+
+def test_to_a_client_who_has_left_nothing_is_granted() -> None:
+    stage = Stage(credit=1_000)
+    settled(stage)
+    asked = ask(stage)
+    person(stage.world, CLIENT, "deleted")
+    with pytest.raises(InvalidState):
+        afterwards.grant(stage.world, asked.id, **ADMIN)
+    assert payouts.earnings_of(stage.world, READER).balance == stage.row().earned
+    assert afterwards.refuse(stage.world, asked.id, **ADMIN).status == "refused"

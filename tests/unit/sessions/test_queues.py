@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import Invalid, NotFound, ReaderBusy, ReaderUnavailable
 from chalicelib.kernel.time import MINUTE, SECOND
@@ -14,6 +15,7 @@ from chalicelib.sessions import queues, service
 from chalicelib.sessions.model import commands
 from chalicelib.sessions.model.session import Side
 from tests.support.memory import MemoryTables
+from tests.support.people import person
 from tests.support.reading import READER, add_reader, pay_in
 from tests.support.worlds import HandClock, hand_world
 
@@ -70,6 +72,23 @@ def test_a_busy_reader_is_offered_to_the_first_when_they_are_free(world: World, 
     assert join(world, "bea").offered_to == "ann"
     (told,) = offers(tables)
     assert (told["pk"], told["facts"]["offered_until"]) == ("ann", world.now() + 2 * MINUTE)
+
+
+@pytest.mark.parametrize("why", ["blocked", "suspended", "deleted"])
+def test_who_could_not_come_is_not_offered_the_reader_and_holds_up_nobody(
+    world: World, tables: MemoryTables, why: str
+) -> None:
+    ask(world, "cat")
+    join(world, "ann")
+    join(world, "bea")
+    person(world, "ann", "active" if why == "blocked" else why)  # type: ignore[arg-type]  # one of the two
+    if why == "blocked":
+        accounts.block(world, READER, "ann")
+    hang_up(world, "cat")
+    online(world)
+    assert readers.reader(world, READER).queue.offered_to == "bea"
+    assert [each["pk"] for each in offers(tables)] == ["bea"]
+    ask(world, "bea")
 
 
 def test_a_poll_offers_too_without_waiting_for_the_readers_beat(world: World) -> None:

@@ -12,6 +12,7 @@ from chalicelib.sessions.model.afterwards import must_have_talked
 from chalicelib.sessions.model.commands import cancel, finish
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.statement import trial_balance, verify_chain
+from tests.support.people import person
 from tests.support.reading import CLIENT, READER, SESSION, Stage
 
 
@@ -152,3 +153,11 @@ def test_both_chains_stay_whole() -> None:
         tip(stage, name=f"tip_{number}")
     assert verify_chain(stage.world, f"credit:{CLIENT}").broken_at is None
     assert verify_chain(stage.world, f"earnings:{READER}").broken_at is None
+
+
+def test_a_reader_who_has_left_gets_no_tip() -> None:
+    stage = settled()
+    person(stage.world, READER, "deleted")
+    with pytest.raises(InvalidState):
+        tip(stage)
+    assert stage.balance == 9_750
