@@ -12,6 +12,7 @@ from chalicelib.kernel.errors import ProviderFailed, Unavailable
 from chalicelib.runtime.aws import client, is_passing_fault
 
 _SIGNATURE: Final = "s3v4"
+_MOST_PAGES: Final = 10
 _NO_OBJECT: Final = frozenset({"NoSuchKey", "404"})
 """What a missing object is called; an answer to HEAD has no body, and so no name for it."""
 
@@ -47,6 +48,9 @@ class Objects(Protocol):
 
     def delete(self, key: str) -> None:
         """Remove the object; success where there is none."""
+
+    def delete_below(self, prefix: str) -> None:
+        """Remove every object whose key begins so, up to 10,000; success where there is none."""
 
 
 class S3Objects:
@@ -88,6 +92,14 @@ class S3Objects:
 
     def delete(self, key: str) -> None:
         self._asked("delete_object", Key=key)
+
+    def delete_below(self, prefix: str) -> None:
+        for _ in range(_MOST_PAGES):
+            listed = self._asked("list_objects_v2", Prefix=prefix)
+            for each in listed.get("Contents", ()):
+                self.delete(each["Key"])
+            if not listed["IsTruncated"]:
+                return
 
     def _asked(self, operation: str, **parameters: Any) -> Any:
         """The answer, or None where there is no such object."""

@@ -8,6 +8,7 @@ account will stand between ``profile`` and ``verified``.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -182,19 +183,24 @@ class Invitation:
     """Known by the SHA-256 of its token; the token itself is shown once and kept nowhere."""
 
     digest: str
-    email: str | None
-    """Only who signs in with this address may use it; None: whoever holds the token."""
+    bound_to: str | None
+    """The seal of the one address that may use it, see ``sealed``; None: whoever holds the token."""
     expires_at: Millis
     used_by: str | None = None
 
 
-def check_acceptable(invitation: Invitation, email: str | None, now: Millis) -> None:
-    """Raises AlreadyDone, LinkExpired or Forbidden where who has this address may not use the invitation now."""
+def sealed(token: str, email: str) -> str:
+    """What tells whether an address is the one, for who holds the token; to anybody else it tells no address."""
+    return hashlib.sha256(f"{token}\n{email.casefold()}".encode()).hexdigest()
+
+
+def check_acceptable(invitation: Invitation, token: str, email: str | None, now: Millis) -> None:
+    """Raises AlreadyDone, LinkExpired or Forbidden where who has token and address may not use the invitation now."""
     if invitation.used_by:
         raise AlreadyDone("This invitation was used before.")
     if now >= invitation.expires_at:
         raise LinkExpired("This invitation has expired. Ask for a new one.")
-    if invitation.email and invitation.email.casefold() != (email or "").casefold():
+    if invitation.bound_to not in (None, sealed(token, email or "")):
         raise Forbidden("This invitation is for another e-mail address.")
 
 

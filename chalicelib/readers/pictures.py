@@ -58,9 +58,9 @@ def drop(world: World, reader_id: str) -> Reader:
 
 
 def remove_for_good(world: World, reader: Reader) -> None:
-    """Remove the picture of somebody who is to be forgotten. Raises Unavailable, ProviderFailed."""
-    if reader.picture:
-        world.pictures.delete(_key(reader.id, reader.picture))
+    """Remove every picture of somebody who is to be forgotten. Raises Unavailable, ProviderFailed."""
+    for prefix in (_key(reader.id, ""), _upload_key(reader.id, "")):  # also what was left behind, see ``_remove``
+        world.pictures.delete_below(prefix)
 
 
 def link(world: World, reader_id: str, picture: str | None) -> str | None:

@@ -148,10 +148,10 @@ def accept_invitation(world: World, person_id: str, token: str) -> Reader:
         if invitation.used_by == person_id:
             return reader(world, person_id)
         now = world.now()
-        model.check_acceptable(invitation, person.email, now)
+        model.check_acceptable(invitation, token, person.email, now)
         made = Reader(id=person_id, standing="invited", description=None, created_at=now)
         world.tables.write(
-            readers.use_invitation(replace(invitation, used_by=person_id, email=None)),  # it has served
+            readers.use_invitation(replace(invitation, used_by=person_id)),
             *readers.add(made),
             *accounts.role_change(world, person, "reader", actor=person_id, reason=f"invitation {digest[:16]}"),
         )
@@ -276,7 +276,8 @@ def invite(world: World, *, email: str | None, actor: str, reason: str) -> tuple
     """A new invitation: its token, which is kept nowhere, and when it expires."""
     token = secrets.token_urlsafe(_TOKEN_BYTES)
     digest = hashlib.sha256(token.encode()).hexdigest()
-    invitation = Invitation(digest, email, expires_at=world.now() + model.INVITATION_LIFE)
+    bound_to = model.sealed(token, email) if email else None
+    invitation = Invitation(digest, bound_to, expires_at=world.now() + model.INVITATION_LIFE)
     world.tables.write(
         _readers(world).add_invitation(invitation),
         _told(world, f"invitation:{digest[:16]}", "reader_invited", actor, reason, {"bound": email is not None}),

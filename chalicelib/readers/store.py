@@ -267,7 +267,7 @@ class Readers:
         row = self._tables.get(self._name, _invitation_key(digest))
         if row is None:
             return None
-        return Invitation(digest, email=row["email"], expires_at=row["expires_at"], used_by=row["used_by"])
+        return Invitation(digest, bound_to=row["bound_to"], expires_at=row["expires_at"], used_by=row["used_by"])
 
     def add_invitation(self, invitation: Invitation) -> Put:
         """Adds the invitation; fails when there is one with this digest."""
@@ -383,7 +383,7 @@ def _invitation_key(digest: str) -> Key:
 
 def _invitation_row(invitation: Invitation) -> Item:
     return _invitation_key(invitation.digest) | {
-        "email": invitation.email,
+        "bound_to": invitation.bound_to,
         "expires_at": invitation.expires_at,
         "used_by": invitation.used_by,
         "state": "used" if invitation.used_by else "open",

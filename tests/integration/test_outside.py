@@ -72,6 +72,14 @@ def test_what_is_put_is_there_until_it_is_deleted(bucket: Objects) -> None:
     assert bucket.beginning("b.json", 100) == b"{}"
 
 
+def test_what_lies_below_a_prefix_goes_whole_and_nothing_else(bucket: Objects) -> None:
+    for key in ("p/ann/1", "p/ann/2", "p/anna/1", "u/ann/1"):
+        bucket.put(key, b"x", "text/plain")
+    for _ in range(2):
+        bucket.delete_below("p/ann/")
+    assert [bucket.size(key) for key in ("p/ann/1", "p/ann/2", "p/anna/1", "u/ann/1")] == [None, None, 1, 1]
+
+
 def test_a_link_shows_the_object(here: str) -> None:
     name = f"b-{uuid4().hex[:12]}"
     boto3.client("s3").create_bucket(Bucket=name)

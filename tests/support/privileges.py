@@ -90,7 +90,7 @@ objects/pictures           s3:GetObject                   yes  no             no
 objects/pictures           s3:PutObject                   yes  no             no            no           no    no
 objects/pictures           s3:DeleteObject                yes  no             no            yes          yes   no
 bucket/exports             s3:ListBucket                  no   no             no            yes          yes   no
-bucket/pictures            s3:ListBucket                  yes  no             no            no           no    no
+bucket/pictures            s3:ListBucket                  yes  no             no            yes          yes   no
 identity/any              ses:SendEmail                  yes  no             no            yes          yes   yes
 
 stateMachine:clock         states:StartExecution          yes  no             yes           yes          yes   no

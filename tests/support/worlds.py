@@ -134,6 +134,10 @@ class OfflineObjects:
     def delete(self, key: str) -> None:
         self._held().pop(key, None)
 
+    def delete_below(self, prefix: str) -> None:
+        for key in [each for each in self._held() if each.startswith(prefix)]:
+            del self.held[key]
+
     def _held(self) -> dict[str, bytes]:
         if self.down:
             raise Unavailable

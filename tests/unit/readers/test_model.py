@@ -27,6 +27,7 @@ from chalicelib.readers.model import (
     order_of,
     places,
     priced,
+    sealed,
     verified,
     withdrawn,
 )
@@ -49,25 +50,26 @@ def invitation(**fields: Any) -> Invitation:
 
 
 def test_an_unbound_invitation_is_for_whoever_holds_it() -> None:
-    check_acceptable(invitation(), None, NOW)
+    check_acceptable(invitation(), "token", None, NOW)
 
 
 def test_an_invitation_is_for_its_address_in_any_case() -> None:
-    check_acceptable(invitation(email="Luna@Example.com"), "luna@example.COM", NOW)
-    for email in ("other@example.com", None):
+    bound = invitation(bound_to=sealed("token", "Luna@Example.com"))
+    check_acceptable(bound, "token", "luna@example.COM", NOW)
+    for token, email in (("token", "other@example.com"), ("token", None), ("other", "luna@example.com")):
         with pytest.raises(Forbidden):
-            check_acceptable(invitation(email="luna@example.com"), email, NOW)
+            check_acceptable(bound, token, email, NOW)
 
 
 def test_an_invitation_expires_with_its_last_moment() -> None:
-    check_acceptable(invitation(), None, NOW + 7 * DAY - 1)
+    check_acceptable(invitation(), "token", None, NOW + 7 * DAY - 1)
     with pytest.raises(LinkExpired):
-        check_acceptable(invitation(), None, NOW + 7 * DAY)
+        check_acceptable(invitation(), "token", None, NOW + 7 * DAY)
 
 
 def test_a_used_invitation_is_used_even_when_it_has_expired() -> None:
     with pytest.raises(AlreadyDone):
-        check_acceptable(invitation(used_by="usr_2"), None, NOW + 8 * DAY)
+        check_acceptable(invitation(used_by="usr_2"), "token", None, NOW + 8 * DAY)
 
 
 # --- standing

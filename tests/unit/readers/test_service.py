@@ -54,6 +54,11 @@ def test_an_invitation_makes_its_holder_a_reader(world: World) -> None:
     assert service.reader(world, who).standing == "invited"
 
 
+def test_no_table_holds_the_address_that_an_invitation_is_for(world: World, tables: MemoryTables) -> None:
+    service.invite(world, email="luna@example.com", **ADMIN)
+    assert "luna" not in repr(tables.rows)
+
+
 def test_only_the_hash_of_a_token_is_stored(world: World, tables: MemoryTables) -> None:
     token, expires_at = service.invite(world, email="luna@example.com", **ADMIN)
     assert len(token) >= 43  # 256 bits in base64
