@@ -24,6 +24,7 @@ from chalicelib.operations.model import deletion as model
 from chalicelib.operations.model.deletion import CODE_DIGITS, Deletion, State
 from chalicelib.operations.store import Leaving
 from chalicelib.payouts import service as payouts
+from chalicelib.readers import pictures
 from chalicelib.readers import service as readers
 from chalicelib.runtime import audit, outbox
 from chalicelib.runtime.logs import log
@@ -47,6 +48,7 @@ _UNSETTLED: Final[dict[str, Any]] = {"list": -1, "start": None}
 
 FORGETTING: Final[tuple[Callable[[World, str], None], ...]] = (
     readers.forget,
+    pictures.forget,
     accounts.forget,
     scheduling.forget,
     exports.forget,

@@ -57,9 +57,9 @@ def drop(world: World, reader_id: str) -> Reader:
     return changed
 
 
-def remove_for_good(world: World, reader: Reader) -> None:
-    """Remove every picture of somebody who is to be forgotten. Raises Unavailable, ProviderFailed."""
-    for prefix in (_key(reader.id, ""), _upload_key(reader.id, "")):  # also what was left behind, see ``_remove``
+def forget(world: World, person_id: str) -> None:
+    """Remove every picture of a deleted person. May be repeated. Raises Unavailable, ProviderFailed."""
+    for prefix in (_key(person_id, ""), _upload_key(person_id, "")):  # also what was left behind, see ``_remove``
         world.pictures.delete_below(prefix)
 
 

@@ -297,14 +297,12 @@ def withdraw(world: World, reader_id: str, *, actor: str, reason: str) -> Reader
 
 def forget(world: World, person_id: str) -> None:
     """Take a deleted person out of the directory with all they said of themselves, if they were a reader at all, and
-    drop the favorites they kept. May be repeated. Raises Unavailable while the picture cannot be removed.
+    drop the favorites they kept. May be repeated. Raises Unavailable.
     """
-    from chalicelib.readers import pictures
 
     def attempt() -> None:
         was = _readers(world).find(person_id)
         if was:
-            pictures.remove_for_good(world, was)
             _replaced(world, model.forgotten(was), was)
 
     undisturbed(world.sleep, attempt)
