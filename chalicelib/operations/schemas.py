@@ -102,7 +102,7 @@ class ExportView(Schema):
 class CodeBody(Schema):
     """The code that was mailed."""
 
-    code: Annotated[str, StringConstraints(pattern=r"^[0-9]{6,8}$")]
+    code: Annotated[str, StringConstraints(pattern=r"^[0-9]{8}$")]
 
 
 class DeletionView(Schema):

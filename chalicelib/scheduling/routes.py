@@ -147,7 +147,7 @@ def create_booking(request: Request[NewBooking, None]) -> BookingView:
 
 @endpoint(blueprint, "GET", "/v1/bookings", query=BookingsQuery, returns=PageOf[BookingView])
 def list_bookings(request: Request[None, BookingsQuery]) -> PageOf[BookingView]:
-    """One's bookings, as a client or as a reader."""
+    """One's bookings: the client's, or with `as=reader` the reader's."""
     query, user = request.query, request.caller.id
     scope = f"bookings:{query.as_}:{query.when}:{user}"
     after = cursors.decode(query.cursor, scope, {"after": str})["after"] if query.cursor else None

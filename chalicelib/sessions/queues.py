@@ -21,7 +21,9 @@ from chalicelib.readers.model import Modality, Queue, Reader
 from chalicelib.runtime import outbox
 from chalicelib.runtime.retries import undisturbed
 from chalicelib.runtime.tables import Operation
+from chalicelib.sessions.model import commands
 from chalicelib.sessions.store import Sessions
+from chalicelib.wallet import service as wallet
 
 _TRIES: Final = 40
 """A whole queue may ask at one moment, and all write one row."""
@@ -30,8 +32,8 @@ _TRIES: Final = 40
 def join(world: World, slug_or_id: str, client: str, modality: Modality) -> Queue:
     """Wait for the reader, or ask where one is; asking again keeps one's place. The queue as it is then.
 
-    Raises NotFound, Invalid (oneself), Blocked, ReaderUnavailable (offline, or does not offer this), ReaderBusy (50
-    wait).
+    Raises NotFound, Invalid (oneself), Blocked, ReaderUnavailable (offline, or does not offer this),
+    InsufficientFunds, WalletFrozen, ReaderBusy (50 wait).
     """
 
     def decide(reader: Reader, queue: Queue) -> Queue:
@@ -42,6 +44,8 @@ def join(world: World, slug_or_id: str, client: str, modality: Modality) -> Queu
         offline = reader.presence(world.now(), busy=_is_busy(world, reader.id)) == "offline"
         if offline or modality not in reader.rates:
             raise ReaderUnavailable
+        # Who could not ask for a reading holds up nobody who can.
+        commands.must_pay(wallet.funds_before(world, client, reader.rates[modality]))
         return model.joined(queue, client, modality, world.now())
 
     return _changed(world, lambda: readers.by_slug(world, slug_or_id), decide)

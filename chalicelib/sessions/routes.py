@@ -214,7 +214,7 @@ _QUEUE: Final = "/v1/readers/{reader}/queue"
     body=directory.QueueBody,
     returns=directory.QueueView,
     tags=("readers",),
-    errors=(Blocked, NotFound, ReaderBusy, ReaderUnavailable),
+    errors=(Blocked, InsufficientFunds, NotFound, ReaderBusy, ReaderUnavailable, WalletFrozen),
 )
 def join_queue(request: Request[directory.QueueBody, None]) -> directory.QueueView:
     """Wait for a busy reader, or ask where you are: repeat it. You keep your place for an hour after the last time.

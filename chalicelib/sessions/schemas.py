@@ -1,6 +1,6 @@
 """What the sessions endpoints take and give."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -17,9 +17,11 @@ from chalicelib.wallet.model.receipt import Receipt
 class NewSession(Schema):
     """Whom to ask for a reading, and how."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"reader": "a-slug-or-an-id", "modality": "voice"}]})
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"reader": "usr_01JD0000000000000000000000", "modality": "voice"}]}
+    )
 
-    reader: Id
+    reader: Annotated[Id, Field(description="The reader's id, not the slug.")]
     modality: Modality
 
 

@@ -49,6 +49,12 @@ def funds(world: World, newest: Entry, session: str, rate: Cents, minutes: int, 
     return reckoning.funds(newest, session, rate, minutes, now, world.settings.rules)
 
 
+def funds_before(world: World, user: str, rate: Cents) -> reckoning.Funds:
+    """Whether the client could pay a first minute at ``rate`` now."""
+    newest = head(world, user)
+    return funds(world, newest, "", rate, 1, max(world.now(), newest.at))
+
+
 def charge_due(world: World, newest: Entry, before: Millis | None = None) -> Entry:
     """Post every minute and expiry that is due, and return the newest entry then.
 

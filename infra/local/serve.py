@@ -103,6 +103,7 @@ SoulSeer is up.
   Stripe   {addresses.stripe_url}
   Agora    {addresses.agora_url}
   AWS      {addresses.endpoint_url}
+  mail     {addresses.endpoint_url}/_ministack/ses/messages
   all      {state_dir / "stack.json"}
 
 Ready people, for a day:

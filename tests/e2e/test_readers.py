@@ -233,5 +233,6 @@ def test_nobody_waits_for_themselves_for_nobody_or_for_who_is_away(stage: Stage)
     assert refusal(queued(client, "nobody-of-this-name")) == (404, "not_found")
     assert refusal(queued(client, reader.id, {"modality": "letter"})) == (422, "invalid")
     assert refusal(stage.api().send("POST", f"/v1/readers/{reader.id}/queue", {"modality": "text"}))[0] == 401
+    assert refusal(queued(client, reader.id)) == (402, "insufficient_funds")
     reader.api.put("/v1/reader/presence", {"status": "offline"})
     assert refusal(queued(client, reader.id)) == (409, "reader_unavailable")

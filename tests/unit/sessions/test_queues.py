@@ -6,7 +6,14 @@ import pytest
 
 from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
-from chalicelib.kernel.errors import Invalid, NotFound, ReaderBusy, ReaderUnavailable
+from chalicelib.kernel.errors import (
+    InsufficientFunds,
+    Invalid,
+    NotFound,
+    ReaderBusy,
+    ReaderUnavailable,
+    WalletFrozen,
+)
 from chalicelib.kernel.time import MINUTE, SECOND
 from chalicelib.readers import service as readers
 from chalicelib.readers.model import Queue
@@ -14,6 +21,7 @@ from chalicelib.runtime.tables import Item, Operation
 from chalicelib.sessions import queues, service
 from chalicelib.sessions.model import commands
 from chalicelib.sessions.model.session import Side
+from chalicelib.wallet import service as wallet
 from tests.support.memory import MemoryTables
 from tests.support.people import person
 from tests.support.reading import READER, add_reader, pay_in
@@ -72,6 +80,17 @@ def test_a_busy_reader_is_offered_to_the_first_when_they_are_free(world: World, 
     assert join(world, "bea").offered_to == "ann"
     (told,) = offers(tables)
     assert (told["pk"], told["facts"]["offered_until"]) == ("ann", world.now() + 2 * MINUTE)
+
+
+def test_who_could_not_pay_a_minute_does_not_wait(world: World) -> None:
+    ask(world, "cat")
+    pay_in(world, "dan", 249, "dan")
+    with pytest.raises(InsufficientFunds):
+        join(world, "dan")
+    wallet.freeze(world, "ann", "dispute")
+    with pytest.raises(WalletFrozen):
+        join(world, "ann")
+    assert readers.reader(world, READER).queue.waiting == ()
 
 
 @pytest.mark.parametrize("why", ["blocked", "suspended", "deleted"])
