@@ -72,7 +72,7 @@ def a_life(world: World) -> dict[str, Any]:
     made = exports.load(world, export)
     insist(lambda: deletions.ask(world, person))
     insist(lambda: deletions.confirm(world, person, code_of(world)))
-    for wait in (30 * DAY, LINGER):
+    for wait in (30 * DAY, LINGER, LINGER):
         forward(world, wait)
         insist(lambda: deletions.advance(world, person))
     assert isinstance(world.exports, OfflineObjects)
