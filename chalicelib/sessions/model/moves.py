@@ -15,14 +15,15 @@ from chalicelib.wallet.model.meter import Close, Resume, Stand, Start
 def pause(session: Session, effective: Millis, reason: Reason, now: Millis, rules: Rules) -> Step:
     """active → paused at ``effective``. Grace runs from there; where none is left it is over at once."""
     grace = min(rules.grace, max(0, rules.grace_total - session.grace_used))
+    # Before the start of a booking nobody need be there: grace does not run out ahead of it.
+    begins = effective if session.join_by is None else max(effective, session.join_by - rules.booking_join)
     paused = replace(
         _stopped(session, effective, reason, now),
         state="paused",
         epoch=session.epoch + 1,
         pauses=session.pauses + 1,
         paused_at=effective,
-        # Before the start of a booking nobody need be there: grace does not run out ahead of it.
-        grace_until=max(effective, session.join_by - rules.booking_join if session.join_by else 0) + grace,
+        grace_until=begins + grace,
     )
     return Step(paused, Stand(effective))
 
