@@ -5,8 +5,6 @@ from typing import Any
 from chalice.app import Blueprint
 
 from chalicelib.gateways import World, world
-from chalicelib.notifications.model import Notice
-from chalicelib.notifications.service import tell
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.tables import item_of
 
@@ -22,6 +20,10 @@ def notify(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 def told(world: World, event: dict[str, Any]) -> dict[str, Any]:
     """The first that failed stops the batch: a stream is read in order from there."""
+    # Here, not above: the API declares this function too, and tells nobody anything.
+    from chalicelib.notifications.model import Notice
+    from chalicelib.notifications.service import tell
+
     for record in event["Records"]:
         if record["eventName"] != "INSERT":
             continue  # the same row again, or one whose time is over

@@ -20,7 +20,6 @@ from chalicelib.kernel.errors import NotFound
 from chalicelib.kernel.time import Millis
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.tables import Key
-from chalicelib.scheduling import service as scheduling
 from chalicelib.sessions import service as sessions
 
 blueprint = Blueprint(__name__)
@@ -66,8 +65,16 @@ def _sessions(world: World, shard: str, limit: int, start: Key | None) -> tuple[
 
 
 def _bookings(world: World, shard: str, limit: int, start: Key | None) -> tuple[list[Waiting], Key | None]:
+    from chalicelib.scheduling import service as scheduling  # a start need not wait for it
+
     found, following = scheduling.page_of_shard(world, shard, limit, start)
     return [Waiting(each.id, each.key, partial(scheduling.look_after, world, each.id)) for each in found], following
+
+
+def _booking_called(world: World, booking: str, epoch: int, turn: int) -> Millis | None:
+    from chalicelib.scheduling import service as scheduling
+
+    return scheduling.called_by_clock(world, booking, epoch, turn)
 
 
 def _deletions(world: World, shard: str, limit: int, start: Key | None) -> tuple[list[Waiting], Key | None]:
@@ -100,7 +107,7 @@ def _export_called(world: World, export: str, epoch: int, turn: int) -> Millis |
 
 KINDS: Final[Mapping[str, Kind]] = {
     "session": Kind(_sessions, sessions.called_by_clock),
-    "booking": Kind(_bookings, scheduling.called_by_clock),
+    "booking": Kind(_bookings, _booking_called),
     "deletion": Kind(_deletions, _deletion_called),
     "export": Kind(_exports, _export_called),
 }

@@ -10,8 +10,6 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Final
 
-from chalicelib.accounts import service as accounts
-from chalicelib.accounts.model.person import FORGOTTEN_NAME
 from chalicelib.gateways import World
 from chalicelib.gateways.agora import Lease, Notice
 from chalicelib.kernel.errors import (
@@ -28,12 +26,10 @@ from chalicelib.kernel.errors import (
 from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import MINUTE, Millis, ceil_div
 from chalicelib.payouts import service as payouts
-from chalicelib.readers import service as readers
 from chalicelib.runtime import audit
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.retries import undisturbed
 from chalicelib.runtime.tables import ConditionFailed, Contended, Key, Operation
-from chalicelib.sessions import queues
 from chalicelib.sessions.model import commands, notices
 from chalicelib.sessions.model.commands import Command
 from chalicelib.sessions.model.due import Charge, Settle, decide, wake_at
@@ -120,6 +116,11 @@ def create(
     Raises NotFound, Invalid (oneself), Blocked, ReaderUnavailable, InsufficientFunds, WalletFrozen, SessionOpen,
     ReaderBusy, IdempotencyMismatch (the same id was derived for another request).
     """
+    # Here, not above: a clock, a webhook and a beat ask nobody for a reading, and need not wait for these at a start.
+    from chalicelib.accounts import service as accounts
+    from chalicelib.readers import service as readers
+    from chalicelib.sessions import queues
+
     if client.user == reader_id:
         raise Invalid("Nobody reads for themselves.", ({"field": "reader", "message": "another person"},))
     rows = _rows(world)
@@ -433,6 +434,8 @@ def forget(world: World, session_id: str, who: Who) -> None:
 
     Raises NotFound, Unavailable when storage stays contended.
     """
+
+    from chalicelib.accounts.model.person import FORGOTTEN_NAME
 
     def attempt() -> None:
         session = load(world, session_id)
