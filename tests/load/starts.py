@@ -73,7 +73,7 @@ def measure(stage: Stage) -> Iterator[Told]:
             yield shown(ready, f"{ratio:.2f}x") if name == "api" else at_most(ready, ratio, _READY)
     yield Note(
         "Ready is with the settings read and the DynamoDB client made, as Lambda starts it. For the api no target is "
-        "set there: pydantic (45 ms here) and 60 frozen dataclasses (25 ms) come on top of the client, and every "
+        "set there: pydantic (45 ms here) and the frozen dataclasses come on top of the client, and every "
         "request but /health would load them anyway."
     )
 
