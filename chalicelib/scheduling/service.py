@@ -15,6 +15,7 @@ from typing import Final, get_args
 
 from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
+from chalicelib.kernel.clock import clock_lost
 from chalicelib.kernel.errors import (
     Blocked,
     Forbidden,
@@ -512,7 +513,7 @@ def _wound(world: World, booking: Booking, now: Millis) -> Booking:
     """See that an execution of the clock runs for the booking's epoch: one that never started, or was lost, is made
     up for here.
     """
-    lost = booking.clock_lost(now)
+    lost = clock_lost(booking, now)
     if not (lost or booking.clock_epoch != booking.epoch):
         return booking
     wake = model.wake_at(booking, now, world.settings.rules)

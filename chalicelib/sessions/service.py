@@ -12,6 +12,7 @@ from typing import Final
 
 from chalicelib.gateways import World
 from chalicelib.gateways.agora import Lease, Notice
+from chalicelib.kernel.clock import clock_lost
 from chalicelib.kernel.errors import (
     Blocked,
     IdempotencyMismatch,
@@ -586,7 +587,7 @@ def _wound(world: World, seen: Snapshot) -> Session:
     for here.
     """
     session = seen.session
-    lost = session.clock_lost(seen.now)
+    lost = clock_lost(session, seen.now)
     wake = next_wake(world, seen) if lost or session.clock_epoch != session.epoch else None
     if wake is None:
         return session

@@ -14,9 +14,10 @@ from typing import Final
 import pytest
 
 from chalicelib.gateways.clock import execution_name
+from chalicelib.kernel.clock import CLOCK_LATE
 from chalicelib.kernel.time import SECOND, Millis, ceil_div
 from chalicelib.sessions import service as sessions
-from chalicelib.sessions.model.session import CLOCK_LATE, Session
+from chalicelib.sessions.model.session import Session
 from infra.local.phone import Json, Phone
 from infra.local.proof import prove
 from infra.local.waiting import until

@@ -43,9 +43,6 @@ MOST_UPCOMING: Final = 50
 """Bookings of one client."""
 AGAIN: Final[Millis] = 10 * SECOND
 """What is held up (somebody is still in another reading) is tried again after so long."""
-CLOCK_LATE: Final[Millis] = 30 * SECOND
-"""An execution that has not called for so long is taken for lost."""
-
 _BY_READER: Final[frozenset[Reason | None]] = frozenset({"reader_left", "reader_ended", "declined"})
 _BY_CLIENT: Final[frozenset[Reason | None]] = frozenset({"client_left", "client_ended", "cancelled"})
 _REFUNDING: Final[frozenset[Reason | None]] = frozenset({"reader_left", "reader_ended", "network", "admin", "safety"})
@@ -119,11 +116,6 @@ class Booking:
         of_reader = cells(self.start, self.end + self.buffer, rules)
         of_client = cells(self.start, self.end, rules)
         return {(self.reader.user, cell) for cell in of_reader} | {(self.client.user, cell) for cell in of_client}
-
-    def clock_lost(self, now: Millis) -> bool:
-        """Whether the execution of this epoch has not called when it should have."""
-        promised = self.clock_at if self.clock_epoch == self.epoch else None
-        return promised is not None and now >= promised + CLOCK_LATE
 
 
 @dataclass(frozen=True, slots=True)

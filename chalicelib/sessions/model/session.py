@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 from chalicelib.kernel.errors import Forbidden
 from chalicelib.kernel.money import Cents
 from chalicelib.kernel.settings import Rules
-from chalicelib.kernel.time import SECOND, Millis, ceil_div
+from chalicelib.kernel.time import Millis, ceil_div
 from chalicelib.wallet.model.chain import Meter
 from chalicelib.wallet.model.meter import Change
 
@@ -34,9 +34,6 @@ Reason = Literal[
     "grace_expired",
     "max_duration",
 ]
-
-CLOCK_LATE: Final = 30 * SECOND
-"""An execution that has not called for so long is taken for lost. One that was only late ends at its next call."""
 
 REFUNDING: Final[frozenset[Reason | None]] = frozenset(
     {"reader_left", "reader_ended", "network", "admin", "safety", "max_duration"}
@@ -171,11 +168,6 @@ class Session:
     def owes_removal(self) -> bool:
         """Somebody may be where nobody pays: to be put out through Agora, until that is known to be done."""
         return bool(self.abandoned or self.lingering)
-
-    def clock_lost(self, now: Millis) -> bool:
-        """Whether the execution of this epoch has not called when it should have."""
-        promised = self.clock_at if self.clock_epoch == self.epoch else None
-        return promised is not None and now >= promised + CLOCK_LATE
 
     def in_step(self, meter: Meter | None) -> bool:
         """Whether ``meter``, of the client's newest entry, is of the same moment as this open session.

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from chalicelib.kernel.clock import clock_lost
 from chalicelib.kernel.errors import Forbidden
 from chalicelib.kernel.settings import Rules
 from chalicelib.kernel.time import MINUTE, SECOND
@@ -171,7 +172,7 @@ def test_a_clock_is_lost_that_has_not_called_for_30_s_after_its_promise(
     epoch: int, promised: float | None, now: float, lost: bool
 ) -> None:
     started = replace(ACTIVE, clock_epoch=epoch, clock_at=None if promised is None else at(promised))
-    assert started.clock_lost(at(now)) is lost
+    assert clock_lost(started, at(now)) is lost
 
 
 @pytest.mark.parametrize("session", [CREATED, WAITING, ACTIVE, PAUSED, RECONNECTING], ids=lambda session: session.state)
