@@ -86,10 +86,10 @@ def said(page: Page, start: str) -> None:
 
 
 def call(page: Page, operation: str) -> None:
-    """Open an operation and press its button."""
+    """Open an operation and press its button once it may be pressed."""
     at = f"document.querySelector('[id$=-{operation}]')"
     page.run(f"{at}.classList.contains('is-open') || {at}.querySelector('.opblock-summary-control').click()")
-    seen(page, f"the button of {operation}", f"!!{at}.querySelector('.execute')")
+    seen(page, f"the button of {operation}", f"!!{at}.querySelector('.execute:enabled')")
     page.run(f"{at}.querySelector('.execute').click()")
 
 
@@ -109,6 +109,17 @@ def test_a_person_tries_the_api_and_each_answer_fills_in_the_next_call(page: Pag
     said(page, "/v1/wallet/topups/top_")
     assert page.run("document.querySelector('#said').textContent").endswith(": 200")
     assert page.run("document.querySelector('#known a').href").startswith("http://127.0.0.1:"), "the page to pay on"
+
+
+@needs_chromium
+def test_a_button_cannot_be_pressed_before_the_body_that_it_sends_is_there(page: Page) -> None:
+    at = "document.querySelector('[id$=-create_session]')"
+    page.run(f"{at}.querySelector('.opblock-summary-control').click()")
+    first_enabled = f"""new Promise((resolve) => {{
+        const look = () => {at}.querySelector('.execute:enabled') ? resolve({at}.querySelectorAll('textarea').length) : setTimeout(look);
+        look();
+    }})"""
+    assert page.run(first_enabled) == 1
 
 
 @needs_chromium

@@ -173,21 +173,13 @@ function prepared(contract) {
   return keyed;
 }
 
-// Swagger UI resolves an operation when it is opened, some time after its button is there: a click before that would fail
-// and leave the button disabled for good. So a click waits for it.
-const RESOLVE_TRIES = 200;
-const RESOLVE_MS = 50;
+// Swagger UI resolves an operation when it is opened, and shows its button some time before: a click in between would be
+// refused for want of a body that is not there yet, or fail. So the button waits for it.
 const patient = {
-  statePlugins: {
-    spec: {
-      wrapActions: {
-        execute: (execute, system) => async (request) => {
-          const place = ["paths", request.path, request.method];
-          for (let tries = RESOLVE_TRIES; tries && !system.specSelectors.specResolvedSubtree(place); tries--)
-            await new Promise((resume) => setTimeout(resume, RESOLVE_MS));
-          return execute({ ...request, operation: system.specSelectors.specResolvedSubtree(place) ?? request.operation });
-        },
-      },
+  wrapComponents: {
+    execute: (Execute, { React, specSelectors }) => (props) => {
+      const resolved = specSelectors.specResolvedSubtree(["paths", props.path, props.method]);
+      return React.createElement(Execute, { ...props, disabled: props.disabled || !resolved });
     },
   },
 };
