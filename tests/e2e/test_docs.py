@@ -115,11 +115,12 @@ def test_a_person_tries_the_api_and_each_answer_fills_in_the_next_call(page: Pag
 def test_a_button_cannot_be_pressed_before_the_body_that_it_sends_is_there(page: Page) -> None:
     at = "document.querySelector('[id$=-create_session]')"
     page.run(f"{at}.querySelector('.opblock-summary-control').click()")
-    first_enabled = f"""new Promise((resolve) => {{
-        const look = () => {at}.querySelector('.execute:enabled') ? resolve({at}.querySelectorAll('textarea').length) : setTimeout(look);
+    bodies_when_enabled = f"""new Promise((resolve) => {{
+        const enabled = () => {at}.querySelector('.execute:enabled');
+        const look = () => enabled() ? resolve({at}.querySelectorAll('textarea').length) : setTimeout(look);
         look();
     }})"""
-    assert page.run(first_enabled) == 1
+    assert page.run(bodies_when_enabled) == 1
 
 
 @needs_chromium
