@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from chalice.app import Blueprint, CloudWatchEvent, Rate
 
@@ -18,9 +18,18 @@ from chalicelib.gateways import World, world
 from chalicelib.gateways.clock import clock_time
 from chalicelib.kernel.errors import NotFound
 from chalicelib.kernel.time import Millis
+from chalicelib.runtime.lazy import on_first_use
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.tables import Key
 from chalicelib.sessions import service as sessions
+
+if TYPE_CHECKING:
+    from chalicelib.operations import deletions, exports
+    from chalicelib.scheduling import service as scheduling
+else:
+    deletions = on_first_use("chalicelib.operations.deletions")
+    exports = on_first_use("chalicelib.operations.exports")
+    scheduling = on_first_use("chalicelib.scheduling.service")
 
 blueprint = Blueprint(__name__)
 
@@ -65,42 +74,30 @@ def _sessions(world: World, shard: str, limit: int, start: Key | None) -> tuple[
 
 
 def _bookings(world: World, shard: str, limit: int, start: Key | None) -> tuple[list[Waiting], Key | None]:
-    from chalicelib.scheduling import service as scheduling  # a start need not wait for it
-
     found, following = scheduling.page_of_shard(world, shard, limit, start)
     return [Waiting(each.id, each.key, partial(scheduling.look_after, world, each.id)) for each in found], following
 
 
 def _booking_called(world: World, booking: str, epoch: int, turn: int) -> Millis | None:
-    from chalicelib.scheduling import service as scheduling
-
     return scheduling.called_by_clock(world, booking, epoch, turn)
 
 
 def _deletions(world: World, shard: str, limit: int, start: Key | None) -> tuple[list[Waiting], Key | None]:
-    from chalicelib.operations import deletions  # reaches into every context, and is seldom called
-
     found, following = deletions.page_of_shard(world, shard, limit, start)
     return [Waiting(key["pk"], key, partial(deletions.advance, world, key["pk"])) for key in found], following
 
 
 def _deletion_called(world: World, person: str, epoch: int, turn: int) -> Millis | None:
-    from chalicelib.operations import deletions
-
     return deletions.called_by_clock(world, person, epoch, turn)
 
 
 def _exports(world: World, shard: str, limit: int, start: Key | None) -> tuple[list[Waiting], Key | None]:
-    from chalicelib.operations import exports  # renders as the API does, and is seldom called
-
     found, following = exports.page_of_shard(world, shard, limit, start)
     ids = [(key["pk"].partition("#")[2], key) for key in found]
     return [Waiting(each, key, partial(exports.advance, world, each)) for each, key in ids], following
 
 
 def _export_called(world: World, export: str, epoch: int, turn: int) -> Millis | None:
-    from chalicelib.operations import exports
-
     del epoch, turn
     return exports.advance(world, export)
 

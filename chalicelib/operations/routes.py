@@ -5,6 +5,7 @@ suspended people too.
 """
 
 from functools import cache
+from typing import TYPE_CHECKING
 
 from chalice.app import Blueprint, Chalice
 
@@ -20,8 +21,6 @@ from chalicelib.kernel.errors import (
 from chalicelib.kernel.money import READER_SHARE_PERCENT
 from chalicelib.kernel.settings import Rules
 from chalicelib.kernel.time import DAY, HOUR, SECOND
-from chalicelib.operations import docs
-from chalicelib.operations.model.export import Export
 from chalicelib.operations.schemas import (
     Billing,
     Caps,
@@ -35,16 +34,24 @@ from chalicelib.operations.schemas import (
     Verification,
 )
 from chalicelib.readers.model import RAISE_INTERVAL, RAISE_PERCENT
-from chalicelib.runtime import openapi
 from chalicelib.runtime.endpoint import Request, Text, endpoint
+from chalicelib.runtime.lazy import on_first_use
 from chalicelib.runtime.schemas import Money
 from chalicelib.sessions.model.afterwards import GUARANTEE_INTERVAL, GUARANTEE_MOST, GUARANTEE_WITHIN
 from chalicelib.sessions.model.session import REFUNDING
 from chalicelib.wallet.model import topup
 
-blueprint = Blueprint(__name__)
+if TYPE_CHECKING:
+    from chalicelib.operations import deletions, docs, exports
+    from chalicelib.operations.model.export import Export
+    from chalicelib.runtime import openapi
+else:
+    deletions = on_first_use("chalicelib.operations.deletions")
+    docs = on_first_use("chalicelib.operations.docs")
+    exports = on_first_use("chalicelib.operations.exports")
+    openapi = on_first_use("chalicelib.runtime.openapi")
 
-# Exports and deletions reach into every context and are seldom asked for, so they are loaded by who asks.
+blueprint = Blueprint(__name__)
 
 
 @endpoint(blueprint, "GET", "/health", returns=Health, public=True)
@@ -128,8 +135,6 @@ def trust(rules: Rules) -> Trust:
 )
 def ask_export(request: Request[None, None]) -> ExportView:
     """Ask for a file of everything that is kept of you. One at a time: while one is being made, it is the answer."""
-    from chalicelib.operations import exports
-
     return _export(exports.ask(world(), request.caller.id, request.derived_id("exp")))
 
 
@@ -143,8 +148,6 @@ def ask_export(request: Request[None, None]) -> ExportView:
 )
 def get_export(request: Request[None, None]) -> ExportView:
     """Whether the file is ready, and a link to it."""
-    from chalicelib.operations import exports
-
     return _export(exports.export_of(world(), request.caller.id, request.path["export_id"]))
 
 
@@ -159,16 +162,12 @@ def get_export(request: Request[None, None]) -> ExportView:
 )
 def ask_deletion(request: Request[None, None]) -> DeletionView:
     """Ask to be deleted: a code is mailed to you. Asking again makes the code of before void."""
-    from chalicelib.operations import deletions
-
     return DeletionView.of(deletions.ask(world(), request.caller.id))
 
 
 @endpoint(blueprint, "GET", "/v1/me/deletion", returns=DeletionView, allow_suspended=True, errors=(NotFound,))
 def get_deletion(request: Request[None, None]) -> DeletionView:
     """How far it is."""
-    from chalicelib.operations import deletions
-
     return DeletionView.of(deletions.deletion_of(world(), request.caller.id))
 
 
@@ -183,8 +182,6 @@ def get_deletion(request: Request[None, None]) -> DeletionView:
 )
 def confirm_deletion(request: Request[CodeBody, None]) -> DeletionView:
     """Give the mailed code. Thirty days later the account is gone; a code works for 30 minutes, and for five tries."""
-    from chalicelib.operations import deletions
-
     return DeletionView.of(deletions.confirm(world(), request.caller.id, request.body.code))
 
 
@@ -198,14 +195,10 @@ def confirm_deletion(request: Request[CodeBody, None]) -> DeletionView:
 )
 def cancel_deletion(request: Request[None, None]) -> None:
     """Keep the account after all."""
-    from chalicelib.operations import deletions
-
     deletions.cancel(world(), request.caller.id)
 
 
-def _export(made: Export) -> ExportView:
-    from chalicelib.operations import exports
-
+def _export(made: "Export") -> ExportView:
     return ExportView.of(made, world().now(), exports.link(world(), made))
 
 

@@ -42,7 +42,7 @@ from chalicelib.kernel.roles import Role
 from chalicelib.runtime import logs, parsing, problems
 from chalicelib.runtime.idempotency import Answer, Intent, Once, digest, powertools_once
 from chalicelib.runtime.identity import Caller, SignIn, Verify, bearer, verifier
-from chalicelib.runtime.openapi import Route
+from chalicelib.runtime.route import Route
 
 B = TypeVar("B")
 Q = TypeVar("Q")

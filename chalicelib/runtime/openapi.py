@@ -10,30 +10,16 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 from inspect import cleandoc
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel
 
-from chalicelib.kernel.errors import (
-    AccountSuspended,
-    Forbidden,
-    IdempotencyInProgress,
-    IdempotencyKeyRequired,
-    IdempotencyMismatch,
-    Invalid,
-    Malformed,
-    NotFound,
-    Problem,
-    RateLimited,
-    TooLarge,
-    Unauthenticated,
-    Unavailable,
-)
+from chalicelib.kernel.errors import Invalid, Problem
 from chalicelib.runtime import problems
 from chalicelib.runtime.parsing import path_pattern
+from chalicelib.runtime.route import Route
 
 if TYPE_CHECKING:
     from chalice.app import RouteEntry
@@ -47,46 +33,6 @@ _DESCRIPTION: Final = """Live readings, paid by the minute.
 Times are RFC 3339 in UTC. Money is `{"amount": 1999, "currency": "usd"}`, in minor units. Lists take `limit` and
 `cursor` and answer `{"items": […], "next_cursor": …}`. Every refusal is `application/problem+json` (RFC 9457) whose
 `code` is for programs. Every answer carries `X-Request-Id`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """What ``@endpoint`` was told about a route; see there."""
-
-    method: str
-    path: str
-    name: str
-    documentation: str
-    tags: tuple[str, ...]
-    returns: type[Any] | None
-    status: int
-    body: type[Any] | None
-    query: type[Any] | None
-    errors: tuple[type[Problem], ...]
-    roles: tuple[str, ...]
-    public: bool
-    allow_suspended: bool
-    idempotent: bool
-    media_types: tuple[str, ...]
-
-    def refusals(self) -> list[type[Problem]]:
-        """Every refusal the route can give: its own, and those its declaration implies; by status, then code."""
-        implied: set[type[Problem]] = {RateLimited, TooLarge, Unavailable, problems.Internal}
-        if not self.public:
-            implied.add(Unauthenticated)
-            if not self.allow_suspended:
-                implied.add(AccountSuspended)
-        if self.roles:
-            implied.add(Forbidden)
-        if "{" in self.path:
-            implied.add(NotFound)
-        if self.body:
-            implied |= {Malformed, Invalid}
-        if self.query:
-            implied.add(Invalid)
-        if self.idempotent:
-            implied |= {IdempotencyKeyRequired, IdempotencyInProgress, IdempotencyMismatch}
-        return sorted(implied | set(self.errors), key=lambda kind: (kind.status, kind.code))
 
 
 def routes_of(table: Mapping[str, Mapping[str, RouteEntry]]) -> list[Route]:

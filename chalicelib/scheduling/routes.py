@@ -1,6 +1,6 @@
 """Scheduling over HTTP, and asking for a reading now: that must know of the bookings of both."""
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from chalice.app import Blueprint
 
@@ -20,9 +20,8 @@ from chalicelib.kernel.errors import (
 )
 from chalicelib.runtime import cursors
 from chalicelib.runtime.endpoint import Request, Text, endpoint
+from chalicelib.runtime.lazy import on_first_use
 from chalicelib.runtime.schemas import PageOf
-from chalicelib.scheduling import feed, service
-from chalicelib.scheduling.model.booking import Booking
 from chalicelib.scheduling.schemas import (
     AvailabilityBody,
     AvailabilityView,
@@ -39,6 +38,13 @@ from chalicelib.scheduling.schemas import (
 )
 from chalicelib.sessions.model.session import Side
 from chalicelib.sessions.schemas import NewSession, SessionView, session_view
+
+if TYPE_CHECKING:
+    from chalicelib.scheduling import feed, service
+    from chalicelib.scheduling.model.booking import Booking
+else:
+    feed = on_first_use("chalicelib.scheduling.feed")
+    service = on_first_use("chalicelib.scheduling.service")
 
 blueprint = Blueprint(__name__)
 
@@ -270,5 +276,5 @@ def create_session(request: Request[NewSession, None]) -> SessionView:
     return session_view(seen.session, "client", funds, seen.now, world().settings.rules)
 
 
-def _view(request: Request[Any, Any], booking: Booking) -> BookingView:
+def _view(request: Request[Any, Any], booking: "Booking") -> BookingView:
     return BookingView.of(booking, booking.who(request.caller.id), max(world().now(), booking.at))

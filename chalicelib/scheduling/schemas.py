@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, date, datetime
-from typing import Annotated, Final, Literal, Self, get_args
+from typing import TYPE_CHECKING, Annotated, Final, Literal, Self, get_args
 
 from pydantic import BeforeValidator, ConfigDict, Field
 
@@ -19,9 +19,11 @@ from chalicelib.scheduling.model.availability import (
     local_time,
 )
 from chalicelib.scheduling.model.booking import Booking, State, refund_of_client
-from chalicelib.scheduling.service import Slots
 from chalicelib.sessions.model.session import Modality, Reason, Who
 from chalicelib.sessions.schemas import PersonView
+
+if TYPE_CHECKING:
+    from chalicelib.scheduling.service import Slots
 
 Day = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 
@@ -194,7 +196,7 @@ class SlotsView(Schema):
     slots: list[SlotView]
 
     @classmethod
-    def of(cls, found: Slots, minutes: int) -> Self:
+    def of(cls, found: "Slots", minutes: int) -> Self:
         views = [
             SlotView(start=rfc3339(start), local=local_time(start, found.zone).isoformat()) for start in found.starts
         ]

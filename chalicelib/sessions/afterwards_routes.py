@@ -4,7 +4,7 @@ What belongs to one reading has an id that derives from it, so the same request 
 Idempotency-Key; a tip, which may be given more than once, needs one.
 """
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from chalice.app import Blueprint
 
@@ -17,12 +17,11 @@ from chalicelib.kernel.errors import (
     NotFound,
     WalletFrozen,
 )
-from chalicelib.readers import reviews
 from chalicelib.readers import service as readers
 from chalicelib.runtime import cursors
 from chalicelib.runtime.endpoint import Request, endpoint
+from chalicelib.runtime.lazy import on_first_use
 from chalicelib.runtime.schemas import ListQuery, PageOf
-from chalicelib.sessions import afterwards
 from chalicelib.sessions.afterwards_schemas import (
     GuaranteeView,
     NewGuarantee,
@@ -41,6 +40,13 @@ from chalicelib.sessions.afterwards_schemas import (
     review_view,
     tip_view,
 )
+
+if TYPE_CHECKING:
+    from chalicelib.readers import reviews
+    from chalicelib.sessions import afterwards
+else:
+    reviews = on_first_use("chalicelib.readers.reviews")
+    afterwards = on_first_use("chalicelib.sessions.afterwards")
 
 blueprint = Blueprint(__name__)
 

@@ -1,13 +1,11 @@
 """What the endpoints of what follows a reading take and give."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
 from chalicelib.kernel.time import Millis, rfc3339
-from chalicelib.readers.reviews import Review
 from chalicelib.runtime.schemas import Money, Schema
-from chalicelib.sessions.afterwards import Note, Tip
 from chalicelib.sessions.model.afterwards import (
     GUARANTEE_LENGTH,
     NOTE_LENGTH,
@@ -19,6 +17,10 @@ from chalicelib.sessions.model.afterwards import (
     Guarantee,
     Report,
 )
+
+if TYPE_CHECKING:
+    from chalicelib.readers.reviews import Review
+    from chalicelib.sessions.afterwards import Note, Tip
 
 
 class NewTip(Schema):
@@ -117,12 +119,12 @@ class ReportView(Schema):
     created_at: str
 
 
-def tip_view(tip: Tip) -> TipView:
+def tip_view(tip: "Tip") -> TipView:
     """The tip."""
     return TipView(id=tip.id, session=tip.session, amount=Money(amount=tip.amount), created_at=rfc3339(tip.at))
 
 
-def review_view(review: Review) -> ReviewView:
+def review_view(review: "Review") -> ReviewView:
     """The review without whose it is."""
     reply = review.reply is not None and review.replied_at is not None
     return ReviewView(
@@ -135,7 +137,7 @@ def review_view(review: Review) -> ReviewView:
     )
 
 
-def note_view(note: Note) -> NoteView:
+def note_view(note: "Note") -> NoteView:
     """The note."""
     return NoteView(text=note.text, updated_at=_moment(note.at))
 

@@ -1,8 +1,13 @@
 """A cold start pays for every import: what a request may not need is imported when it is needed."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+
+from chalicelib.runtime.lazy import on_first_use
 
 ROOT = Path(__file__).resolve().parents[3]
 LATER = [
@@ -17,9 +22,48 @@ LATER = [
 ]
 
 
-def test_the_endpoint_module_brings_no_vendor_with_it() -> None:
-    code = f"import sys, chalicelib.runtime.endpoint; print([each for each in {LATER} if each in sys.modules])"
-    told = subprocess.run(  # noqa: S603 - this interpreter, our own words
+RARE = [
+    "chalicelib.operations.deletions",
+    "chalicelib.operations.exports",
+    "chalicelib.readers.reviews",
+    "chalicelib.runtime.openapi",
+    "chalicelib.scheduling.service",
+    "chalicelib.sessions.afterwards",
+]
+
+
+def told(code: str) -> str:
+    """What the code prints, in a fresh process."""
+    ran = subprocess.run(  # noqa: S603 - this interpreter, our own words
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
     )
-    assert told.stdout.strip() == "[]"
+    return ran.stdout.strip()
+
+
+def test_the_endpoint_module_brings_no_vendor_with_it() -> None:
+    listed = f"[each for each in {LATER} if each in sys.modules]"
+    assert told(f"import sys, chalicelib.runtime.endpoint; print({listed})") == "[]"
+
+
+def test_the_app_starts_without_reading_what_few_requests_need() -> None:
+    # A module that waits to be read is of a class of its own until somebody looks into it.
+    listed = f"[each for each in {RARE} if type(sys.modules[each]) is type(sys)]"
+    assert told(f"import sys, app; print({listed})") == "[]"
+
+
+def test_a_module_of_first_use_is_read_at_the_first_look_and_is_the_one_that_others_import() -> None:
+    code = """
+import sys
+from chalicelib.runtime.lazy import on_first_use
+feed = on_first_use("chalicelib.scheduling.feed")
+print("icalendar" in sys.modules or "chalicelib.sessions.model.session" in sys.modules)
+print(feed.MEDIA_TYPE)
+from chalicelib.scheduling import feed as again
+print(feed is again is on_first_use("chalicelib.scheduling.feed"))
+"""
+    assert told(code).splitlines() == ["False", "text/calendar; charset=utf-8", "True"]
+
+
+def test_a_module_of_first_use_that_does_not_exist_is_missed_at_once() -> None:
+    with pytest.raises(ModuleNotFoundError, match=re.escape("chalicelib.scheduling.nothing")):
+        on_first_use("chalicelib.scheduling.nothing")
