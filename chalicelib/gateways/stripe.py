@@ -4,6 +4,8 @@ Every call carries an idempotency key made of the business fact, so a repeat can
 time-out is an unknown outcome: the same call is simply made again with the same key.
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -16,6 +18,23 @@ _RETRIES: Final = 1
 _LONGEST_ID: Final = 255
 SIGNATURE_TOLERANCE_SECONDS: Final = 300
 """How old a signed webhook may be: Stripe's own default."""
+MOST_LISTED: Final = 100
+"""Things on a page of a list: the most that Stripe gives."""
+
+
+_REFUSALS: Final = frozenset({400, 402, 404})
+"""Answers of Stripe's by which nothing was done, and nothing will be by asking again."""
+
+
+class Refused(Exception):
+    """Stripe said no: nothing was done. Anything else that goes wrong is ProviderFailed, an unknown outcome."""
+
+    def __init__(self, code: str | None, decline_code: str | None = None) -> None:
+        super().__init__(code)
+        self.code = code
+        """Stripe's word for it, as ``card_declined`` or ``charge_already_refunded``."""
+        self.decline_code = decline_code
+        """The bank's, as ``insufficient_funds``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +59,36 @@ class Payments(Protocol):
         Malformed when what was signed is no event.
         """
 
+    # Connect. Each of these raises Refused, or ProviderFailed where the outcome is unknown.
+
+    def verified_connect_event(self, payload: bytes, signature: str) -> dict[str, Any]:
+        """As ``verified_event``, of the webhook for what happens on readers' accounts."""
+
+    def open_payout_account(self, *, reader: str) -> str:
+        """The id of an Express account for ``reader``; the same one when asked again."""
+
+    def onboarding_link(self, account: str, *, return_url: str) -> str:
+        """An address, good once and for some minutes, where the owner of ``account`` tells Stripe who they are."""
+
+    def payout_account(self, account: str) -> dict[str, Any]:
+        """The account as it is now."""
+
+    def transfer(self, *, payout: str, reader: str, account: str, amount: Cents, currency: str) -> dict[str, Any]:
+        """Move ``amount`` to ``account``, once for ``payout``: the transfer."""
+
+    def transfers_for(self, payout: str) -> list[dict[str, Any]]:
+        """What was transferred for ``payout``."""
+
+    def reversals_of(self, transfer: str) -> list[dict[str, Any]]:
+        """The reversals of a transfer, 100 at most."""
+
 
 class StripePayments:
     """``Payments`` on Stripe's API, at the address of the settings."""
 
     def __init__(self, settings: Settings) -> None:
         self._secret_name = settings.stripe_secret
+        self._connect_secret_name = settings.stripe_connect_secret
         self._api_base = settings.stripe_api_base
 
     def open_checkout(self, *, topup: str, user: str, amount: Cents, currency: str, return_url: str) -> CheckoutPage:
@@ -80,24 +123,71 @@ class StripePayments:
         return CheckoutPage(page.id, page.url)
 
     def verified_event(self, payload: bytes, signature: str) -> dict[str, Any]:
-        import stripe
+        return _verified(self._secret_name, "webhook_secret", payload, signature)
 
-        from chalicelib.runtime.secrets import secret
+    # Connect
 
-        if not signature.isascii():  # the library's comparison stumbles over other text
-            raise Unauthenticated("The signature is not Stripe's.")
-        try:
-            event = stripe.Webhook.construct_event(
-                payload, signature, secret(self._secret_name)["webhook_secret"], tolerance=SIGNATURE_TOLERANCE_SECONDS
+    def verified_connect_event(self, payload: bytes, signature: str) -> dict[str, Any]:
+        return _verified(self._connect_secret_name, "webhook_secret", payload, signature)
+
+    def open_payout_account(self, *, reader: str) -> str:
+        # Nothing that may change stands here, such as an address: with the same key Stripe takes the same words only.
+        made = self._asked(
+            lambda client: client.v1.accounts.create(
+                params={
+                    "type": "express",
+                    "capabilities": {"transfers": {"requested": True}},
+                    "metadata": {"reader": reader},
+                },
+                options={"idempotency_key": f"account:{reader}"},
             )
-            told: dict[str, Any] = event.to_dict()
-        except (ValueError, stripe.SignatureVerificationError) as error:
-            raise Unauthenticated("The signature is not Stripe's.") from error
-        except (AttributeError, KeyError, TypeError, RecursionError) as error:
-            raise Malformed("Signed, but no event.") from error
-        if not _is_event(told):
-            raise Malformed("Signed, but no event.")
-        return told
+        )
+        return str(made["id"])
+
+    def onboarding_link(self, account: str, *, return_url: str) -> str:
+        made = self._asked(
+            lambda client: client.v1.account_links.create(
+                params={
+                    "account": account,
+                    "type": "account_onboarding",
+                    "return_url": f"{return_url}?payout_account=returned",
+                    "refresh_url": f"{return_url}?payout_account=expired",
+                }
+            )
+        )
+        return str(made["url"])
+
+    def payout_account(self, account: str) -> dict[str, Any]:
+        return self._asked(lambda client: client.v1.accounts.retrieve(account))
+
+    def transfer(self, *, payout: str, reader: str, account: str, amount: Cents, currency: str) -> dict[str, Any]:
+        return self._asked(
+            lambda client: client.v1.transfers.create(
+                params={
+                    "amount": amount,
+                    "currency": currency,
+                    "destination": account,
+                    "transfer_group": payout,
+                    "metadata": {"payout": payout, "reader": reader},
+                },
+                options={"idempotency_key": f"payout:{payout}"},
+            )
+        )
+
+    def transfers_for(self, payout: str) -> list[dict[str, Any]]:
+        found = self._asked(
+            lambda client: client.v1.transfers.list(params={"transfer_group": payout, "limit": MOST_LISTED})
+        )
+        return list(found["data"])
+
+    def reversals_of(self, transfer: str) -> list[dict[str, Any]]:
+        found = self._asked(lambda client: client.v1.transfers.reversals.list(transfer, params={"limit": MOST_LISTED}))
+        return list(found["data"])
+
+    def _asked(self, ask: Callable[[Any], Any]) -> dict[str, Any]:
+        with _mapped_errors():
+            answer: dict[str, Any] = ask(self._client()).to_dict()
+        return answer
 
     def _client(self) -> Any:
         import stripe
@@ -110,6 +200,42 @@ class StripePayments:
             http_client=stripe.RequestsClient(timeout=_TIMEOUT_SECONDS),
             max_network_retries=_RETRIES,
         )
+
+
+@contextmanager
+def _mapped_errors() -> Iterator[None]:
+    """Raises Refused for a definite refusal, ProviderFailed for whatever leaves the outcome unknown."""
+    import stripe
+
+    try:
+        yield
+    except stripe.StripeError as error:
+        # Other parameters under a known key say nothing of what the first ones did.
+        if error.http_status in _REFUSALS and not isinstance(error, stripe.IdempotencyError):
+            said = error.error
+            raise Refused(error.code, getattr(said, "decline_code", None)) from error
+        raise ProviderFailed from error
+
+
+def _verified(secret_name: str, field: str, payload: bytes, signature: str) -> dict[str, Any]:
+    import stripe
+
+    from chalicelib.runtime.secrets import secret
+
+    if not signature.isascii():  # the library's comparison stumbles over other text
+        raise Unauthenticated("The signature is not Stripe's.")
+    try:
+        event = stripe.Webhook.construct_event(
+            payload, signature, secret(secret_name)[field], tolerance=SIGNATURE_TOLERANCE_SECONDS
+        )
+        told: dict[str, Any] = event.to_dict()
+    except (ValueError, stripe.SignatureVerificationError) as error:
+        raise Unauthenticated("The signature is not Stripe's.") from error
+    except (AttributeError, KeyError, TypeError, RecursionError) as error:
+        raise Malformed("Signed, but no event.") from error
+    if not _is_event(told):
+        raise Malformed("Signed, but no event.")
+    return told
 
 
 def _is_event(told: dict[str, Any]) -> bool:

@@ -12,7 +12,7 @@ from chalicelib.kernel.time import DAY, HOUR, MINUTE, SECOND, Millis
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The lengths of product §1 and §3. Every stage runs the defaults; a local stack may shorten them."""
+    """The lengths of product §1, §3 and §10. Every stage runs the defaults; a local stack may shorten them."""
 
     minute: Millis = MINUTE
     """A billed minute of connected time."""
@@ -36,6 +36,8 @@ class Rules:
     """How long before its start a booking can be made at the latest."""
     booking_join: Millis = 10 * MINUTE
     """How long before its start a booking's reading opens, and how long after it a late one is waited for."""
+    earnings_hold: Millis = 3 * DAY
+    """How old earnings must be to be paid out (product §10)."""
 
     @property
     def grace_total(self) -> Millis:
@@ -82,6 +84,8 @@ class Settings:
     auth_jwks_url: str
     stripe_secret: str
     """Name of the secret ``{"api_key", "webhook_secret"}``."""
+    stripe_connect_secret: str
+    """Name of the secret ``{"webhook_secret"}`` that Stripe signs events of connected accounts with."""
     stripe_api_base: str | None
     """Another address than Stripe's own; None uses Stripe's."""
     agora_secret: str
@@ -122,6 +126,7 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         auth_audience=environment["AUTH_AUDIENCE"],
         auth_jwks_url=environment.get("AUTH_JWKS_URL") or f"{issuer}.well-known/jwks.json",
         stripe_secret=environment["STRIPE_SECRET"],
+        stripe_connect_secret=environment["STRIPE_CONNECT_SECRET"],
         stripe_api_base=environment.get("STRIPE_API_BASE") or None,
         agora_secret=environment["AGORA_SECRET"],
         agora_rest_secret=environment["AGORA_REST_SECRET"],
@@ -160,4 +165,5 @@ def _rules_from(environment: Mapping[str, str]) -> Rules:
         quarter=span("BOOKING_QUARTER_SECONDS", default.quarter),
         booking_notice=span("BOOKING_NOTICE_SECONDS", default.booking_notice),
         booking_join=span("BOOKING_JOIN_SECONDS", default.booking_join),
+        earnings_hold=span("EARNINGS_HOLD_SECONDS", default.earnings_hold),
     )

@@ -1,8 +1,5 @@
 """The wallet over HTTP."""
 
-import csv
-import io
-
 from chalice.app import Blueprint
 
 from chalicelib.gateways import world
@@ -17,6 +14,7 @@ from chalicelib.wallet.schemas import (
     NewTopUp,
     TopUpView,
     WalletView,
+    csv_of,
     entry_view,
     topup_view,
     wallet_view,
@@ -47,7 +45,7 @@ def list_entries(request: Request[None, EntriesQuery]) -> PageOf[EntryView] | Te
     cursor = cursors.encode(following, account) if following else None
     if "text/csv" in request.accept:
         more = f'<?account={query.account}&limit={query.limit}&cursor={cursor}>; rel="next"'
-        return Text(_csv(views), "text/csv", {"Link": more} if cursor else {})
+        return Text(csv_of(views), "text/csv", {"Link": more} if cursor else {})
     return PageOf[EntryView](items=views, next_cursor=cursor)
 
 
@@ -70,15 +68,3 @@ def create_topup(request: Request[NewTopUp, None]) -> TopUpView:
 def get_topup(request: Request[None, None]) -> TopUpView:
     """One of one's top-ups."""
     return topup_view(topups.topup_of(world(), request.caller.id, request.path["topup_id"]))
-
-
-def _csv(entries: list[EntryView]) -> str:
-    """No cell holds text that a person wrote, so none can start a formula in a spreadsheet."""
-    file = io.StringIO()
-    writer = csv.writer(file)
-    writer.writerow(["at", "description", "amount", "balance", "currency", "kind", "reference", "id"])
-    for entry in entries:
-        money = entry.amount.currency
-        amount, balance = entry.amount.amount, entry.balance.amount
-        writer.writerow([entry.at, entry.description, amount, balance, money, entry.kind, entry.reference, entry.id])
-    return file.getvalue()

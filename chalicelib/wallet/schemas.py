@@ -1,5 +1,6 @@
 """What the wallet's endpoints take and give."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
@@ -94,6 +95,9 @@ _DESCRIPTIONS = {
     "booking": "Booking of a reading",
     "booking_refund": "Booking given back",
     "booking_earned": "Your share of a booking",
+    "payout": "Paid out to you",
+    "payout_returned": "Payout that could not be made",
+    "payout_reversed": "Payout taken back",
 }
 
 
@@ -125,6 +129,21 @@ def entry_view(entry: Entry) -> EntryView:
             "at": rfc3339(entry.at),
         }
     )
+
+
+def csv_of(entries: Sequence[EntryView]) -> str:
+    """A statement as a spreadsheet takes it. No cell holds text that a person wrote, so none can start a formula."""
+    import csv  # few ask for it
+    import io
+
+    file = io.StringIO()
+    writer = csv.writer(file)
+    writer.writerow(["at", "description", "amount", "balance", "currency", "kind", "reference", "id"])
+    for entry in entries:
+        money = entry.amount.currency
+        amount, balance = entry.amount.amount, entry.balance.amount
+        writer.writerow([entry.at, entry.description, amount, balance, money, entry.kind, entry.reference, entry.id])
+    return file.getvalue()
 
 
 def topup_view(topup: TopUp) -> TopUpView:

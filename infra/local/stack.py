@@ -58,6 +58,7 @@ LENGTHS: Final = (
     "BOOKING_QUARTER_SECONDS",
     "BOOKING_NOTICE_SECONDS",
     "BOOKING_JOIN_SECONDS",
+    "EARNINGS_HOLD_SECONDS",
 )
 SETTINGS: Final = {
     # Absent means the product's own length.
@@ -75,8 +76,13 @@ WEBHOOK_EVENTS: Final = (
     "checkout.session.async_payment_succeeded",
     "checkout.session.async_payment_failed",
     "checkout.session.expired",
+    "transfer.created",
+    "transfer.updated",
+    "transfer.reversed",
 )
 """What the product's endpoint is subscribed to at Stripe."""
+CONNECT_EVENTS: Final = ("account.updated", "account.application.deauthorized", "payout.failed")
+"""What its endpoint for connected accounts is subscribed to."""
 
 PACKAGE_SECONDS: Final = 600
 _NOTE: Final = "stack.json"
