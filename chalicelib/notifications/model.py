@@ -139,8 +139,8 @@ def _payout_returned(facts: Facts, zone: ZoneInfo) -> Words:
     del zone
     return Words(
         "Your earnings could not be paid out",
-        f"Stripe refused to transfer {dollars(facts['amount'])} to your account. The money is back in your earnings, and "
-        "is paid out with the next payout. Look at your payout account in the app: Stripe may need something of you.",
+        f"Stripe refused to transfer {dollars(facts['amount'])} to your account. The money is back in your earnings "
+        "and is paid out with the next payout. Look at your payout account in the app: Stripe may need something.",
     )
 
 
@@ -148,8 +148,8 @@ def _payout_reversed(facts: Facts, zone: ZoneInfo) -> Words:
     del zone
     return Words(
         "A payout was taken back",
-        f"{dollars(facts['amount'])} of a payout were taken back from your account at Stripe. They are in your earnings "
-        "again. If you do not know why, write to support.",
+        f"{dollars(facts['amount'])} of a payout were taken back from your account at Stripe. They are in your "
+        "earnings again. If you do not know why, write to support.",
     )
 
 
@@ -157,8 +157,8 @@ def _payout_failed(facts: Facts, zone: ZoneInfo) -> Words:
     del zone
     return Words(
         "Your bank did not take your earnings",
-        f"{dollars(facts['amount'])} could not be paid out to your bank. The money lies in your account at Stripe: look "
-        "at your bank details there, by your payout account in the app.",
+        f"{dollars(facts['amount'])} could not be paid out to your bank. The money lies in your account at Stripe: "
+        "look at your bank details there, by your payout account in the app.",
     )
 
 

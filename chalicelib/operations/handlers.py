@@ -25,10 +25,12 @@ from chalicelib.sessions import service as sessions
 
 if TYPE_CHECKING:
     from chalicelib.operations import deletions, exports
+    from chalicelib.payouts import paying
     from chalicelib.scheduling import service as scheduling
 else:
     deletions = on_first_use("chalicelib.operations.deletions")
     exports = on_first_use("chalicelib.operations.exports")
+    paying = on_first_use("chalicelib.payouts.paying")
     scheduling = on_first_use("chalicelib.scheduling.service")
 
 blueprint = Blueprint(__name__)
@@ -102,11 +104,28 @@ def _export_called(world: World, export: str, epoch: int, turn: int) -> Millis |
     return exports.advance(world, export)
 
 
+def _payouts(world: World, shard: str, limit: int, start: Key | None) -> tuple[list[Waiting], Key | None]:
+    found, following = paying.page_of_shard(world, "payout", shard, limit, start)
+    return [Waiting(payout, key, partial(paying.advance, world, payout)) for payout, key in found], following
+
+
+def _payees(world: World, shard: str, limit: int, start: Key | None) -> tuple[list[Waiting], Key | None]:
+    found, following = paying.page_of_shard(world, "payee", shard, limit, start)
+    return [Waiting(reader, key, partial(paying.take_turn, world, reader)) for reader, key in found], following
+
+
+def _never(world: World, thing: str, epoch: int, turn: int) -> None:
+    """No execution of the clock waits for it: the tick is quick enough."""
+    del world, thing, epoch, turn
+
+
 KINDS: Final[Mapping[str, Kind]] = {
     "session": Kind(_sessions, sessions.called_by_clock),
     "booking": Kind(_bookings, _booking_called),
     "deletion": Kind(_deletions, _deletion_called),
     "export": Kind(_exports, _export_called),
+    "payout": Kind(_payouts, _never),
+    "payee": Kind(_payees, _never),
 }
 """In the order in which the tick works them: what is paid by the minute comes first."""
 

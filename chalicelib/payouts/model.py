@@ -4,7 +4,7 @@
 
 | state | meaning | leaves it |
 |---|---|---|
-| reserved | taken from the earnings, and on its way to Stripe | Stripe made the transfer → paid; it refused → returned |
+| reserved | taken from the earnings, on its way to Stripe | Stripe made the transfer → paid; it refused → returned |
 | paid | transferred to the reader's account at Stripe; what is reversed later goes back to the earnings | never |
 | returned | back in the earnings | never |
 """
@@ -56,7 +56,9 @@ def earnings(balance: Cents, recent: Iterable[tuple[Millis, Cents]], now: Millis
 
 Source = Literal["readings", "tips", "bookings", "gifts", "guarantees", "payouts", "other"]
 
-_SOURCES: Final[Mapping[str, Source]] = {
+SOURCES: Final[tuple[Source, ...]] = ("readings", "tips", "bookings", "gifts", "guarantees", "other", "payouts")
+
+_SOURCE_OF: Final[Mapping[str, Source]] = {
     "reading_earned": "readings",
     "tip_earned": "tips",
     "booking_earned": "bookings",
@@ -72,7 +74,7 @@ def by_source(postings: Iterable[tuple[str, Cents]]) -> dict[Source, Cents]:
     """What ``(kind, amount)`` postings of an earnings chain add up to, by where they came from or went to."""
     sums: dict[Source, Cents] = {}
     for kind, amount in postings:
-        source = _SOURCES.get(kind, "other")
+        source = _SOURCE_OF.get(kind, "other")
         sums[source] = sums.get(source, 0) + amount
     return sums
 

@@ -40,7 +40,7 @@ def open_account(world: World, reader: str) -> str:
                 payee = rows.payee(reader) or payee  # made by the same request, twice at once
         return world.payments.onboarding_link(payee.account, return_url=world.settings.checkout_return_url)
     except Refused as refused:
-        log.error("payout_account_refused", reader=reader, code=refused.code)
+        log.error("payout_account_refused", reader=reader, code=refused.code or "refused")
         raise InvalidState("Stripe does not open a page for this account. Contact support.") from refused
 
 
@@ -79,7 +79,7 @@ def reading(world: World, payee: Payee) -> tuple[Payee, list[Operation]]:
     try:
         account = world.payments.payout_account(payee.account)
     except Refused as refused:
-        log.error("payout_account_gone", reader=payee.reader, code=refused.code)
+        log.error("payout_account_gone", reader=payee.reader, code=refused.code or "refused")
         account = None
     seen = as_read(payee, account, now)
     told: list[Operation] = []
@@ -99,5 +99,3 @@ def reading(world: World, payee: Payee) -> tuple[Payee, list[Operation]]:
 def rows_of(world: World) -> PayoutRows:
     """The rows of this world's payouts."""
     return PayoutRows(world.tables, world.settings.tables.wallet, world.settings.tick_shards)
-
-

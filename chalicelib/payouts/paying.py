@@ -26,9 +26,10 @@ from chalicelib.runtime.logs import log
 from chalicelib.runtime.retries import undisturbed
 from chalicelib.runtime.tables import ConditionFailed, Contended, Key, Operation, Put
 from chalicelib.wallet import service as wallet
+from chalicelib.wallet.events import Stored, unexpected
 from chalicelib.wallet.model import meter
 from chalicelib.wallet.model.chain import Draft, Entry, Fact, follow
-from chalicelib.wallet.store import Stored
+from chalicelib.wallet.model.topup import is_id
 
 _AT_ONCE: Final = 40
 """Reversals in one transaction: each is two operations."""
@@ -181,9 +182,7 @@ def _returned(world: World, payout: Payout, why: str) -> Payout:
         return [rows.keep_payout(done), audited, *told]
 
     try:
-        wallet.post_once(
-            world, earnings_account(payout.reader), f"payout_returned:{payout.id}", fact, draft_of, beside
-        )
+        wallet.post_once(world, earnings_account(payout.reader), f"payout_returned:{payout.id}", fact, draft_of, beside)
     except ConditionFailed:
         log.error("payout_moved_on", id=payout.id)  # refused here, and made elsewhere: what stands is what is stored
     return rows.payout(payout.id) or payout
@@ -201,12 +200,10 @@ def told_of_transfer(world: World, event: Mapping[str, Any], stored: Stored) -> 
     transfer = event["data"]["object"]
     named = (transfer.get("metadata") or {}).get("payout")
     rows = rows_of(world)
-    payout = rows.payout(named) if isinstance(named, str) and 0 < len(named) <= _LONGEST_ID else None
+    payout = rows.payout(named) if is_id(named) else None
     why = _unexpected(payout, transfer)
-    if why or payout is None:
-        log.error("stripe_event_unexpected", event_type=event["type"], outcome=why)
-        world.tables.write(stored(why or ""))
-        return why or ""
+    if payout is None or why:
+        return unexpected(world, event, stored, why)
     was, operations = payout, list[Operation]()
     if payout.state == "reserved":
         payout, operations = _payment(world, payout, transfer["id"])
@@ -220,9 +217,6 @@ def told_of_transfer(world: World, event: Mapping[str, Any], stored: Stored) -> 
     outcome = "reversed" if payout.reversed else "paid"
     world.tables.write(stored(outcome), *changed, *operations, *postings)
     return outcome
-
-
-_LONGEST_ID: Final = 64
 
 
 def _unexpected(payout: Payout | None, transfer: Mapping[str, Any]) -> str:

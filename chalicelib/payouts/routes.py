@@ -85,7 +85,7 @@ def open_payout_account(request: Request[None, None]) -> PayoutAccountLink:
 
 @endpoint(blueprint, "GET", "/v1/reader/payout-account", returns=PayoutAccountView, role="reader")
 def get_payout_account(request: Request[None, None]) -> PayoutAccountView:
-    """How one's account at Stripe stands. Once it is `ready`, what is available is paid out to it daily, from $15 up."""
+    """How one's account at Stripe stands. Once it is `ready`, what is available is paid to it daily, from $15 up."""
     return PayoutAccountView.of(payees.account_of(world(), request.caller.id))
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import Field
 
 from chalicelib.kernel.time import rfc3339
+from chalicelib.payouts.model import SOURCES
 from chalicelib.runtime.schemas import Money, Schema
 
 if TYPE_CHECKING:
@@ -36,11 +37,8 @@ class YearView(Schema):
 
     @classmethod
     def of(cls, year: "Year") -> Self:
-        names = ("readings", "tips", "bookings", "gifts", "guarantees", "other", "payouts")
-        sources = {name: Money(amount=year.sources.get(name, 0)) for name in names}
-        return cls(
-            year=year.year, opening=Money(amount=year.opening), closing=Money(amount=year.closing), **sources
-        )
+        sources = {name: Money(amount=year.sources.get(name, 0)) for name in SOURCES}
+        return cls(year=year.year, opening=Money(amount=year.opening), closing=Money(amount=year.closing), **sources)
 
 
 class EarningsView(Schema):
@@ -78,9 +76,7 @@ class PayoutAccountView(Schema):
     def of(cls, payee: "Payee | None") -> Self:
         if payee is None:
             return cls(status="none", requirements=[], payouts_enabled=False)
-        return cls(
-            status=payee.status, requirements=list(payee.requirements), payouts_enabled=payee.payouts_enabled
-        )
+        return cls(status=payee.status, requirements=list(payee.requirements), payouts_enabled=payee.payouts_enabled)
 
 
 class PayoutView(Schema):

@@ -103,6 +103,7 @@ class Addresses:
     stripe_url: str
     agora_url: str
     stripe_webhook_secret: str
+    stripe_connect_webhook_secret: str
     endpoint_url: str
     dynamodb_url: str
     """For DynamoDB in place of ``endpoint_url``: what is written there survives a kill."""
@@ -257,6 +258,7 @@ def _up(running: ExitStack, options: _Options) -> Stack:
         stripe_url=vendors.stripe.url,
         agora_url=vendors.agora.url,
         stripe_webhook_secret=secrets.stripe["webhook_secret"],
+        stripe_connect_webhook_secret=secrets.stripe_connect["webhook_secret"],
         endpoint_url=ministack.url,
         dynamodb_url=dynamodb_url,
         tables=deployed.tables(),

@@ -143,6 +143,7 @@ def _environment(stage: Stage, issuer: IssuerServer, agora: AgoraServer) -> dict
         "AUTH_AUDIENCE": AUDIENCE,
         "AUTH_JWKS_URL": f"{issuer.url}/.well-known/jwks.json",
         "STRIPE_SECRET": "stripe",
+        "STRIPE_CONNECT_SECRET": "stripe_connect",
         "AGORA_API_BASE": agora.url,
         "AGORA_SECRET": _secret(app_id=_AGORA.app_id, app_certificate=_AGORA.app_certificate),
         "AGORA_REST_SECRET": _secret(
