@@ -122,22 +122,28 @@ def advance(world: World, payout_id: str) -> Payout:
 
 def _transferred(world: World, payout: Payout) -> str:
     """The id of the transfer, made now unless an earlier call made it. Raises Refused, ProviderFailed."""
-    earlier = world.payments.transfers_for(payout.id) if payout.tries > 1 else []
-    made = (
-        earlier[0]
-        if earlier
-        else world.payments.transfer(
-            payout=payout.id,
-            reader=payout.reader,
-            account=payout.account,
-            amount=payout.amount,
-            currency=payout.currency,
-        )
+    made = _made_before(world, payout) or world.payments.transfer(
+        payout=payout.id,
+        reader=payout.reader,
+        account=payout.account,
+        amount=payout.amount,
+        currency=payout.currency,
     )
     if not model.is_transfer_of(made, payout):
         log.error("payout_transferred_otherwise", id=payout.id)
         raise ProviderFailed
     return str(made["id"])
+
+
+def _made_before(world: World, payout: Payout) -> dict[str, Any] | None:
+    """The transfer that an earlier call made, if it did. Raises ProviderFailed."""
+    if payout.tries == 1:
+        return None
+    try:
+        found = world.payments.transfers_for(payout.id)
+    except Refused as refused:  # the look was refused, which says nothing of the transfer
+        raise ProviderFailed from refused
+    return found[0] if found else None
 
 
 def _paid(world: World, payout: Payout, transfer: str) -> Payout:

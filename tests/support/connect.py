@@ -30,6 +30,12 @@ class Connect(OfflinePayments):
     events: list[dict[str, Any]] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     links: int = 0
+    refuses: str = ""
+    """With which code every transfer is refused."""
+    kept: dict[str, str | None] = field(default_factory=dict)
+    """What was answered under each transfer's key: a refusal's code, or None. Stripe forgets it after a day."""
+    doubled: list[str] = field(default_factory=list)
+    """Payouts that were transferred twice."""
 
     def open_payout_account(self, *, reader: str) -> str:
         def make() -> str:
@@ -54,6 +60,11 @@ class Connect(OfflinePayments):
 
     def transfer(self, *, payout: str, reader: str, account: str, amount: int, currency: str) -> dict[str, Any]:
         def make() -> dict[str, Any]:
+            if self.refuses:
+                raise Refused(self.refuses)
+            if payout in self.transfers and payout not in self.kept:
+                self.doubled.append(payout)
+            self.kept[payout] = None
             if payout not in self.transfers:
                 self.transfers[payout] = {
                     "id": f"tr_{payout}",
@@ -69,7 +80,13 @@ class Connect(OfflinePayments):
                 self.tell("transfer.created", self.transfers[payout])
             return copy.deepcopy(self.transfers[payout])
 
-        return dict(self._called("transfer", make))
+        if code := self.kept.get(payout):
+            raise Refused(code)
+        try:
+            return dict(self._called("transfer", make))
+        except Refused as refused:
+            self.kept[payout] = refused.code
+            raise
 
     def transfers_for(self, payout: str) -> list[dict[str, Any]]:
         def find() -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from chalicelib.kernel.time import DAY, HOUR, MINUTE
 from chalicelib.payouts import model, paying, service
 from chalicelib.payouts.model import LEAST, MOST, Payout
 from tests.support.duo import assert_books_balance
-from tests.unit.payouts.conftest import ACCOUNT, READER, Desk
+from tests.support.payee import ACCOUNT, READER, Desk
 
 
 def test_what_is_available_is_transferred_and_marked_as_paid(desk: Desk) -> None:

@@ -8,7 +8,7 @@ from chalicelib.kernel.errors import InvalidState, ProviderFailed
 from chalicelib.payouts import payees
 from chalicelib.payouts.model import Payee, as_read
 from tests.support.connect import READY
-from tests.unit.payouts.conftest import ACCOUNT, READER, Desk
+from tests.support.payee import ACCOUNT, READER, Desk
 
 
 def payee(desk: Desk) -> Payee:

@@ -6,7 +6,7 @@ from chalicelib.kernel.time import DAY, Millis
 from chalicelib.payouts import statement
 from chalicelib.payouts.model import by_source
 from chalicelib.payouts.statement import Year
-from tests.unit.payouts.conftest import READER, Desk
+from tests.support.payee import READER, Desk
 
 
 def new_year(year: int) -> Millis:
