@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from infra.local.store import Thing, new_id
 from infra.local.stripe import payments
-from infra.local.stripe.context import Context, Resource, created_filter, listed
+from infra.local.stripe.context import Context, Lever, Resource, created_filter, listed
 from infra.local.stripe.errors import StripeError, invalid, missing
 from infra.local.stripe.events import emit
 from infra.local.stripe.forms import Params
@@ -347,6 +347,11 @@ def _new_session(context: Context, total: int, currency: str, methods: list[str]
     return session
 
 
+def _settle(context: Context, body: dict[str, Any], id_: str) -> Thing:
+    outcomes = {None: None, "succeeded": True, "failed": False}
+    return settle(context, id_, outcomes[body.get("outcome")])
+
+
 ROUTES: Final[list[Resource]] = [
     ("POST", r"/checkout/sessions", create),
     ("GET", r"/checkout/sessions", list_),
@@ -354,3 +359,4 @@ ROUTES: Final[list[Resource]] = [
     ("GET", r"/checkout/sessions/(?P<id_>[^/]+)/line_items", line_items),
     ("POST", r"/checkout/sessions/(?P<id_>[^/]+)/expire", expire),
 ]
+LEVERS: Final[list[Lever]] = [("POST", r"/checkout/sessions/(?P<id_>[^/]+)/settle", _settle)]
