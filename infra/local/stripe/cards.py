@@ -141,6 +141,10 @@ AUTHENTICATION_FAILED: Final = Failure(
     "payment_intent_authentication_failure",
     "We are unable to authenticate your payment method. Please choose a different payment method and try again.",
 )
+SETUP_AUTHENTICATION_FAILED: Final = Failure(
+    "setup_intent_authentication_failure",
+    "We are unable to authenticate your payment method. Please choose a different payment method and try again.",
+)
 REFUSED_BY_BANK: Final = Failure("debit_not_authorized", "The customer's bank refused this payment.")
 _LIVE_CARD: Final = _declined(
     "test_mode_live_card", "Your card was declined. Your request was in test mode, but used a non test card."

@@ -33,9 +33,12 @@ class Context:
         return int(self.clock())
 
     def find(self, kind: str, id_: str, param: str = "id", account: str | None = None) -> Thing:
-        """The object; with ``account``, only one of that account's. Raises StripeError 404 ``resource_missing``."""
+        """The object; with ``account``, only one of that account's.
+
+        Raises StripeError 404 ``resource_missing`` where there is none, or it was deleted.
+        """
         thing = self.store.get(kind, id_, account)
-        if thing is None:
+        if thing is None or thing.get("deleted"):
             raise no_such(kind, id_, param)
         return thing
 

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from infra.local.store import Thing
-from infra.local.stripe import methods, payments
+from infra.local.stripe import customers, methods, payments
 from infra.local.stripe.context import Context, Lever, Resource, listed, same_filter
 from infra.local.stripe.errors import StripeError, invalid, missing
 from infra.local.stripe.events import emit
@@ -43,7 +43,7 @@ def create(context: Context, params: Params) -> Thing:
             code="payment_intent_unexpected_state",
         )
     if customer:
-        context.find("customer", customer, "customer")
+        context.find(customers.KIND, customer, "customer")
     method = _method(context, method_id, customer) if method_id else None
     intent = payments.new_intent(
         context,

@@ -18,12 +18,14 @@ from infra.local.stripe import (
     charges,
     checkout,
     control,
+    customers,
     events,
     intents,
     methods,
     page,
     payments,
     refunds,
+    setups,
     webhooks,
 )
 from infra.local.stripe.api import Api
@@ -112,10 +114,12 @@ _RESOURCES: Final[list[Resource]] = [
     *balance.ROUTES,
     *charges.ROUTES,
     *checkout.ROUTES,
+    *customers.ROUTES,
     *events.ROUTES,
     *intents.ROUTES,
     *methods.ROUTES,
     *refunds.ROUTES,
+    *setups.ROUTES,
 ]
 _LEVERS: Final[list[Lever]] = [
     *checkout.LEVERS,

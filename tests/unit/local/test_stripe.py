@@ -155,7 +155,7 @@ def test_a_card_that_asks_pays_only_when_confirmed(
 def test_nothing_can_be_confirmed_that_was_not_asked(client: stripe.StripeClient) -> None:
     session = open_checkout(client)
 
-    assert post_form(session.url, authentication="confirm")[0] == 404
+    assert post_form(session.url, authentication="confirm")[0] == 400
     post_form(session.url, card=DECLINED)
     assert post_form(session.url, authentication="confirm")[0] == 400
     assert client.v1.checkout.sessions.retrieve(session.id).payment_status == "unpaid"
@@ -268,7 +268,7 @@ def test_a_fault_strikes_as_often_as_it_was_told(local: StripeServer, client: st
 @pytest.mark.parametrize(
     ("wrong", "param", "code"),
     [
-        ({"mode": "setup"}, "mode", None),
+        ({"mode": "subscription"}, "mode", None),
         ({"line_items": []}, "line_items", "parameter_missing"),
         ({"success_url": "nowhere"}, "success_url", "url_invalid"),
         ({"cancel_url": "javascript://x/%0aalert(1)"}, "cancel_url", "url_invalid"),

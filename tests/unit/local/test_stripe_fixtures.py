@@ -4,6 +4,7 @@ The examples are not part of the project: they lie beside the work tree on a dev
 skipped where they do not.
 """
 
+import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,8 +14,9 @@ import pytest
 import stripe
 
 from infra.local.store import Store
-from infra.local.stripe import balance, checkout, events, payments, refunds
+from infra.local.stripe import balance, checkout, customers, events, intents, payments, refunds
 from infra.local.stripe.context import Context
+from infra.local.stripe.errors import StripeError
 from infra.local.stripe.forms import Params, decoded
 
 PLACE = Path("shared") / "stripe" / "fixtures3.json"
@@ -32,6 +34,7 @@ OPEN = {
     "data",
     "payment_method_options",
     "last_payment_error",
+    "last_setup_error",
     "next_action",
     "shipping",
     "installments",
@@ -77,6 +80,26 @@ def test_refunds_have_the_published_fields(examples: dict[str, Any], card: str) 
     assert differences(refunds.settle(context, refund["id"]), examples["refund"], set(), stripe.Refund) == []
     for booked in context.store.newest(balance.KIND):
         assert differences(booked, examples["balance_transaction"], set()) == []
+
+
+@pytest.mark.parametrize("card", ["4242424242424242", "4000000000000002", "4000002760003184", "4000000000000341"])
+def test_saved_cards_have_the_published_fields(examples: dict[str, Any], card: str) -> None:
+    context = Context(Store(), lambda: 1_800_000_000.0, "http://127.0.0.1:1", 5.0)
+    customer = customers.create(context, form("email=ada@example.test"))
+    session = checkout.create(context, form(f"mode=setup&customer={customer['id']}&success_url=https://app.test/"))
+    setup = checkout.pay(context, session["id"], card, None)
+    if setup["status"] == "succeeded":
+        charge = (
+            f"amount=500&currency=usd&confirm=true&customer={customer['id']}&payment_method={setup['payment_method']}"
+        )
+        with contextlib.suppress(StripeError):
+            intents.create(context, form(f"{charge}&off_session=true"))
+
+    assert differences(customer, examples["customer"], set(), stripe.Customer) == []
+    assert differences(setup, examples["setup_intent"], set(), stripe.SetupIntent) == []
+    for kind in (checkout.KIND, "payment_method", "payment_intent", "charge"):
+        for thing in context.store.newest(kind):
+            assert differences(thing, examples[kind], NOT_THERE.get(kind, set())) == []
 
 
 def form(encoded: str) -> Params:
