@@ -19,6 +19,7 @@ from infra.local.stripe import (
     checkout,
     control,
     customers,
+    disputes,
     events,
     intents,
     methods,
@@ -115,6 +116,7 @@ _RESOURCES: Final[list[Resource]] = [
     *charges.ROUTES,
     *checkout.ROUTES,
     *customers.ROUTES,
+    *disputes.ROUTES,
     *events.ROUTES,
     *intents.ROUTES,
     *methods.ROUTES,
@@ -123,10 +125,13 @@ _RESOURCES: Final[list[Resource]] = [
 ]
 _LEVERS: Final[list[Lever]] = [
     *checkout.LEVERS,
+    *disputes.LEVERS,
     *intents.LEVERS,
     *refunds.LEVERS,
 ]
 _BACKGROUND: Final[Mapping[str, Callable[[Context, str], object]]] = {
+    "dispute": disputes.open_when_due,
+    "dispute_decision": disputes.decide_when_due,
     "expire": checkout.expire_when_due,
     "refund": refunds.settle,
     "settle": checkout.settle,

@@ -14,7 +14,7 @@ import pytest
 import stripe
 
 from infra.local.store import Store
-from infra.local.stripe import balance, checkout, customers, events, intents, payments, refunds
+from infra.local.stripe import balance, checkout, customers, disputes, events, intents, payments, refunds
 from infra.local.stripe.context import Context
 from infra.local.stripe.errors import StripeError
 from infra.local.stripe.forms import Params, decoded
@@ -100,6 +100,22 @@ def test_saved_cards_have_the_published_fields(examples: dict[str, Any], card: s
     for kind in (checkout.KIND, "payment_method", "payment_intent", "charge"):
         for thing in context.store.newest(kind):
             assert differences(thing, examples[kind], NOT_THERE.get(kind, set())) == []
+
+
+@pytest.mark.parametrize("card", ["4000000000000259", "4000000000001976"])
+def test_disputes_have_the_published_fields(examples: dict[str, Any], card: str) -> None:
+    context = Context(Store(), lambda: 1_800_000_000.0, "http://127.0.0.1:1", 5.0)
+    charge = context.find("payment_intent", paid(context, card))["latest_charge"]
+    disputes.open_when_due(context, charge)
+    (dispute,) = context.store.newest(disputes.KIND)
+    disputes.update(context, form("evidence[uncategorized_text]=winning_evidence"), dispute["id"])
+    disputes.decide_when_due(context, dispute["id"])
+
+    (closed,) = context.store.newest(disputes.KIND)
+    assert closed["status"] in ("won", "warning_closed")
+    assert differences(closed, examples["dispute"], set(), stripe.Dispute) == []
+    for booked in [*context.store.newest(balance.KIND), *closed["balance_transactions"]]:
+        assert differences(booked, examples["balance_transaction"], set()) == []
 
 
 def form(encoded: str) -> Params:
