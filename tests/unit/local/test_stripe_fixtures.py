@@ -14,7 +14,7 @@ import pytest
 import stripe
 
 from infra.local.store import Store
-from infra.local.stripe import balance, checkout, customers, disputes, events, intents, payments, refunds
+from infra.local.stripe import accounts, balance, checkout, customers, disputes, events, intents, payments, refunds
 from infra.local.stripe.context import Context
 from infra.local.stripe.errors import StripeError
 from infra.local.stripe.forms import Params, decoded
@@ -116,6 +116,22 @@ def test_disputes_have_the_published_fields(examples: dict[str, Any], card: str)
     assert differences(closed, examples["dispute"], set(), stripe.Dispute) == []
     for booked in [*context.store.newest(balance.KIND), *closed["balance_transactions"]]:
         assert differences(booked, examples["balance_transaction"], set()) == []
+
+
+def test_accounts_have_the_published_fields(examples: dict[str, Any]) -> None:
+    context = Context(Store(), lambda: 1_800_000_000.0, "http://127.0.0.1:1", 5.0)
+    account = accounts.create(context, form("type=express&capabilities[transfers][requested]=true"))
+    link = f"account={account['id']}&type=account_onboarding&return_url=https://a.test/&refresh_url=https://a.test/"
+    done = accounts.fill_in(context, account["id"], "Ada", "Lovelace", accounts.BANK, submit=True)
+
+    for each in (account, done):
+        assert differences(each, examples["account"], set(), stripe.Account) == []
+    (bank,) = done["external_accounts"]["data"]
+    assert differences(bank, examples["bank_account"], {"customer"}, stripe.BankAccount) == []
+    assert differences(accounts.link(context, form(link)), examples["account_link"], set()) == []
+    assert differences(accounts.login_link(context, form(""), account["id"]), examples["login_link"], set()) == []
+    for event in context.store.newest("event"):
+        assert differences(event, examples["event"], set(), stripe.Event) == []
 
 
 def form(encoded: str) -> Params:
