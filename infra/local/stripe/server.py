@@ -27,8 +27,10 @@ from infra.local.stripe import (
     onboarding,
     page,
     payments,
+    payouts,
     refunds,
     setups,
+    transfers,
     webhooks,
 )
 from infra.local.stripe.api import Api
@@ -126,20 +128,25 @@ _RESOURCES: Final[list[Resource]] = [
     *events.ROUTES,
     *intents.ROUTES,
     *methods.ROUTES,
+    *payouts.ROUTES,
     *refunds.ROUTES,
     *setups.ROUTES,
+    *transfers.ROUTES,
 ]
 _LEVERS: Final[list[Lever]] = [
     *accounts.LEVERS,
     *checkout.LEVERS,
     *disputes.LEVERS,
     *intents.LEVERS,
+    *payouts.LEVERS,
     *refunds.LEVERS,
+    *transfers.LEVERS,
 ]
 _BACKGROUND: Final[Mapping[str, Callable[[Context, str], object]]] = {
     "dispute": disputes.open_when_due,
     "dispute_decision": disputes.decide_when_due,
     "expire": checkout.expire_when_due,
+    "payout": payouts.settle,
     "refund": refunds.settle,
     "settle": checkout.settle,
     "settle_intent": payments.settle_when_due,
