@@ -6,7 +6,8 @@ makes one try: it raises ConditionFailed or Contended where another writer came 
 written before.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial, reduce
 from typing import Any
 
 from chalicelib.gateways import World
@@ -109,7 +110,7 @@ def refund_told(world: World, event: Mapping[str, Any], stored: Stored) -> str:
     refund, intent = model.refund_told(said), said.get("payment_intent")
     if refund is None or not is_id(intent):
         return _alarming(world, event, stored, "a refund of no payment of ours")
-    return _heard(world, event, stored, intent, refund.currency, lambda was: model.returned(was, refund))
+    return _heard(world, event, stored, intent, lambda was: model.returned(was, refund))
 
 
 def charge_refunded(world: World, event: Mapping[str, Any], stored: Stored) -> str:
@@ -118,20 +119,19 @@ def charge_refunded(world: World, event: Mapping[str, Any], stored: Stored) -> s
     Raises Unavailable while Stripe's list does not explain what Stripe counted, and ProviderFailed.
     """
     said = event["data"]["object"]
-    intent, amount, currency = said.get("payment_intent"), said.get("amount_refunded"), said.get("currency")
-    if not is_id(intent) or type(amount) is not int or not isinstance(currency, str):
+    intent, amount = said.get("payment_intent"), said.get("amount_refunded")
+    if not is_id(intent) or type(amount) is not int:
         return _alarming(world, event, stored, "a refund of no payment of ours")
-    if not model.unknown(payment_rows(world).get(intent) or Payment(intent), amount):
-        return _nothing_new(world, stored)
-    listed = refunds_at_stripe(world, intent)
-
-    def told(was: Payment) -> Payment:
-        now = heard(was, listed)
-        if model.unexplained(now, amount):
+    known = payment_rows(world).get(intent) or Payment(intent)
+    if model.unknown(known, amount):
+        try:
+            known = learn_all(world, intent, refunds_at_stripe(world, intent))
+        except model.Misfit as misfit:
+            return _alarming(world, event, stored, str(misfit))
+        if model.unexplained(known, amount):
             raise Unavailable("Stripe counts more as refunded than it lists.")
-        return now
-
-    return _heard(world, event, stored, intent, currency, told)
+    world.tables.write(stored("counted"))
+    return "counted"
 
 
 def dispute_told(world: World, event: Mapping[str, Any], stored: Stored) -> str:
@@ -142,8 +142,9 @@ def dispute_told(world: World, event: Mapping[str, Any], stored: Stored) -> str:
         return _alarming(world, event, stored, "a dispute of no payment of ours")
     dispute = model.dispute_told(event["type"], said)
     if dispute is None:
-        return _nothing_new(world, stored)
-    return _heard(world, event, stored, intent, currency, lambda was: model.disputed(was, id_, dispute))
+        world.tables.write(stored("took no money"))
+        return "took no money"
+    return _heard(world, event, stored, intent, lambda was: model.disputed(was, id_, currency, dispute))
 
 
 def refunds_at_stripe(world: World, intent: str) -> list[ToldRefund]:
@@ -151,29 +152,22 @@ def refunds_at_stripe(world: World, intent: str) -> list[ToldRefund]:
     return [told for each in world.payments.refunds_of(intent) if (told := model.refund_told(each))]
 
 
-def heard(was: Payment, listed: list[ToldRefund]) -> Payment:
-    """The payment once all of these were told. Raises TooMany."""
-    for each in listed:
-        was = model.returned(was, each)
-    return was
+def learn_all(world: World, intent: str, listed: Sequence[ToldRefund]) -> Payment:
+    """Learn of all these refunds, some in each transaction. Raises Misfit, and what ``learn`` raises."""
+    now = payment_rows(world).get(intent) or Payment(intent)
+    for first in range(0, len(listed), model.MOST_AT_ONCE):
+        some = listed[first : first + model.MOST_AT_ONCE]
+        now = learn(world, intent, partial(reduce, model.returned, some))
+    return now
 
 
-def _heard(world: World, event: Mapping[str, Any], stored: Stored, intent: str, currency: str, told: Told) -> str:
+def _heard(world: World, event: Mapping[str, Any], stored: Stored, intent: str, told: Told) -> str:
     """Learn what an event told of a payment, together with the event."""
-    known = payment_rows(world).get(intent)
-    if known and known.user and known.currency != currency:
-        return _alarming(world, event, stored, "of another currency")
-    outcome = "applied" if known and known.user else "kept for its payment"
     try:
-        learn(world, intent, told, stored(outcome))
-    except model.TooMany:
-        return _alarming(world, event, stored, "more than a payment can keep")
-    return outcome
-
-
-def _nothing_new(world: World, stored: Stored) -> str:
-    world.tables.write(stored("nothing new"))
-    return "nothing new"
+        learn(world, intent, told, stored("learned"))
+    except model.Misfit as misfit:
+        return _alarming(world, event, stored, str(misfit))
+    return "learned"
 
 
 def _alarming(world: World, event: Mapping[str, Any], stored: Stored, why: str) -> str:

@@ -64,18 +64,18 @@ class RefundRows:
         item = self._tables.get(self._name, row("refund", refund))
         return _refund(item) if item else None
 
-    def create(self, refund: Refund, look_at: Millis | None) -> list[Put]:
+    def create(self, refund: Refund) -> list[Put]:
         """Adds the refund; fails when it exists."""
         place = f"refund#{_moment(refund.created_at)}#{refund.id}"
         return [
-            Put(self._name, self._item(refund, look_at), when=(Absent("pk"),)),
+            Put(self._name, self._item(refund), when=(Absent("pk"),)),
             Put(self._name, {"pk": f"user#{refund.user}", "sk": place}),
         ]
 
-    def wait(self, refund: Refund, look_at: Millis | None) -> Put:
-        """Has it looked at again, or never; fails where somebody looked since."""
-        later = replace(refund, rev=refund.rev + 1)
-        return Put(self._name, self._item(later, look_at), when=(Equals("rev", refund.rev),))
+    def replace(self, refund: Refund) -> Put:
+        """Puts the refund in the place of the one with the same rev."""
+        item = self._item(replace(refund, rev=refund.rev + 1))
+        return Put(self._name, item, when=(Equals("rev", refund.rev),))
 
     def of_user(self, user: str, limit: int, start: Key | None) -> tuple[list[Refund], Key | None]:
         """A page of a person's refunds, newest first."""
@@ -88,9 +88,9 @@ class RefundRows:
         keys, following = due.page(self._tables, self._name, "refund", shard, now, limit, start)
         return [(key["pk"].partition("#")[2], key) for key in keys], following
 
-    def _item(self, refund: Refund, look_at: Millis | None) -> dict[str, Any]:
+    def _item(self, refund: Refund) -> dict[str, Any]:
         parts = [list(part) for part in refund.parts]
-        waiting = due.waiting("refund", refund.id, look_at, self._shards)
+        waiting = due.waiting("refund", refund.id, refund.look_at, self._shards)
         return {**row("refund", refund.id), **asdict(refund), "parts": parts, **waiting}
 
 

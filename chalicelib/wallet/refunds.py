@@ -7,7 +7,7 @@ not known, the same is asked again, by the minute tick if by nobody else, until 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chalicelib.gateways import World
 from chalicelib.gateways.stripe import Refused
@@ -29,7 +29,7 @@ from chalicelib.wallet import payments
 from chalicelib.wallet.model import payment as model
 from chalicelib.wallet.model.chain import Entry
 from chalicelib.wallet.model.payment import REFUNDABLE, Payment, ToldRefund
-from chalicelib.wallet.model.refund import KEY_LIFE, Refund, Status, part_status, split, status
+from chalicelib.wallet.model.refund import KEY_LIFE, Refund, Status, look_again, part_status, split, status
 from chalicelib.wallet.payments_store import RefundRows
 from chalicelib.wallet.service import charge_due, head
 
@@ -69,7 +69,8 @@ def request(
         newest = charge_due(world, head(world, user))
         now = max(world.now(), newest.at)
         parts = _planned(world, newest, user, amount, now)
-        refund = Refund(refund_id, user, amount, USD, now, tuple((each.intent, part) for each, part in parts))
+        out_of = tuple((each.intent, part) for each, part in parts)
+        refund = Refund(refund_id, user, amount, USD, now, out_of, look_again(now, now))
         operations = _set_aside(world, newest, refund, parts)
         said = audit.entry(
             world.settings.tables.audit,
@@ -80,7 +81,7 @@ def request(
             at=now,
             detail={"refund": refund.id, "amount": refund.amount},
         )
-        world.tables.write(*_rows(world).create(refund, refund.look_again(now)), *operations, said)
+        world.tables.write(*_rows(world).create(refund), *operations, said)
         return refund
 
     undisturbed(world.sleep, attempt, tries=_TRIES)
@@ -147,12 +148,12 @@ def advance(world: World, refund_id: str) -> Millis | None:
     for number, so_far in enumerate(seen.parts):
         if so_far == "pending":
             _bring_on(world, refund, number)
-    now = world.now()
-    settled = progress(world, refund_id).status != "pending"
-    look_at = None if settled else refund.look_again(now)
-    if look_at is None and not settled:
+    done = progress(world, refund_id).status != "pending"
+    look_at = None if done else look_again(refund.created_at, world.now())
+    if look_at is None and not done and refund.look_at is not None:
         log.error("refund_stuck", id=refund.id)
-    world.wrote(_rows(world).wait(refund, look_at))
+    if look_at != refund.look_at:
+        world.wrote(_rows(world).replace(replace(refund, look_at=look_at)))
     return look_at
 
 
@@ -170,10 +171,12 @@ def _bring_on(world: World, refund: Refund, number: int) -> None:
         if told is None:
             said = model.refund_told(world.payments.refund(intent=intent, amount=amount, part=name))
             told = [said] if said else []
-        _learn(world, intent, lambda was: payments.heard(was, told))
+        undisturbed(world.sleep, lambda: payments.learn_all(world, intent, told), tries=_TRIES)
     except Refused as refusal:
         log.warning("refund_refused", id=refund.id, code=refusal.code or "none")
-        _learn(world, intent, lambda was: model.refused(was, name))
+        undisturbed(
+            world.sleep, lambda: payments.learn(world, intent, lambda was: model.refused(was, name)), tries=_TRIES
+        )
     except ProviderFailed:
         log.warning("refund_not_answered", id=refund.id)
 
@@ -186,11 +189,6 @@ def _told_of(world: World, refund: Refund, intent: str, name: str) -> list[ToldR
         return None
     listed = payments.refunds_at_stripe(world, intent)
     return listed if sent or any(each.part == name for each in listed) else None
-
-
-def _learn(world: World, intent: str, told: payments.Told) -> Payment:
-    """Learn it, however many others write meanwhile. Raises Unavailable."""
-    return undisturbed(world.sleep, lambda: payments.learn(world, intent, told), tries=_TRIES)
 
 
 # --- setting it aside ----------------------------------------------------------------------------

@@ -27,8 +27,8 @@ DISPUTES: Final = "stripe:disputes"
 MOST_REFUNDS: Final = 50
 """Of one payment."""
 MOST_DISPUTES: Final = 10
-MOST_WAITING: Final = 20
-"""Refunds and disputes that a payment waits with: all that follows is posted in the transaction that credits it."""
+MOST_AT_ONCE: Final = 10
+"""Refunds and disputes that are learned of in one transaction: so many may wait for their payment to be credited."""
 REFUNDABLE: Final = 180 * DAY
 """How long a payment can be given back to the card that made it."""
 
@@ -47,8 +47,8 @@ _ORDER: Final = {
 DEAD: Final = frozenset({"canceled", "failed", "refused"})
 
 
-class TooMany(Exception):
-    """More refunds or disputes than one payment can keep."""
+class Misfit(Exception):
+    """What was told cannot be of this payment, or is more than it can keep; why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,8 @@ def name_of(payment: Payment, told: ToldRefund) -> str:
 
 
 def returned(was: Payment, told: ToldRefund) -> Payment:
-    """A refund is told of, for the first time or again. Raises TooMany."""
+    """A refund is told of, for the first time or again. Raises Misfit."""
+    _same_currency(was, told.currency)
     name = name_of(was, told)
     known = was.refunds.get(name)
     if known is None:
@@ -159,8 +160,9 @@ def returned(was: Payment, told: ToldRefund) -> Payment:
     return was if now == was.refunds.get(name) else replace(was, refunds={**was.refunds, name: now})
 
 
-def disputed(was: Payment, dispute: str, told: Dispute) -> Payment:
-    """A dispute that took the money is told of, for the first time or again. Raises TooMany."""
+def disputed(was: Payment, dispute: str, currency: str, told: Dispute) -> Payment:
+    """A dispute that took the money is told of, for the first time or again. Raises Misfit."""
+    _same_currency(was, currency)
     known = was.disputes.get(dispute)
     if known is None:
         _room_for_one_more(was, len(was.disputes), MOST_DISPUTES)
@@ -180,10 +182,15 @@ def unexplained(payment: Payment, amount_refunded: Cents) -> bool:
     return amount_refunded > sum(each.amount for each in payment.refunds.values() if each.stripe)
 
 
+def _same_currency(payment: Payment, currency: str) -> None:
+    if payment.user and payment.currency != currency:
+        raise Misfit("of another currency")
+
+
 def _room_for_one_more(payment: Payment, there: int, most: int) -> None:
-    waiting = payment.user is None and len(payment.refunds) + len(payment.disputes) >= MOST_WAITING
+    waiting = payment.user is None and len(payment.refunds) + len(payment.disputes) >= MOST_AT_ONCE
     if there >= most or waiting:
-        raise TooMany(payment.intent)
+        raise Misfit("more than a payment can keep")
 
 
 # --- what follows ----------------------------------------------------------------------------------

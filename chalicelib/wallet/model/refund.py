@@ -37,6 +37,8 @@ class Refund:
     created_at: Millis
     parts: tuple[tuple[str, Cents], ...]
     """PaymentIntents, and how much of each."""
+    look_at: Millis | None
+    """When to look at it again; None once it is done, or given up."""
     rev: int = 0
 
     @property
@@ -48,10 +50,11 @@ class Refund:
         """What that part is called, here and in Stripe's metadata."""
         return f"{self.id}:{number}"
 
-    def look_again(self, now: Millis) -> Millis | None:
-        """When to look at it again while it is not done: soon at first, then daily; None once it is given up."""
-        age = now - self.created_at
-        return now + min(max(age, _SOONEST), _LATEST) if age < GIVEN_UP else None
+
+def look_again(created_at: Millis, now: Millis) -> Millis | None:
+    """When to look again at what is not done: soon at first, then daily; None once it is given up."""
+    age = now - created_at
+    return now + min(max(age, _SOONEST), _LATEST) if age < GIVEN_UP else None
 
 
 def split(
