@@ -16,10 +16,10 @@ from chalicelib.kernel.settings import Settings
 _TIMEOUT_SECONDS: Final = 8
 _RETRIES: Final = 1
 _LONGEST_ID: Final = 255
+MOST_LISTED: Final = 100
+"""Stripe's largest page."""
 SIGNATURE_TOLERANCE_SECONDS: Final = 300
 """How old a signed webhook may be: Stripe's own default."""
-MOST_LISTED: Final = 100
-"""Things on a page of a list: the most that Stripe gives."""
 
 
 _REFUSALS: Final = frozenset({400, 402, 404})
@@ -81,6 +81,14 @@ class Payments(Protocol):
 
     def reversals_of(self, transfer: str) -> list[dict[str, Any]]:
         """The reversals of a transfer, 100 at most."""
+
+    # Refunds. Each of these raises Refused, or ProviderFailed where the outcome is unknown.
+
+    def refund(self, *, intent: str, amount: Cents, part: str) -> dict[str, Any]:
+        """Give ``amount`` of a payment back, once under the name ``part``: the refund, perhaps still on its way."""
+
+    def refunds_of(self, intent: str) -> list[dict[str, Any]]:
+        """The refunds of a payment, newest first, 100 at most."""
 
 
 class StripePayments:
@@ -182,6 +190,22 @@ class StripePayments:
 
     def reversals_of(self, transfer: str) -> list[dict[str, Any]]:
         found = self._asked(lambda client: client.v1.transfers.reversals.list(transfer, params={"limit": MOST_LISTED}))
+        return list(found["data"])
+
+    # refunds
+
+    def refund(self, *, intent: str, amount: Cents, part: str) -> dict[str, Any]:
+        return self._asked(
+            lambda client: client.v1.refunds.create(
+                params={"payment_intent": intent, "amount": amount, "metadata": {"refund_part": part}},
+                options={"idempotency_key": f"refund:{part}"},
+            )
+        )
+
+    def refunds_of(self, intent: str) -> list[dict[str, Any]]:
+        found = self._asked(
+            lambda client: client.v1.refunds.list(params={"payment_intent": intent, "limit": MOST_LISTED})
+        )
         return list(found["data"])
 
     def _asked(self, ask: Callable[[Any], Any]) -> dict[str, Any]:

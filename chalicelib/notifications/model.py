@@ -118,6 +118,40 @@ def _booking_closed(facts: Facts, zone: ZoneInfo) -> Words:
     return Words("A booked reading did not take place", f"{_booking(facts, zone)} {happened}.{back}")
 
 
+def _refund(facts: Facts, zone: ZoneInfo) -> Words:
+    del zone
+    return Words(
+        "A payment was given back",
+        f"{dollars(facts['amount'])} were given back to the card that you paid with, and left your SoulSeer credit.",
+    )
+
+
+def _refund_failed(facts: Facts, zone: ZoneInfo) -> Words:
+    del zone
+    return Words(
+        "A payment could not be given back",
+        f"{dollars(facts['amount'])} could not be given back to the card that you paid with. They are in your SoulSeer "
+        "credit again.",
+    )
+
+
+def _dispute(facts: Facts, zone: ZoneInfo) -> Words:
+    del zone
+    return Words(
+        "A payment of yours was disputed",
+        f"Your bank took back a payment of {dollars(facts['amount'])}, so it left your SoulSeer credit, and your "
+        "wallet is frozen until this is settled. If you know nothing of it, write to support.",
+    )
+
+
+def _dispute_won(facts: Facts, zone: ZoneInfo) -> Words:
+    del zone
+    return Words(
+        "A disputed payment is yours again",
+        f"The dispute of your payment is settled: {dollars(facts['amount'])} are in your SoulSeer credit again.",
+    )
+
+
 def _favorite_online(facts: Facts, _: ZoneInfo) -> Words:
     return Words(f"{facts['name']} is online", f"{facts['name']}, one of your favorites, is online now.")
 
@@ -177,6 +211,8 @@ ABOUT: Final[Mapping[str, Kind]] = {
     "booking_closed": "bookings",
     "guarantee_granted": "wallet",
     "guarantee_refused": "wallet",
+    "refund": "wallet",
+    "refund_failed": "wallet",
     "favorite_online": "favorites",
     "queue_offer": "favorites",
     "payout_paid": "wallet",
@@ -193,6 +229,10 @@ SAID: Final[Mapping[str, Callable[[Facts, ZoneInfo], Words]]] = {
     "booking_closed": _booking_closed,
     "guarantee_granted": _guarantee_granted,
     "guarantee_refused": _guarantee_refused,
+    "refund": _refund,
+    "refund_failed": _refund_failed,
+    "dispute": _dispute,
+    "dispute_won": _dispute_won,
     "favorite_online": _favorite_online,
     "queue_offer": _queue_offer,
     "payout_paid": _payout_paid,

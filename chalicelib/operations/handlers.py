@@ -27,11 +27,13 @@ if TYPE_CHECKING:
     from chalicelib.operations import deletions, exports
     from chalicelib.payouts import paying
     from chalicelib.scheduling import service as scheduling
+    from chalicelib.wallet import refunds
 else:
     deletions = on_first_use("chalicelib.operations.deletions")
     exports = on_first_use("chalicelib.operations.exports")
     paying = on_first_use("chalicelib.payouts.paying")
     scheduling = on_first_use("chalicelib.scheduling.service")
+    refunds = on_first_use("chalicelib.wallet.refunds")
 
 blueprint = Blueprint(__name__)
 
@@ -119,6 +121,16 @@ def _never(world: World, thing: str, epoch: int, turn: int) -> None:
     del world, thing, epoch, turn
 
 
+def _refunds(world: World, shard: str, limit: int, start: Key | None) -> tuple[list[Waiting], Key | None]:
+    found, following = refunds.page_of_shard(world, shard, limit, start)
+    return [Waiting(each, key, partial(refunds.advance, world, each)) for each, key in found], following
+
+
+def _refund_called(world: World, refund: str, epoch: int, turn: int) -> Millis | None:
+    del epoch, turn
+    return refunds.advance(world, refund)
+
+
 KINDS: Final[Mapping[str, Kind]] = {
     "session": Kind(_sessions, sessions.called_by_clock),
     "booking": Kind(_bookings, _booking_called),
@@ -126,6 +138,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "export": Kind(_exports, _export_called),
     "payout": Kind(_payouts, _never),
     "payee": Kind(_payees, _never),
+    "refund": Kind(_refunds, _refund_called),
 }
 """In the order in which the tick works them: what is paid by the minute comes first."""
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from chalicelib.gateways import World
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.retries import undisturbed
-from chalicelib.wallet import topups
+from chalicelib.wallet import payments, topups
 from chalicelib.wallet.store import Events, Stored
 
 __all__ = ["Stored", "Told", "applied", "apply_event", "ignored", "of_the_other_mode", "unexpected"]
@@ -51,6 +51,18 @@ def applied(world: World, event: Mapping[str, Any], stored: Stored) -> str:
             | "checkout.session.expired"
         ):
             return topups.told(world, event, stored)
+        case "refund.created" | "refund.updated" | "refund.failed" | "charge.refund.updated":
+            return payments.refund_told(world, event, stored)
+        case "charge.refunded":
+            return payments.charge_refunded(world, event, stored)
+        case (
+            "charge.dispute.created"
+            | "charge.dispute.updated"
+            | "charge.dispute.funds_withdrawn"
+            | "charge.dispute.funds_reinstated"
+            | "charge.dispute.closed"
+        ):
+            return payments.dispute_told(world, event, stored)
     return ignored(world, stored)
 
 

@@ -1,24 +1,43 @@
 """The wallet over HTTP."""
 
+from typing import TYPE_CHECKING
+
 from chalice.app import Blueprint
 
 from chalicelib.gateways import world
-from chalicelib.kernel.errors import Forbidden, NotFound, ProviderFailed
+from chalicelib.kernel.errors import (
+    Forbidden,
+    InsufficientFunds,
+    NotFound,
+    ProviderFailed,
+    SessionOpen,
+    WalletFrozen,
+)
 from chalicelib.runtime import cursors
 from chalicelib.runtime.endpoint import Request, Text, endpoint
-from chalicelib.runtime.schemas import PageOf
-from chalicelib.wallet import statement, topups
+from chalicelib.runtime.lazy import on_first_use
+from chalicelib.runtime.schemas import ListQuery, PageOf
+from chalicelib.wallet import statement
 from chalicelib.wallet.schemas import (
     EntriesQuery,
     EntryView,
+    NewRefund,
     NewTopUp,
+    RefundView,
     TopUpView,
     WalletView,
     csv_of,
     entry_view,
+    refund_view,
     topup_view,
     wallet_view,
 )
+
+if TYPE_CHECKING:
+    from chalicelib.wallet import refunds, topups
+else:
+    refunds = on_first_use("chalicelib.wallet.refunds")
+    topups = on_first_use("chalicelib.wallet.topups")
 
 blueprint = Blueprint(__name__)
 
@@ -68,3 +87,41 @@ def create_topup(request: Request[NewTopUp, None]) -> TopUpView:
 def get_topup(request: Request[None, None]) -> TopUpView:
     """One of one's top-ups."""
     return topup_view(topups.topup_of(world(), request.caller.id, request.path["topup_id"]))
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "/v1/wallet/refunds",
+    body=NewRefund,
+    returns=RefundView,
+    status=201,
+    idempotent=True,
+    errors=(InsufficientFunds, SessionOpen, WalletFrozen),
+)
+def create_refund(request: Request[NewRefund, None]) -> RefundView:
+    """Give unused paid credit back to the cards that paid it, the newest payment first.
+
+    Payments older than 180 days, or disputed, cannot be given back. It leaves the credit at once; what fails on its
+    way comes back to it.
+    """
+    return refund_view(refunds.request(world(), request.caller.id, request.derived_id("rfd"), request.body.amount))
+
+
+@endpoint(blueprint, "GET", "/v1/wallet/refunds", query=ListQuery, returns=PageOf[RefundView])
+def list_refunds(request: Request[None, ListQuery]) -> PageOf[RefundView]:
+    """One's refunds, newest first."""
+    scope = f"user#{request.caller.id}"
+    query = request.query
+    start = cursors.decode(query.cursor, f"refunds:{scope}", {"pk": scope, "sk": str}) if query.cursor else None
+    found, following = refunds.refunds_of(world(), request.caller.id, query.limit, start)
+    return PageOf[RefundView](
+        items=[refund_view(each) for each in found],
+        next_cursor=cursors.encode(following, f"refunds:{scope}") if following else None,
+    )
+
+
+@endpoint(blueprint, "GET", "/v1/wallet/refunds/{refund_id}", returns=RefundView, errors=(NotFound, Forbidden))
+def get_refund(request: Request[None, None]) -> RefundView:
+    """One of one's refunds."""
+    return refund_view(refunds.refund_of(world(), request.caller.id, request.path["refund_id"]))

@@ -1,7 +1,7 @@
 """What the wallet's endpoints take and give."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -10,6 +10,12 @@ from chalicelib.runtime.schemas import ListQuery, Money, Schema
 from chalicelib.wallet.model.chain import Entry, Meter
 from chalicelib.wallet.model.topup import LEAST, MOST, TopUp
 from chalicelib.wallet.statement import Balance
+
+if TYPE_CHECKING:
+    from chalicelib.wallet.refunds import Progress
+
+MOST_REFUNDED: Final = 10 * MOST
+"""Cents: what ten payments can be."""
 
 
 class CreditView(Schema):
@@ -76,6 +82,31 @@ class TopUpView(Schema):
     created_at: str
 
 
+class NewRefund(Schema):
+    """How much unused credit to give back to the cards that paid it; all that can be where nothing is said."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"amount": 1_000}]})
+
+    amount: Annotated[int, Field(ge=1, le=MOST_REFUNDED, description="Cents.")] | None = None
+
+
+class RefundPart(Schema):
+    """What goes back of one payment."""
+
+    amount: Money
+    status: Literal["pending", "succeeded", "failed"]
+
+
+class RefundView(Schema):
+    """A refund. A part that fails is credit again; `partly` where that is some of them."""
+
+    id: str
+    amount: Money
+    status: Literal["pending", "succeeded", "failed", "partly"]
+    parts: list[RefundPart]
+    created_at: str
+
+
 _DESCRIPTIONS = {
     "topup": "Top-up",
     "minute": "Minute {minute} of a reading",
@@ -98,6 +129,10 @@ _DESCRIPTIONS = {
     "payout": "Paid out to you",
     "payout_returned": "Payout that could not be made",
     "payout_reversed": "Payout taken back",
+    "refund": "Given back to your card",
+    "refund_failed": "Could not be given back to your card",
+    "dispute": "Payment disputed at your bank",
+    "dispute_won": "Disputed payment given back",
 }
 
 
@@ -154,6 +189,24 @@ def topup_view(topup: TopUp) -> TopUpView:
         amount=Money(amount=topup.amount, currency=topup.currency),
         checkout_url=topup.checkout_url if topup.status == "pending" else None,
         created_at=rfc3339(topup.created_at),
+    )
+
+
+def refund_view(refund: "Progress") -> RefundView:
+    """A refund and how far it has got."""
+    asked = refund.refund
+    parts = [
+        {"amount": Money(amount=amount, currency=asked.currency), "status": status}
+        for (_, amount), status in zip(asked.parts, refund.parts, strict=True)
+    ]
+    return RefundView.model_validate(
+        {
+            "id": asked.id,
+            "amount": Money(amount=asked.amount, currency=asked.currency),
+            "status": refund.status,
+            "parts": parts,
+            "created_at": rfc3339(asked.created_at),
+        }
     )
 
 
