@@ -82,6 +82,13 @@ class Payments(Protocol):
     def reversals_of(self, transfer: str) -> list[dict[str, Any]]:
         """The reversals of a transfer, 100 at most."""
 
+    # Reconciliation. Raises Refused, ProviderFailed.
+
+    def balance_transactions(self, *, since: int, until: int, after: str | None) -> tuple[list[dict[str, Any]], bool]:
+        """A page of the movements of our balance from ``since`` to before ``until`` (seconds), newest first, each with
+        its source; and whether there are more. ``after`` is the last one of the page before.
+        """
+
     # Refunds. Each of these raises Refused, or ProviderFailed where the outcome is unknown.
 
     def refund(self, *, intent: str, amount: Cents, part: str) -> dict[str, Any]:
@@ -207,6 +214,17 @@ class StripePayments:
             lambda client: client.v1.refunds.list(params={"payment_intent": intent, "limit": MOST_LISTED})
         )
         return list(found["data"])
+
+    # reconciliation
+
+    def balance_transactions(self, *, since: int, until: int, after: str | None) -> tuple[list[dict[str, Any]], bool]:
+        window = {"created": {"gte": since, "lt": until}, "limit": MOST_LISTED, "expand": ["data.source"]}
+        found = self._asked(
+            lambda client: client.v1.balance_transactions.list(
+                params=window | ({"starting_after": after} if after else {})
+            )
+        )
+        return list(found["data"]), bool(found["has_more"])
 
     def _asked(self, ask: Callable[[Any], Any]) -> dict[str, Any]:
         with _mapped_errors():

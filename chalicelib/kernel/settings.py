@@ -110,6 +110,8 @@ class Settings:
     """What people have of theirs, as files to fetch. Private; files go after a week."""
     pictures_bucket: str
     """Pictures of readers. Private; shown by links that expire."""
+    digests_bucket: str
+    """Digests of the ledger, a day each. What is in it cannot be changed."""
     tick_shards: int
     rate_limits: bool
 
@@ -140,6 +142,7 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         mail_from=environment["MAIL_FROM"],
         exports_bucket=environment["EXPORTS_BUCKET"],
         pictures_bucket=environment["PICTURES_BUCKET"],
+        digests_bucket=environment["DIGESTS_BUCKET"],
         tick_shards=int(environment.get("TICK_SHARDS") or 16),
         rate_limits=environment.get("RATE_LIMITS", "on") != "off",
     )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from chalice.app import Blueprint, CloudWatchEvent, Rate
+from chalice.app import Blueprint, CloudWatchEvent, Cron, Rate
 
 from chalicelib.gateways import World, world
 from chalicelib.gateways.clock import clock_time
@@ -24,13 +24,14 @@ from chalicelib.runtime.tables import Key
 from chalicelib.sessions import service as sessions
 
 if TYPE_CHECKING:
-    from chalicelib.operations import deletions, exports
+    from chalicelib.operations import deletions, exports, reconciliation
     from chalicelib.payouts import paying
     from chalicelib.scheduling import service as scheduling
     from chalicelib.wallet import refunds
 else:
     deletions = on_first_use("chalicelib.operations.deletions")
     exports = on_first_use("chalicelib.operations.exports")
+    reconciliation = on_first_use("chalicelib.operations.reconciliation")
     paying = on_first_use("chalicelib.payouts.paying")
     scheduling = on_first_use("chalicelib.scheduling.service")
     refunds = on_first_use("chalicelib.wallet.refunds")
@@ -43,6 +44,8 @@ _PAGE: Final = 100
 _MOST_PAGES: Final = 1_000
 _SPARE_MILLIS: Final = 10_000
 """What must be left of the function's time to begin another thing; less, and another call goes on."""
+_SPARE_RECONCILING: Final = 180_000
+"""The same for a page of the ledger, with all chains that begin on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +218,22 @@ def _worked(world: World, facts: dict[str, Any], context: Any, again: CallAgain,
         if following is None:
             break
     return True
+
+
+@blueprint.schedule(Cron(0, 4, "*", "*", "?", "*"), name="reconcile")
+def reconcile(event: CloudWatchEvent) -> dict[str, bool]:
+    """Prove the books, two hours before the daily run of payouts; a call that runs out of time calls again."""
+    return proven(world(), event.to_dict(), event.context, _call_again)
+
+
+def proven(world: World, facts: dict[str, Any], context: Any, again: CallAgain) -> dict[str, bool]:
+    """Begin a run, or go on with the one that ``facts`` name."""
+    run_id = str(facts["run"]) if facts.get("run") else reconciliation.begin(world).id
+    run = reconciliation.go_on(world, run_id, lambda: context.get_remaining_time_in_millis() < _SPARE_RECONCILING)
+    unfinished = run.id == run_id and run.ended_at is None
+    if unfinished:
+        again(facts | {"run": run_id})  # the rule's event whole: Chalice unpacks it
+    return {"done": not unfinished}
 
 
 def _call_again(facts: dict[str, Any]) -> None:

@@ -317,6 +317,15 @@ def _counterparts(running: ExitStack, state: Path, ports: Mapping[str, int]) -> 
 
 def _open_vendors(vendors: _Counterparts, secrets: Secrets, function_urls: Mapping[str, Mapping[str, Any]]) -> None:
     """Give Stripe and Agora our accounts with them, tell them where to send what, and let them begin."""
+    connect = function_urls["stripe_connect_webhook"]
+    vendors.stripe.send_webhooks_to(
+        "connect",
+        connect["url"],
+        secrets.stripe_connect["webhook_secret"],
+        connect["headers"],
+        CONNECT_EVENTS,
+        connect=True,
+    )
     hook = function_urls["stripe_webhook"]
     key = secrets.stripe["webhook_secret"]
     vendors.stripe.send_webhooks_to("account", hook["url"], key, hook["headers"], WEBHOOK_EVENTS)

@@ -45,6 +45,7 @@ def product_world(
         "MAIL_FROM": settings.mail_from,
         "EXPORTS_BUCKET": settings.exports_bucket,
         "PICTURES_BUCKET": settings.pictures_bucket,
+        "DIGESTS_BUCKET": settings.digests_bucket,
         "AWS_ENDPOINT_URL_DYNAMODB": dynamodb_url,
         "AWS_ENDPOINT_URL_SECRETS_MANAGER": aws_url,
     }

@@ -204,6 +204,7 @@ def settings(rules: Rules | None = None, names: dict[str, str] | None = None) ->
         mail_from="SoulSeer <hello@soulseer.test>",
         exports_bucket="exports",
         pictures_bucket="pictures",
+        digests_bucket="digests",
         api_url=None,
         tick_shards=2,
         rate_limits=False,
@@ -223,5 +224,6 @@ def hand_world(tables: storage.Tables | None = None, rules: Rules | None = None,
         "mail": OfflineMail(),
         "exports": OfflineObjects(),
         "pictures": OfflineObjects(),
+        "digests": OfflineObjects(),
     }
     return World(**parts | changes)

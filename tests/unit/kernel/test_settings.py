@@ -24,6 +24,7 @@ ENVIRONMENT = {
     "MAIL_FROM": "hello@soulseer.test",
     "EXPORTS_BUCKET": "exports",
     "PICTURES_BUCKET": "pictures",
+    "DIGESTS_BUCKET": "digests",
     "TICK_SHARDS": "16",
 }
 
