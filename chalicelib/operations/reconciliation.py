@@ -24,6 +24,7 @@ from chalicelib.operations.model import reconciliation as model
 from chalicelib.operations.model.reconciliation import MARGIN, Head, Movement, What
 from chalicelib.operations.reconciliation_store import Difference, Reconciliations, Run
 from chalicelib.payouts import paying
+from chalicelib.runtime import audit
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.tables import Item
 from chalicelib.wallet import service as wallet
@@ -40,7 +41,7 @@ _LARGEST: Final = 512 * 1024 * 1024
 _JSON: Final = "application/json"
 
 
-def begin(world: World, *, margin: Millis = MARGIN) -> Run:
+def begin(world: World, *, margin: Millis = MARGIN, actor: str = "system", reason: str = "daily run") -> Run:
     """Start a run in place of the last one. Raises ConditionFailed where another began at the same moment."""
     rows, now = rows_of(world), world.now()
     last = rows.run()
@@ -56,7 +57,9 @@ def begin(world: World, *, margin: Millis = MARGIN) -> Run:
         until=now - margin,
         rev=last.rev if last else 0,
     )
-    return rows.keep(fresh)
+    table = world.settings.tables.audit
+    said = audit.entry(table, subject="ledger", action="reconcile", actor=actor, reason=reason, at=now)
+    return rows.keep(fresh, said)
 
 
 def go_on(world: World, run_id: str, spent: Spent = lambda: False) -> Run:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from chalicelib.kernel.errors import Unavailable
 from chalicelib.kernel.time import Millis
 from chalicelib.operations.model.reconciliation import Movement, What
-from chalicelib.runtime.tables import Absent, ConditionFailed, Equals, Item, Key, Put, Tables
+from chalicelib.runtime.tables import Absent, ConditionFailed, Equals, Item, Key, Operation, Put, Tables
 
 _RUN: Final[Key] = {"pk": "reconciliation", "sk": "run"}
 _PAGE: Final = 100
@@ -73,11 +73,11 @@ class Reconciliations:
         item = self._tables.get(self._name, _RUN)
         return Run(**{name: item[name] for name in Run.__dataclass_fields__}) if item else None
 
-    def keep(self, run: Run) -> Run:
+    def keep(self, run: Run, *beside: Operation) -> Run:
         """Puts it in the place of the one with the same rev. Raises ConditionFailed where another call came first."""
         kept = replace(run, rev=run.rev + 1)
         when = (Equals("rev", run.rev) if run.rev else Absent("pk"),)
-        self._tables.write(Put(self._name, _RUN | asdict(kept), when=when))
+        self._tables.write(Put(self._name, _RUN | asdict(kept), when=when), *beside)
         return kept
 
     def match(self, key: str, movement: str) -> str:

@@ -17,7 +17,7 @@ from chalicelib.kernel.errors import NotFound, ProviderFailed
 from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import Millis
 from chalicelib.payouts import model
-from chalicelib.payouts.model import LEAST, TRANSFERS, Payout
+from chalicelib.payouts.model import LEAST, TRANSFERS, Payee, Payout
 from chalicelib.payouts.payees import rows_of
 from chalicelib.payouts.service import earnings_account, standing
 from chalicelib.payouts.store import FOREVER, Waiting
@@ -59,8 +59,8 @@ def pay_out(
 def _reserved(world: World, reader: str, least: Cents, actor: str, reason: str) -> Payout | None:
     """One try. Raises ConditionFailed or Contended where another writer came between."""
     rows = rows_of(world)
-    payee = rows.payee(reader)
-    if payee is None or payee.status != "ready" or rows.freeze() or accounts.person(world, reader).suspended:
+    payee = _ready(world, reader)
+    if payee is None:
         return None
     newest, earned = standing(world, reader)
     amount = model.payable(earned.available, least)
@@ -79,6 +79,20 @@ def _reserved(world: World, reader: str, least: Cents, actor: str, reason: str) 
         _audited(world, payout, "payout_reserved", actor, reason, now),
     )
     return replace(payout, rev=1)
+
+
+def _ready(world: World, reader: str) -> Payee | None:
+    """The reader's account, if they may be paid now."""
+    rows = rows_of(world)
+    payee = rows.payee(reader)
+    if payee is None or payee.status != "ready" or rows.freeze() or accounts.person(world, reader).suspended:
+        return None
+    return payee
+
+
+def would_pay(world: World, reader: str, least: Cents = LEAST) -> Cents:
+    """What ``pay_out`` would pay now."""
+    return model.payable(standing(world, reader)[1].available, least) if _ready(world, reader) else 0
 
 
 def take_turn(world: World, reader: str) -> None:
