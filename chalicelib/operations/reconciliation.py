@@ -58,7 +58,7 @@ def begin(world: World, *, margin: Millis = MARGIN, actor: str = "system", reaso
         rev=last.rev if last else 0,
     )
     table = world.settings.tables.audit
-    said = audit.entry(table, subject="ledger", action="reconcile", actor=actor, reason=reason, at=now)
+    said = audit.entry(table, subject=fresh.id, action="reconcile", actor=actor, reason=reason, at=now)
     return rows.keep(fresh, said)
 
 
