@@ -265,7 +265,7 @@ def test_a_refund_may_be_on_its_way_for_two_weeks(desk: Border) -> None:
     assert reconciled(desk).open == 0
     desk.clock.forward(14 * DAY)
     reconciled(desk)
-    assert found(desk) == [("entry_without_transaction", "refund:rfd_1:1")]
+    assert found(desk) == [("entry_without_transaction", "refund:rfd_1:0")]
 
 
 def test_a_posting_that_undoes_a_real_movement_needs_one_of_its_own(desk: Border) -> None:
