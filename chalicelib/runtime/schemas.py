@@ -33,7 +33,8 @@ class Money(Schema):
     currency: str = USD
 
 
-@dataclass(frozen=True, slots=True)
+# No slots: ``PageOf[View](…)`` stumbles over them, https://github.com/python/cpython/issues/116669
+@dataclass(frozen=True)
 class PageOf(Generic[T]):
     """One page of a list. ``next_cursor`` asks for the following one; None on the last.
 
