@@ -13,9 +13,28 @@ from infra.local import delivery
 from infra.local.background import Background
 from infra.local.delivery import Retries
 from infra.local.store import Job, Store
-from infra.local.stripe import checkout, control, events, page, payments, webhooks
+from infra.local.stripe import (
+    accounts,
+    balance,
+    charges,
+    checkout,
+    control,
+    customers,
+    disputes,
+    events,
+    intents,
+    methods,
+    onboarding,
+    page,
+    payments,
+    payouts,
+    refunds,
+    setups,
+    transfers,
+    webhooks,
+)
 from infra.local.stripe.api import Api
-from infra.local.stripe.context import Context
+from infra.local.stripe.context import Context, Lever, Resource
 from infra.local.web import Request, Response, Server, routed
 
 SETTLE_SECONDS: Final = 5.0
@@ -29,20 +48,25 @@ class StripeServer:
         *,
         retries: Retries | None = None,
         settle_seconds: float = SETTLE_SECONDS,
+        available_seconds: float = 0.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Keep everything in the directory ``state``, or in memory; ``port`` is the wanted one."""
+        """Keep everything in the directory ``state``, or in memory; ``port`` is the wanted one.
+
+        ``settle_seconds`` and ``available_seconds``: see ``Context``.
+        """
         self._server = Server("stripe", self._answer, port)
         self.port = self._server.port
         self._store = Store(state / "stripe.sqlite" if state else None)
-        self._context = Context(self._store, clock, self.url, settle_seconds)
+        self._context = Context(self._store, clock, self.url, settle_seconds, available_seconds)
         self._deliverer = webhooks.deliverer(self._context, retries or Retries())
         faults = control.Faults()
-        self._api = Api(self._context, [*checkout.ROUTES, *payments.ROUTES, *events.ROUTES], faults)
+        self._api = Api(self._context, _RESOURCES, faults)
         self._pages = routed(
             [
                 *page.routes(self._context, self._deliverer.wait_for_attempt),
-                *control.Control(self._context, faults).routes(),
+                *onboarding.routes(self._context),
+                *control.Control(self._context, faults).routes(_LEVERS),
             ]
         )
         self._background = Background("stripe", self._store, clock, self._do)
@@ -75,9 +99,11 @@ class StripeServer:
         secret: str,
         headers: Mapping[str, str] | None = None,
         enabled_events: tuple[str, ...] = ("*",),
+        *,
+        connect: bool = False,
     ) -> None:
         """From now on; see ``webhooks.set_endpoint``."""
-        webhooks.set_endpoint(self._context, name, url, secret, headers, enabled_events)
+        webhooks.set_endpoint(self._context, name, url, secret, headers, enabled_events, connect=connect)
 
     def _answer(self, request: Request) -> Response:
         return self._api.answer(request) if request.path.startswith("/v1/") else self._pages(request)
@@ -92,7 +118,36 @@ class StripeServer:
             self._store.finish(job)
 
 
+_RESOURCES: Final[list[Resource]] = [
+    *accounts.ROUTES,
+    *balance.ROUTES,
+    *charges.ROUTES,
+    *checkout.ROUTES,
+    *customers.ROUTES,
+    *disputes.ROUTES,
+    *events.ROUTES,
+    *intents.ROUTES,
+    *methods.ROUTES,
+    *payouts.ROUTES,
+    *refunds.ROUTES,
+    *setups.ROUTES,
+    *transfers.ROUTES,
+]
+_LEVERS: Final[list[Lever]] = [
+    *accounts.LEVERS,
+    *checkout.LEVERS,
+    *disputes.LEVERS,
+    *intents.LEVERS,
+    *payouts.LEVERS,
+    *refunds.LEVERS,
+    *transfers.LEVERS,
+]
 _BACKGROUND: Final[Mapping[str, Callable[[Context, str], object]]] = {
-    "settle": checkout.settle,
+    "dispute": disputes.open_when_due,
+    "dispute_decision": disputes.decide_when_due,
     "expire": checkout.expire_when_due,
+    "payout": payouts.settle,
+    "refund": refunds.settle,
+    "settle": checkout.settle,
+    "settle_intent": payments.settle_when_due,
 }
