@@ -53,7 +53,8 @@ def _deletion_confirmed(facts: Facts, zone: ZoneInfo) -> Words:
     return Words(
         "Your SoulSeer account will be deleted",
         f"It will be gone on {when(facts['runs_at'], zone)}. Until then you can take it back in the app; if it was not "
-        "you who asked for this, do so now.",
+        "you who asked for this, do so now. Paid credit that is left by then goes back to the cards that paid it, as "
+        "far as they take it; what remains is lost with the account.",
     )
 
 
@@ -65,8 +66,9 @@ def _deletion_cancelled(facts: Facts, zone: ZoneInfo) -> Words:
 def _deletion_awaits_refund(facts: Facts, zone: ZoneInfo) -> Words:
     return Words(
         "Your SoulSeer account still holds money of yours",
-        f"{dollars(facts['amount'])} are owed to you, so the account is not deleted yet. It will be as soon as nothing "
-        f"is owed any more: we look again on {when(facts['runs_at'], zone)}. You need not do anything.",
+        f"{dollars(facts['amount'])} are owed to you or on their way to your card, so the account is not deleted yet. "
+        f"It will be as soon as nothing is owed any more: we look again on {when(facts['runs_at'], zone)}. You need "
+        "not do anything.",
     )
 
 

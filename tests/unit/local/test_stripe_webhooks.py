@@ -6,7 +6,8 @@ import requests
 import stripe
 
 from infra.local.stripe.server import StripeServer
-from tests.support.local_stripe import SUCCESS, Inbox, call, open_checkout, post_form
+from infra.local.web import Server
+from tests.support.local_stripe import SECRET, SUCCESS, Inbox, call, onboarded, open_checkout, post_form
 
 
 def test_events_come_as_often_as_they_were_told_to(
@@ -76,3 +77,15 @@ def test_events_are_paged_by_type_and_moment(client: stripe.StripeClient) -> Non
     listed: list[Any] = [event.to_dict()["data"]["object"]["id"] for event in events.auto_paging_iter()]
     assert listed == made[::-1]
     assert client.v1.events.list(params={"created": {"lt": 1}}).data == []
+
+
+def test_an_endpoint_can_be_made_one_of_connect(local: StripeServer, client: stripe.StripeClient) -> None:
+    inbox = Inbox()
+    with Server("inbox", inbox.answer) as server:
+        told = {"url": server.url, "secret": SECRET, "connect": True}
+        assert call(local, "PUT", "/_local/webhooks/connect", told)["connect"]
+        client.v1.customers.create()
+        account = onboarded(local, client)
+        inbox.wait(lambda: "account.updated" in inbox.kinds(""))
+
+    assert {each["account"] for each in inbox.received} == {account}
