@@ -7,6 +7,7 @@ import pytest
 from chalicelib.accounts import service as accounts
 from chalicelib.kernel.errors import NotFound
 from chalicelib.kernel.time import DAY, HOUR, MINUTE
+from chalicelib.operations import handlers
 from chalicelib.payouts import model, paying, service
 from chalicelib.payouts.model import LEAST, MOST, Payout
 from tests.support.duo import assert_books_balance
@@ -321,3 +322,29 @@ def test_payouts_are_listed_newest_first_over_pages(desk: Desk) -> None:
     rest, end = paying.payouts_of(desk.world, READER, 2, following)
     assert [each.id for each in (*first, *rest)] == made_now[::-1]
     assert end is None
+
+
+def test_the_minute_tick_takes_turns_and_brings_payouts_on(desk: Desk) -> None:
+    desk.ready().earned(2_000)
+    desk.clock.forward(DAY)
+    desk.stripe.failures = ["before"]
+    tick(desk)
+    assert desk.kinds() == ["payout"]
+    assert desk.stripe.transfers == {}
+    desk.clock.forward(MINUTE)
+    tick(desk)
+    assert [each["amount"] for each in desk.stripe.transfers.values()] == [2_000]
+
+
+class Long:
+    """A function with all the time in the world."""
+
+    @staticmethod
+    def get_remaining_time_in_millis() -> int:
+        return 10**6
+
+
+def tick(desk: Desk) -> None:
+    for shard in range(desk.world.settings.tick_shards):
+        told = handlers.work(desk.world, {"shard": str(shard)}, Long, lambda facts: None)
+        assert told["failed"] == 0
