@@ -99,7 +99,7 @@ class Settings:
     agora_api_base: str | None
     """Another address than Agora's own; None uses Agora's."""
     checkout_return_url: str
-    """Where a Checkout page sends the client back to."""
+    """Where Stripe's pages, of Checkout and of onboarding, send people back to."""
     api_url: str | None
     """Where the API is found, ending before ``/v1``; ``{api}`` and ``{stage}`` in it are the gateway's names. None is
     wherever the caller found it.

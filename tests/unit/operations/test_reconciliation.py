@@ -19,9 +19,11 @@ from chalicelib.operations.model.reconciliation import MARGIN, Head, account_cla
 from chalicelib.operations.reconciliation_store import Run
 from chalicelib.payouts import paying
 from chalicelib.payouts.model import Payout
+from chalicelib.payouts.service import earnings_account
 from chalicelib.runtime.tables import Contended
 from chalicelib.wallet import refunds
-from chalicelib.wallet.model.chain import follow, genesis, to_item
+from chalicelib.wallet import service as wallet
+from chalicelib.wallet.model.chain import Fact, follow, genesis, to_item
 from chalicelib.wallet.model.meter import receive
 from tests.support.border import CLIENT, READER, Border, border
 from tests.support.payee import Crash
@@ -271,7 +273,11 @@ def test_a_refund_may_be_on_its_way_for_two_weeks(desk: Border) -> None:
 def test_a_posting_that_undoes_a_real_movement_needs_one_of_its_own(desk: Border) -> None:
     payout = paid_out(desk)
     assert reconciled(desk).open == 0
-    pay_in(desk.world, READER, 2_000, f"payout_returned:{payout.id}")
+    key, account = f"payout_returned:{payout.id}", earnings_account(READER)
+    fact = Fact("payout_returned", 2_000, "stripe:transfers", payout.id)
+    wallet.post_once(
+        desk.world, account, key, fact, lambda head, _: receive(head, fact.kind, 2_000, fact.counter, fact.reference)
+    )
     reconciled(desk)
     assert found(desk) == [("entry_without_transaction", f"payout_returned:{payout.id}")]
 
