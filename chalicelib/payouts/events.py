@@ -5,15 +5,20 @@ set up to get both kinds.
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.gateways import World
-from chalicelib.payouts import payees
-from chalicelib.payouts.paying import told_of_transfer
 from chalicelib.runtime import outbox
+from chalicelib.runtime.lazy import on_first_use
 from chalicelib.wallet import events
 from chalicelib.wallet.events import Stored
 from chalicelib.wallet.model.topup import is_id
+
+if TYPE_CHECKING:  # most events are of payments, and need none of it
+    from chalicelib.payouts import payees, paying
+else:
+    payees = on_first_use("chalicelib.payouts.payees")
+    paying = on_first_use("chalicelib.payouts.paying")
 
 _TRANSFERS: Final = frozenset({"transfer.created", "transfer.updated", "transfer.reversed"})
 
@@ -31,7 +36,7 @@ def apply_connect_event(world: World, event: Mapping[str, Any]) -> None:
 def _of_ours(world: World, event: Mapping[str, Any], stored: Stored) -> str:
     if event["type"] not in _TRANSFERS or event.get("account") or events.of_the_other_mode(world, event):
         return events.applied(world, event, stored)
-    return told_of_transfer(world, event, stored)
+    return paying.told_of_transfer(world, event, stored)
 
 
 def _of_readers(world: World, event: Mapping[str, Any], stored: Stored) -> str:
@@ -39,7 +44,7 @@ def _of_readers(world: World, event: Mapping[str, Any], stored: Stored) -> str:
         return events.unexpected(world, event, stored, why)
     account = event.get("account")
     if account is None and event["type"] in _TRANSFERS:
-        return told_of_transfer(world, event, stored)
+        return paying.told_of_transfer(world, event, stored)
     match event["type"]:
         case "account.updated" | "account.application.deauthorized":
             return _account_changed(world, account, stored)
