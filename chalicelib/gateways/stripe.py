@@ -89,6 +89,9 @@ class Payments(Protocol):
         its source; and whether there are more. ``after`` is the last one of the page before.
         """
 
+    def transaction_of(self, intent: str) -> dict[str, Any] | None:
+        """The movement by which a payment came, with its source; None where it has not come."""
+
     # Refunds. Each of these raises Refused, or ProviderFailed where the outcome is unknown.
 
     def refund(self, *, intent: str, amount: Cents, part: str) -> dict[str, Any]:
@@ -225,6 +228,12 @@ class StripePayments:
             )
         )
         return list(found["data"]), bool(found["has_more"])
+
+    def transaction_of(self, intent: str) -> dict[str, Any] | None:
+        params = {"expand": ["latest_charge.balance_transaction"]}
+        charge = self._asked(lambda client: client.v1.payment_intents.retrieve(intent, params=params))["latest_charge"]
+        transaction: dict[str, Any] | None = charge["balance_transaction"] if charge else None
+        return transaction | {"source": charge} if transaction else None
 
     def _asked(self, ask: Callable[[Any], Any]) -> dict[str, Any]:
         with _mapped_errors():

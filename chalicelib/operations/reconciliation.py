@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from chalicelib.gateways import World
+from chalicelib.gateways.stripe import Refused
 from chalicelib.kernel.errors import InvalidState, NotFound
 from chalicelib.kernel.ids import new_id
 from chalicelib.kernel.time import SECOND, Millis
@@ -135,18 +136,18 @@ def _match_movements(world: World, run: Run, spent: Spent) -> Run:
 
 def _mismatch(world: World, moved: Movement) -> What | None:
     """Why this movement has no posting of its own; None where it has, or needs none."""
-    if model.is_own(moved.kind):
+    if model.is_own(moved.kind) or not moved.settled:
         return None
     if not moved.keys:
         return "unknown_transaction"
     book = wallet.ledger(world)
-    for key in moved.keys:
-        if (posted := book.receipt(key)) is None:
-            continue
-        if posted["amount"] != moved.amount:
-            return "amounts_differ"
-        return None if rows_of(world).match(key, moved.id) == moved.id else "matched_twice"
-    return "transaction_without_entry"
+    posted = {key: receipt for key in moved.keys if (receipt := book.receipt(key))}
+    alike = [key for key, receipt in posted.items() if receipt["amount"] == moved.amount]
+    if any(rows_of(world).match(key, moved.id) == moved.id for key in alike):
+        return None
+    if alike:
+        return "matched_twice"
+    return "amounts_differ" if posted else "transaction_without_entry"
 
 
 # --- the ledger ----------------------------------------------------------------------------------
@@ -233,6 +234,8 @@ def _explained(world: World, run: Run, key: str, item: Item) -> bool:
         other = wallet.ledger(world).receipt(partner)
         if other and partner not in rows_of(world).matched([partner]):
             return True
+    if kind == "topup":
+        return _paid_late(world, key, name)
     if kind == "refund":
         return bool(item["at"] > run.began_at - model.REFUND_PATIENCE)
     if kind != "payout":
@@ -241,6 +244,18 @@ def _explained(world: World, run: Run, key: str, item: Item) -> bool:
         return paying.payout_of(world, name).state == "reserved"
     except NotFound:
         return False
+
+
+def _paid_late(world: World, key: str, intent: str) -> bool:
+    """Whether a payment moved the balance after all, in a window that was looked at before it was settled."""
+    try:
+        transaction = world.payments.transaction_of(intent)
+    except Refused:
+        return False
+    if transaction is None:
+        return False
+    moved = model.movement(transaction)
+    return moved.keys == (key,) and _mismatch(world, moved) is None
 
 
 # --- the end -------------------------------------------------------------------------------------

@@ -46,7 +46,9 @@ class Movement:
     amount: Cents
     """Signed and gross: what the balance gained, as the entry does."""
     keys: tuple[str, ...]
-    """Receipts that may stand for it, the likeliest first; none where it must have none."""
+    """Receipts that may stand for it, the likeliest first."""
+    settled: bool = True
+    """False for a payment by bank that is on its way, or never came: nothing is credited for it."""
 
 
 _OWN: Final = frozenset(
@@ -54,6 +56,7 @@ _OWN: Final = frozenset(
         "payout",
         "payout_cancel",
         "payout_failure",
+        "payment_failure_refund",
         "stripe_fee",
         "stripe_fx_fee",
         "tax_fee",
@@ -64,7 +67,9 @@ _OWN: Final = frozenset(
         "contribution",
     }
 )
-"""Movements between the platform and its bank, or Stripe itself: no concern of anybody's credit or earnings."""
+"""Movements between the platform and its bank or Stripe, and the end of a payment that never came: no concern of
+anybody's credit or earnings.
+"""
 
 
 def is_own(kind: str) -> bool:
@@ -77,7 +82,11 @@ def movement(transaction: Mapping[str, Any]) -> Movement:
     kind, amount = str(transaction["type"]), int(transaction["amount"])
     source = transaction.get("source")
     told: Mapping[str, Any] = source if isinstance(source, Mapping) else {"id": source}
-    return Movement(str(transaction["id"]), kind, amount, tuple(_keys(kind, amount, told)))
+    settled = kind not in _PAYMENTS or told.get("status") not in ("pending", "failed")
+    return Movement(str(transaction["id"]), kind, amount, tuple(_keys(kind, amount, told)), settled)
+
+
+_PAYMENTS: Final = frozenset({"charge", "payment"})
 
 
 def _keys(kind: str, amount: Cents, source: Mapping[str, Any]) -> list[str]:
@@ -85,7 +94,7 @@ def _keys(kind: str, amount: Cents, source: Mapping[str, Any]) -> list[str]:
     match kind:
         case "charge" | "payment":
             return [f"topup:{source.get('payment_intent')}"]
-        case "refund" | "payment_refund" | "refund_failure" | "payment_failure_refund":
+        case "refund" | "payment_refund" | "refund_failure":
             what = "refund" if kind in ("refund", "payment_refund") else "refund_failed"
             part = named.get("refund_part")
             return [f"{what}:{each}" for each in (part, name) if each]

@@ -21,11 +21,12 @@ from chalicelib.payouts import paying
 from chalicelib.payouts.model import Payout
 from chalicelib.payouts.service import earnings_account
 from chalicelib.runtime.tables import Contended
-from chalicelib.wallet import refunds
+from chalicelib.wallet import refunds, topups
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.model.chain import Fact, follow, genesis, to_item
 from chalicelib.wallet.model.meter import receive
 from tests.support.border import CLIENT, READER, Border, border
+from tests.support.local_stripe import post_form
 from tests.support.payee import Crash
 from tests.support.reading import pay_in
 
@@ -215,7 +216,39 @@ def test_a_movement_of_a_kind_that_nobody_knows_is_for_a_person(desk: Border) ->
     assert found(desk) == [("unknown_transaction", "txn_1")]
 
 
+def test_a_posting_stands_for_the_movement_of_its_amount_whichever_name_it_has(desk: Border) -> None:
+    intent = desk.pays(5_000)
+    refunds.request(desk.world, CLIENT, "rfd_1", 1_000)
+    desk.stripe.v1.refunds.create(
+        params={"payment_intent": intent, "amount": 700, "metadata": {"refund_part": "rfd_1:0"}}
+    )
+    desk.hears()
+    assert (reconciled(desk).open, found(desk)) == (0, [])
+
+
 # --- what rightly stands for no movement
+
+
+BANK = "000 123 456 789"
+
+
+def test_a_payment_by_bank_counts_once_it_has_come_however_late(desk: Border) -> None:
+    topup = topups.open_topup(desk.world, CLIENT, "top_1", 2_000)
+    assert topup.checkout_url
+    post_form(topup.checkout_url, card=BANK)
+    listed = desk.world.payments.balance_transactions
+
+    def on_its_way(**asked: Any) -> Any:
+        """As at Stripe: the movement is there at once, and the payment is pending for days."""
+        return [each | {"source": each["source"] | {"status": "pending"}} for each in listed(**asked)[0]], False
+
+    desk.world.payments.balance_transactions = on_its_way  # type: ignore[method-assign] # as if
+    assert reconciled(desk).open == 0
+    desk.lever(f"checkout/sessions/{topup.checkout}/settle", outcome="succeeded")
+    desk.hears()
+    desk.clock.forward(3 * DAY)
+    desk.world.payments.balance_transactions = lambda **_: ([], False)  # type: ignore[method-assign] # looked at before
+    assert (reconciled(desk).open, found(desk)) == (0, [])
 
 
 def test_a_payout_and_a_refund_that_stripe_refused_stand_for_no_movement(desk: Border) -> None:
@@ -396,10 +429,18 @@ def test_the_order_of_heads_does_not_change_their_digest_and_their_content_does(
         ("transfer", -5, {"id": "tr_1", "metadata": {"payout": "pay_1"}}, ("payout:pay_1",)),
         ("transfer_refund", 5, {"id": "trr_1"}, ("payout_reversed:trr_1",)),
         ("something", 5, "x_1", ()),
+        ("payment_failure_refund", -5, {"id": "ch_1"}, ()),
     ],
 )
 def test_each_movement_names_the_posting_that_it_needs(kind: str, amount: int, source: Any, keys: tuple[str]) -> None:
     assert movement({"id": "txn_1", "type": kind, "amount": amount, "source": source}).keys == keys
+
+
+@pytest.mark.parametrize(("status", "settled"), [("succeeded", True), ("pending", False), ("failed", False)])
+def test_only_a_payment_that_came_needs_a_posting(status: str, settled: bool) -> None:
+    charge = {"id": "py_1", "payment_intent": "pi_1", "status": status}
+    assert movement({"id": "txn_1", "type": "payment", "amount": 5, "source": charge}).settled == settled
+    assert movement({"id": "txn_1", "type": "refund", "amount": -5, "source": {"id": "re_1", "status": status}}).settled
 
 
 def test_what_undoes_what() -> None:
