@@ -14,6 +14,7 @@ from chalicelib.gateways.stripe import Refused
 from chalicelib.kernel.errors import (
     Forbidden,
     IdempotencyMismatch,
+    InsufficientFunds,
     NotFound,
     ProviderFailed,
     SessionOpen,
@@ -24,7 +25,7 @@ from chalicelib.kernel.time import Millis
 from chalicelib.runtime import audit
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.retries import undisturbed
-from chalicelib.runtime.tables import Key, Operation
+from chalicelib.runtime.tables import Contended, Key, Operation
 from chalicelib.wallet import payments
 from chalicelib.wallet.model import payment as model
 from chalicelib.wallet.model.chain import Entry
