@@ -14,6 +14,7 @@ from chalicelib.gateways.stripe import Refused
 from chalicelib.kernel.errors import (
     Forbidden,
     IdempotencyMismatch,
+    InsufficientFunds,
     NotFound,
     ProviderFailed,
     SessionOpen,
@@ -24,7 +25,7 @@ from chalicelib.kernel.time import Millis
 from chalicelib.runtime import audit
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.retries import undisturbed
-from chalicelib.runtime.tables import Key, Operation
+from chalicelib.runtime.tables import Contended, Key, Operation
 from chalicelib.wallet import payments
 from chalicelib.wallet.model import payment as model
 from chalicelib.wallet.model.chain import Entry
@@ -72,7 +73,12 @@ def request(
             return made
         newest = charge_due(world, head(world, user))
         now = max(world.now(), newest.at)
-        parts = _planned(world, newest, user, amount, now)
+        try:
+            parts = _planned(world, newest, user, amount, now)
+        except InsufficientFunds:
+            if head(world, user).seq != newest.seq:  # the payments were read after something else, as a dispute
+                raise Contended("The credit changed meanwhile.") from None
+            raise
         out_of = tuple((each.intent, part) for each, part in parts)
         refund = Refund(refund_id, user, amount, USD, now, out_of, look_again(now, now))
         operations = _set_aside(world, newest, refund, parts)

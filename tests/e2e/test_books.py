@@ -3,6 +3,7 @@
 import json
 from concurrent.futures import Future, wait
 from http import HTTPStatus
+from typing import Final
 
 import requests
 
@@ -31,7 +32,7 @@ def test_the_books_agree_with_stripe_but_for_what_the_tests_forged(stage: Stage)
     begun = reconciliation.begin(stage.world, margin=0, actor="e2e", reason="the last test")
     run = reconciliation.go_on(stage.world, begun.id)
     assert run.ended_at is not None
-    assert run.counts["entries"] == run.counts["proven"] > 100
+    assert run.counts["entries"] == run.counts["proven"] > 0
     # Events that a test signed itself tell of payments that Stripe never had.
     differences = reconciliation.differences(stage.world)
     forged = [each for each in differences if each.what == "entry_without_transaction" and is_forged(stage, each.about)]
@@ -40,11 +41,16 @@ def test_the_books_agree_with_stripe_but_for_what_the_tests_forged(stage: Stage)
 
 
 def is_forged(stage: Stage, key: str) -> bool:
-    """Whether a posting stands for a payment that Stripe does not know."""
-    kind, _, intent = key.partition(":")
+    """Whether a posting stands for something that Stripe does not know."""
+    kind, _, name = key.partition(":")
     asked = requests.get(
-        f"{stage.stack.stripe.url}/v1/payment_intents/{intent}",
+        f"{stage.stack.stripe.url}/v1/{RESOURCES[kind]}/{name}",
         headers={"authorization": "Bearer sk_test_books"},
         timeout=SOON,
     )
-    return kind == "topup" and asked.status_code == HTTPStatus.NOT_FOUND
+    return asked.status_code == HTTPStatus.NOT_FOUND
+
+
+RESOURCES: Final = {"topup": "payment_intents", "refund": "refunds", "refund_failed": "refunds"} | dict.fromkeys(
+    ("dispute", "dispute_won"), "disputes"
+)
