@@ -97,6 +97,15 @@ class Connect(OfflinePayments):
     def reversals_of(self, transfer: str) -> list[dict[str, Any]]:
         return list(self._called("reversals", lambda: self._reversals(transfer.removeprefix("tr_"))))
 
+    def balance_transactions(self, **window: Any) -> tuple[list[dict[str, Any]], bool]:
+        """What moves here shows in no balance: reconciliation is tried on the local Stripe."""
+        del window
+        return [], False
+
+    def transaction_of(self, intent: str) -> dict[str, Any] | None:
+        del intent
+        return None
+
     def reverse(self, payout: str, amount: int, *, telling: int = 10) -> None:
         """Take so much of a transfer back; the event holds the newest ``telling`` of its reversals."""
         transfer = self.transfers[payout]

@@ -36,11 +36,6 @@ def soulseer(desk: Desk, capsys: pytest.CaptureFixture[str]) -> Command:
     return command
 
 
-@pytest.fixture(autouse=True)
-def stripe_has_nothing(desk: Desk) -> None:
-    desk.stripe.balance_transactions = lambda **_: ([], False)  # type: ignore[attr-defined] # a balance without movements
-
-
 def test_a_run_says_whom_it_would_pay_and_pays_them_once_it_is_confirmed(soulseer: Command, desk: Desk) -> None:
     assert soulseer("payouts", "run", "--reason", "because")[1]["would"] == [f"pay 2000 cents to {READER}"]
     assert desk.balance == 2_000
