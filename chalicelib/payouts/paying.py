@@ -65,7 +65,8 @@ def _reserved(world: World, reader: str, least: Cents, actor: str, reason: str) 
     newest, earned = standing(world, reader)
     amount = model.payable(earned.available, least)
     if not amount:  # where a try was written though storage could not say so, it is found here
-        return rows.payout(newest.reference) if newest.kind == "payout" else None
+        last = rows.payout(newest.reference) if newest.kind == "payout" else None
+        return last if last and last.state == "reserved" else None
     now = max(world.now(), newest.at)
     name = model.payout_id(reader, newest.seq)
     payout = Payout(name, reader, payee.account, amount, "reserved", now, due_at=now)
