@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.gateways import World
+from chalicelib.payouts.model import is_id
 from chalicelib.runtime import outbox
 from chalicelib.runtime.lazy import on_first_use
 from chalicelib.wallet import events
 from chalicelib.wallet.events import Stored
-from chalicelib.wallet.model.topup import is_id
 
 if TYPE_CHECKING:  # most events are of payments, and need none of it
     from chalicelib.payouts import payees, paying
@@ -20,6 +20,8 @@ else:
     payees = on_first_use("chalicelib.payouts.payees")
     paying = on_first_use("chalicelib.payouts.paying")
 
+_LARGEST: Final = 10**12
+"""Cents: what is more is no payout."""
 _TRANSFERS: Final = frozenset({"transfer.created", "transfer.updated", "transfer.reversed"})
 
 
@@ -71,17 +73,16 @@ def _bank_refused(world: World, event: Mapping[str, Any], account: object, store
     payout = event["data"]["object"]
     reader = payees.rows_of(world).owner(account) if is_id(account) else None
     name, amount = payout.get("id"), payout.get("amount")
-    if reader is None or not is_id(name) or not isinstance(amount, int):
+    if reader is None or not is_id(name) or type(amount) is not int or not 0 < amount <= _LARGEST:
         world.tables.write(stored("no account of ours"))
         return "no account of ours"
-    code = payout.get("failure_code")
     told = outbox.notice(
         world.settings.tables.notices,
         to=reader,
         kind="payout_failed",
         fact=name,
         at=world.now(),
-        facts={"amount": amount, "code": code if isinstance(code, str) else None},
+        facts={"amount": amount},
     )
     world.tables.write(stored("told"), told)
     return "told"

@@ -11,9 +11,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeGuard
 
 from chalicelib.kernel.ids import derived_id
 from chalicelib.kernel.money import USD, Cents
@@ -197,10 +198,42 @@ def returned(payout: Payout, why: str, now: Millis) -> Payout:
 
 def is_transfer_of(transfer: Mapping[str, Any], payout: Payout) -> bool:
     """Whether what Stripe transferred is what we asked for."""
+    back = transfer.get("amount_reversed", 0)
     return (
-        isinstance(transfer.get("id"), str)
+        is_id(transfer.get("id"))
         and transfer.get("amount") == payout.amount
+        and type(back) is int
+        and 0 <= back <= payout.amount
         and transfer.get("currency") == payout.currency
         and transfer.get("destination") == payout.account
         and payout.transfer in (None, transfer["id"])
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Reversal:
+    """So much of a transfer was taken back. ``id`` is Stripe's, ``trr_…``."""
+
+    id: str
+    amount: Cents
+    created: int
+
+
+def reversals(told: object) -> list[Reversal]:
+    """What a list of Stripe's says, oldest first; what in it is no reversal is left out."""
+    found = [
+        Reversal(each["id"], each["amount"], each["created"])
+        for each in (told if isinstance(told, list) else ())
+        if isinstance(each, Mapping)
+        and is_id(each.get("id"))
+        and all(type(each.get(name)) is int and each[name] >= 0 for name in ("amount", "created"))
+    ]
+    return sorted(found, key=lambda each: (each.created, each.id))
+
+
+def is_id(value: object) -> TypeGuard[str]:
+    """Whether this may be an id, ours or Stripe's, short enough for an entry of the ledger."""
+    return isinstance(value, str) and _ID.fullmatch(value) is not None
+
+
+_ID: Final = re.compile(r"[A-Za-z0-9_]{1,64}")

@@ -17,7 +17,7 @@ from chalicelib.kernel.errors import NotFound, ProviderFailed
 from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import Millis
 from chalicelib.payouts import model
-from chalicelib.payouts.model import LEAST, TRANSFERS, Payee, Payout
+from chalicelib.payouts.model import LEAST, TRANSFERS, Payee, Payout, Reversal
 from chalicelib.payouts.payees import rows_of
 from chalicelib.payouts.service import earnings_account, standing
 from chalicelib.payouts.store import FOREVER, Waiting
@@ -29,7 +29,6 @@ from chalicelib.wallet import service as wallet
 from chalicelib.wallet.events import Stored, unexpected
 from chalicelib.wallet.model import meter
 from chalicelib.wallet.model.chain import Draft, Entry, Fact, follow
-from chalicelib.wallet.model.topup import is_id
 
 _AT_ONCE: Final = 40
 """Reversals in one transaction: each is two operations."""
@@ -219,9 +218,10 @@ def told_of_transfer(world: World, event: Mapping[str, Any], stored: Stored) -> 
     ConditionFailed or Contended where it is to be tried again, ProviderFailed where Stripe must tell more and does not.
     """
     transfer = event["data"]["object"]
-    named = (transfer.get("metadata") or {}).get("payout")
+    metadata = transfer.get("metadata")
+    named = metadata.get("payout") if isinstance(metadata, Mapping) else None
     rows = rows_of(world)
-    payout = rows.payout(named) if is_id(named) else None
+    payout = rows.payout(named) if model.is_id(named) else None
     why = _unexpected(payout, transfer)
     if payout is None or why:
         return unexpected(world, event, stored, why)
@@ -229,7 +229,7 @@ def told_of_transfer(world: World, event: Mapping[str, Any], stored: Stored) -> 
     if payout.state == "reserved":
         payout, operations = _payment(world, payout, transfer["id"])
     reversals = _reversals(world, payout, transfer)
-    left = [each for each in reversals if wallet.ledger(world).receipt(_reversal_key(each)) is None]
+    left = [each for each in reversals if wallet.ledger(world).receipt(f"payout_reversed:{each.id}") is None]
     payout, postings = _reversing(world, payout, left[:_AT_ONCE])
     changed = [rows.keep_payout(payout)] if payout != was else []
     if len(left) > _AT_ONCE:
@@ -249,20 +249,21 @@ def _unexpected(payout: Payout | None, transfer: Mapping[str, Any]) -> str:
     return "a payout that was returned" if payout.state == "returned" else ""
 
 
-def _reversals(world: World, payout: Payout, transfer: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def _reversals(world: World, payout: Payout, transfer: Mapping[str, Any]) -> list[Reversal]:
     """Every reversal of the transfer so far, oldest first: those that the event holds, or all that Stripe lists."""
-    due: Cents = transfer.get("amount_reversed") or 0
+    due: Cents = transfer.get("amount_reversed", 0)
     if due <= payout.reversed:
         return []
-    found: list[Mapping[str, Any]] = list((transfer.get("reversals") or {}).get("data") or ())
-    if sum(each["amount"] for each in found) < due:
-        found = list(world.payments.reversals_of(transfer["id"]))
-    if sum(each["amount"] for each in found) < due:
-        raise ProviderFailed("Stripe does not list all reversals yet.")
-    return sorted(found, key=lambda each: (each.get("created") or 0, each["id"]))
+    embedded = transfer.get("reversals")
+    found = model.reversals(embedded.get("data") if isinstance(embedded, Mapping) else None)
+    if sum(each.amount for each in found) < due:
+        found = model.reversals(world.payments.reversals_of(transfer["id"]))
+    if not due <= sum(each.amount for each in found) <= payout.amount:
+        raise ProviderFailed("Stripe does not list the reversals that it counts.")
+    return found
 
 
-def _reversing(world: World, payout: Payout, reversals: Sequence[Mapping[str, Any]]) -> tuple[Payout, list[Operation]]:
+def _reversing(world: World, payout: Payout, reversals: Sequence[Reversal]) -> tuple[Payout, list[Operation]]:
     """The payout with these reversals, and the operations that post them one after another."""
     book = wallet.ledger(world)
     newest = book.head(earnings_account(payout.reader)) if reversals else None
@@ -270,18 +271,14 @@ def _reversing(world: World, payout: Payout, reversals: Sequence[Mapping[str, An
     for each in reversals:
         if newest is None:
             break
-        draft = meter.receive(newest, "payout_reversed", each["amount"], TRANSFERS, payout.id)
+        draft = meter.receive(newest, "payout_reversed", each.amount, TRANSFERS, payout.id)
         newest = follow(newest, draft, max(world.now(), newest.at))
-        operations += [book.put(newest), book.put_receipt(_reversal_key(each), newest)]
-        payout = replace(payout, reversed=payout.reversed + each["amount"])
+        operations += [book.put(newest), book.put_receipt(f"payout_reversed:{each.id}", newest)]
+        payout = replace(payout, reversed=payout.reversed + each.amount)
     if reversals:
         operations.append(_notice(world, payout, "payout_reversed", world.now()))
         operations.append(_audited(world, payout, "payout_reversed", "system", "told by Stripe", world.now()))
     return payout, operations
-
-
-def _reversal_key(reversal: Mapping[str, Any]) -> str:
-    return f"payout_reversed:{reversal['id']}"
 
 
 # --- looking -------------------------------------------------------------------------------------
