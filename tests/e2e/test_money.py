@@ -74,12 +74,21 @@ class Payer:
         return str(self.pull("disputes", charge=charge["id"], **said)["id"])
 
     def told_all(self, desk: StripeDesk) -> list[str]:
-        """Every event that names this payment was taken; their kinds."""
-        listed = self.stripe("GET", "events", limit="100")["data"]
-        own = [each for each in listed if each["data"]["object"].get("payment_intent") == self.intent]
+        """Every event on refunds and disputes of this payment was taken; their kinds."""
+        own = self.events()
         for event in own:
             desk.delivered(event["id"])
         return [str(each["type"]) for each in own]
+
+    def events(self) -> list[Json]:
+        """Of refunds and disputes of this payment, newest first."""
+        listed: list[Json] = self.stripe("GET", "events", limit="100")["data"]
+        return [
+            each
+            for each in listed
+            if each["type"].startswith(("refund.", "charge.refund", "charge.dispute."))
+            and each["data"]["object"].get("payment_intent") == self.intent
+        ]
 
 
 @pytest.fixture
@@ -255,10 +264,8 @@ def test_events_that_come_again_and_in_any_order_change_nothing(payer: Payer, de
     payer.pull(f"refunds/{made['id']}/settle", outcome="failed")
     payer.has(1_000)
     before = payer.entries()
-    listed = payer.stripe("GET", "events", limit="100")["data"]  # newest first
-    for event in listed:
-        if event["data"]["object"].get("payment_intent") == payer.intent:
-            desk.resend(event["id"], copies=2)
+    for event in payer.events():
+        desk.resend(event["id"], copies=2)
     payer.told_all(desk)
     assert payer.entries() == before
     assert (payer.phone.credit(), payer.frozen()) == (1_000, False)
