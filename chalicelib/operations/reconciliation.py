@@ -30,7 +30,7 @@ from chalicelib.runtime.logs import log
 from chalicelib.runtime.tables import Item
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet import statement
-from chalicelib.wallet.model.chain import Entry, seq_key
+from chalicelib.wallet.model.chain import Entry, genesis, seq_key
 
 Spent = Callable[[], bool]
 """Whether so little time is left that another call must go on."""
@@ -206,16 +206,19 @@ def _post(sums: Counter[str], account: str, item: Item) -> None:
 
 
 def _proven(world: World, run: Run, account: str, counts: Counter[str]) -> Head:
-    """Follow a chain from its first entry; count its entries that are settled."""
+    """Follow a chain from its first entry, as far as it follows; count its entries that are settled."""
+    last = genesis(account)
 
-    def count(entry: Entry) -> None:
+    def follows(entry: Entry) -> None:
+        nonlocal last
+        last = entry
         counts["proven"] += entry.at < run.until
 
-    proof = statement.verify_chain(world, account, count)
+    proof = statement.verify_chain(world, account, follows)
     counts["chains"] += 1
     if proof.broken_at is not None:
         _found(world, run, "broken_chain", account, f"entry {proof.broken_at}")
-    return Head(account, proof.entries, proof.hash, proof.balance)
+    return Head(account, last.seq, last.hash, last.balance)
 
 
 def _match_postings(world: World, run: Run, postings: Sequence[tuple[str, Item]]) -> None:

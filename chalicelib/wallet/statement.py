@@ -62,8 +62,6 @@ class Proof:
     entries: int
     balance: Cents
     broken_at: int | None
-    hash: str = ""
-    """Of the newest entry."""
 
 
 def verify_chain(world: World, account: str, seen: Callable[[Entry], object] = nothing) -> Proof:
@@ -73,11 +71,11 @@ def verify_chain(world: World, account: str, seen: Callable[[Entry], object] = n
     for first in range(1, newest.seq + 1, _PAGE):
         for entry in ledger(world).between(account, first, min(first + _PAGE - 1, newest.seq)):
             if not proves(entry, before):
-                return Proof(account, newest.seq, newest.balance, entry.seq, newest.hash)
+                return Proof(account, newest.seq, newest.balance, entry.seq)
             seen(entry)
             before = entry
     broken = before.seq + 1 if before.seq != newest.seq else None
-    return Proof(account, newest.seq, newest.balance, broken, newest.hash)
+    return Proof(account, newest.seq, newest.balance, broken)
 
 
 @dataclass(frozen=True, slots=True)
