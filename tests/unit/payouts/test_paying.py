@@ -144,6 +144,21 @@ def test_a_reservation_that_storage_did_not_confirm_is_found_and_sent(desk: Desk
     assert (payout.state, desk.kinds()) == ("paid", ["payout"])
 
 
+def test_reversals_are_taken_in_their_order_and_what_is_none_is_left_out() -> None:
+    good = [{"id": "trr_b", "amount": 5, "created": 1}, {"id": "trr_a", "amount": 7, "created": 2}]
+    strange: list[Any] = [
+        {"id": "trr_c", "amount": -1, "created": 3},
+        {"id": "trr_c", "amount": 1, "created": -3},
+        {"id": "trr_c", "amount": True, "created": 3},
+        {"id": "trr_c", "amount": 1},
+        {"id": "trr c", "amount": 1, "created": 3},
+        {"amount": 1, "created": 3},
+        "trr_c",
+    ]
+    assert [each.id for each in model.reversals([*good[::-1], *strange])] == ["trr_b", "trr_a"]
+    assert model.reversals(None) == model.reversals({}) == []
+
+
 def test_waits_between_tries_grow_to_an_hour(desk: Desk) -> None:
     payout = Payout("pay_1", READER, ACCOUNT, 1, "reserved", 0)
     waits = []
@@ -208,6 +223,9 @@ def made(desk: Desk, cents: int = 2_000) -> Payout:
         {"destination": "acct_other"},
         {"id": "tr_other"},
         {"id": None},
+        {"amount_reversed": 2_001},
+        {"amount_reversed": -1},
+        {"amount_reversed": "500"},
         {"metadata": {"payout": "pay_other"}},
         {"metadata": None},
         {"metadata": {"payout": 7}},

@@ -58,6 +58,7 @@ CHECKS: dict[str, Any] = {"currently_due": [], "past_due": [], "pending_verifica
         (READY | {"capabilities": {"transfers": "pending"}}, "pending"),
         (READY | {"capabilities": {"transfers": "inactive"}, "requirements": NEEDS}, "restricted"),
         (READY | {"payouts_enabled": False, "requirements": NEEDS | CHECKS | NEEDS}, "restricted"),
+        (READY | {"payouts_enabled": False, "requirements": CHECKS | {"past_due": ["x"]}}, "restricted"),
         (READY | {"payouts_enabled": False}, "restricted"),
         (READY | {"payouts_enabled": "yes"}, "restricted"),
         (None, "restricted"),
@@ -70,6 +71,11 @@ def test_the_status_is_what_can_be_done_with_the_account(account: dict[str, Any]
 def test_each_requirement_is_named_once_the_overdue_first() -> None:
     needs = {"currently_due": ["a", "b"], "past_due": ["b"]}
     assert as_read(Payee(READER, ACCOUNT, 0), READY | {"requirements": needs}, 1).requirements == ("b", "a")
+
+
+def test_no_more_than_fifty_requirements_are_kept() -> None:
+    needs = {"currently_due": [f"person.{number}" for number in range(60)]}
+    assert len(as_read(Payee(READER, ACCOUNT, 0), READY | {"requirements": needs}, 1).requirements) == 50
 
 
 def test_events_in_the_wrong_order_leave_what_stripe_says_now(desk: Desk) -> None:
