@@ -6,7 +6,7 @@ import io
 from chalice.app import Blueprint
 
 from chalicelib.gateways import world
-from chalicelib.kernel.errors import Forbidden, NotFound, ProviderFailed
+from chalicelib.kernel.errors import Forbidden, NotFound, ProviderFailed, SpendingLimitReached
 from chalicelib.runtime import cursors
 from chalicelib.runtime.endpoint import Request, Text, endpoint
 from chalicelib.runtime.schemas import PageOf
@@ -59,7 +59,7 @@ def list_entries(request: Request[None, EntriesQuery]) -> PageOf[EntryView] | Te
     returns=TopUpView,
     status=201,
     idempotent=True,
-    errors=(ProviderFailed,),
+    errors=(ProviderFailed, SpendingLimitReached),
 )
 def create_topup(request: Request[NewTopUp, None]) -> TopUpView:
     """Start a top-up: open `checkout_url`; the credit comes when the payment is confirmed."""

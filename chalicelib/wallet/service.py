@@ -9,10 +9,18 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from chalicelib.gateways import World
-from chalicelib.kernel.errors import AlreadyDone, InsufficientFunds, Problem, Unavailable, WalletFrozen
+from chalicelib.kernel.errors import (
+    AlreadyDone,
+    InsufficientFunds,
+    Problem,
+    SpendingLimitReached,
+    Unavailable,
+    WalletFrozen,
+)
 from chalicelib.kernel.money import USD, Cents
 from chalicelib.kernel.time import Millis
 from chalicelib.runtime.tables import ConditionFailed, Contended, Item, Key, Operation
+from chalicelib.wallet import limits
 from chalicelib.wallet.model import funds as reckoning
 from chalicelib.wallet.model import meter
 from chalicelib.wallet.model.buckets import PAID, Part, Split
@@ -45,8 +53,13 @@ def head(world: World, user: str) -> Entry:
 
 
 def funds(world: World, newest: Entry, session: str, rate: Cents, minutes: int, now: Millis) -> reckoning.Funds:
-    """How long ``newest`` lasts for ``session``: ``minutes`` at most while its meter is not open yet."""
-    return reckoning.funds(newest, session, rate, minutes, now, world.settings.rules)
+    """How long ``newest`` lasts for ``session``: ``minutes`` at most while its meter is not open yet.
+
+    A meter that runs is bound already by what the client lets themselves spend; for any other they are asked.
+    """
+    running = newest.meter is not None and newest.meter.session == session and newest.meter.run is not None
+    ceiling = None if running else limits.ceiling(world, newest, now)
+    return reckoning.funds(newest, session, rate, minutes, now, world.settings.rules, ceiling)
 
 
 def funds_before(world: World, user: str, rate: Cents) -> reckoning.Funds:
@@ -86,7 +99,8 @@ def meter_change(world: World, newest: Entry, change: meter.Change, now: Millis)
         world.wrote(book.put(follow(newest, overdue, now)))
         return None
     charged = _charged_entries(book, newest, meter.minutes_cut(newest, change, rules))
-    draft = meter.apply(newest, change, charged, now, rules)
+    ceiling = limits.ceiling(world, newest, now) if isinstance(change, meter.Start | meter.Resume) else None
+    draft = meter.apply(newest, change, charged, now, rules, ceiling)
     if draft is None:
         return None
     entry = follow(newest, draft, now)
@@ -236,15 +250,18 @@ def spend(
 ) -> Entry:
     """Spend ``amount`` cents of credit once, never touching what an open meter holds. ``beside`` as in ``post_once``.
 
-    Raises InsufficientFunds, WalletFrozen, and what ``post_once`` raises.
+    Raises InsufficientFunds, SpendingLimitReached, WalletFrozen, and what ``post_once`` raises.
     """
+    rules = world.settings.rules
 
     def draft_of(newest: Entry, now: Millis) -> Draft:
         if newest.frozen:
             raise WalletFrozen
-        draft = meter.spend(newest, kind, amount, counter, reference, now, world.settings.rules)
+        ceiling = limits.ceiling(world, newest, now)
+        draft = meter.spend(newest, kind, amount, counter, reference, now, rules, ceiling)
         if draft is None:
-            raise InsufficientFunds
+            barred = meter.limited(newest, ceiling, amount + meter.held(newest, rules), now)
+            raise SpendingLimitReached if barred else InsufficientFunds
         return draft
 
     return post_once(world, credit_account(user), key, Fact(kind, -amount, counter, reference), draft_of, beside)

@@ -36,6 +36,13 @@ class Ledger:
         newest = self._tables.query(self.name, ("account", account), newest_first=True, limit=1).items
         return from_item(newest[0]) if newest else genesis(account)
 
+    def entry(self, account: str, seq: int) -> Entry:
+        """Entry ``seq`` of a chain that is at least so long. Raises LookupError for one that is not there."""
+        item = self._tables.get(self.name, {"account": account, "seq": seq_key(seq)})
+        if item is None:
+            raise LookupError(f"{account} has no entry {seq}")
+        return from_item(item)
+
     def newest_first(self, account: str, limit: int, start: Key | None = None) -> tuple[list[Entry], Key | None]:
         """A page of a chain, newest first."""
         page = self._tables.query(self.name, ("account", account), newest_first=True, limit=limit, start=start)

@@ -14,6 +14,7 @@ from chalicelib.kernel.money import USD, Cents
 from chalicelib.kernel.time import Millis
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.tables import ConditionFailed, Contended, Operation
+from chalicelib.wallet import limits
 from chalicelib.wallet.model import meter
 from chalicelib.wallet.model.chain import Draft, Entry, Fact
 from chalicelib.wallet.model.topup import HANDLED, LEAST, MOST, Close, Credit, Ignore, TopUp, is_id, judge
@@ -27,11 +28,12 @@ def open_topup(world: World, user: str, topup_id: str, amount: Cents) -> TopUp:
     """Start a top-up of ``amount`` cents and return it with its payment page; the same one when repeated.
 
     ``topup_id`` derives from the request, so that a repeat finds it. Raises Invalid outside $5 to $500,
-    IdempotencyMismatch where the repeat asks for another amount, ProviderFailed when Stripe does not answer: the
-    repeat then goes on where this stopped.
+    SpendingLimitReached for who has excluded themselves, IdempotencyMismatch where the repeat asks for another amount,
+    ProviderFailed when Stripe does not answer: the repeat then goes on where this stopped.
     """
     if not LEAST <= amount <= MOST:
         raise Invalid(errors=({"field": "amount", "message": f"between {LEAST} and {MOST} cents"},))
+    limits.must_not_be_excluded(world, user)
     rows = _rows(world)
     topup = TopUp(topup_id, user, amount, USD, "pending", world.now())
     try:

@@ -41,7 +41,7 @@ table/wallet               dynamodb:GetItem               yes  yes            no
 table/wallet               dynamodb:PutItem               yes  yes            no            no           no    no
 table/wallet               dynamodb:DeleteItem            no   no             no            no           no    no
 
-table/accounts             dynamodb:GetItem               yes  no             no            yes          yes   yes
+table/accounts             dynamodb:GetItem               yes  no             yes           yes          yes   yes
 table/accounts             dynamodb:PutItem               yes  no             no            yes          yes   no
 table/accounts             dynamodb:Query                 yes  no             no            yes          yes   no
 table/accounts             dynamodb:ConditionCheckItem    yes  no             no            no           no    no

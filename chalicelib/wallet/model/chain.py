@@ -17,6 +17,11 @@ from chalicelib.kernel.time import Millis
 from chalicelib.wallet.model.buckets import Buckets, Lot, Split
 
 _SEQ_DIGITS: Final = 12
+_BORDER: Final = ("stripe:", "platform:promo")
+"""Counters by which credit comes in and goes again; towards any other one it is spent."""
+
+NOTHING: Final[Cents] = -1
+"""The ceiling of who has excluded themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,10 @@ class Meter:
     max_minutes: int
     """No minute beyond this one is ever charged."""
     run: Run | None
+    ceiling: Cents | None = None
+    """What ``Entry.spent`` may reach by this reading: the person's own limits, as at its start or resume, or when they
+    were set last. None is no limit, ``NOTHING`` not even promotional credit.
+    """
 
     def connected(self, at: Millis) -> Millis:
         """Connected time at ``at``; a moment before the run counts as its start."""
@@ -85,6 +94,8 @@ class Entry:
     """Why the wallet is frozen; None where it is not."""
     closed: bool = False
     """A closed chain refuses every further entry."""
+    spent: Cents = 0
+    """Paid money ever spent from this account, less what came back: what limits count. Promotional credit is none."""
     minute: int = 0
     """The minute of the reading that this entry charged; 0 for none."""
     kept: int | None = None
@@ -138,6 +149,7 @@ def follow(head: Entry, draft: Draft, now: Millis) -> Entry:
         "seq": head.seq + 1,
         "balance": balance,
         "currency": head.currency,
+        "spent": _spent(head, draft.counter, draft.buckets),
         "at": max(now, head.at),
         "prev_hash": head.hash,
     }
@@ -152,6 +164,7 @@ def proves(entry: Entry, before: Entry) -> bool:
         and entry.account == before.account
         and entry.currency == before.currency
         and entry.balance == before.balance + entry.amount == entry.buckets.total
+        and entry.spent == _spent(before, entry.counter, entry.buckets)
         and entry.prev_hash == before.hash
         and entry.hash == _digest(to_item(entry))
     )
@@ -186,7 +199,7 @@ def to_item(entry: Entry) -> dict[str, Any]:
         item["split"] = [list(part) for part in entry.split]
     if entry.kept is not None:
         item["kept"] = entry.kept
-    for name in ("frozen", "closed", "minute", "refund"):
+    for name in ("frozen", "closed", "spent", "minute", "refund"):
         if value := getattr(entry, name):
             item[name] = value
     return item
@@ -209,6 +222,7 @@ def from_item(item: dict[str, Any]) -> Entry:
         meter=_meter_from(meter) if meter else None,
         frozen=item.get("frozen"),
         closed=item.get("closed", False),
+        spent=item.get("spent", 0),
         minute=item.get("minute", 0),
         kept=item.get("kept"),
         refund=item.get("refund", 0),
@@ -218,9 +232,16 @@ def from_item(item: dict[str, Any]) -> Entry:
     )
 
 
+def _spent(head: Entry, counter: str, buckets: Buckets) -> Cents:
+    """What is spent once ``buckets`` are what is left of those of ``head``."""
+    if not head.account.startswith("credit:") or counter.startswith(_BORDER):
+        return head.spent
+    return head.spent + head.buckets.paid - buckets.paid
+
+
 def _meter_item(meter: Meter) -> dict[str, Any]:
     run = meter.run
-    return {
+    item = {
         "session": meter.session,
         "epoch": meter.epoch,
         "rate": meter.rate,
@@ -228,7 +249,10 @@ def _meter_item(meter: Meter) -> dict[str, Any]:
         "connected_before": meter.connected_before,
         "max_minutes": meter.max_minutes,
         "running_since": run.since if run else None,
-    } | ({"stood_at": run.until, "stood_for": run.reason} if run and run.until is not None else {})
+    }
+    if run and run.until is not None:
+        item |= {"stood_at": run.until, "stood_for": run.reason}
+    return item if meter.ceiling is None else item | {"ceiling": meter.ceiling}
 
 
 def _meter_from(item: dict[str, Any]) -> Meter:
@@ -241,6 +265,7 @@ def _meter_from(item: dict[str, Any]) -> Meter:
         connected_before=item["connected_before"],
         max_minutes=item["max_minutes"],
         run=None if since is None else Run(since, item.get("stood_at"), item.get("stood_for")),
+        ceiling=item.get("ceiling"),
     )
 
 

@@ -43,6 +43,7 @@ def test_a_new_account_is_empty() -> None:
         "meter": None,
         "frozen": None,
         "closed": False,
+        "spent": 0,
         "minute": 0,
         "kept": None,
         "refund": 0,
@@ -93,8 +94,11 @@ _FULL = Entry(
     reference=derived_id("ses", "x"),
     at=NOON,
     buckets=Buckets(4_000_000, tuple(Lot(derived_id("pro", str(n)), 2_500, NOON + n, True) for n in range(4))),
-    meter=Meter(derived_id("ses", "x"), 999, 100_000, 180, 10_799_999, 180, Run(NOON, NOON + 9, "low_balance")),
+    meter=Meter(
+        derived_id("ses", "x"), 999, 100_000, 180, 10_799_999, 180, Run(NOON, NOON + 9, "low_balance"), 10_000_000
+    ),
     frozen="dispute of a payment",
+    spent=10_000_000,
     minute=180,
     split=(*((derived_id("pro", str(n)), 20_000) for n in range(4)), ("paid", 20_000)),
     prev_hash="f" * 64,
