@@ -4,6 +4,8 @@ Every call carries an idempotency key made of the business fact, so a repeat can
 time-out is an unknown outcome: the same call is simply made again with the same key.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -16,6 +18,21 @@ _RETRIES: Final = 1
 _LONGEST_ID: Final = 255
 SIGNATURE_TOLERANCE_SECONDS: Final = 300
 """How old a signed webhook may be: Stripe's own default."""
+
+
+_REFUSALS: Final = frozenset({400, 402, 404})
+"""Answers of Stripe's by which nothing was done, and nothing will be by asking again."""
+
+
+class Refused(Exception):
+    """Stripe said no: nothing was done. Anything else that goes wrong is ProviderFailed, an unknown outcome."""
+
+    def __init__(self, code: str | None, decline_code: str | None = None) -> None:
+        super().__init__(code)
+        self.code = code
+        """Stripe's word for it, as ``card_declined`` or ``charge_already_refunded``."""
+        self.decline_code = decline_code
+        """The bank's, as ``insufficient_funds``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +127,21 @@ class StripePayments:
             http_client=stripe.RequestsClient(timeout=_TIMEOUT_SECONDS),
             max_network_retries=_RETRIES,
         )
+
+
+@contextmanager
+def _mapped_errors() -> Iterator[None]:
+    """Raises Refused for a definite refusal, ProviderFailed for whatever leaves the outcome unknown."""
+    import stripe
+
+    try:
+        yield
+    except stripe.StripeError as error:
+        # Other parameters under a known key say nothing of what the first ones did.
+        if error.http_status in _REFUSALS and not isinstance(error, stripe.IdempotencyError):
+            said = error.error
+            raise Refused(error.code, getattr(said, "decline_code", None)) from error
+        raise ProviderFailed from error
 
 
 def _is_event(told: dict[str, Any]) -> bool:

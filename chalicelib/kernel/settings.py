@@ -84,6 +84,8 @@ class Settings:
     """Name of the secret ``{"api_key", "webhook_secret"}``."""
     stripe_api_base: str | None
     """Another address than Stripe's own; None uses Stripe's."""
+    stripe_livemode: bool
+    """Whether the events of real money are ours; else those of test money are."""
     agora_secret: str
     """Name of the secret ``{"app_id", "app_certificate"}``: it opens channels."""
     agora_rest_secret: str
@@ -123,6 +125,7 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         auth_jwks_url=environment.get("AUTH_JWKS_URL") or f"{issuer}.well-known/jwks.json",
         stripe_secret=environment["STRIPE_SECRET"],
         stripe_api_base=environment.get("STRIPE_API_BASE") or None,
+        stripe_livemode=environment.get("STRIPE_LIVEMODE") == "true",
         agora_secret=environment["AGORA_SECRET"],
         agora_rest_secret=environment["AGORA_REST_SECRET"],
         agora_notices_secret=environment["AGORA_NOTICES_SECRET"],

@@ -7,26 +7,14 @@
 The index ``due`` lists, by kind and shard, what waits for time.
 """
 
-import hashlib
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Final
 
 from chalicelib.kernel.time import Millis
 from chalicelib.operations.model.deletion import Code, Deletion
 from chalicelib.operations.model.export import AGAIN, Export, Made
-from chalicelib.runtime.tables import Absent, Equals, Item, Key, Operation, Put, Range, Tables
-
-_DUE: Final = "due"
-
-
-def _shard(kind: str, person: str, shards: int) -> str:
-    number = int.from_bytes(hashlib.sha256(person.encode()).digest()[:4], "big") % shards
-    return due_shard(kind, str(number))
-
-
-def due_shard(kind: str, shard: str) -> str:
-    """The partition of the index in which things of that kind and shard wait."""
-    return f"{kind}:{shard}"
+from chalicelib.runtime import due
+from chalicelib.runtime.tables import Absent, Equals, Item, Key, Operation, Put, Tables
 
 
 class Leaving:
@@ -39,15 +27,7 @@ class Leaving:
 
     def due(self, kind: str, shard: str, now: Millis, limit: int, start: Key | None) -> tuple[list[Key], Key | None]:
         """A page of keys of what time should have moved by ``now``, longest ago first. It may be a moment behind."""
-        page = self._tables.query(
-            self._name,
-            ("due_shard", due_shard(kind, shard)),
-            index=_DUE,
-            within=Range("due_at", 0, now),
-            limit=limit,
-            start=start,
-        )
-        return page.items, page.next_key
+        return due.page(self._tables, self._name, kind, shard, now, limit, start)
 
     # deletions
 
@@ -60,8 +40,8 @@ class Leaving:
         """Puts the deletion in the place of the one with the same rev."""
         item = {name: value for name, value in asdict(deletion).items() if value is not None}
         key = {"pk": item.pop("person"), "sk": "deletion"}
-        due = self._due("deletion", deletion.person, deletion.runs_at)
-        return Put(self._name, {**key, **item, **due, "rev": deletion.rev + 1}, when=_unchanged(deletion.rev))
+        waiting = due.waiting("deletion", deletion.person, deletion.runs_at, self._shards)
+        return Put(self._name, {**key, **item, **waiting, "rev": deletion.rev + 1}, when=_unchanged(deletion.rev))
 
     # exports
 
@@ -74,10 +54,10 @@ class Leaving:
         """Puts the export in the place of the one with the same rev."""
         item = {name: getattr(export, name) for name in _EXPORT if getattr(export, name) is not None}
         waits = None if export.finished else export.requested_at + AGAIN
-        due = self._due("export", export.person, waits)
+        waiting = due.waiting("export", export.person, waits, self._shards)
         return Put(
             self._name,
-            {**_export_key(export.id), **item, **due, "rev": export.rev + 1},
+            {**_export_key(export.id), **item, **waiting, "rev": export.rev + 1},
             when=_unchanged(export.rev),
         )
 
@@ -91,9 +71,6 @@ class Leaving:
         exports = [list(each) for each in made.exports]
         listed = {"pk": export.person, "sk": "exports", "exports": exports, "rev": made.rev + 1}
         return self.keep_export(export), Put(self._name, listed, when=_unchanged(made.rev))
-
-    def _due(self, kind: str, person: str, at: Millis | None) -> dict[str, Any]:
-        return {} if at is None else {"due_shard": _shard(kind, person, self._shards), "due_at": at}
 
 
 _EXPORT: Final = ("person", "requested_at", "ready_at", "mailed", "rev")

@@ -6,7 +6,7 @@ from chalice.app import Blueprint
 
 from chalicelib.gateways import world
 from chalicelib.runtime import webhooks
-from chalicelib.wallet.topups import apply_event
+from chalicelib.wallet.events import apply_event
 
 blueprint = Blueprint(__name__)
 

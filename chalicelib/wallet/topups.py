@@ -6,22 +6,17 @@ finishes. Credit comes only by webhook, together with the event and the top-up's
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 from chalicelib.gateways import World
-from chalicelib.kernel.errors import Forbidden, IdempotencyMismatch, Invalid, NotFound, Unavailable
+from chalicelib.kernel.errors import Forbidden, IdempotencyMismatch, Invalid, NotFound
 from chalicelib.kernel.money import USD, Cents
-from chalicelib.kernel.time import Millis
 from chalicelib.runtime.logs import log
-from chalicelib.runtime.tables import ConditionFailed, Contended, Operation
-from chalicelib.wallet import limits
-from chalicelib.wallet.model import meter
-from chalicelib.wallet.model.chain import Draft, Entry, Fact
-from chalicelib.wallet.model.topup import HANDLED, LEAST, MOST, Close, Credit, Ignore, TopUp, is_id, judge
-from chalicelib.wallet.service import credit_account, post_once
-from chalicelib.wallet.store import TopUps
-
-_TRIES: Final = 10
+from chalicelib.runtime.tables import ConditionFailed
+from chalicelib.wallet import limits, payments
+from chalicelib.wallet.model.payment import Payment
+from chalicelib.wallet.model.topup import LEAST, MOST, Close, Credit, Ignore, TopUp, is_id, judge
+from chalicelib.wallet.store import Stored, TopUps
 
 
 def open_topup(world: World, user: str, topup_id: str, amount: Cents) -> TopUp:
@@ -69,55 +64,29 @@ def topup_of(world: World, user: str, topup_id: str) -> TopUp:
     return topup
 
 
-def apply_event(world: World, event: Mapping[str, Any]) -> None:
-    """Apply an event that Stripe signed, once, however often and in whatever order it comes.
+def told(world: World, event: Mapping[str, Any], stored: Stored) -> str:
+    """What an event on a Checkout Session did to the top-up that it names, stored with it: one try.
 
-    Raises when its effect could not be stored, so that Stripe delivers it again.
+    Raises ConditionFailed or Contended where another writer came between.
     """
     rows = _rows(world)
-    for _ in range(_TRIES):
-        if rows.event_seen(event["id"]):
-            return
-        checkout = event["data"]["object"]
-        reference = checkout.get("client_reference_id")
-        topup = rows.get(reference) if event["type"] in HANDLED and is_id(reference) else None
-        verdict = judge(event["type"], checkout, topup) if event["type"] in HANDLED else Ignore("not ours to handle")
-        try:
-            _carry_out(world, rows, event, verdict, topup)
-        except (ConditionFailed, Contended):
-            continue  # the event was applied elsewhere, or the top-up moved on: look again
-        if isinstance(verdict, Credit) and not rows.event_seen(event["id"]):
-            continue  # another event of this payment credited it just now: this one is still to be stored
-        log.info("stripe_event", event_type=event["type"], outcome=_outcome(verdict))
-        return
-    raise Unavailable("The event could not be stored.")
-
-
-def _carry_out(
-    world: World, rows: TopUps, event: Mapping[str, Any], verdict: Credit | Close | Ignore, topup: TopUp | None
-) -> None:
-    """Store the event and its effect in one transaction."""
-    seen = rows.put_event(event["id"], event["type"], _outcome(verdict), world.now())
+    checkout = event["data"]["object"]
+    reference = checkout.get("client_reference_id")
+    topup = rows.get(reference) if is_id(reference) else None
+    verdict = judge(event["type"], checkout, topup)
+    outcome = _outcome(verdict)
     match verdict, topup:
         case Credit(payment_intent=intent), TopUp():
             paid = replace(topup, status="paid", payment_intent=intent)
-            _credit(world, topup, intent, seen, rows.replace(paid, was=topup))
+            payment = Payment(intent, topup.user, topup.amount, topup.currency, "topup", topup.id, world.now())
+            payments.credit(world, payment, stored(outcome), rows.replace(paid, was=topup))
         case Close(status=status), TopUp():
-            world.tables.write(seen, rows.replace(replace(topup, status=status), was=topup))
+            world.tables.write(stored(outcome), rows.replace(replace(topup, status=status), was=topup))
         case _:
             if isinstance(verdict, Ignore) and verdict.alarming:
-                log.error("stripe_event_unexpected", event_type=event["type"], outcome=verdict.why)
-            world.tables.write(seen)
-
-
-def _credit(world: World, topup: TopUp, intent: str, *beside: Operation) -> None:
-    fact = Fact("topup", topup.amount, "stripe:payments", topup.id)
-
-    def draft_of(newest: Entry, now: Millis) -> Draft:
-        del now
-        return meter.receive(newest, fact.kind, fact.amount, fact.counter, fact.reference)
-
-    post_once(world, credit_account(topup.user), f"topup:{intent}", fact, draft_of, lambda _: beside)
+                log.error("stripe_event_unexpected", event_type=event["type"], outcome=outcome)
+            world.tables.write(stored(outcome))
+    return outcome
 
 
 def _outcome(verdict: Credit | Close | Ignore) -> str:

@@ -16,9 +16,10 @@ from chalicelib.sessions.model import commands
 from chalicelib.sessions.model.session import Session
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet import topups
+from chalicelib.wallet.events import apply_event
 from chalicelib.wallet.model.chain import Entry
 from chalicelib.wallet.model.topup import TopUp
-from chalicelib.wallet.store import TopUps
+from chalicelib.wallet.store import Events
 from tests.support.aws import dynamodb_client
 from tests.support.crowd import Crowd
 from tests.support.duo import RATE, Duo, assert_books_balance, assert_whole, chain, refusals
@@ -208,7 +209,7 @@ def test_a_wallet_frozen_by_many_at_once_is_frozen_by_one_entry(world: World, cr
 
 
 def deliver(world: World, place: int, events: list[dict[str, Any]]) -> None:
-    topups.apply_event(world, events[place % len(events)])
+    apply_event(world, events[place % len(events)])
 
 
 @pytest.fixture
@@ -222,8 +223,8 @@ def both_families(topup: TopUp) -> list[dict[str, Any]]:
 
 
 def stored(world: World, events: list[dict[str, Any]]) -> list[bool]:
-    rows = TopUps(world.tables, world.settings.tables.wallet)
-    return [rows.event_seen(event["id"]) for event in events]
+    rows = Events(world.tables, world.settings.tables.wallet)
+    return [rows.seen(event["id"]) for event in events]
 
 
 def test_an_event_delivered_16_times_at_once_is_credited_once(
@@ -249,8 +250,8 @@ def test_an_event_whose_payment_another_event_credits_at_that_moment_is_stored_t
     events = both_families(topup)
     mine = dynamodb_client(dynamodb_url)
     elsewhere = hand_world(DynamoTables(mine), settings=world.settings)
-    with fault(mine, after(lambda: topups.apply_event(world, events[1])), "TransactWriteItems"):
-        topups.apply_event(elsewhere, events[0])
+    with fault(mine, after(lambda: apply_event(world, events[1])), "TransactWriteItems"):
+        apply_event(elsewhere, events[0])
     assert stored(world, events) == [True, True]
     assert assert_whole(world, f"credit:{client}") == 2_500
 

@@ -36,6 +36,7 @@ from chalicelib.sessions.model.commands import Command
 from chalicelib.sessions.model.session import Side
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet import statement, topups
+from chalicelib.wallet.events import apply_event
 from tests.support.aws import dynamodb_client
 from tests.support.events import checkout_event
 from tests.support.faults import (
@@ -322,7 +323,7 @@ def add_reader_once(world: World, reader: str) -> None:
 
 
 def deliver(world: World, event: dict[str, Any]) -> None:
-    insist(lambda: topups.apply_event(world, event))
+    insist(lambda: apply_event(world, event))
 
 
 def what_came(world: World, client: str, reader: str, session: str) -> dict[str, Any]:

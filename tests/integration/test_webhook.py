@@ -23,7 +23,7 @@ from chalicelib.wallet import service as wallet
 from chalicelib.wallet import topups
 from chalicelib.wallet.handlers import stripe_webhook
 from chalicelib.wallet.model.topup import TopUp
-from chalicelib.wallet.store import TopUps
+from chalicelib.wallet.store import Events
 from tests.integration.product import STRIPE_WEBHOOK_SECRET as SECRET
 from tests.integration.product import forget
 from tests.support.duo import assert_whole
@@ -88,8 +88,8 @@ def status(world: World, topup: TopUp) -> Callable[[], str]:
 
 def outcome(world: World, event: dict[str, Any]) -> str | None:
     """What is stored of the event; None where it is not."""
-    rows = TopUps(world.tables, world.settings.tables.wallet)
-    if not rows.event_seen(event["id"]):
+    rows = Events(world.tables, world.settings.tables.wallet)
+    if not rows.seen(event["id"]):
         return None
     row = world.tables.get(world.settings.tables.wallet, {"pk": f"event#{event['id']}", "sk": "event"})
     assert row

@@ -23,6 +23,7 @@ from chalicelib.sessions.model import commands
 from chalicelib.sessions.model.session import Modality, Session, Side, Who
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet import statement, topups
+from chalicelib.wallet.events import apply_event
 from chalicelib.wallet.model import buckets
 from tests.property.books import Books
 from tests.property.reference import MINUTE, OK, SECOND, Lot, Reference, Talk
@@ -129,7 +130,7 @@ class History:
     def deliver(self, topup: int, kind: str, event: str, **other: Any) -> str:
         """A webhook of Stripe's: ``event`` is its id, so that one can be delivered again."""
         told = checkout_event(event, kind, self.topups[topup], **other)
-        return self.attempt(lambda world: topups.apply_event(world, told))
+        return self.attempt(lambda world: apply_event(world, told))
 
     def grant(self, user: str, cents: int, expires: int) -> str | None:
         """The id of the lot, or None where all slots are taken."""

@@ -10,7 +10,7 @@ from chalicelib.gateways import World
 from chalicelib.kernel.time import MINUTE, SECOND
 from chalicelib.runtime import webhooks
 from chalicelib.sessions import service as sessions
-from chalicelib.wallet.topups import apply_event
+from chalicelib.wallet.events import apply_event
 from tests.property.tables import Crash
 from tests.soak import channels, payments
 from tests.soak.findings import must

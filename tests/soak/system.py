@@ -17,6 +17,7 @@ from chalicelib.runtime.tables import Tables
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model.session import Session
 from chalicelib.wallet import topups
+from chalicelib.wallet.events import apply_event
 from tests.property.books import Books
 from tests.property.history import check_statements
 from tests.property.tables import Change
@@ -108,7 +109,7 @@ class System:
             topup = topups.open_topup(self.world, client, f"top_{client}_0", rng.choice((500, 1_000, 2_500, 5_000)))
             self.stripe.paid[topup.id] = topup
             with contextlib.redirect_stdout(Lines()):
-                topups.apply_event(self.world, checkout_event(f"evt_{client}", "checkout.session.completed", topup))
+                apply_event(self.world, checkout_event(f"evt_{client}", "checkout.session.completed", topup))
         self.chances.quiet = False
 
     def _tables(self, trouble: Trouble) -> Tables:

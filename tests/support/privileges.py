@@ -21,7 +21,7 @@ table/ledger               dynamodb:DeleteItem            no   no             no
 table/ledger               dynamodb:BatchWriteItem        no   no             no            no           no    no
 table/ledger               dynamodb:Scan                  no   no             no            no           no    no
 
-table/audit                dynamodb:PutItem               yes  no             yes           yes          yes   no
+table/audit                dynamodb:PutItem               yes  yes            yes           yes          yes   no
 table/audit                dynamodb:GetItem               no   no             no            no           no    no
 table/audit                dynamodb:Query                 no   no             no            no           no    no
 table/audit                dynamodb:UpdateItem            no   no             no            no           no    no
@@ -37,9 +37,12 @@ table/sessions             dynamodb:UpdateItem            no   no             no
 table/sessions             dynamodb:Scan                  no   no             no            no           no    no
 table/sessions/index/open  dynamodb:Query                 yes  no             no            yes          yes   no
 
-table/wallet               dynamodb:GetItem               yes  yes            no            no           no    no
-table/wallet               dynamodb:PutItem               yes  yes            no            no           no    no
+table/wallet               dynamodb:GetItem               yes  yes            no            yes          yes   no
+table/wallet               dynamodb:BatchGetItem          yes  no             no            yes          yes   no
+table/wallet               dynamodb:Query                 yes  no             no            yes          yes   no
+table/wallet               dynamodb:PutItem               yes  yes            no            yes          yes   no
 table/wallet               dynamodb:DeleteItem            no   no             no            no           no    no
+table/wallet/index/due     dynamodb:Query                 no   no             no            yes          no    no
 
 table/accounts             dynamodb:GetItem               yes  no             yes           yes          yes   yes
 table/accounts             dynamodb:PutItem               yes  no             no            yes          yes   no
@@ -64,7 +67,7 @@ table/scheduling           dynamodb:DeleteItem            yes  no             no
 table/scheduling           dynamodb:Scan                  no   no             no            no           no    no
 table/scheduling/index/due dynamodb:Query                 no   no             no            yes          no    no
 
-table/notices              dynamodb:PutItem               yes  no             no            yes          yes   yes
+table/notices              dynamodb:PutItem               yes  yes            no            yes          yes   yes
 table/notices              dynamodb:GetItem               no   no             no            no           no    no
 table/notices              dynamodb:DeleteItem            no   no             no            no           no    no
 stream/notices             dynamodb:DescribeStream        no   no             no            no           no    yes
@@ -77,7 +80,7 @@ table/idempotency          dynamodb:PutItem               yes  no             no
 table/idempotency          dynamodb:UpdateItem            yes  no             no            no           no    no
 table/idempotency          dynamodb:DeleteItem            yes  no             no            no           no    no
 
-secret:stripe              secretsmanager:GetSecretValue  yes  yes            no            no           no    no
+secret:stripe              secretsmanager:GetSecretValue  yes  yes            no            yes          yes   no
 secret:agora               secretsmanager:GetSecretValue  yes  no             no            no           no    no
 secret:agora_rest          secretsmanager:GetSecretValue  yes  no             yes           yes          yes   no
 secret:agora_notices       secretsmanager:GetSecretValue  no   no             yes           no           no    no

@@ -156,6 +156,7 @@ def settings(rules: Rules | None = None, names: dict[str, str] | None = None) ->
         auth_jwks_url="https://issuer.test/.well-known/jwks.json",
         stripe_secret="stripe",
         stripe_api_base=None,
+        stripe_livemode=False,
         agora_secret="agora",
         agora_rest_secret="agora_rest",
         agora_notices_secret="agora_notices",

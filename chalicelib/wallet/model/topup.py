@@ -55,16 +55,6 @@ class Ignore:
     alarming: bool = False
 
 
-HANDLED: Final = frozenset(
-    {
-        "checkout.session.completed",
-        "checkout.session.async_payment_succeeded",
-        "checkout.session.async_payment_failed",
-        "checkout.session.expired",
-    }
-)
-
-
 def is_id(value: object) -> TypeGuard[str]:
     """Whether this may be an id, ours or Stripe's: what else an event may say would be no key of a table."""
     return isinstance(value, str) and _ID.fullmatch(value) is not None

@@ -105,7 +105,7 @@ def test_only_what_needs_a_secret_may_read_it() -> None:
         "api": {"stripe", "agora", "agora_rest"},
         "stripe_webhook": {"stripe"},
         "agora_webhook": {"agora_rest", "agora_notices"},
-        "billing_tick": {"agora_rest"},
-        "clock": {"agora_rest"},
+        "billing_tick": {"stripe", "agora_rest"},
+        "clock": {"stripe", "agora_rest"},
         "notify": set(),
     }

@@ -8,6 +8,7 @@ import pytest
 
 from chalicelib.kernel.errors import Forbidden, Invalid, NotFound
 from chalicelib.wallet import topups
+from chalicelib.wallet.events import apply_event
 from chalicelib.wallet.model.topup import Close, Credit, Ignore, Status, TopUp, is_id, judge
 from tests.support.events import checkout_event
 from tests.support.reading import CLIENT, Stage
@@ -114,7 +115,7 @@ def opened(stage: Stage, amount: int = 2_500) -> TopUp:
 
 def applied(stage: Stage, topup: TopUp, *kinds: str) -> TopUp:
     for place, kind in enumerate(kinds):
-        topups.apply_event(stage.world, checkout_event(f"evt_{place}_{kind}", kind, topup))
+        apply_event(stage.world, checkout_event(f"evt_{place}_{kind}", kind, topup))
     return topups.topup_of(stage.world, CLIENT, "top_1")
 
 
@@ -134,7 +135,7 @@ def test_either_event_of_a_payment_is_enough(stage: Stage, kind: str) -> None:
 def test_an_event_delivered_again_changes_nothing(stage: Stage) -> None:
     topup = opened(stage)
     for _ in range(3):
-        topups.apply_event(stage.world, checkout_event("evt_1", COMPLETED, topup))
+        apply_event(stage.world, checkout_event("evt_1", COMPLETED, topup))
     assert stage.balance == 2_500
 
 
@@ -158,7 +159,7 @@ def test_an_event_of_another_kind_is_stored_and_does_nothing(stage: Stage) -> No
 
 def test_a_payment_that_is_not_ours_is_stored_and_alarms(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
     topup = opened(stage)
-    topups.apply_event(stage.world, checkout_event("evt_1", COMPLETED, topup, amount_total=9_999))
+    apply_event(stage.world, checkout_event("evt_1", COMPLETED, topup, amount_total=9_999))
     assert stage.balance == 0
     assert '"level":"error","event":"stripe_event_unexpected"' in capsys.readouterr().out
 

@@ -1,0 +1,60 @@
+"""Stripe's events: each is stored once, with its effect, in one transaction (product §4).
+
+What an event means is decided by the file that knows its thing; here is only which one that is. The content of an
+event stays with Stripe: it holds personal data.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from chalicelib.gateways import World
+from chalicelib.runtime.logs import log
+from chalicelib.runtime.retries import undisturbed
+from chalicelib.wallet import topups
+from chalicelib.wallet.store import Events, Stored
+
+_TRIES: Final = 100
+
+
+def apply_event(world: World, event: Mapping[str, Any]) -> None:
+    """Apply an event that Stripe signed, once, however often and in whatever order it comes.
+
+    Raises when its effect could not be stored, so that Stripe delivers it again.
+    """
+    rows = Events(world.tables, world.settings.tables.wallet)
+
+    def attempt() -> str | None:
+        if rows.seen(event["id"]):
+            return None
+        return _applied(world, event, rows.stored(event["id"], event["type"], world.now()))
+
+    outcome = undisturbed(world.sleep, attempt, tries=_TRIES)
+    if outcome is not None:
+        log.info("stripe_event", event_type=event["type"], outcome=outcome)
+
+
+def _applied(world: World, event: Mapping[str, Any], stored: Stored) -> str:
+    """One try; the outcome that was stored. Raises ConditionFailed or Contended where it is to be tried again."""
+    if why := _not_for_us(world, event):
+        log.error("stripe_event_unexpected", event_type=event["type"], outcome=why)
+        world.tables.write(stored(why))
+        return why
+    match event["type"]:
+        case (
+            "checkout.session.completed"
+            | "checkout.session.async_payment_succeeded"
+            | "checkout.session.async_payment_failed"
+            | "checkout.session.expired"
+        ):
+            return topups.told(world, event, stored)
+    world.tables.write(stored("not ours to handle"))
+    return "not ours to handle"
+
+
+def _not_for_us(world: World, event: Mapping[str, Any]) -> str | None:
+    """Why the event must not move money here; None where it may."""
+    if bool(event.get("livemode")) != world.settings.stripe_livemode:
+        return "of the other mode"
+    if event.get("account"):
+        return "of a connected account"
+    return None
