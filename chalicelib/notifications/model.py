@@ -88,6 +88,14 @@ def _guarantee_refused(facts: Facts, zone: ZoneInfo) -> Words:
     )
 
 
+def _promo_granted(facts: Facts, zone: ZoneInfo) -> Words:
+    return Words(
+        "You have promotional credit",
+        f"{dollars(facts['amount'])} of promotional credit are yours. It is spent before your paid credit, and counts "
+        f"until {when(facts['expires_at'], zone)}.",
+    )
+
+
 def _booking(facts: Facts, zone: ZoneInfo) -> str:
     """``Your 30 minute voice reading on Wed 25 November 2026, 18:30 (Europe/Vienna)``"""
     return f"Your {facts['minutes']} minute {facts['modality']} reading on {when(facts['start'], zone)}"
@@ -134,6 +142,7 @@ ABOUT: Final[Mapping[str, Kind]] = {
     "booking_closed": "bookings",
     "guarantee_granted": "wallet",
     "guarantee_refused": "wallet",
+    "promo_granted": "wallet",
     "favorite_online": "favorites",
     "queue_offer": "favorites",
 }
@@ -149,6 +158,7 @@ SAID: Final[Mapping[str, Callable[[Facts, ZoneInfo], Words]]] = {
     "booking_closed": _booking_closed,
     "guarantee_granted": _guarantee_granted,
     "guarantee_refused": _guarantee_refused,
+    "promo_granted": _promo_granted,
     "favorite_online": _favorite_online,
     "queue_offer": _queue_offer,
 }

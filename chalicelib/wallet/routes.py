@@ -2,25 +2,44 @@
 
 import csv
 import io
+from typing import TYPE_CHECKING
 
 from chalice.app import Blueprint
 
 from chalicelib.gateways import world
-from chalicelib.kernel.errors import Forbidden, NotFound, ProviderFailed, SpendingLimitReached
+from chalicelib.kernel.errors import (
+    AlreadyDone,
+    Forbidden,
+    InvalidState,
+    LinkExpired,
+    NotFound,
+    ProviderFailed,
+    RateLimited,
+    SpendingLimitReached,
+)
 from chalicelib.runtime import cursors
 from chalicelib.runtime.endpoint import Request, Text, endpoint
+from chalicelib.runtime.lazy import on_first_use
 from chalicelib.runtime.schemas import PageOf
 from chalicelib.wallet import statement, topups
 from chalicelib.wallet.schemas import (
     EntriesQuery,
     EntryView,
     NewTopUp,
+    PromoBody,
+    PromoView,
     TopUpView,
     WalletView,
     entry_view,
+    promo_view,
     topup_view,
     wallet_view,
 )
+
+if TYPE_CHECKING:
+    from chalicelib.wallet import promos
+else:
+    promos = on_first_use("chalicelib.wallet.promos")
 
 blueprint = Blueprint(__name__)
 
@@ -70,6 +89,27 @@ def create_topup(request: Request[NewTopUp, None]) -> TopUpView:
 def get_topup(request: Request[None, None]) -> TopUpView:
     """One of one's top-ups."""
     return topup_view(topups.topup_of(world(), request.caller.id, request.path["topup_id"]))
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "/v1/wallet/promo",
+    body=PromoBody,
+    returns=PromoView,
+    status=201,
+    idempotent=True,
+    errors=(AlreadyDone, InvalidState, LinkExpired, NotFound, RateLimited, SpendingLimitReached),
+)
+def redeem_promo(request: Request[PromoBody, None]) -> PromoView:
+    """Redeem a promotional code.
+
+    An unknown one is `not_found`, one that you have used `already_done`, one that is used up, over or stopped
+    `link_expired`; with four promotional credits at once it is `invalid_state`. After ten unknown ones in an hour it is
+    `rate_limited`.
+    """
+    redemption = request.derived_id("red")
+    return promo_view(promos.redeem(world(), request.caller.id, redemption, request.body.code))
 
 
 def _csv(entries: list[EntryView]) -> str:

@@ -1,6 +1,8 @@
 """What the wallet's endpoints take and give."""
 
-from typing import Annotated, Literal
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -9,6 +11,9 @@ from chalicelib.runtime.schemas import ListQuery, Money, Schema
 from chalicelib.wallet.model.chain import Entry, Meter
 from chalicelib.wallet.model.topup import LEAST, MOST, TopUp
 from chalicelib.wallet.statement import Balance
+
+if TYPE_CHECKING:
+    from chalicelib.wallet.promos import Promotion
 
 
 class CreditView(Schema):
@@ -75,6 +80,21 @@ class TopUpView(Schema):
     created_at: str
 
 
+class PromoBody(Schema):
+    """The code as somebody wrote it: capitals and blanks around it do not matter."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"code": "WELCOME5"}]})
+
+    code: Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class PromoView(Schema):
+    """Promotional credit that was redeemed. It is spent before paid credit, until it expires."""
+
+    amount: Money
+    expires_at: str
+
+
 _DESCRIPTIONS = {
     "topup": "Top-up",
     "minute": "Minute {minute} of a reading",
@@ -84,6 +104,7 @@ _DESCRIPTIONS = {
     "meter_closed": "Reading ended",
     "promo_granted": "Promotional credit",
     "promo_expired": "Promotional credit expired",
+    "limits_set": "Spending limits set",
     "freeze": "Wallet frozen",
     "unfreeze": "Wallet released",
     "tip": "Tip",
@@ -136,6 +157,11 @@ def topup_view(topup: TopUp) -> TopUpView:
         checkout_url=topup.checkout_url if topup.status == "pending" else None,
         created_at=rfc3339(topup.created_at),
     )
+
+
+def promo_view(promotion: Promotion) -> PromoView:
+    """What a redemption gave."""
+    return PromoView(amount=Money(amount=promotion.amount), expires_at=rfc3339(promotion.expires_at))
 
 
 def _description(entry: Entry) -> str:

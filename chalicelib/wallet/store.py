@@ -3,7 +3,7 @@
 ledger   ``credit:{user}`` ``coins:{user}`` ``earnings:{reader}`` / number of the entry   a chain, newest = state
          ``receipt:{key}`` / ``receipt``                                                  a fact that was posted
          ``platform:{kind}:{shard}`` / the fact                                           a journal, not a chain
-wallet   ``topup#{id}`` / ``topup``,  ``event#{id}`` / ``event``
+wallet   ``topup#{id}`` / ``topup``,  ``event#{id}`` / ``event``; promotional codes are in ``promo_store``
          ``payment#{intent}`` / ``payment``                   a payment and what became of it
          ``user#{user}`` / ``payment#{moment}#{intent}``      a person's payments, oldest first
 
