@@ -92,8 +92,12 @@ class Store:
         )
         return thing
 
-    def get(self, kind: str, id_: str) -> Thing | None:
-        rows = self._run("SELECT body FROM objects WHERE id = ? AND kind = ?", id_, kind)
+    def get(self, kind: str, id_: str, parent: str | None = None) -> Thing | None:
+        """The object, only where it is of this kind and, if one is given, of this parent."""
+        if parent is None:
+            rows = self._run("SELECT body FROM objects WHERE id = ? AND kind = ?", id_, kind)
+        else:
+            rows = self._run("SELECT body FROM objects WHERE id = ? AND kind = ? AND parent = ?", id_, kind, parent)
         return json.loads(rows[0][0]) if rows else None
 
     def any(self, id_: str) -> Thing | None:

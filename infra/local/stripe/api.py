@@ -2,7 +2,9 @@
 
 Idempotency is Stripe's: a POST that took effect, or that a bank refused, is kept under its ``Idempotency-Key``
 and answered again word for word with ``Idempotent-Replayed: true``; another request under the same key is a 400
-``idempotency_error``; one that is still running is a 409. A request refused before anything was done is not kept.
+``idempotency_error``; one that is still running is a 409. A request that was wrong in itself is not kept; one that was
+carried out and refused (by a bank, for want of balance, as refunded already) is: it needs a new key to be tried again.
+Keys, and what they opened, are apart for each account of ``Stripe-Account``.
 """
 
 import base64
@@ -11,11 +13,12 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from threading import Lock
 from typing import Any, Final
 
 from infra.local.store import Thing, new_id
-from infra.local.stripe import checkout
+from infra.local.stripe import balance, charges, checkout, refunds
 from infra.local.stripe.context import API_VERSION, Context, Resource
 from infra.local.stripe.control import Fault, Faults
 from infra.local.stripe.errors import StripeError, invalid
@@ -28,8 +31,12 @@ _ANSWER: Final = "_answer"
 _LONGEST_KEY: Final = 255
 _DEEPEST_EXPANSION: Final = 4
 _MOST_EXPANSIONS: Final = 20
-_BANK_REFUSED: Final = 402
-_INCLUDED: Final = {(checkout.KIND, "line_items"): checkout.line_items}
+_FOR_ACCOUNTS: Final = re.compile(r"/v1/(balance|balance_transactions|charges|events|payouts)(/.*)?")
+"""What a connected account has of its own here."""
+_INCLUDED: Final = {
+    (checkout.KIND, "line_items"): checkout.line_items,
+    (charges.KIND, "refunds"): refunds.of_charge,
+}
 """Properties that are there only when they are asked for."""
 
 
@@ -56,7 +63,8 @@ class Api:
         try:
             _check_fault(fault)
             _check_key(request)
-            status, body, replayed = self._once(key, request, headers["request-id"])
+            context = self._for_account(request)
+            status, body, replayed = self._once(context, key, request, headers["request-id"])
         except StripeError as refusal:
             status, body, replayed = refusal.status, json.dumps({"error": refusal.error}), False
         if fault and not fault.status:
@@ -65,30 +73,47 @@ class Api:
             headers["idempotent-replayed"] = "true"
         return Response(status, body.encode(), headers)
 
-    def _once(self, key: str | None, request: Request, request_id: str) -> tuple[int, str, bool]:
+    def _for_account(self, request: Request) -> Context:
+        """The context of the account that ``Stripe-Account`` names. Raises StripeError."""
+        account = request.headers.get("stripe-account", "")
+        if not account:
+            return self._context
+        if self._context.store.get("account", account) is None:
+            raise StripeError(
+                403,
+                f"The provided key does not have access to account '{account}' (or that account does not exist). "
+                "Application access may have been revoked.",
+                code="account_invalid",
+            )
+        if not _FOR_ACCOUNTS.fullmatch(request.path):
+            raise StripeError(400, f"The local Stripe keeps no such thing for a connected account: {request.path}")
+        return replace(self._context, account=account)
+
+    def _once(self, context: Context, key: str | None, request: Request, request_id: str) -> tuple[int, str, bool]:
         """Status, body, and whether they are those of an earlier request. Raises StripeError."""
         values = decoded(request.body.decode(errors="replace") if request.method == "POST" else request.query)
         if not key:
-            return *self._carried_out(request, values, request_id, None), False
+            return *self._carried_out(context, request, values, request_id), False
         if len(key) > _LONGEST_KEY:
             raise StripeError(400, f"Idempotency keys are at most {_LONGEST_KEY} characters.", kind="idempotency_error")
         fingerprint = f"{request.path} {hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()}"
-        self._begin(key)
+        place = f"{_ANSWER} {context.account} {key}" if context.account else f"{_ANSWER} {key}"
+        self._begin(place, key)
         try:
             with self._context.store.transaction():
-                kept = self._context.store.get(_ANSWER, f"{_ANSWER} {key}")
+                kept = self._context.store.get(_ANSWER, place)
                 if kept:
                     _check_same(kept["request"], fingerprint, key)
                     return kept["status"], kept["body"], True
-                status, body = self._carried_out(request, values, request_id, key)
+                status, body = self._carried_out(context, request, values, request_id, key)
                 answer = {"request": fingerprint, "status": status, "body": body}
-                self._context.store.put({"id": f"{_ANSWER} {key}", "object": _ANSWER} | answer)
+                self._context.store.put({"id": place, "object": _ANSWER} | answer)
                 return status, body, False
         finally:
-            self._end(key)
+            self._end(place)
 
     def _carried_out(
-        self, request: Request, values: dict[str, Any], request_id: str, key: str | None
+        self, context: Context, request: Request, values: dict[str, Any], request_id: str, key: str | None = None
     ) -> tuple[int, str]:
         expansions = values.pop("expand", None) or []
         if not isinstance(expansions, list) or len(expansions) > _MOST_EXPANSIONS:
@@ -97,11 +122,11 @@ class Api:
         try:
             with self._context.store.transaction():
                 try:
-                    thing = self._act(request, Params(values))
+                    thing = self._act(context, request, Params(values))
                 except StripeError as refusal:
-                    if refusal.status != _BANK_REFUSED:
+                    if not refusal.kept:
                         raise
-                    # A refusal by the bank is an outcome: the failed charge that it left behind stays.
+                    # It is an outcome: the failed charge that it may have left behind stays.
                     return refusal.status, json.dumps({"error": refusal.error})
                 for path in expansions:
                     thing = self._expanded(thing, str(path).split("."), str(path))
@@ -109,11 +134,11 @@ class Api:
         finally:
             CURRENT_REQUEST.reset(token)
 
-    def _act(self, request: Request, params: Params) -> Thing:
+    def _act(self, context: Context, request: Request, params: Params) -> Thing:
         for method, pattern, act in self._resources:
             found = pattern.fullmatch(request.path)
             if found and method == request.method:
-                return act(self._context, params, **found.groupdict())
+                return act(context, params, **found.groupdict())
         raise StripeError(
             404,
             f"Unrecognized request URL ({request.method}: {request.path}). The local Stripe has no such resource.",
@@ -139,11 +164,13 @@ class Api:
             value = self._context.store.any(value)
             if value is None:
                 raise invalid("expand[0]", f"This property cannot be expanded ({path}).")
+            if value["object"] == balance.KIND:
+                value = balance.as_of_now(self._context, value)
         return thing | {name: self._expanded(value, rest, path)}
 
-    def _begin(self, key: str) -> None:
+    def _begin(self, place: str, key: str) -> None:
         with self._running_lock:
-            if key in self._running:
+            if place in self._running:
                 raise StripeError(
                     409,
                     "There is currently another in-progress request using this Idempotency Key "
@@ -152,11 +179,11 @@ class Api:
                     kind="idempotency_error",
                     code="idempotency_key_in_use",
                 )
-            self._running.add(key)
+            self._running.add(place)
 
-    def _end(self, key: str) -> None:
+    def _end(self, place: str) -> None:
         with self._running_lock:
-            self._running.discard(key)
+            self._running.discard(place)
 
 
 def _check_fault(fault: Fault | None) -> None:

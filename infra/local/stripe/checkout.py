@@ -1,4 +1,4 @@
-"""Checkout Sessions in mode ``payment``, from creation to paid, expired, or refused by the bank.
+"""Checkout Sessions in modes ``payment`` and ``setup``, from creation to paid, saved, expired, or refused by the bank.
 
     open ── card ──────────────→ complete, paid       checkout.session.completed
          ── bank account ──────→ complete, unpaid     checkout.session.completed
@@ -7,20 +7,23 @@
          ── declined ──────────→ open: another card may be tried
          ── expired, 24 hours ─→ expired              checkout.session.expired
 
-As at Stripe, the PaymentIntent is made when the customer first tries to pay.
+As at Stripe, the PaymentIntent is made when the customer first tries to pay; a SetupIntent is there from the start. A
+means of payment is saved on the customer in mode ``setup``, and where ``payment_intent_data[setup_future_usage]`` asks
+for it; who comes without a customer is then made one.
 """
 
 import re
 from typing import Any, Final
 
-from infra.local.store import Thing, new_id
-from infra.local.stripe import payments
-from infra.local.stripe.context import Context, Resource, created_filter, listed
+from infra.local.store import Thing
+from infra.local.stripe import checkout_objects as objects
+from infra.local.stripe import customers, payments, setups
+from infra.local.stripe.context import Context, Lever, Resource, listed, same_filter
 from infra.local.stripe.errors import StripeError, invalid, missing
 from infra.local.stripe.events import emit
 from infra.local.stripe.forms import Params
 
-KIND: Final = "checkout.session"
+KIND: Final = objects.KIND
 _LEAST_AMOUNT: Final = 50
 _MOST_ITEMS: Final = 100
 _HOUR: Final = 3_600
@@ -33,40 +36,27 @@ _UNSAFE_SCHEMES: Final = ("javascript:", "data:", "vbscript:")
 
 def create(context: Context, params: Params) -> Thing:
     """Every parameter is read, and an unknown one refused, before anything is kept."""
-    _read_fixed(params)
+    mode = _read_fixed(params)
     items = [_read_item(item) for item in params.each("line_items", _MOST_ITEMS)]
-    if not items:
-        raise missing("line_items")
-    currencies = {item["price"]["currency"] for item in items}
-    if len(currencies) != 1:
-        raise invalid("line_items", "All line items must have the same currency.")
-    total = sum(item["amount_total"] for item in items)
-    if total < _LEAST_AMOUNT:
-        raise invalid(
-            "line_items", "The Checkout Session's total amount must convert to at least 50 cents.", "amount_too_small"
-        )
-    intent_data = params.inner("payment_intent_data") or Params({})
-    private = {
-        "line_items": items,
-        "intent": {
-            "metadata": intent_data.metadata(),
-            "description": intent_data.text("description", 1000),
-            "setup_future_usage": intent_data.choice("setup_future_usage", ("on_session", "off_session")),
-        },
-    }
+    total, currency = _total(mode, items, params.text("currency", 3))
+    wanted = _read_intent(params, mode)
     methods = params.texts("allowed_payment_method_types") or params.texts("payment_method_types") or list(_METHODS)
     if unsupported := set(methods) - set(_METHODS):
         raise invalid("payment_method_types", f"Invalid payment_method_types: {', '.join(sorted(unsupported))}")
-    session = _new_session(context, total, currencies.pop(), methods) | {
+    session = objects.session(context, mode, total, currency, methods) | {
         "success_url": _address(params, "success_url"),
         "cancel_url": _address(params, "cancel_url") if params.text("cancel_url") else None,
         "client_reference_id": params.text("client_reference_id", 200),
-        "customer_email": params.text("customer_email", 800),
+        **_read_customer(context, params),
         "expires_at": _expiry(context, params),
         "locale": params.text("locale", 10),
         "metadata": params.metadata(),
     }
     params.done()
+    if mode == "setup":
+        setup = setups.new(context, customer=session["customer"], method_types=methods, **wanted)
+        session["setup_intent"] = setup["id"]
+    private = {"line_items": items, "intent": wanted}
     context.store.put({"id": f"_private_{session['id']}", "object": "_private"} | private)
     context.schedule("expire", session["id"], session["expires_at"] - context.clock())
     return context.store.put(session)
@@ -78,17 +68,8 @@ def retrieve(context: Context, params: Params, id_: str) -> Thing:
 
 
 def list_(context: Context, params: Params) -> Thing:
-    wanted = {
-        name: value for name in ("payment_intent", "status", "customer") if (value := params.text(name)) is not None
-    }
-    created = created_filter(params)
-    return listed(
-        context,
-        params,
-        KIND,
-        "/v1/checkout/sessions",
-        lambda session: created(session) and all(session[name] == value for name, value in wanted.items()),
-    )
+    fits = same_filter(params, "payment_intent", "status", "customer")
+    return listed(context, params, KIND, "/v1/checkout/sessions", fits)
 
 
 def line_items(context: Context, params: Params, id_: str) -> Thing:
@@ -119,23 +100,34 @@ def expire_when_due(context: Context, id_: str) -> None:
 
 
 def pay(context: Context, id_: str, number: str, email: str | None) -> Thing:
-    """The customer gives a test number on the page. Returns the PaymentIntent. Raises StripeError if not open."""
+    """The customer gives a test number on the page. Returns the intent. Raises StripeError if not open."""
     session = _open_session(context, id_)
-    customer = _customer(email or session["customer_email"])
-    intent = _intent_of(context, session)
-    billing = {name: customer[name] for name in ("address", "email", "name", "phone")} | {"tax_id": None}
-    intent = payments.attempt(context, intent, number, billing)
-    session |= {"customer_details": customer, "payment_intent": intent["id"]}
+    payer = objects.payer(email or _email(context, session))
+    billing = {name: payer[name] for name in ("address", "email", "name", "phone")} | {"tax_id": None}
+    session |= {"customer": _customer_of(context, session, payer["email"]), "customer_details": payer}
+    intent = _intent_of(context, session) | {"customer": session["customer"]}
+    if session["mode"] == "setup":
+        intent = setups.attempt(context, intent, number, billing)
+    else:
+        intent = payments.attempt(context, intent, number, billing)
+        session |= {"payment_intent": intent["id"]}
     return _after(context, session, intent)
 
 
 def authenticate(context: Context, id_: str, agreed: bool) -> Thing:
     """The customer answers the bank's question on the page. Raises StripeError if none was asked."""
     session = _open_session(context, id_)
-    intent = context.find("payment_intent", session["payment_intent"] or "")
-    if intent["status"] != "requires_action":
+    intent = tried(context, session)
+    if intent is None or intent["status"] != "requires_action":
         raise StripeError(400, "There is nothing to confirm.")
-    return _after(context, session, payments.authenticated(context, intent, agreed))
+    step = setups.authenticated if session["mode"] == "setup" else payments.authenticated
+    return _after(context, session, step(context, intent, agreed))
+
+
+def tried(context: Context, session: Thing) -> Thing | None:
+    """The intent that the session is about, if there is one yet."""
+    kind = "setup_intent" if session["mode"] == "setup" else "payment_intent"
+    return context.store.get(kind, session[kind] or "")
 
 
 def settle(context: Context, id_: str, succeeds: bool | None = None) -> Thing:
@@ -155,11 +147,9 @@ def settle(context: Context, id_: str, succeeds: bool | None = None) -> Thing:
 def _after(context: Context, session: Thing, intent: Thing) -> Thing:
     """The session's part of what the attempt did."""
     if intent["status"] in ("succeeded", "processing"):
-        session |= {
-            "status": "complete",
-            "url": None,
-            "payment_status": "paid" if intent["status"] == "succeeded" else "unpaid",
-        }
+        session |= {"status": "complete", "url": None}
+        if session["mode"] == "payment":
+            session |= {"payment_status": "paid" if intent["status"] == "succeeded" else "unpaid"}
     context.store.put(session)
     if session["status"] == "complete":
         emit(context, f"{KIND}.completed", session)
@@ -186,27 +176,83 @@ def _expired(context: Context, session: Thing) -> Thing:
 
 
 def _intent_of(context: Context, session: Thing) -> Thing:
-    if session["payment_intent"]:
-        return context.find("payment_intent", session["payment_intent"])
+    if intent := tried(context, session):
+        return intent
     wanted = context.find("_private", f"_private_{session['id']}")["intent"]
     return payments.new_intent(
         context,
         session["amount_total"],
         session["currency"],
         method_types=session["payment_method_types"],
+        customer=session["customer"],
         **wanted,
     )
 
 
-def _read_fixed(params: Params) -> None:
-    """What has one value here: the hosted page, a one-time payment."""
+def _customer_of(context: Context, session: Thing, email: str | None) -> str | None:
+    """Whose payment it is: a new customer's where one is needed and none was told."""
+    if session["customer"]:
+        return str(session["customer"])
+    saves = context.find("_private", f"_private_{session['id']}")["intent"].get("setup_future_usage")
+    if session["customer_creation"] != "always" and not saves:
+        return None
+    return str(customers.new(context, {"email": email})["id"])
+
+
+def _email(context: Context, session: Thing) -> str | None:
+    customer = context.store.get(customers.KIND, session["customer"] or "") or {}
+    email: str | None = session["customer_email"] or customer.get("email")
+    return email
+
+
+def _read_fixed(params: Params) -> str:
+    """What has one value here, as the hosted page; and the mode."""
     mode = params.required("mode")
-    if mode != "payment":
-        raise invalid("mode", f"The local Stripe knows mode payment only, not {mode}.")
+    if mode not in ("payment", "setup"):
+        raise invalid("mode", f"The local Stripe knows modes payment and setup only, not {mode}.")
     if params.text("ui_mode") not in (None, "hosted", "hosted_page"):
         raise invalid("ui_mode", "The local Stripe has the hosted page only.")
     params.choice("submit_type", ("auto", "book", "donate", "pay"))
-    params.choice("customer_creation", ("if_required",))
+    return mode
+
+
+def _read_customer(context: Context, params: Params) -> Thing:
+    customer, email = params.text("customer"), params.text("customer_email", 800)
+    creation = params.choice("customer_creation", ("always", "if_required"))
+    if customer and (email or creation):
+        other = "customer_email" if email else "customer_creation"
+        raise invalid(other, f"You may only specify one of these parameters: customer, {other}.")
+    if customer:
+        context.find(customers.KIND, customer, "customer")
+    return {
+        "customer": customer,
+        "customer_email": email,
+        "customer_creation": None if customer else creation or "if_required",
+    }
+
+
+def _read_intent(params: Params, mode: str) -> Thing:
+    """What the intent is made with."""
+    data = params.inner(f"{mode}_intent_data") or Params({})
+    told: Thing = {"metadata": data.metadata(), "description": data.text("description", 1000)}
+    if mode == "payment":
+        told["setup_future_usage"] = data.choice("setup_future_usage", ("on_session", "off_session"))
+    return told
+
+
+def _total(mode: str, items: list[Thing], currency: str | None) -> tuple[int | None, str | None]:
+    if mode == "setup":
+        if items:
+            raise invalid("line_items", "You can not pass `line_items` in `setup` mode.")
+        return None, currency
+    if not items:
+        raise missing("line_items")
+    total = sum(item["amount_total"] for item in items)
+    if total < _LEAST_AMOUNT:
+        raise invalid(
+            "line_items", "The Checkout Session's total amount must convert to at least 50 cents.", "amount_too_small"
+        )
+    return total, "usd"
 
 
 def _read_item(item: Params) -> Thing:
@@ -227,32 +273,7 @@ def _read_item(item: Params) -> Thing:
     currency = price.required("currency", 3).lower()
     if currency != "usd":
         raise invalid(price.path("currency"), f"Invalid currency: {currency}. The local Stripe knows usd.")
-    return _line_item(name, amount, currency, quantity)
-
-
-def _line_item(name: str, amount: int, currency: str, quantity: int) -> Thing:
-    total = amount * quantity
-    return {
-        "id": new_id("li"),
-        "object": "item",
-        "amount_discount": 0,
-        "amount_subtotal": total,
-        "amount_tax": 0,
-        "amount_total": total,
-        "currency": currency,
-        "description": name,
-        "metadata": {},
-        "price": {
-            "id": new_id("price"),
-            "object": "price",
-            "active": False,
-            "currency": currency,
-            "type": "one_time",
-            "unit_amount": amount,
-            "unit_amount_decimal": str(amount),
-        },
-        "quantity": quantity,
-    }
+    return objects.line_item(name, amount, currency, quantity)
 
 
 def _address(params: Params, name: str) -> str:
@@ -274,77 +295,9 @@ def _expiry(context: Context, params: Params) -> int:
     return wanted
 
 
-def _customer(email: str | None) -> Thing:
-    nowhere = dict.fromkeys(("city", "country", "line1", "line2", "postal_code", "state"))
-    return {
-        "address": nowhere,
-        "business_name": None,
-        "email": email,
-        "individual_name": None,
-        "name": None,
-        "phone": None,
-        "tax_exempt": "none",
-        "tax_ids": [],
-    }
-
-
-def _new_session(context: Context, total: int, currency: str, methods: list[str]) -> Thing:
-    id_ = new_id("cs_test")
-    session: dict[str, Any] = {
-        "id": id_,
-        "object": KIND,
-        "adaptive_pricing": {"enabled": False},
-        "after_expiration": None,
-        "allow_promotion_codes": None,
-        "amount_subtotal": total,
-        "amount_total": total,
-        "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
-        "billing_address_collection": None,
-        "client_secret": None,
-        "collected_information": None,
-        "consent": None,
-        "consent_collection": None,
-        "created": context.now(),
-        "currency": currency,
-        "currency_conversion": None,
-        "custom_fields": [],
-        "custom_text": dict.fromkeys(("after_submit", "shipping_address", "submit", "terms_of_service_acceptance")),
-        "customer": None,
-        "customer_account": None,
-        "customer_creation": "if_required",
-        "customer_details": None,
-        "discounts": [],
-        "integration_identifier": None,
-        "invoice": None,
-        "invoice_creation": None,
-        "livemode": False,
-        "managed_payments": None,
-        "mode": "payment",
-        "origin_context": None,
-        "payment_intent": None,
-        "payment_link": None,
-        "payment_method_collection": "if_required",
-        "payment_method_configuration_details": None,
-        "payment_method_options": {},
-        "payment_method_types": methods,
-        "payment_status": "unpaid",
-        "permissions": None,
-        "phone_number_collection": {"enabled": False},
-        "recovered_from": None,
-        "saved_payment_method_options": None,
-        "setup_intent": None,
-        "shipping_address_collection": None,
-        "shipping_cost": None,
-        "shipping_options": [],
-        "status": "open",
-        "submit_type": None,
-        "subscription": None,
-        "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
-        "ui_mode": "hosted_page",
-        "url": f"{context.url}/c/pay/{id_}",
-        "wallet_options": None,
-    }
-    return session
+def _settle(context: Context, body: dict[str, Any], id_: str) -> Thing:
+    outcomes = {None: None, "succeeded": True, "failed": False}
+    return settle(context, id_, outcomes[body.get("outcome")])
 
 
 ROUTES: Final[list[Resource]] = [
@@ -354,3 +307,4 @@ ROUTES: Final[list[Resource]] = [
     ("GET", r"/checkout/sessions/(?P<id_>[^/]+)/line_items", line_items),
     ("POST", r"/checkout/sessions/(?P<id_>[^/]+)/expire", expire),
 ]
+LEVERS: Final[list[Lever]] = [("POST", r"/checkout/sessions/(?P<id_>[^/]+)/settle", _settle)]

@@ -14,15 +14,15 @@ A fault makes the next ``count`` API requests whose path starts with ``path`` fa
 anything is done, or carried out and never answered.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Final
 
 from infra.local import delivery
 from infra.local.store import Thing, new_id
-from infra.local.stripe import checkout, events, webhooks
-from infra.local.stripe.context import Context
+from infra.local.stripe import events, webhooks
+from infra.local.stripe.context import Context, Lever
 from infra.local.stripe.errors import StripeError
 from infra.local.web import Request, Response, Route, json_object, json_response
 
@@ -68,15 +68,16 @@ class Control:
         self._context = context
         self._faults = faults
 
-    def routes(self) -> list[Route]:
+    def routes(self, levers: Sequence[Lever] = ()) -> list[Route]:
+        """With those of the resources."""
         return [
+            *((method, f"/_local{path}", self._answering(_pulled(self._context, act))) for method, path, act in levers),
             ("GET", r"/_local/webhooks", self._answering(self._endpoints)),
             ("PUT", r"/_local/webhooks/(?P<name>[a-z_]{1,40})", self._answering(self._set_endpoint)),
             ("DELETE", r"/_local/webhooks/(?P<name>[a-z_]{1,40})", self._answering(self._remove_endpoint)),
             ("GET", r"/_local/deliveries", self._answering(self._deliveries)),
             ("POST", r"/_local/events", self._answering(self._make_event)),
             ("POST", r"/_local/events/(?P<id_>[^/]+)/resend", self._answering(self._resend)),
-            ("POST", r"/_local/checkout/sessions/(?P<id_>[^/]+)/settle", self._answering(self._settle)),
             ("PUT", r"/_local/fault", self._answering(self._set_fault)),
             ("DELETE", r"/_local/fault", self._answering(self._clear_fault)),
         ]
@@ -135,10 +136,6 @@ class Control:
             )
         return {"deliveries": [each["id"] for each in sent]}
 
-    def _settle(self, _: Request, body: Body, id_: str) -> object:
-        outcomes = {None: None, "succeeded": True, "failed": False}
-        return checkout.settle(self._context, id_, outcomes[body.get("outcome")])
-
     def _set_fault(self, _: Request, body: Body) -> object:
         lost = bool(body.get("lose_answer"))
         fault = Fault(str(body.get("path", "/v1/")), None if lost else int(body.get("status", 500)))
@@ -148,6 +145,10 @@ class Control:
     def _clear_fault(self, _: Request, __: Body) -> object:
         self._faults.set(None, 0)
         return {"deleted": True}
+
+
+def _pulled(context: Context, act: Callable[..., Thing]) -> Callable[..., object]:
+    return lambda _, body, **named: act(context, body, **named)
 
 
 def _shown(endpoint: Thing) -> Thing:

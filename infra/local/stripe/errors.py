@@ -2,8 +2,14 @@
 
 from typing import Any
 
+from infra.local.stripe.cards import Failure
+
 
 class StripeError(Exception):
+    """``kept``: it is the outcome of a request that was carried out, so its idempotency key answers with it again.
+    What was wrong with the request itself is found before that, and uses up no key.
+    """
+
     def __init__(
         self,
         status: int,
@@ -12,10 +18,12 @@ class StripeError(Exception):
         kind: str = "invalid_request_error",
         code: str | None = None,
         param: str | None = None,
+        kept: bool = False,
         **more: Any,
     ) -> None:
         super().__init__(message)
         self.status = status
+        self.kept = kept
         named = {"code": code, "message": message, "param": param, "type": kind} | more
         self.error = {name: value for name, value in named.items() if value is not None}
         if code:
@@ -36,3 +44,16 @@ def invalid(param: str, message: str, code: str | None = None) -> StripeError:
 
 def no_such(kind: str, given: str, param: str = "id") -> StripeError:
     return StripeError(404, f"No such {kind}: '{given}'", code="resource_missing", param=param)
+
+
+def card_error(failure: Failure, **more: Any) -> StripeError:
+    """The bank's refusal: an outcome, so its key keeps it. ``more``: the objects that Stripe puts in the error."""
+    return StripeError(
+        402,
+        failure.message,
+        kind="card_error",
+        code=failure.code,
+        decline_code=failure.decline_code,
+        kept=True,
+        **more,
+    )

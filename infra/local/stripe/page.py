@@ -32,7 +32,7 @@ def routes(context: Context, wait_for_attempt: Callable[[str, float], None]) -> 
     def show(_: Request, id_: str) -> Response:
         with context.store.transaction():
             session = context.store.get(checkout.KIND, id_)
-            intent = _intent(context, session)
+            intent = checkout.tried(context, session) if session else None
         return _page(session, intent)
 
     def submit(request: Request, id_: str) -> Response:
@@ -83,12 +83,6 @@ def _completion(context: Context, session: Thing) -> str | None:
     return None
 
 
-def _intent(context: Context, session: Thing | None) -> Thing | None:
-    if not session or not session["payment_intent"]:
-        return None
-    return context.store.get("payment_intent", session["payment_intent"])
-
-
 def _back(session: Thing) -> str:
     return str(session["success_url"]).replace("{CHECKOUT_SESSION_ID}", session["id"])
 
@@ -97,19 +91,21 @@ def _page(session: Thing | None, intent: Thing | None) -> Response:
     if session is None:
         return html_response(404, _document("Not found", "<p>There is no such Checkout Session.</p>"))
     if session["status"] == "complete":
-        return html_response(200, _document("Paid", f"<p>{_payment(session)}</p>{_link(_back(session), 'Continue')}"))
+        return html_response(200, _document("Done", f"<p>{_payment(session)}</p>{_link(_back(session), 'Continue')}"))
     if session["status"] == "expired":
         return html_response(410, _document("Expired", "<p>This Checkout Session has expired.</p>"))
-    amount = f"<h1>{_money(session)}</h1>"
+    amount = f"<h1>{'Save a card' if session['mode'] == 'setup' else _money(session)}</h1>"
     cancel = _link(session["cancel_url"], "Cancel and go back") if session["cancel_url"] else ""
     if intent and intent["status"] == "requires_action":
         return html_response(200, _document("Confirm", amount + _CONFIRM + cancel))
-    error = (intent or {}).get("last_payment_error")
+    error = intent and (intent.get("last_payment_error") or intent.get("last_setup_error"))
     notice = f'<p class="error" role="alert">{escape(error["message"])}</p>' if error else ""
     return html_response(402 if error else 200, _document("Pay", amount + notice + _form(session) + cancel))
 
 
 def _payment(session: Thing) -> str:
+    if session["mode"] == "setup":
+        return "Your card is saved. Thank you."
     if session["payment_status"] == "paid":
         return f"{_money(session)} paid. Thank you."
     return f"{_money(session)} is on its way from your bank. Thank you."
@@ -131,13 +127,17 @@ def _form(session: Thing) -> str:
 <label>Email <input type="email" name="email" value="{email}" autocomplete="off" maxlength="{_LONGEST_FIELD}"></label>
 <label>Card number, or a test bank account
 <input name="card" value="4242 4242 4242 4242" inputmode="numeric" autocomplete="off" required></label>
-<button>Pay {_money(session)}</button>
+<button>{"Save" if session["mode"] == "setup" else f"Pay {_money(session)}"}</button>
 </form>
 <details><summary>Test numbers</summary><dl>
 <dt>4242 4242 4242 4242</dt><dd>pays</dd>
 <dt>4000 0000 0000 0002</dt><dd>is declined</dd>
 <dt>4000 0000 0000 9995</dt><dd>has insufficient funds</dd>
 <dt>4000 0025 0000 3155</dt><dd>asks for a confirmation, then pays</dd>
+<dt>4000 0000 0000 0341</dt><dd>can be saved, and is declined when it is charged</dd>
+<dt>4000 0000 0000 5126</dt><dd>pays; a refund of it fails a little later</dd>
+<dt>4000 0000 0000 0259</dt><dd>pays, and disputes it a little later</dd>
+<dt>4000 0000 0000 1976</dt><dd>pays, and its bank inquires a little later</dd>
 <dt>000 123 456 789</dt><dd>a bank account that pays a little later</dd>
 <dt>000 222 222 227</dt><dd>a bank account that fails a little later</dd>
 </dl></details>"""

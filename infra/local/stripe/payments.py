@@ -1,21 +1,19 @@
-"""PaymentIntents and what follows from them: payment methods, charges, balance transactions.
+"""PaymentIntents: how a payment is tried, and what comes of it.
 
-A payment goes ``attempt`` → succeeded, declined, asked to authenticate, or processing; and from the last two on
-by ``authenticated`` and ``settled``. Each step emits the events that Stripe emits. Stripe's fee is 2.9 % + 30 ¢.
+A payment goes ``attempt`` or ``confirmed`` → succeeded, declined, asked to authenticate, or processing; and from
+the last two on by ``authenticated`` and ``settled``. Each step emits the events that Stripe emits.
 """
 
 from collections.abc import Mapping
 from typing import Any, Final
 
 from infra.local.store import Thing, new_id
-from infra.local.stripe.cards import AUTHENTICATION_FAILED, REFUSED_BY_BANK, Failure, Means, means_of
-from infra.local.stripe.context import Context, Resource, created_filter, listed
+from infra.local.stripe import charges, methods
+from infra.local.stripe.cards import AUTHENTICATION_FAILED, AUTHENTICATION_REQUIRED, REFUSED_BY_BANK, Failure, means_of
+from infra.local.stripe.context import Context
 from infra.local.stripe.events import emit
-from infra.local.stripe.forms import Params
 
-_DAYS_UNTIL_AVAILABLE: Final = 2
-_DAY: Final = 86_400
-_BANK: Final = "STRIPE TEST BANK"
+KIND: Final = "payment_intent"
 
 
 def new_intent(
@@ -27,13 +25,15 @@ def new_intent(
     description: str | None,
     setup_future_usage: str | None,
     method_types: list[str],
+    customer: str | None = None,
+    **more: Any,
 ) -> Thing:
     """A PaymentIntent that waits for a payment method."""
     id_ = new_id("pi")
     intent = context.store.put(
         {
             "id": id_,
-            "object": "payment_intent",
+            "object": KIND,
             "amount": amount,
             "amount_capturable": 0,
             "amount_details": {"tip": {}},
@@ -48,7 +48,7 @@ def new_intent(
             "confirmation_method": "automatic",
             "created": context.now(),
             "currency": currency,
-            "customer": None,
+            "customer": customer,
             "customer_account": None,
             "description": description,
             "excluded_payment_method_types": None,
@@ -75,17 +75,25 @@ def new_intent(
             "transfer_data": None,
             "transfer_group": None,
         }
+        | more
     )
     emit(context, "payment_intent.created", intent)
     return intent
 
 
 def attempt(context: Context, intent: Thing, number: str, billing: Thing) -> Thing:
-    """Try to pay with a test number. The intent's ``status`` tells how it went."""
-    means = means_of(number)
-    method = _new_method(context, means, billing)
+    """Try to pay with a test number on a page. The intent's ``status`` tells how it went."""
+    return confirmed(context, intent, methods.new(context, means_of(number), billing))
+
+
+def confirmed(context: Context, intent: Thing, method: Thing, *, in_absence: bool = False) -> Thing:
+    """Try to pay; ``in_absence`` of the customer a bank that asks for a confirmation refuses."""
+    means = methods.means_of_method(context, method["id"])
     intent |= {"payment_method": method["id"], "last_payment_error": None}
-    if means.authenticates:
+    if in_absence and means.asks_in_absence(methods.is_set_up(context, method["id"])):
+        charge = charges.fail(context, charges.new(context, intent, means, "failed"), AUTHENTICATION_REQUIRED)
+        return _refused(context, intent, AUTHENTICATION_REQUIRED, charge)
+    if not in_absence and means.asks != "never":
         intent |= {
             "status": "requires_action",
             "next_action": {"type": "use_stripe_sdk", "use_stripe_sdk": {"type": "three_d_secure_redirect"}},
@@ -93,68 +101,72 @@ def attempt(context: Context, intent: Thing, number: str, billing: Thing) -> Thi
         context.store.put(intent)
         emit(context, "payment_intent.requires_action", intent)
         return intent
-    return _decided(context, intent, means)
+    return _decided(context, intent)
 
 
 def authenticated(context: Context, intent: Thing, agreed: bool) -> Thing:
     """The customer answered the bank's question."""
     intent |= {"next_action": None}
     if agreed:
-        return _decided(context, intent, _means(context, intent))
+        return _decided(context, intent)
     return _refused(context, intent, AUTHENTICATION_FAILED, charge=None)
 
 
 def settled(context: Context, intent: Thing, succeeds: bool | None = None) -> Thing:
     """The bank's answer to a payment in processing arrived: the test number's, unless told otherwise."""
-    failure = _means(context, intent).failure
+    failure = methods.means_of_method(context, intent["payment_method"]).failure
     if succeeds is False:
         failure = failure or REFUSED_BY_BANK
     charge = context.find("charge", intent["latest_charge"])
     if failure is None or succeeds:
         return _succeeded(context, intent, charge)
-    charge |= _failed_charge(failure)
-    context.store.put(charge)
-    emit(context, "charge.failed", charge)
-    return _refused(context, intent, failure, charge)
+    return _refused(context, intent, failure, charges.fail(context, charge, failure))
 
 
-def _decided(context: Context, intent: Thing, means: Means) -> Thing:
+def settle_when_due(context: Context, id_: str) -> None:
+    """The background's: the bank answers for a payment that was made without a page."""
+    intent = context.find(KIND, id_)
+    if intent["status"] == "processing":
+        settled(context, intent)
+
+
+def _decided(context: Context, intent: Thing) -> Thing:
+    means = methods.means_of_method(context, intent["payment_method"])
     if means.kind == "us_bank_account":
-        charge = _new_charge(context, intent, means, "pending")
+        charge = charges.new(context, intent, means, "pending")
         intent |= {"status": "processing", "latest_charge": charge["id"]}
         context.store.put(intent)
+        _keep(context, intent)
         emit(context, "charge.pending", charge)
         emit(context, "payment_intent.processing", intent)
         return intent
     if means.failure:
-        charge = _new_charge(context, intent, means, "failed")
-        charge |= _failed_charge(means.failure)
-        context.store.put(charge)
-        emit(context, "charge.failed", charge)
+        charge = charges.fail(context, charges.new(context, intent, means, "failed"), means.failure)
         return _refused(context, intent, means.failure, charge)
-    return _succeeded(context, intent, _new_charge(context, intent, means, "pending"))
+    _keep(context, intent)
+    return _succeeded(context, intent, charges.new(context, intent, means, "pending"))
+
+
+def _keep(context: Context, intent: Thing) -> None:
+    """Save the means of payment where that was asked for; otherwise it is used up."""
+    method = context.find(methods.KIND, intent["payment_method"])
+    if intent["customer"] and intent["setup_future_usage"]:
+        set_up = intent["setup_future_usage"] == "off_session"
+        methods.save(context, method, intent["customer"], set_up=set_up)
+    else:
+        methods.spend(context, method)
 
 
 def _succeeded(context: Context, intent: Thing, charge: Thing) -> Thing:
-    booked = _new_balance_transaction(context, charge)
-    charge |= {
-        "status": "succeeded",
-        "paid": True,
-        "captured": True,
-        "amount_captured": charge["amount"],
-        "balance_transaction": booked["id"],
-        "outcome": _outcome("authorized", "approved_by_network", "Payment complete."),
-    }
+    charge = charges.succeed(context, charge, methods.means_of_method(context, intent["payment_method"]))
     intent |= {"status": "succeeded", "amount_received": intent["amount"], "latest_charge": charge["id"]}
-    context.store.put(charge)
     context.store.put(intent)
-    emit(context, "charge.succeeded", charge)
     emit(context, "payment_intent.succeeded", intent)
     return intent
 
 
 def _refused(context: Context, intent: Thing, failure: Failure, charge: Thing | None) -> Thing:
-    method = context.find("payment_method", intent["payment_method"])
+    method = context.find(methods.KIND, intent["payment_method"])
     error: dict[str, Any] = {
         "code": failure.code,
         "doc_url": f"https://stripe.com/docs/error-codes/{failure.code.replace('_', '-')}",
@@ -175,254 +187,3 @@ def _refused(context: Context, intent: Thing, failure: Failure, charge: Thing | 
     context.store.put(intent)
     emit(context, "payment_intent.payment_failed", intent)
     return intent
-
-
-def _failed_charge(failure: Failure) -> Thing:
-    outcome = _outcome("issuer_declined", "declined_by_network", "The bank did not return any further details.")
-    return {
-        "status": "failed",
-        "paid": False,
-        "failure_code": failure.code,
-        "failure_message": failure.message,
-        "outcome": outcome | {"reason": failure.decline_code or failure.code},
-    }
-
-
-def _outcome(kind: str, network_status: str, message: str) -> Thing:
-    return {
-        "advice_code": None,
-        "network_advice_code": None,
-        "network_decline_code": None,
-        "network_status": network_status,
-        "reason": None,
-        "seller_message": message,
-        "type": kind,
-    }
-
-
-def _new_method(context: Context, means: Means, billing: Thing) -> Thing:
-    details = _card_of_method(means) if means.kind == "card" else _bank_of_method(means)
-    id_ = new_id("pm")
-    context.store.put({"id": f"_means_{id_}", "object": "_means", "number": means.number})
-    return context.store.put(
-        {
-            "id": id_,
-            "object": "payment_method",
-            "allow_redisplay": "limited",
-            "billing_details": billing,
-            means.kind: details,
-            "created": context.now(),
-            "customer": None,
-            "customer_account": None,
-            "livemode": False,
-            "metadata": {},
-            "type": means.kind,
-        }
-    )
-
-
-def _means(context: Context, intent: Thing) -> Means:
-    """What the intent's payment method was made from."""
-    return means_of(context.find("_means", f"_means_{intent['payment_method']}")["number"])
-
-
-def _card_of_method(means: Means) -> Thing:
-    return {
-        "brand": means.brand,
-        "checks": {"address_line1_check": None, "address_postal_code_check": None, "cvc_check": "pass"},
-        "country": "US",
-        "display_brand": means.brand,
-        "exp_month": 12,
-        "exp_year": 2034,
-        "fingerprint": _fingerprint(means),
-        "funding": "credit",
-        "generated_from": None,
-        "last4": means.last4,
-        "networks": {"available": [means.brand], "preferred": None},
-        "regulated_status": "unregulated",
-        "three_d_secure_usage": {"supported": True},
-        "wallet": None,
-    }
-
-
-def _bank_of_method(means: Means) -> Thing:
-    return {
-        "account_holder_type": "individual",
-        "account_type": "checking",
-        "bank_name": _BANK,
-        "financial_connections_account": None,
-        "fingerprint": _fingerprint(means),
-        "last4": means.last4,
-        "networks": {"preferred": "ach", "supported": ["ach"]},
-        "routing_number": "110000000",
-        "status_details": {},
-    }
-
-
-def _charged_with(means: Means, amount: int) -> Thing:
-    if means.kind == "us_bank_account":
-        return {
-            "type": "us_bank_account",
-            "us_bank_account": {
-                "account_holder_type": "individual",
-                "account_type": "checking",
-                "bank_name": _BANK,
-                "fingerprint": _fingerprint(means),
-                "last4": means.last4,
-                "mandate": None,
-                "payment_reference": None,
-                "routing_number": "110000000",
-            },
-        }
-    return {
-        "type": "card",
-        "card": {
-            "amount_authorized": amount,
-            "authorization_code": None,
-            "brand": means.brand,
-            "checks": {"address_line1_check": None, "address_postal_code_check": None, "cvc_check": "pass"},
-            "country": "US",
-            "exp_month": 12,
-            "exp_year": 2034,
-            "extended_authorization": {"status": "disabled"},
-            "fingerprint": _fingerprint(means),
-            "funding": "credit",
-            "incremental_authorization": {"status": "unavailable"},
-            "installments": None,
-            "last4": means.last4,
-            "mandate": None,
-            "multicapture": {"status": "unavailable"},
-            "network": means.brand,
-            "network_token": {"used": False},
-            "network_transaction_id": None,
-            "overcapture": {"maximum_amount_capturable": amount, "status": "unavailable"},
-            "regulated_status": "unregulated",
-            "three_d_secure": None,
-            "wallet": None,
-        },
-    }
-
-
-def _fingerprint(means: Means) -> str:
-    """The same number has the same one; the number cannot be read from it in practice, as it is only test data."""
-    return f"local{means.brand[:4]}{means.last4}"
-
-
-def _new_charge(context: Context, intent: Thing, means: Means, status: str) -> Thing:
-    id_ = new_id("ch" if means.kind == "card" else "py")
-    method = context.find("payment_method", intent["payment_method"])
-    return context.store.put(
-        {
-            "id": id_,
-            "object": "charge",
-            "amount": intent["amount"],
-            "amount_captured": 0,
-            "amount_refunded": 0,
-            "application": None,
-            "application_fee": None,
-            "application_fee_amount": None,
-            "balance_transaction": None,
-            "billing_details": method["billing_details"],
-            "calculated_statement_descriptor": "SOULSEER",
-            "captured": False,
-            "created": context.now(),
-            "currency": intent["currency"],
-            "customer": intent["customer"],
-            "description": intent["description"],
-            "disputed": False,
-            "failure_balance_transaction": None,
-            "failure_code": None,
-            "failure_message": None,
-            "fraud_details": {},
-            "livemode": False,
-            "metadata": dict(intent["metadata"]),
-            "on_behalf_of": None,
-            "outcome": None,
-            "paid": False,
-            "payment_intent": intent["id"],
-            "payment_method": method["id"],
-            "payment_method_details": _charged_with(means, intent["amount"]),
-            "receipt_email": None,
-            "receipt_number": None,
-            "receipt_url": None,
-            "refunded": False,
-            "review": None,
-            "shipping": None,
-            "source": None,
-            "source_transfer": None,
-            "statement_descriptor": None,
-            "statement_descriptor_suffix": None,
-            "status": status,
-            "transfer_data": None,
-            "transfer_group": None,
-        }
-    )
-
-
-def _new_balance_transaction(context: Context, charge: Thing) -> Thing:
-    fee = (charge["amount"] * 29 + 500) // 1000 + 30
-    detail = {
-        "amount": fee,
-        "application": None,
-        "currency": charge["currency"],
-        "description": "Stripe processing fees",
-        "type": "stripe_fee",
-    }
-    return context.store.put(
-        {
-            "id": new_id("txn"),
-            "object": "balance_transaction",
-            "amount": charge["amount"],
-            "available_on": context.now() + _DAYS_UNTIL_AVAILABLE * _DAY,
-            "balance_type": "payments",
-            "created": context.now(),
-            "currency": charge["currency"],
-            "description": charge["description"],
-            "exchange_rate": None,
-            "fee": fee,
-            "fee_details": [detail],
-            "net": charge["amount"] - fee,
-            "reporting_category": "charge",
-            "source": charge["id"],
-            "status": "pending",
-            "type": "charge" if charge["id"].startswith("ch_") else "payment",
-        }
-    )
-
-
-def _retrieve(kind: str) -> Any:
-    def retrieve(context: Context, params: Params, id_: str) -> Thing:
-        params.done()
-        return context.find(kind, id_)
-
-    return retrieve
-
-
-def _list(kind: str, url: str, *filters: str) -> Any:
-    def list_(context: Context, params: Params) -> Thing:
-        wanted = {name: value for name in filters if (value := params.text(name)) is not None}
-        created = created_filter(params)
-        return listed(
-            context,
-            params,
-            kind,
-            url,
-            lambda thing: created(thing) and all(thing.get(name) == value for name, value in wanted.items()),
-        )
-
-    return list_
-
-
-ROUTES: Final[list[Resource]] = [
-    ("GET", r"/payment_intents", _list("payment_intent", "/v1/payment_intents", "customer")),
-    ("GET", r"/payment_intents/(?P<id_>[^/]+)", _retrieve("payment_intent")),
-    ("GET", r"/charges", _list("charge", "/v1/charges", "customer", "payment_intent")),
-    ("GET", r"/charges/(?P<id_>[^/]+)", _retrieve("charge")),
-    (
-        "GET",
-        r"/balance_transactions",
-        _list("balance_transaction", "/v1/balance_transactions", "source", "type", "currency"),
-    ),
-    ("GET", r"/balance_transactions/(?P<id_>[^/]+)", _retrieve("balance_transaction")),
-    ("GET", r"/payment_methods/(?P<id_>[^/]+)", _retrieve("payment_method")),
-]

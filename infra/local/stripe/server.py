@@ -13,9 +13,24 @@ from infra.local import delivery
 from infra.local.background import Background
 from infra.local.delivery import Retries
 from infra.local.store import Job, Store
-from infra.local.stripe import checkout, control, events, page, payments, webhooks
+from infra.local.stripe import (
+    balance,
+    charges,
+    checkout,
+    control,
+    customers,
+    disputes,
+    events,
+    intents,
+    methods,
+    page,
+    payments,
+    refunds,
+    setups,
+    webhooks,
+)
 from infra.local.stripe.api import Api
-from infra.local.stripe.context import Context
+from infra.local.stripe.context import Context, Lever, Resource
 from infra.local.web import Request, Response, Server, routed
 
 SETTLE_SECONDS: Final = 5.0
@@ -29,20 +44,24 @@ class StripeServer:
         *,
         retries: Retries | None = None,
         settle_seconds: float = SETTLE_SECONDS,
+        available_seconds: float = 0.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Keep everything in the directory ``state``, or in memory; ``port`` is the wanted one."""
+        """Keep everything in the directory ``state``, or in memory; ``port`` is the wanted one.
+
+        ``settle_seconds`` and ``available_seconds``: see ``Context``.
+        """
         self._server = Server("stripe", self._answer, port)
         self.port = self._server.port
         self._store = Store(state / "stripe.sqlite" if state else None)
-        self._context = Context(self._store, clock, self.url, settle_seconds)
+        self._context = Context(self._store, clock, self.url, settle_seconds, available_seconds)
         self._deliverer = webhooks.deliverer(self._context, retries or Retries())
         faults = control.Faults()
-        self._api = Api(self._context, [*checkout.ROUTES, *payments.ROUTES, *events.ROUTES], faults)
+        self._api = Api(self._context, _RESOURCES, faults)
         self._pages = routed(
             [
                 *page.routes(self._context, self._deliverer.wait_for_attempt),
-                *control.Control(self._context, faults).routes(),
+                *control.Control(self._context, faults).routes(_LEVERS),
             ]
         )
         self._background = Background("stripe", self._store, clock, self._do)
@@ -92,7 +111,29 @@ class StripeServer:
             self._store.finish(job)
 
 
+_RESOURCES: Final[list[Resource]] = [
+    *balance.ROUTES,
+    *charges.ROUTES,
+    *checkout.ROUTES,
+    *customers.ROUTES,
+    *disputes.ROUTES,
+    *events.ROUTES,
+    *intents.ROUTES,
+    *methods.ROUTES,
+    *refunds.ROUTES,
+    *setups.ROUTES,
+]
+_LEVERS: Final[list[Lever]] = [
+    *checkout.LEVERS,
+    *disputes.LEVERS,
+    *intents.LEVERS,
+    *refunds.LEVERS,
+]
 _BACKGROUND: Final[Mapping[str, Callable[[Context, str], object]]] = {
-    "settle": checkout.settle,
+    "dispute": disputes.open_when_due,
+    "dispute_decision": disputes.decide_when_due,
     "expire": checkout.expire_when_due,
+    "refund": refunds.settle,
+    "settle": checkout.settle,
+    "settle_intent": payments.settle_when_due,
 }
