@@ -96,6 +96,28 @@ def _promo_granted(facts: Facts, zone: ZoneInfo) -> Words:
     )
 
 
+def _recharge_paid(facts: Facts, zone: ZoneInfo) -> Words:
+    del zone
+    return Words(
+        "Your card was charged", f"{dollars(facts['amount'])} were charged to your saved card as SoulSeer credit."
+    )
+
+
+def _recharge_off(facts: Facts, zone: ZoneInfo) -> Words:
+    del zone
+    why = {
+        "authentication_required": "your bank wants you to confirm the payment yourself",
+        "card_unusable": "your saved card cannot be charged any more",
+        "declined": "your bank refused several times",
+        "unknown": "we were not told what became of the charge",
+    }[facts["reason"]]
+    return Words(
+        "Auto-recharge is off",
+        f"{dollars(facts['amount'])} could not be charged to your saved card: {why}. Top up in the app, or save a card "
+        "and turn auto-recharge on again.",
+    )
+
+
 def _booking(facts: Facts, zone: ZoneInfo) -> str:
     """``Your 30 minute voice reading on Wed 25 November 2026, 18:30 (Europe/Vienna)``"""
     return f"Your {facts['minutes']} minute {facts['modality']} reading on {when(facts['start'], zone)}"
@@ -143,6 +165,7 @@ ABOUT: Final[Mapping[str, Kind]] = {
     "guarantee_granted": "wallet",
     "guarantee_refused": "wallet",
     "promo_granted": "wallet",
+    "recharge_paid": "wallet",
     "favorite_online": "favorites",
     "queue_offer": "favorites",
 }
@@ -159,6 +182,8 @@ SAID: Final[Mapping[str, Callable[[Facts, ZoneInfo], Words]]] = {
     "guarantee_granted": _guarantee_granted,
     "guarantee_refused": _guarantee_refused,
     "promo_granted": _promo_granted,
+    "recharge_paid": _recharge_paid,
+    "recharge_off": _recharge_off,
     "favorite_online": _favorite_online,
     "queue_offer": _queue_offer,
 }

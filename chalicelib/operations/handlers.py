@@ -26,9 +26,11 @@ from chalicelib.sessions import service as sessions
 if TYPE_CHECKING:
     from chalicelib.operations import deletions, exports
     from chalicelib.scheduling import service as scheduling
+    from chalicelib.wallet import recharges
 else:
     deletions = on_first_use("chalicelib.operations.deletions")
     exports = on_first_use("chalicelib.operations.exports")
+    recharges = on_first_use("chalicelib.wallet.recharges")
     scheduling = on_first_use("chalicelib.scheduling.service")
 
 blueprint = Blueprint(__name__)
@@ -91,6 +93,17 @@ def _deletion_called(world: World, person: str, epoch: int, turn: int) -> Millis
     return deletions.called_by_clock(world, person, epoch, turn)
 
 
+def _recharges(world: World, shard: str, limit: int, start: Key | None) -> tuple[list[Waiting], Key | None]:
+    found, following = recharges.page_of_shard(world, shard, limit, start)
+    ids = [(key["pk"].partition("#")[2], key) for key in found]
+    return [Waiting(each, key, partial(recharges.advance, world, each)) for each, key in ids], following
+
+
+def _recharge_called(world: World, recharge: str, epoch: int, turn: int) -> Millis | None:
+    del epoch, turn
+    return recharges.advance(world, recharge)
+
+
 def _exports(world: World, shard: str, limit: int, start: Key | None) -> tuple[list[Waiting], Key | None]:
     found, following = exports.page_of_shard(world, shard, limit, start)
     ids = [(key["pk"].partition("#")[2], key) for key in found]
@@ -104,6 +117,7 @@ def _export_called(world: World, export: str, epoch: int, turn: int) -> Millis |
 
 KINDS: Final[Mapping[str, Kind]] = {
     "session": Kind(_sessions, sessions.called_by_clock),
+    "recharge": Kind(_recharges, _recharge_called),
     "booking": Kind(_bookings, _booking_called),
     "deletion": Kind(_deletions, _deletion_called),
     "export": Kind(_exports, _export_called),

@@ -555,6 +555,8 @@ def _commit(world: World, seen: Snapshot, step: Step, *beside: Operation) -> Sna
     raised, operations = _rows(world).replace(session, was=seen.session)
     if not world.wrote(*operations, *extra):
         return None
+    if newest is not None and step.change:
+        wallet.look_after(world, newest)
     if raised.state != seen.session.state:
         log.info("session_moved", session=raised.id, state=raised.state, reason=raised.reason or "")
     return Snapshot(world, raised, newest)

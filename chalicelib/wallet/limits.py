@@ -22,9 +22,11 @@ from chalicelib.wallet.store import Ledger
 if TYPE_CHECKING:
     from chalicelib.accounts import service as accounts
     from chalicelib.accounts.model.limits import Limits, Wanted
+    from chalicelib.wallet import recharges
     from chalicelib.wallet import service as wallet
 else:
     accounts = on_first_use("chalicelib.accounts.service")
+    recharges = on_first_use("chalicelib.wallet.recharges")
     wallet = on_first_use("chalicelib.wallet.service")
 
 WEEK: Final = 7 * DAY
@@ -61,7 +63,9 @@ def set_limits(world: World, user: str, wanted: Wanted) -> Limits:
         if keep is None:
             return decided
         entry = follow(newest, meter.limit(newest, _ceiling_under(world, decided, newest, now)), now)
-        if world.wrote(keep, book.put(entry)):
+        charged_no_more = entry.refill is None and newest.refill is not None
+        off = recharges.turned_off(world, user, "excluded") if charged_no_more else []
+        if world.wrote(keep, book.put(entry), *off):
             return decided
         newest = book.head(newest.account)
     raise Unavailable("The wallet is too busy.")

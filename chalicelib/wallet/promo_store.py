@@ -1,11 +1,10 @@
 """Promotional codes in the table ``wallet``.
 
 ``promo`` / the code                    the code; in one partition, so that they can be listed
-``promo#{code}`` / ``{user}``           the redemptions of one person
+``promo#{code}`` / ``{user}``           how often one person redeemed it
 ``user#{user}`` / ``promo-tries``       wrong guesses
 """
 
-from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Final
 
@@ -38,20 +37,19 @@ class Promos:
         raised = replace(code, rev=was.rev + 1 if was else 1)
         return Put(self._name, {"pk": _CODES, "sk": code.code, **asdict(raised)}, _unchanged(was.rev if was else 0))
 
-    def redemptions(self, code: str, user: str) -> tuple[str, ...]:
-        """The ids under which ``user`` has redeemed the code, strongly consistent."""
+    def times(self, code: str, user: str) -> int:
+        """How often ``user`` has redeemed the code, strongly consistent."""
         item = self._tables.get(self._name, _redemptions(code, user))
-        return tuple(item["redemptions"]) if item else ()
+        return item["rev"] if item else 0
 
-    def redeem(self, code: str, user: str, redemption: str, was: Sequence[str]) -> Put:
-        """Adds a redemption to those that were read."""
-        item = _redemptions(code, user) | {"redemptions": [*was, redemption], "rev": len(was) + 1}
-        return Put(self._name, item, _unchanged(len(was)))
+    def redeem(self, code: str, user: str, times: int) -> Put:
+        """Counts one redemption more than the ``times`` that were read."""
+        return Put(self._name, _redemptions(code, user) | {"rev": times + 1}, _unchanged(times))
 
     def tries(self, user: str) -> Tries:
         """Wrong guesses of ``user``, strongly consistent."""
         item = self._tables.get(self._name, _tries(user))
-        return Tries(item["since"], item["count"], item["rev"]) if item else Tries()
+        return Tries(**{name: item[name] for name in Tries.__dataclass_fields__}) if item else Tries()
 
     def keep_tries(self, user: str, tries: Tries) -> Put:
         """Puts ``tries`` in the place of those with the same rev."""

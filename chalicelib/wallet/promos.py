@@ -1,7 +1,7 @@
 """Promotional credit: by a code, or given by an admin (product §4).
 
 A redemption is one transaction: the code's count, the person's own redemptions and the entry of their credit. Its id
-derives from the request, so a repeat finds it; its place among the person's is the posting's key.
+derives from the request and is the key of its posting, so a repeat finds it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Final
 
 from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
-from chalicelib.kernel.errors import AlreadyDone, Invalid, InvalidState, NotFound
+from chalicelib.kernel.errors import AlreadyDone, IdempotencyMismatch, Invalid, InvalidState, NotFound
 from chalicelib.kernel.ids import derived_id
 from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import DAY, Millis
@@ -46,31 +46,30 @@ def redeem(world: World, user: str, redemption: str, written: str) -> Promotion:
     """Redeem the code that ``user`` wrote; the same promotion when repeated under the id ``redemption``.
 
     Raises SpendingLimitReached (excluded), RateLimited (ten wrong ones in an hour), NotFound (no such code),
-    AlreadyDone (used by this person), LinkExpired (used up, over or stopped), InvalidState (four at once), Unavailable.
+    AlreadyDone (used by this person), LinkExpired (used up, over or stopped), InvalidState (four at once),
+    IdempotencyMismatch (the same id was derived for another code), Unavailable.
     """
     limits.must_not_be_excluded(world, user)
     rows = _rows(world)
-    name = model.normalised(written)
+    name, key, lot = model.normalised(written), f"promo:{redemption}", derived_id("pro", redemption)
 
     def attempt() -> Promotion:
-        now = world.now()
-        tries = rows.tries(user)
-        model.may_guess(tries, now)
+        now, tries = world.now(), rows.tries(user)
         code = rows.get(name) if name else None
+        times = rows.times(code.code, user) if code else 0
+        if done := posted(world, key):  # after the counts: this very one, made in between, must be found by it
+            if done.reference != name:
+                raise IdempotencyMismatch
+            return Promotion(done.amount, _expiry(done, lot))
+        model.may_guess(tries, now)
         if code is None:
-            world.tables.write(rows.keep_tries(user, model.guessed_wrong(tries, now)))
+            world.tables.write(rows.keep_tries(user, model.guessed_wrong(tries, redemption, now)))
             raise NotFound("There is no such code.")
-        mine = rows.redemptions(code.code, user)
-        if redemption in mine:
-            return _promotion(posted(world, _key(code.code, user, mine.index(redemption))), code.code, user, redemption)
-        used = model.redeemed(code, len(mine), now)
-        beside = (rows.keep(used, code), rows.redeem(code.code, user, redemption, mine))
-        lot = _lot_id(code.code, user, redemption)
-        entry = _grant(
-            world, user, _key(code.code, user, len(mine)), lot, code.amount, code.days, code.code, lambda _: beside
-        )
+        used = model.redeemed(code, times, now)
+        beside = (rows.keep(used, code), rows.redeem(code.code, user, times))
+        entry = _grant(world, user, key, lot, code.amount, code.days, code.code, lambda _: beside)
         log.info("promo_redeemed", user=user, amount=code.amount)
-        return _promotion(entry, code.code, user, redemption)
+        return Promotion(entry.amount, _expiry(entry, lot))
 
     return undisturbed(world.sleep, attempt, tries=_TRIES)
 
@@ -86,7 +85,7 @@ def grant(world: World, user: str, amount: Cents, days: int, ref: str, *, actor:
     person = accounts.person(world, user)
     if person.deleted:
         raise InvalidState("The client has left: nobody could spend it.")
-    lot = _lot_id("grant", user, ref)
+    lot = derived_id("pro", user, ref)
 
     def beside(entry: Entry) -> list[Operation]:
         names = world.settings.tables
@@ -129,22 +128,8 @@ def _grant(
     return post_once(world, credit_account(user), key, fact, draft_of, beside)
 
 
-def _promotion(entry: Entry | None, code: str, user: str, redemption: str) -> Promotion:
-    if entry is None:
-        raise LookupError(f"the redemption {redemption} has no entry")
-    return Promotion(entry.amount, _expiry(entry, _lot_id(code, user, redemption)))
-
-
 def _expiry(entry: Entry, lot: str) -> Millis:
     return next(each.expires_at for each in entry.buckets.lots if each.id == lot)
-
-
-def _lot_id(*facts: str) -> str:
-    return derived_id("pro", *facts)
-
-
-def _key(code: str, user: str, number: int) -> str:
-    return f"promo:{code}:{user}:{number}"
 
 
 # --- codes, for admins ---------------------------------------------------------------------------

@@ -23,13 +23,17 @@ from chalicelib.runtime.lazy import on_first_use
 from chalicelib.runtime.schemas import PageOf
 from chalicelib.wallet import statement, topups
 from chalicelib.wallet.schemas import (
+    AutoRechargeBody,
+    AutoRechargeView,
     EntriesQuery,
     EntryView,
     NewTopUp,
+    PageView,
     PromoBody,
     PromoView,
     TopUpView,
     WalletView,
+    auto_recharge_view,
     entry_view,
     promo_view,
     topup_view,
@@ -37,9 +41,10 @@ from chalicelib.wallet.schemas import (
 )
 
 if TYPE_CHECKING:
-    from chalicelib.wallet import promos
+    from chalicelib.wallet import promos, recharges
 else:
     promos = on_first_use("chalicelib.wallet.promos")
+    recharges = on_first_use("chalicelib.wallet.recharges")
 
 blueprint = Blueprint(__name__)
 
@@ -110,6 +115,45 @@ def redeem_promo(request: Request[PromoBody, None]) -> PromoView:
     """
     redemption = request.derived_id("red")
     return promo_view(promos.redeem(world(), request.caller.id, redemption, request.body.code))
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "/v1/wallet/payment-method",
+    returns=PageView,
+    status=201,
+    idempotent=True,
+    errors=(ProviderFailed,),
+)
+def save_payment_method(request: Request[None, None]) -> PageView:
+    """Open `url` to save a card, in place of the one that is saved. It is charged only where auto-recharge is on."""
+    return PageView(url=recharges.open_setup(world(), request.caller.id, request.derived_id("set")))
+
+
+@endpoint(blueprint, "GET", "/v1/wallet/auto-recharge", returns=AutoRechargeView)
+def get_auto_recharge(request: Request[None, None]) -> AutoRechargeView:
+    """The saved card, and when it is charged; `off_reason` says why we turned that off."""
+    return auto_recharge_view(recharges.settings_of(world(), request.caller.id))
+
+
+@endpoint(
+    blueprint,
+    "PUT",
+    "/v1/wallet/auto-recharge",
+    body=AutoRechargeBody,
+    returns=AutoRechargeView,
+    errors=(InvalidState, SpendingLimitReached),
+)
+def put_auto_recharge(request: Request[AutoRechargeBody, None]) -> AutoRechargeView:
+    """Say when the saved card is charged: with less than `threshold`, or than seven minutes of the reading that runs,
+    `amount` is charged, never more than `daily_cap` in 24 hours, one charge at a time.
+
+    It is turned off where the bank asks for you (`authentication_required`), where the card cannot pay any more
+    (`card_unusable`), after three refusals in a row (`declined`), where you exclude yourself (`excluded`), and where
+    Stripe does not say in 20 hours what became of a charge (`unknown`). You are told.
+    """
+    return auto_recharge_view(recharges.set_auto(world(), request.caller.id, request.body.wanted()))
 
 
 def _csv(entries: list[EntryView]) -> str:

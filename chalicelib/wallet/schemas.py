@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field
 
 from chalicelib.kernel.time import SECOND, rfc3339
 from chalicelib.runtime.schemas import ListQuery, Money, Schema
+from chalicelib.wallet.model import recharge
 from chalicelib.wallet.model.chain import Entry, Meter
 from chalicelib.wallet.model.topup import LEAST, MOST, TopUp
 from chalicelib.wallet.statement import Balance
@@ -95,6 +96,51 @@ class PromoView(Schema):
     expires_at: str
 
 
+class PageView(Schema):
+    """A page of Stripe's to open."""
+
+    url: str
+
+
+class AutoRechargeBody(Schema):
+    """All four at once, in cents."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"enabled": True, "threshold": 1000, "amount": 2500, "daily_cap": 10000}]}
+    )
+
+    enabled: bool
+    threshold: Annotated[int, Field(ge=0, le=recharge.MOST, description="Charge with less than this.")]
+    amount: Annotated[int, Field(ge=recharge.LEAST, le=recharge.MOST, description="Charge this.")]
+    daily_cap: Annotated[
+        int, Field(ge=recharge.LEAST, le=recharge.MOST_A_DAY, description="At least `amount`; in any 24 hours.")
+    ]
+
+    def wanted(self) -> recharge.Wanted:
+        return recharge.Wanted(self.enabled, self.threshold, self.amount, self.daily_cap)
+
+
+class CardView(Schema):
+    """The saved card."""
+
+    brand: str
+    last4: str
+    exp_month: int
+    exp_year: int
+
+
+class AutoRechargeView(Schema):
+    """When the saved card is charged."""
+
+    enabled: bool
+    threshold: Money
+    amount: Money
+    daily_cap: Money
+    card: CardView | None
+    off_reason: recharge.OffReason | None
+    in_flight: bool = Field(description="A charge is under way; its credit comes when it is confirmed.")
+
+
 _DESCRIPTIONS = {
     "topup": "Top-up",
     "minute": "Minute {minute} of a reading",
@@ -105,6 +151,8 @@ _DESCRIPTIONS = {
     "promo_granted": "Promotional credit",
     "promo_expired": "Promotional credit expired",
     "limits_set": "Spending limits set",
+    "recharge": "Auto-recharge",
+    "recharge_set": "Auto-recharge set",
     "freeze": "Wallet frozen",
     "unfreeze": "Wallet released",
     "tip": "Tip",
@@ -156,6 +204,22 @@ def topup_view(topup: TopUp) -> TopUpView:
         amount=Money(amount=topup.amount, currency=topup.currency),
         checkout_url=topup.checkout_url if topup.status == "pending" else None,
         created_at=rfc3339(topup.created_at),
+    )
+
+
+def auto_recharge_view(settings: recharge.AutoRecharge) -> AutoRechargeView:
+    """The settings of auto-recharge as their owner sees them."""
+    card = settings.card
+    return AutoRechargeView(
+        enabled=settings.enabled,
+        threshold=Money(amount=settings.threshold),
+        amount=Money(amount=settings.amount),
+        daily_cap=Money(amount=settings.daily_cap),
+        card=CardView(brand=card.brand, last4=card.last4, exp_month=card.exp_month, exp_year=card.exp_year)
+        if card
+        else None,
+        off_reason=settings.off_reason,
+        in_flight=settings.in_flight is not None,
     )
 
 

@@ -6,7 +6,7 @@ the number of tries is bounded and ample. Where storage does not say whether it 
 """
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import (
@@ -19,6 +19,7 @@ from chalicelib.kernel.errors import (
 )
 from chalicelib.kernel.money import USD, Cents
 from chalicelib.kernel.time import Millis
+from chalicelib.runtime.lazy import on_first_use
 from chalicelib.runtime.tables import ConditionFailed, Contended, Item, Key, Operation
 from chalicelib.wallet import limits
 from chalicelib.wallet.model import funds as reckoning
@@ -27,6 +28,11 @@ from chalicelib.wallet.model.buckets import PAID, Part, Split
 from chalicelib.wallet.model.chain import Draft, Entry, Fact, follow
 from chalicelib.wallet.model.receipt import Receipt, paid_from, receipt
 from chalicelib.wallet.store import Ledger, meaning
+
+if TYPE_CHECKING:
+    from chalicelib.wallet import recharges
+else:
+    recharges = on_first_use("chalicelib.wallet.recharges")
 
 _TRIES: Final = 100
 _SEARCH_PAGE: Final = 25
@@ -75,15 +81,26 @@ def charge_due(world: World, newest: Entry, before: Millis | None = None) -> Ent
     anywhere at once: one conditional write a minute, and of two the second loses. Raises Unavailable when storage
     stays contended.
     """
-    book = ledger(world)
+    book, posted_any = ledger(world), False
     for _ in range(_MOST_DUE + _TRIES):
         now = max(world.now(), newest.at)
         draft = meter.due(newest, now, world.settings.rules, before)
         if draft is None:
+            if posted_any:
+                look_after(world, newest)
             return newest
         entry = follow(newest, draft, now)
-        newest = entry if world.wrote(book.put(entry)) else book.head(newest.account)
+        if world.wrote(book.put(entry)):
+            newest, posted_any = entry, True
+        else:
+            newest = book.head(newest.account)
     raise Unavailable("The wallet is too busy.")
+
+
+def look_after(world: World, newest: Entry) -> None:
+    """Have the saved card charged where what is left has got short. It waits for no bank, and never raises for it."""
+    if meter.short(newest, max(world.now(), newest.at), world.settings.rules):
+        recharges.begin(world, newest.account.partition(":")[2])
 
 
 def meter_change(world: World, newest: Entry, change: meter.Change, now: Millis) -> tuple[Entry, Operation] | None:
@@ -264,7 +281,10 @@ def spend(
             raise SpendingLimitReached if barred else InsufficientFunds
         return draft
 
-    return post_once(world, credit_account(user), key, Fact(kind, -amount, counter, reference), draft_of, beside)
+    fact = Fact(kind, -amount, counter, reference)
+    entry = post_once(world, credit_account(user), key, fact, draft_of, beside)
+    look_after(world, entry)
+    return entry
 
 
 def compensate(

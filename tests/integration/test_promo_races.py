@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -20,7 +21,7 @@ from tests.support.duo import assert_whole, refusals
 ADMIN = {"actor": "arn:admin", "reason": "a race"}
 
 
-def at_once(acts: list[Callable[[], Any]]) -> list[Any]:
+def at_once(acts: Sequence[Callable[[], Any]]) -> list[Any]:
     def outcome(act: Callable[[], Any]) -> Any:
         for _ in range(20):  # Unavailable asks to come again
             try:
@@ -80,5 +81,5 @@ def test_one_request_repeated_twelve_times_at_once_is_one_redemption(world: Worl
 
 def test_thirty_guesses_at_once_are_answered_ten_times(world: World) -> None:
     user = f"usr_{uuid4().hex[:8]}"
-    guesses = [lambda: promos.redeem(world, user, f"red_{user}", "NO-SUCH-CODE") for _ in range(30)]
+    guesses = [partial(promos.redeem, world, user, f"red_{user}{number}", "NO-SUCH-CODE") for number in range(30)]
     assert refusals(at_once(guesses)) == {"not_found": 10, "rate_limited": 20}

@@ -37,14 +37,14 @@ table/sessions             dynamodb:UpdateItem            no   no             no
 table/sessions             dynamodb:Scan                  no   no             no            no           no    no
 table/sessions/index/open  dynamodb:Query                 yes  no             no            yes          yes   no
 
-table/wallet               dynamodb:GetItem               yes  yes            no            yes          yes   no
+table/wallet               dynamodb:GetItem               yes  yes            yes           yes          yes   no
 table/wallet               dynamodb:BatchGetItem          yes  no             no            yes          yes   no
 table/wallet               dynamodb:Query                 yes  no             no            yes          yes   no
-table/wallet               dynamodb:PutItem               yes  yes            no            yes          yes   no
+table/wallet               dynamodb:PutItem               yes  yes            yes           yes          yes   no
 table/wallet               dynamodb:DeleteItem            no   no             no            no           no    no
 table/wallet/index/due     dynamodb:Query                 no   no             no            yes          no    no
 
-table/accounts             dynamodb:GetItem               yes  no             yes           yes          yes   yes
+table/accounts             dynamodb:GetItem               yes  yes            yes           yes          yes   yes
 table/accounts             dynamodb:PutItem               yes  no             no            yes          yes   no
 table/accounts             dynamodb:Query                 yes  no             no            yes          yes   no
 table/accounts             dynamodb:ConditionCheckItem    yes  no             no            no           no    no
@@ -96,7 +96,7 @@ bucket/exports             s3:ListBucket                  no   no             no
 bucket/pictures            s3:ListBucket                  yes  no             no            yes          yes   no
 identity/any              ses:SendEmail                  yes  no             no            yes          yes   yes
 
-stateMachine:clock         states:StartExecution          yes  no             yes           yes          yes   no
+stateMachine:clock         states:StartExecution          yes  yes            yes           yes          yes   no
 function:billing_tick      lambda:InvokeFunction          no   no             no            yes          no    no
 function:clock             lambda:InvokeFunction          no   no             no            no           no    no
 function:api               lambda:UpdateFunctionCode      no   no             no            no           no    no

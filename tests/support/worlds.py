@@ -11,7 +11,7 @@ from chalicelib.gateways.agora import Lease, Notice, build_lease, notice_of
 from chalicelib.gateways.clock import execution_name
 from chalicelib.gateways.mail import Letter
 from chalicelib.gateways.objects import UploadForm
-from chalicelib.gateways.stripe import CheckoutPage
+from chalicelib.gateways.stripe import CheckoutPage, SavedCard
 from chalicelib.kernel.errors import Unauthenticated, Unavailable
 from chalicelib.kernel.settings import Rules, Settings, Tables
 from chalicelib.kernel.time import Millis
@@ -50,10 +50,35 @@ class Executions:
 
 
 class OfflinePayments:
-    """``Payments`` that opens pages and signs nothing."""
+    """``Payments`` that opens pages and signs nothing. What a saved card answers is in ``coming``, an exception or None
+    for the next charges; each charge is kept.
+    """
+
+    def __init__(self) -> None:
+        self.charged: list[tuple[str, str, int]] = []
+        self.coming: list[Exception | None] = []
+        self.card: SavedCard | None = SavedCard("cus_usr_client", "pm_1", "visa", "4242", 12, 2034)
 
     def open_checkout(self, *, topup: str, user: str, amount: int, currency: str, return_url: str) -> CheckoutPage:
         return CheckoutPage(f"cs_test_{topup}", f"{return_url}/pay/{topup}/{user}/{amount}{currency}")
+
+    def make_customer(self, *, user: str) -> str:
+        return f"cus_{user}"
+
+    def open_setup(self, *, setup: str, user: str, customer: str, return_url: str) -> CheckoutPage:
+        return CheckoutPage(f"cs_{setup}", f"{return_url}/setup/{setup}/{user}/{customer}")
+
+    def saved_card(self, setup_intent: str) -> SavedCard | None:
+        del setup_intent
+        return self.card
+
+    def charge_saved(
+        self, *, recharge: str, user: str, customer: str, payment_method: str, amount: int, currency: str
+    ) -> str:
+        self.charged.append((recharge, payment_method, amount))
+        if self.coming and (failure := self.coming.pop(0)):
+            raise failure
+        return f"pi_{recharge}"
 
     def verified_event(self, payload: bytes, signature: str) -> dict[str, Any]:
         raise Unauthenticated

@@ -92,6 +92,8 @@ class Entry:
     meter: Meter | None = None
     frozen: str | None = None
     """Why the wallet is frozen; None where it is not."""
+    refill: Cents | None = None
+    """With less than this the saved card is charged; None where that is off."""
     closed: bool = False
     """A closed chain refuses every further entry."""
     spent: Cents = 0
@@ -124,6 +126,7 @@ class Draft:
     buckets: Buckets
     meter: Meter | None = None
     frozen: str | None = None
+    refill: Cents | None = None
     closed: bool = False
     minute: int = 0
     kept: int | None = None
@@ -197,8 +200,9 @@ def to_item(entry: Entry) -> dict[str, Any]:
         item["meter"] = _meter_item(entry.meter)
     if entry.split:
         item["split"] = [list(part) for part in entry.split]
-    if entry.kept is not None:
-        item["kept"] = entry.kept
+    for name in ("kept", "refill"):
+        if (value := getattr(entry, name)) is not None:
+            item[name] = value
     for name in ("frozen", "closed", "spent", "minute", "refund"):
         if value := getattr(entry, name):
             item[name] = value
@@ -221,6 +225,7 @@ def from_item(item: dict[str, Any]) -> Entry:
         buckets=Buckets(item["paid"], tuple(Lot(*lot) for lot in item.get("lots", ()))),
         meter=_meter_from(meter) if meter else None,
         frozen=item.get("frozen"),
+        refill=item.get("refill"),
         closed=item.get("closed", False),
         spent=item.get("spent", 0),
         minute=item.get("minute", 0),

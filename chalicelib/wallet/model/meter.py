@@ -162,9 +162,29 @@ def unfreeze(head: Entry, reference: str) -> Draft:
 
 
 def limit(head: Entry, ceiling: Cents | None) -> Draft:
-    """The person's limits were set: the open meter is bound by ``ceiling`` from now on. Post what is ``due`` first."""
+    """The person's limits were set: the open meter is bound by ``ceiling`` from now on, and who has excluded themselves
+    is not charged by themselves any more. Post what is ``due`` first.
+    """
     meter = replace(head.meter, ceiling=ceiling) if head.meter else None
-    return replace(_draft(head, "limits_set", 0, "", "", head.buckets), meter=meter)
+    refill = None if ceiling == NOTHING else head.refill
+    return replace(_draft(head, "limits_set", 0, "", "", head.buckets), meter=meter, refill=refill)
+
+
+def refill(head: Entry, below: Cents | None, reference: str) -> Draft:
+    """From now on the saved card is charged when there is less than ``below``; None: no more."""
+    return replace(_draft(head, "recharge_set", 0, "", reference, head.buckets), refill=below)
+
+
+def short(head: Entry, now: Millis, rules: Rules) -> bool:
+    """Whether the saved card should be charged: less is left than its owner said, or than the running meter holds.
+
+    Not while the wallet is frozen or owes something: the card pays for readings, not for a dispute.
+    """
+    if head.refill is None or head.frozen or head.buckets.paid < 0:
+        return False
+    running = head.meter is not None and head.meter.run is not None
+    ahead = head.meter.rate * rules.hold_minutes if head.meter and running else 0
+    return head.buckets.spendable(now) < max(head.refill, ahead)
 
 
 def spend(
@@ -293,5 +313,5 @@ def _stop(
 
 
 def _draft(head: Entry, kind: str, amount: Cents, counter: str, reference: str, buckets: Buckets) -> Draft:
-    """A draft that leaves meter and freeze as they are."""
-    return Draft(kind, amount, counter, reference, buckets, meter=head.meter, frozen=head.frozen)
+    """A draft that leaves meter, freeze and refill as they are."""
+    return Draft(kind, amount, counter, reference, buckets, meter=head.meter, frozen=head.frozen, refill=head.refill)

@@ -45,6 +45,8 @@ class Tries:
 
     since: Millis = 0
     count: int = 0
+    last: str = ""
+    """The request that guessed last: no two rows that count one more are alike, so each counts."""
     rev: int = 0
 
 
@@ -86,8 +88,8 @@ def may_guess(tries: Tries, now: Millis) -> None:
         raise RateLimited("Too many wrong codes. Try again in an hour.")
 
 
-def guessed_wrong(tries: Tries, now: Millis) -> Tries:
+def guessed_wrong(tries: Tries, request: str, now: Millis) -> Tries:
     """The guesses with one more."""
     if now >= tries.since + HOUR:
-        return replace(tries, since=now, count=1)
-    return replace(tries, count=tries.count + 1)
+        return replace(tries, since=now, count=1, last=request)
+    return replace(tries, count=tries.count + 1, last=request)

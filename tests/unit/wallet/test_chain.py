@@ -42,6 +42,7 @@ def test_a_new_account_is_empty() -> None:
         "buckets": {"paid": 0, "lots": ()},
         "meter": None,
         "frozen": None,
+        "refill": None,
         "closed": False,
         "spent": 0,
         "minute": 0,
@@ -98,6 +99,7 @@ _FULL = Entry(
         derived_id("ses", "x"), 999, 100_000, 180, 10_799_999, 180, Run(NOON, NOON + 9, "low_balance"), 10_000_000
     ),
     frozen="dispute of a payment",
+    refill=50_000,
     spent=10_000_000,
     minute=180,
     split=(*((derived_id("pro", str(n)), 20_000) for n in range(4)), ("paid", 20_000)),

@@ -11,6 +11,7 @@ from chalicelib.accounts.model.limits import Wanted
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import (
     AlreadyDone,
+    IdempotencyMismatch,
     Invalid,
     InvalidState,
     LinkExpired,
@@ -95,6 +96,14 @@ def test_a_repeat_after_the_credit_was_spent_is_still_the_same_redemption(world:
     first = promos.redeem(world, USER, "red_1", "WELCOME5")
     wallet.spend(world, USER, "order", 500, "platform:shop", "order:1", "ord_1")
     assert promos.redeem(world, USER, "red_1", "WELCOME5") == first
+
+
+def test_the_same_request_for_another_code_is_refused(world: World) -> None:
+    offered(world)
+    offered(world, replace(WELCOME, code="OTHER"))
+    promos.redeem(world, USER, "red_1", "WELCOME5")
+    with pytest.raises(IdempotencyMismatch):
+        promos.redeem(world, USER, "red_1", "OTHER")
 
 
 def test_a_person_uses_a_code_once_and_another_may_too(world: World) -> None:
