@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from chalicelib.kernel.errors import Malformed, ProviderFailed, Unauthenticated
-from chalicelib.kernel.money import USD, Cents
+from chalicelib.kernel.money import Cents
 from chalicelib.kernel.settings import Settings
 
 _TIMEOUT_SECONDS: Final = 8
@@ -140,7 +140,6 @@ class StripePayments:
             page = self._client().v1.checkout.sessions.create(
                 params={
                     "mode": "setup",
-                    "currency": USD,
                     "customer": customer,
                     "payment_method_types": ["card"],
                     "client_reference_id": setup,

@@ -185,7 +185,8 @@ def advance(world: World, recharge: str) -> Millis | None:
             currency=charge.currency,
         )
     except Refused as refused:
-        _ended(world, charge.id, refused.decline_code or refused.code or "card_declined")
+        # Stripe names what a bank says; what it refuses by itself and has no name for is no card that it could charge.
+        _ended(world, charge.id, refused.decline_code or refused.code or "resource_missing")
         return None
     except ProviderFailed:
         log.warning("recharge_unanswered", id=charge.id)
