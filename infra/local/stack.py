@@ -75,6 +75,8 @@ WEBHOOK_EVENTS: Final = (
     "checkout.session.async_payment_succeeded",
     "checkout.session.async_payment_failed",
     "checkout.session.expired",
+    "payment_intent.succeeded",
+    "payment_intent.payment_failed",
 )
 """What the product's endpoint is subscribed to at Stripe."""
 
