@@ -43,6 +43,7 @@ from chalicelib.runtime import logs, parsing, problems
 from chalicelib.runtime.idempotency import Answer, Intent, Once, digest, powertools_once
 from chalicelib.runtime.identity import Caller, SignIn, Verify, bearer, verifier
 from chalicelib.runtime.route import Route
+from chalicelib.runtime.schemas import PageOf
 
 B = TypeVar("B")
 Q = TypeVar("Q")
@@ -267,7 +268,7 @@ class View:
         answer = self._function(request)
         if isinstance(answer, Text):
             return Response(answer.content, {"Content-Type": answer.media_type, **answer.headers}, self.route.status)
-        if isinstance(answer, BaseModel):
+        if isinstance(answer, BaseModel | PageOf):
             return Response(answer.model_dump_json(by_alias=True), {"Content-Type": _JSON}, self.route.status)
         if self.route.returns is not None:
             raise TypeError(f"{request.route} answered {type(answer).__name__}")

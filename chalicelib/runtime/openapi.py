@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from inspect import cleandoc
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Generic, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -20,6 +20,8 @@ from chalicelib.kernel.errors import Invalid, Problem
 from chalicelib.runtime import problems
 from chalicelib.runtime.parsing import path_pattern
 from chalicelib.runtime.route import Route
+from chalicelib.runtime.schemas import PageOf as Page
+from chalicelib.runtime.schemas import Schema, T
 
 if TYPE_CHECKING:
     from chalice.app import RouteEntry
@@ -96,6 +98,22 @@ def rendered(routes: Iterable[Route]) -> str:
     return json.dumps(document(routes), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
+class PageOf(Schema, Generic[T]):
+    """One page of a list. ``next_cursor`` asks for the following one; null on the last."""
+
+    items: list[T]
+    next_cursor: str | None
+
+
+def _answered(route: Route) -> type[BaseModel] | None:
+    """The model of what the route answers as JSON, if it is one; of a page, the one above."""
+    returns: Any = route.returns
+    if get_origin(returns) is Page:
+        page: Any = PageOf
+        return page[get_args(returns)[0]]  # type: ignore[no-any-return] # which one, only the route knows
+    return returns if isinstance(returns, type) and issubclass(returns, BaseModel) else None
+
+
 def _schemas(listed: list[Route]) -> tuple[dict[str, Any], dict[tuple[Any, str], str]]:
     """Every model's schema by its name, and the name of each model in each mode."""
     from pydantic.json_schema import JsonSchemaMode, models_json_schema
@@ -105,8 +123,8 @@ def _schemas(listed: list[Route]) -> tuple[dict[str, Any], dict[tuple[Any, str],
         for model in (route.body, route.query):
             if model is not None:
                 wanted[(model, "validation")] = None
-        if route.returns is not None and issubclass(route.returns, BaseModel):
-            wanted[(route.returns, "serialization")] = None
+        if model := _answered(route):
+            wanted[(model, "serialization")] = None
     references, definitions = models_json_schema(list(wanted), ref_template=_SCHEMAS + "{model}")
     schemas = dict(definitions.get("$defs", {}))
     name_of: dict[tuple[Any, str], str] = {
@@ -184,8 +202,8 @@ def _answer(route: Route, name_of: dict[tuple[Any, str], str]) -> dict[str, Any]
     if route.idempotent:
         answer["headers"]["Idempotency-Replayed"] = {"$ref": "#/components/headers/IdempotencyReplayed"}
     content: dict[str, Any] = {}
-    if route.returns is not None and issubclass(route.returns, BaseModel):
-        content["application/json"] = {"schema": _reference(name_of[(route.returns, "serialization")])}
+    if model := _answered(route):
+        content["application/json"] = {"schema": _reference(name_of[(model, "serialization")])}
     for media_type in route.media_types:
         content[media_type] = {} if media_type == "application/json" else {"schema": {"type": "string"}}
     if content:

@@ -7,6 +7,7 @@ found.
 
 from __future__ import annotations
 
+import argparse
 import multiprocessing
 import os
 import sys
@@ -28,6 +29,8 @@ Result = tuple[Told, Found | None]
 
 def main() -> int:
     """As the environment asks."""
+    plain = argparse.RawTextHelpFormatter
+    argparse.ArgumentParser("make soak", description=__doc__, formatter_class=plain).parse_args()
     asked = os.environ
     if "SEED" in asked:
         without = frozenset(filter(None, asked.get("WITHOUT", "").split(",")))

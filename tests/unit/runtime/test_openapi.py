@@ -181,3 +181,9 @@ def test_a_route_without_endpoint_is_refused() -> None:
 
 def test_the_rendered_document_is_stable() -> None:
     assert openapi.rendered(openapi.routes_of(_app().routes)) == openapi.rendered(openapi.routes_of(_app().routes))
+
+
+def test_a_page_is_the_json_that_the_document_tells() -> None:
+    page = PageOf(items=[Money(amount=5), Money(amount=-7, currency="eur")], next_cursor='a"b')
+    assert openapi.PageOf[Money].model_validate_json(page.model_dump_json(by_alias=True)).next_cursor == 'a"b'
+    assert PageOf[Money](items=[], next_cursor=None).model_dump_json(by_alias=True) == '{"items":[],"next_cursor":null}'
