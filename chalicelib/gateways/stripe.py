@@ -4,7 +4,7 @@ Every call carries an idempotency key made of the business fact, so a repeat can
 time-out is an unknown outcome: the same call is simply made again with the same key.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -16,6 +16,8 @@ from chalicelib.kernel.settings import Settings
 _TIMEOUT_SECONDS: Final = 8
 _RETRIES: Final = 1
 _LONGEST_ID: Final = 255
+MOST_LISTED: Final = 100
+"""Stripe's largest page."""
 SIGNATURE_TOLERANCE_SECONDS: Final = 300
 """How old a signed webhook may be: Stripe's own default."""
 
@@ -88,6 +90,14 @@ class Payments(Protocol):
         """The event that Stripe signed. Raises Unauthenticated when the signature is not Stripe's or is too old,
         Malformed when what was signed is no event.
         """
+
+    # Refunds. Each of these raises Refused, or ProviderFailed where the outcome is unknown.
+
+    def refund(self, *, intent: str, amount: Cents, part: str) -> dict[str, Any]:
+        """Give ``amount`` of a payment back, once under the name ``part``: the refund, perhaps still on its way."""
+
+    def refunds_of(self, intent: str) -> list[dict[str, Any]]:
+        """The refunds of a payment, newest first, 100 at most."""
 
 
 class StripePayments:
@@ -203,6 +213,27 @@ class StripePayments:
         if not _is_event(told):
             raise Malformed("Signed, but no event.")
         return told
+
+    # refunds
+
+    def refund(self, *, intent: str, amount: Cents, part: str) -> dict[str, Any]:
+        return self._asked(
+            lambda client: client.v1.refunds.create(
+                params={"payment_intent": intent, "amount": amount, "metadata": {"refund_part": part}},
+                options={"idempotency_key": f"refund:{part}"},
+            )
+        )
+
+    def refunds_of(self, intent: str) -> list[dict[str, Any]]:
+        found = self._asked(
+            lambda client: client.v1.refunds.list(params={"payment_intent": intent, "limit": MOST_LISTED})
+        )
+        return list(found["data"])
+
+    def _asked(self, ask: Callable[[Any], Any]) -> dict[str, Any]:
+        with _mapped_errors():
+            answer: dict[str, Any] = ask(self._client()).to_dict()
+        return answer
 
     def _client(self) -> Any:
         import stripe

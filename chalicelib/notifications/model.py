@@ -53,7 +53,8 @@ def _deletion_confirmed(facts: Facts, zone: ZoneInfo) -> Words:
     return Words(
         "Your SoulSeer account will be deleted",
         f"It will be gone on {when(facts['runs_at'], zone)}. Until then you can take it back in the app; if it was not "
-        "you who asked for this, do so now.",
+        "you who asked for this, do so now. Paid credit that is left by then goes back to the cards that paid it, as "
+        "far as they take it; what remains is lost with the account.",
     )
 
 
@@ -65,8 +66,9 @@ def _deletion_cancelled(facts: Facts, zone: ZoneInfo) -> Words:
 def _deletion_awaits_refund(facts: Facts, zone: ZoneInfo) -> Words:
     return Words(
         "Your SoulSeer account still holds money of yours",
-        f"{dollars(facts['amount'])} are owed to you, so the account is not deleted yet. It will be as soon as nothing "
-        f"is owed any more: we look again on {when(facts['runs_at'], zone)}. You need not do anything.",
+        f"{dollars(facts['amount'])} are owed to you or on their way to your card, so the account is not deleted yet. "
+        f"It will be as soon as nothing is owed any more: we look again on {when(facts['runs_at'], zone)}. You need "
+        "not do anything.",
     )
 
 
@@ -148,6 +150,40 @@ def _booking_closed(facts: Facts, zone: ZoneInfo) -> Words:
     return Words("A booked reading did not take place", f"{_booking(facts, zone)} {happened}.{back}")
 
 
+def _refund(facts: Facts, zone: ZoneInfo) -> Words:
+    del zone
+    return Words(
+        "A payment was given back",
+        f"{dollars(facts['amount'])} were given back to the card that you paid with, and left your SoulSeer credit.",
+    )
+
+
+def _refund_failed(facts: Facts, zone: ZoneInfo) -> Words:
+    del zone
+    return Words(
+        "A payment could not be given back",
+        f"{dollars(facts['amount'])} could not be given back to the card that you paid with. They are in your SoulSeer "
+        "credit again.",
+    )
+
+
+def _dispute(facts: Facts, zone: ZoneInfo) -> Words:
+    del zone
+    return Words(
+        "A payment of yours was disputed",
+        f"Your bank took back a payment of {dollars(facts['amount'])}, so it left your SoulSeer credit, and your "
+        "wallet is frozen until this is settled. If you know nothing of it, write to support.",
+    )
+
+
+def _dispute_won(facts: Facts, zone: ZoneInfo) -> Words:
+    del zone
+    return Words(
+        "A disputed payment is yours again",
+        f"The dispute of your payment is settled: {dollars(facts['amount'])} are in your SoulSeer credit again.",
+    )
+
+
 def _favorite_online(facts: Facts, _: ZoneInfo) -> Words:
     return Words(f"{facts['name']} is online", f"{facts['name']}, one of your favorites, is online now.")
 
@@ -166,6 +202,8 @@ ABOUT: Final[Mapping[str, Kind]] = {
     "guarantee_refused": "wallet",
     "promo_granted": "wallet",
     "recharge_paid": "wallet",
+    "refund": "wallet",
+    "refund_failed": "wallet",
     "favorite_online": "favorites",
     "queue_offer": "favorites",
 }
@@ -184,6 +222,10 @@ SAID: Final[Mapping[str, Callable[[Facts, ZoneInfo], Words]]] = {
     "promo_granted": _promo_granted,
     "recharge_paid": _recharge_paid,
     "recharge_off": _recharge_off,
+    "refund": _refund,
+    "refund_failed": _refund_failed,
+    "dispute": _dispute,
+    "dispute_won": _dispute_won,
     "favorite_online": _favorite_online,
     "queue_offer": _queue_offer,
 }

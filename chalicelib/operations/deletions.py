@@ -1,8 +1,9 @@
 """The end of an account (product §1): asked for, confirmed by a mailed code, thought over for thirty days, carried out.
 
 Carrying out touches every context, each through its own service. The state is written after the work that it stands
-for, and all of that work can be done again, so a crash anywhere is made up for by the next call. Nobody is forgotten
-while money is owed to them. The ledger stays as it is: it holds ids, moments and amounts.
+for, and all of that work can be done again, so a crash anywhere is made up for by the next call. Unused credit goes
+back to the cards that paid it, and nobody is forgotten while money is owed to them. The ledger stays as it is: it holds
+ids, moments and amounts.
 """
 
 import secrets
@@ -16,7 +17,16 @@ from chalicelib.accounts import service as accounts
 from chalicelib.accounts.model.person import FORGOTTEN_NAME
 from chalicelib.gateways import World
 from chalicelib.gateways.mail import Letter
-from chalicelib.kernel.errors import InvalidState, NotFound, Problem, ProviderFailed
+from chalicelib.kernel.errors import (
+    InsufficientFunds,
+    InvalidState,
+    NotFound,
+    Problem,
+    ProviderFailed,
+    SessionOpen,
+    WalletFrozen,
+)
+from chalicelib.kernel.ids import derived_id
 from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import Millis
 from chalicelib.operations import exports
@@ -35,7 +45,7 @@ from chalicelib.sessions import afterwards
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model import commands
 from chalicelib.sessions.model.session import Who
-from chalicelib.wallet import recharges
+from chalicelib.wallet import recharges, refunds
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.model.chain import Entry
 
@@ -44,6 +54,8 @@ _STEPS: Final = 20
 _AT_ONCE: Final = 25
 """Readings or bookings out of which a person is taken in one step."""
 _SALT_BYTES: Final = 16
+_REFUNDS: Final = 5
+"""Of ten payments each, for one deletion."""
 
 _UNSETTLED: Final[dict[str, Any]] = {"list": -1, "start": None}
 
@@ -172,10 +184,10 @@ def _close(world: World, was: Deletion, now: Millis) -> None:
     person_id = was.person
     if was.state == "cooling":
         _settle(world, person_id)
-    credit, earned, owed = _owed(world, person_id)
-    if not owed and was.state == "awaiting_refund":  # until then they may use up what is theirs undisturbed
+    credit, earned, owed = _owed(world, was)
+    if not owed and was.state == "awaiting_refund":  # until then a reading of theirs was not disturbed
         _settle(world, person_id)
-        credit, earned, owed = _owed(world, person_id)
+        credit, earned, owed = _owed(world, was)
     if owed:
         held, told = model.held_back(was, owed, now), list[Operation]()
         if owed != was.owed:
@@ -187,7 +199,10 @@ def _close(world: World, was: Deletion, now: Millis) -> None:
         return
     closing = accounts.closing(world, accounts.person(world, person_id), "asked for by the person")
     unchanged = (wallet.unchanged(world, credit), wallet.unchanged(world, earned))
-    world.wrote(_rows(world).keep_deletion(model.closed(was, now)), *closing, *unchanged)
+    # What no card takes back any more, or, below zero, what they owe: nobody can collect either.
+    left = credit.buckets.paid
+    said = [_audited(world, was, "deletion_leaves_credit", now, left)] if left else []
+    world.wrote(_rows(world).keep_deletion(model.closed(was, now)), *closing, *unchanged, *said)
 
 
 def _forget(world: World, was: Deletion, now: Millis) -> None:
@@ -210,8 +225,7 @@ def _forget(world: World, was: Deletion, now: Millis) -> None:
         at = {"list": number if following else number + 1, "start": following}
         world.wrote(rows.keep_deletion(replace(was, forgotten=at)))
         return
-    credit, earned, _ = _owed(world, person_id)
-    left = max(0, credit.balance) + max(0, earned.balance)
+    _, _, left = _owed(world, was)
     if left:
         log.error("deleted_with_balance", user=person_id, amount=left)  # credited after the door was shut
     world.wrote(rows.keep_deletion(model.deleted(was)), _audited(world, was, "person_forgotten", now, left))
@@ -263,11 +277,29 @@ def _settle(world: World, person_id: str) -> None:
     scheduling.call_off_all(world, person_id)
 
 
-def _owed(world: World, person_id: str) -> tuple[Entry, Entry, Cents]:
-    """The newest entries of the person's credit and earnings, and what is theirs of both, in cents."""
-    credit = wallet.charge_due(world, wallet.head(world, person_id))
-    earned = wallet.ledger(world).head(payouts.earnings_account(person_id))
-    return credit, earned, max(0, credit.buckets.paid) + max(0, earned.balance)
+def _owed(world: World, deletion: Deletion) -> tuple[Entry, Entry, Cents]:
+    """Give back to the cards what can be. The newest entries of credit and earnings then, and what is still owed, in
+    cents: what is on its way back, what could not be sent yet, and earnings.
+    """
+    on_its_way, gives_more = _give_back(world, deletion)
+    credit, refundable = refunds.refundable(world, deletion.person)
+    earned = wallet.ledger(world).head(payouts.earnings_account(deletion.person))
+    return credit, earned, on_its_way + (refundable if gives_more else 0) + max(0, earned.balance)
+
+
+def _give_back(world: World, deletion: Deletion) -> tuple[Cents, bool]:
+    """What is on its way back to the cards, and whether it is worth trying to send more: cards may refuse for ever."""
+    if sessions.open_session(world, deletion.person):  # what is theirs they may use up undisturbed
+        return 0, True
+    for number in range(_REFUNDS):
+        name = derived_id("rfd", deletion.person, "deletion", str(deletion.epoch), str(number))
+        try:
+            made = refunds.request(world, deletion.person, name, None, actor="system", reason="the account is deleted")
+        except (InsufficientFunds, SessionOpen, WalletFrozen):
+            return 0, True
+        if made.status == "pending":
+            return made.amount_of("pending"), True
+    return 0, False
 
 
 def _audited(world: World, deletion: Deletion, action: str, now: Millis, owed: int) -> Put:

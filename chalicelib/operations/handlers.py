@@ -26,12 +26,13 @@ from chalicelib.sessions import service as sessions
 if TYPE_CHECKING:
     from chalicelib.operations import deletions, exports
     from chalicelib.scheduling import service as scheduling
-    from chalicelib.wallet import recharges
+    from chalicelib.wallet import recharges, refunds
 else:
     deletions = on_first_use("chalicelib.operations.deletions")
     exports = on_first_use("chalicelib.operations.exports")
     recharges = on_first_use("chalicelib.wallet.recharges")
     scheduling = on_first_use("chalicelib.scheduling.service")
+    refunds = on_first_use("chalicelib.wallet.refunds")
 
 blueprint = Blueprint(__name__)
 
@@ -115,12 +116,23 @@ def _export_called(world: World, export: str, epoch: int, turn: int) -> Millis |
     return exports.advance(world, export)
 
 
+def _refunds(world: World, shard: str, limit: int, start: Key | None) -> tuple[list[Waiting], Key | None]:
+    found, following = refunds.page_of_shard(world, shard, limit, start)
+    return [Waiting(each, key, partial(refunds.advance, world, each)) for each, key in found], following
+
+
+def _refund_called(world: World, refund: str, epoch: int, turn: int) -> Millis | None:
+    del epoch, turn
+    return refunds.advance(world, refund)
+
+
 KINDS: Final[Mapping[str, Kind]] = {
     "session": Kind(_sessions, sessions.called_by_clock),
     "recharge": Kind(_recharges, _recharge_called),
     "booking": Kind(_bookings, _booking_called),
     "deletion": Kind(_deletions, _deletion_called),
     "export": Kind(_exports, _export_called),
+    "refund": Kind(_refunds, _refund_called),
 }
 """In the order in which the tick works them: what is paid by the minute comes first."""
 

@@ -11,7 +11,7 @@ from chalicelib.gateways import World
 from chalicelib.runtime.lazy import on_first_use
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.retries import undisturbed
-from chalicelib.wallet import topups
+from chalicelib.wallet import payments, topups
 from chalicelib.wallet.store import Events, Stored
 
 if TYPE_CHECKING:
@@ -57,6 +57,18 @@ def _applied(world: World, event: Mapping[str, Any], stored: Stored) -> str:
             | "checkout.session.expired"
         ):
             return topups.told(world, event, stored)
+        case "refund.created" | "refund.updated" | "refund.failed" | "charge.refund.updated":
+            return payments.refund_told(world, event, stored)
+        case "charge.refunded":
+            return payments.charge_refunded(world, event, stored)
+        case (
+            "charge.dispute.created"
+            | "charge.dispute.updated"
+            | "charge.dispute.funds_withdrawn"
+            | "charge.dispute.funds_reinstated"
+            | "charge.dispute.closed"
+        ):
+            return payments.dispute_told(world, event, stored)
     world.tables.write(stored("not ours to handle"))
     return "not ours to handle"
 

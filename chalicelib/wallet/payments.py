@@ -1,40 +1,49 @@
 """The payments of people and what becomes of them, as Stripe tells it (product §4).
 
 What is learned of a payment and the postings that follow from it are written together, on the condition that nobody
-learned more meanwhile and that nothing else was posted: whoever loses reads and decides again.
+learned more meanwhile and that nothing else was posted: whoever loses reads and decides again. So each function here
+makes one try: it raises ConditionFailed or Contended where another writer came between, or what stands beside it was
+written before.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial, reduce
+from typing import Any
 
 from chalicelib.gateways import World
+from chalicelib.kernel.errors import Unavailable
+from chalicelib.kernel.time import Millis
+from chalicelib.runtime import audit, outbox
+from chalicelib.runtime.logs import log
 from chalicelib.runtime.tables import Operation
-from chalicelib.wallet.model import meter
-from chalicelib.wallet.model.chain import follow
-from chalicelib.wallet.model.payment import Payment, credited, facts
+from chalicelib.wallet.model import payment as model
+from chalicelib.wallet.model.chain import Entry, Fact, follow
+from chalicelib.wallet.model.payment import Payment, ToldRefund
+from chalicelib.wallet.model.topup import is_id
+from chalicelib.wallet.payments_store import PaymentRows
 from chalicelib.wallet.service import charge_due, credit_account, ledger
-from chalicelib.wallet.store import PaymentRows
+from chalicelib.wallet.store import Stored
+
+Told = Callable[[Payment], Payment]
+"""What is known of a payment once it was told more."""
 
 
 def credit(world: World, paid: Payment, *beside: Operation) -> Payment:
-    """Credit ``paid`` once, with all that was told of it before, and write what stands ``beside`` it: one try.
+    """Credit ``paid`` once, with all that was told of it before, and write what stands ``beside`` it.
 
-    ``paid`` says who, how much, what for and when. Raises what ``learn`` raises, and AlreadyDone where the
-    PaymentIntent was credited as something else.
+    ``paid`` says who, how much, what for and when. Raises AlreadyDone where the PaymentIntent was credited as something
+    else.
     """
-    return learn(world, paid.intent, lambda was: credited(was, paid), *beside)
+    return learn(world, paid.intent, lambda was: model.credited(was, paid), *beside)
 
 
-def learn(world: World, intent: str, told: Callable[[Payment], Payment], *beside: Operation) -> Payment:
-    """Write what was ``told`` of a payment, the postings that follow and what stands ``beside``, in one transaction.
-
-    One try: raises ConditionFailed or Contended where another writer came between, or what is beside was written
-    before; the caller reads again.
-    """
-    rows = payment_rows(world)
-    was = rows.get(intent) or Payment(intent)
+def learn(world: World, intent: str, told: Told, *beside: Operation) -> Payment:
+    """Write what was ``told`` of a payment, the postings that follow and what stands ``beside``, in one transaction."""
+    was = payment_rows(world).get(intent) or Payment(intent)
     now = told(was)
-    operations = rows.replace(now, was) if now != was else []
-    world.tables.write(*operations, *_postings(world, was, now), *beside)
+    operations = [*_changes(world, was, now), *beside]
+    if operations:
+        world.tables.write(*operations)
     return now
 
 
@@ -43,16 +52,126 @@ def payment_rows(world: World) -> PaymentRows:
     return PaymentRows(world.tables, world.settings.tables.wallet)
 
 
-def _postings(world: World, was: Payment, now: Payment) -> list[Operation]:
-    """The operations that post what follows from ``now`` and did not from ``was``, one entry after another."""
-    due = {key: fact for key, fact in facts(now).items() if key not in facts(was)}
-    if not due or now.user is None:
-        return []
-    book = ledger(world)
-    newest = charge_due(world, book.head(credit_account(now.user)))
+def posted_after(
+    world: World, newest: Entry, payment: Payment, due: Mapping[str, Fact]
+) -> tuple[Entry, list[Operation]]:
+    """The operations that post what is ``due`` of a payment, one entry after another; the newest entry then."""
+    book, rules = ledger(world), world.settings.rules
     operations: list[Operation] = []
     for key, fact in due.items():
-        at = max(world.now(), newest.at)
-        newest = follow(newest, meter.receive(newest, fact.kind, fact.amount, fact.counter, fact.reference), at)
+        now = max(world.now(), newest.at)
+        newest = follow(newest, model.draft(newest, fact, payment, now, rules), now)
         operations += [book.put(newest), book.put_receipt(key, newest)]
-    return operations
+    return newest, operations
+
+
+def _changes(world: World, was: Payment, now: Payment) -> list[Operation]:
+    """The payment's row, what follows from ``now`` and did not from ``was``, and who is told of it."""
+    if now == was:
+        return []
+    rows = payment_rows(world).replace(now, was)
+    before = model.facts(was)
+    due = {key: fact for key, fact in model.facts(now).items() if key not in before}
+    if not due or now.user is None:
+        return [*rows]
+    newest = charge_due(world, ledger(world).head(credit_account(now.user)))
+    newest, postings = posted_after(world, newest, now, due)
+    return [*rows, *postings, *_words(world, now.user, now, due, newest.at)]
+
+
+def _words(world: World, user: str, payment: Payment, due: Mapping[str, Fact], at: Millis) -> list[Operation]:
+    """The audit log's word, and the person's, of every posting but the payment itself."""
+    tables = world.settings.tables
+    said: list[Operation] = []
+    for key, fact in due.items():
+        if fact.counter == model.PAYMENTS:
+            continue
+        said += [
+            audit.entry(
+                tables.audit,
+                subject=user,
+                action=fact.kind,
+                actor="stripe",
+                reason="told by Stripe",
+                at=at,
+                detail={"amount": fact.amount, "payment": payment.intent, "of": fact.reference},
+            ),
+            outbox.notice(tables.notices, to=user, kind=fact.kind, fact=key, at=at, facts={"amount": abs(fact.amount)}),
+        ]
+    return said
+
+
+# --- Stripe's events ------------------------------------------------------------------------------
+
+
+def refund_told(world: World, event: Mapping[str, Any], stored: Stored) -> str:
+    """An event on a Refund; the outcome that was stored with its effect."""
+    said = event["data"]["object"]
+    refund, intent = model.refund_told(said), said.get("payment_intent")
+    if refund is None or not is_id(intent):
+        return _alarming(world, event, stored, "a refund of no payment of ours")
+    return _heard(world, event, stored, intent, lambda was: model.returned(was, refund))
+
+
+def charge_refunded(world: World, event: Mapping[str, Any], stored: Stored) -> str:
+    """A Charge whose ``amount_refunded`` grew. What it counts and we have not heard of is asked for at Stripe.
+
+    Raises Unavailable while Stripe's list does not explain what Stripe counted, and ProviderFailed.
+    """
+    said = event["data"]["object"]
+    intent, amount = said.get("payment_intent"), said.get("amount_refunded")
+    if not is_id(intent) or type(amount) is not int:
+        return _alarming(world, event, stored, "a refund of no payment of ours")
+    known = payment_rows(world).get(intent) or Payment(intent)
+    if model.unknown(known, amount):
+        try:
+            known = learn_all(world, intent, refunds_at_stripe(world, intent))
+        except model.Misfit as misfit:
+            return _alarming(world, event, stored, str(misfit))
+        if model.unexplained(known, amount):
+            raise Unavailable("Stripe counts more as refunded than it lists.")
+    world.tables.write(stored("counted"))
+    return "counted"
+
+
+def dispute_told(world: World, event: Mapping[str, Any], stored: Stored) -> str:
+    """An event on a Dispute; the outcome that was stored with its effect. An inquiry takes no money."""
+    said = event["data"]["object"]
+    id_, intent, currency = said.get("id"), said.get("payment_intent"), said.get("currency")
+    if not model.is_short_id(id_) or not is_id(intent) or not isinstance(currency, str):
+        return _alarming(world, event, stored, "a dispute of no payment of ours")
+    dispute = model.dispute_told(event["type"], said)
+    if dispute is None:
+        world.tables.write(stored("took no money"))
+        return "took no money"
+    return _heard(world, event, stored, intent, lambda was: model.disputed(was, id_, currency, dispute))
+
+
+def refunds_at_stripe(world: World, intent: str) -> list[ToldRefund]:
+    """Every refund of a payment that Stripe knows. Raises ProviderFailed."""
+    return [told for each in world.payments.refunds_of(intent) if (told := model.refund_told(each))]
+
+
+def learn_all(world: World, intent: str, listed: Sequence[ToldRefund]) -> Payment:
+    """Learn of all these refunds, some in each transaction. Raises Misfit, and what ``learn`` raises."""
+    now = payment_rows(world).get(intent) or Payment(intent)
+    for first in range(0, len(listed), model.MOST_AT_ONCE):
+        some = listed[first : first + model.MOST_AT_ONCE]
+        now = learn(world, intent, partial(reduce, model.returned, some))
+    return now
+
+
+def _heard(world: World, event: Mapping[str, Any], stored: Stored, intent: str, told: Told) -> str:
+    """Learn what an event told of a payment, together with the event."""
+    try:
+        learn(world, intent, told, stored("learned"))
+    except model.Misfit as misfit:
+        return _alarming(world, event, stored, str(misfit))
+    return "learned"
+
+
+def _alarming(world: World, event: Mapping[str, Any], stored: Stored, why: str) -> str:
+    """Money may have moved that we cannot follow: somebody has to look."""
+    log.error("stripe_event_unexpected", event_type=event["type"], outcome=why)
+    world.tables.write(stored(why))
+    return why

@@ -10,41 +10,49 @@ from chalicelib.gateways import world
 from chalicelib.kernel.errors import (
     AlreadyDone,
     Forbidden,
+    InsufficientFunds,
     InvalidState,
     LinkExpired,
     NotFound,
     ProviderFailed,
     RateLimited,
+    SessionOpen,
     SpendingLimitReached,
+    WalletFrozen,
 )
 from chalicelib.runtime import cursors
 from chalicelib.runtime.endpoint import Request, Text, endpoint
 from chalicelib.runtime.lazy import on_first_use
-from chalicelib.runtime.schemas import PageOf
-from chalicelib.wallet import statement, topups
+from chalicelib.runtime.schemas import ListQuery, PageOf
+from chalicelib.wallet import statement
 from chalicelib.wallet.schemas import (
     AutoRechargeBody,
     AutoRechargeView,
     EntriesQuery,
     EntryView,
+    NewRefund,
     NewTopUp,
     PageView,
     PromoBody,
     PromoView,
+    RefundView,
     TopUpView,
     WalletView,
     auto_recharge_view,
     entry_view,
     promo_view,
+    refund_view,
     topup_view,
     wallet_view,
 )
 
 if TYPE_CHECKING:
-    from chalicelib.wallet import promos, recharges
+    from chalicelib.wallet import promos, recharges, refunds, topups
 else:
     promos = on_first_use("chalicelib.wallet.promos")
     recharges = on_first_use("chalicelib.wallet.recharges")
+    refunds = on_first_use("chalicelib.wallet.refunds")
+    topups = on_first_use("chalicelib.wallet.topups")
 
 blueprint = Blueprint(__name__)
 
@@ -154,6 +162,44 @@ def put_auto_recharge(request: Request[AutoRechargeBody, None]) -> AutoRechargeV
     Stripe does not say in 20 hours what became of a charge (`unknown`). You are told.
     """
     return auto_recharge_view(recharges.set_auto(world(), request.caller.id, request.body.wanted()))
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "/v1/wallet/refunds",
+    body=NewRefund,
+    returns=RefundView,
+    status=201,
+    idempotent=True,
+    errors=(InsufficientFunds, SessionOpen, WalletFrozen),
+)
+def create_refund(request: Request[NewRefund, None]) -> RefundView:
+    """Give unused paid credit back to the cards that paid it, the newest payment first.
+
+    Payments older than 180 days, or disputed, cannot be given back. It leaves the credit at once; what fails on its
+    way comes back to it.
+    """
+    return refund_view(refunds.request(world(), request.caller.id, request.derived_id("rfd"), request.body.amount))
+
+
+@endpoint(blueprint, "GET", "/v1/wallet/refunds", query=ListQuery, returns=PageOf[RefundView])
+def list_refunds(request: Request[None, ListQuery]) -> PageOf[RefundView]:
+    """One's refunds, newest first."""
+    scope = f"user#{request.caller.id}"
+    query = request.query
+    start = cursors.decode(query.cursor, f"refunds:{scope}", {"pk": scope, "sk": str}) if query.cursor else None
+    found, following = refunds.refunds_of(world(), request.caller.id, query.limit, start)
+    return PageOf[RefundView](
+        items=[refund_view(each) for each in found],
+        next_cursor=cursors.encode(following, f"refunds:{scope}") if following else None,
+    )
+
+
+@endpoint(blueprint, "GET", "/v1/wallet/refunds/{refund_id}", returns=RefundView, errors=(NotFound, Forbidden))
+def get_refund(request: Request[None, None]) -> RefundView:
+    """One of one's refunds."""
+    return refund_view(refunds.refund_of(world(), request.caller.id, request.path["refund_id"]))
 
 
 def _csv(entries: list[EntryView]) -> str:

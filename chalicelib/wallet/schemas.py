@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -15,6 +15,10 @@ from chalicelib.wallet.statement import Balance
 
 if TYPE_CHECKING:
     from chalicelib.wallet.promos import Promotion
+    from chalicelib.wallet.refunds import Progress
+
+MOST_REFUNDED: Final = 10 * MOST
+"""Cents: what ten payments can be."""
 
 
 class CreditView(Schema):
@@ -141,6 +145,31 @@ class AutoRechargeView(Schema):
     in_flight: bool = Field(description="A charge is under way; its credit comes when it is confirmed.")
 
 
+class NewRefund(Schema):
+    """How much unused credit to give back to the cards that paid it; all that can be where nothing is said."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"amount": 1_000}]})
+
+    amount: Annotated[int, Field(ge=1, le=MOST_REFUNDED, description="Cents.")] | None = None
+
+
+class RefundPart(Schema):
+    """What goes back of one payment."""
+
+    amount: Money
+    status: Literal["pending", "succeeded", "failed"]
+
+
+class RefundView(Schema):
+    """A refund. A part that fails is credit again; `partly` where that is some of them."""
+
+    id: str
+    amount: Money
+    status: Literal["pending", "succeeded", "failed", "partly"]
+    parts: list[RefundPart]
+    created_at: str
+
+
 _DESCRIPTIONS = {
     "topup": "Top-up",
     "minute": "Minute {minute} of a reading",
@@ -163,6 +192,10 @@ _DESCRIPTIONS = {
     "booking": "Booking of a reading",
     "booking_refund": "Booking given back",
     "booking_earned": "Your share of a booking",
+    "refund": "Given back to your card",
+    "refund_failed": "Could not be given back to your card",
+    "dispute": "Payment disputed at your bank",
+    "dispute_won": "Disputed payment given back",
 }
 
 
@@ -226,6 +259,24 @@ def auto_recharge_view(settings: recharge.AutoRecharge) -> AutoRechargeView:
 def promo_view(promotion: Promotion) -> PromoView:
     """What a redemption gave."""
     return PromoView(amount=Money(amount=promotion.amount), expires_at=rfc3339(promotion.expires_at))
+
+
+def refund_view(refund: Progress) -> RefundView:
+    """A refund and how far it has got."""
+    asked = refund.refund
+    parts = [
+        {"amount": Money(amount=amount, currency=asked.currency), "status": status}
+        for (_, amount), status in zip(asked.parts, refund.parts, strict=True)
+    ]
+    return RefundView.model_validate(
+        {
+            "id": asked.id,
+            "amount": Money(amount=asked.amount, currency=asked.currency),
+            "status": refund.status,
+            "parts": parts,
+            "created_at": rfc3339(asked.created_at),
+        }
+    )
 
 
 def _description(entry: Entry) -> str:

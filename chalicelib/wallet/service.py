@@ -224,21 +224,30 @@ def posted(world: World, key: str) -> Entry | None:
     return _entry_of(book, done) if done else None
 
 
-def freeze(world: World, user: str, reason: str) -> Entry:
-    """Freeze a client's wallet: its meter stands at once, and nothing can be spent. A frozen one stays as it is."""
+def freeze(world: World, user: str, reason: str, beside: Beside = nothing) -> Entry:
+    """Freeze a client's wallet: its meter stands at once, and nothing can be spent. A frozen one stays as it is.
+
+    One that is frozen for a dispute stays so, for ``reason``, also when the dispute is won. ``beside`` as in
+    ``post_once``, but only where there was something to do.
+    """
     return _change(
         world,
         user,
-        lambda newest, now: None if newest.frozen else meter.freeze(newest, reason, now, world.settings.rules),
+        lambda newest, now: (
+            None
+            if newest.frozen and not meter.disputes(newest.frozen)
+            else meter.freeze(newest, reason, now, world.settings.rules)
+        ),
+        beside,
     )
 
 
-def unfreeze(world: World, user: str, reference: str) -> Entry:
-    """Lift the freeze of a client's wallet, if there is one."""
-    return _change(world, user, lambda newest, _: meter.unfreeze(newest, reference) if newest.frozen else None)
+def unfreeze(world: World, user: str, reference: str, beside: Beside = nothing) -> Entry:
+    """Lift the freeze of a client's wallet, if there is one, whatever it is for. ``beside`` as in ``freeze``."""
+    return _change(world, user, lambda newest, _: meter.unfreeze(newest, reference) if newest.frozen else None, beside)
 
 
-def _change(world: World, user: str, draft_of: Callable[[Entry, Millis], Draft | None]) -> Entry:
+def _change(world: World, user: str, draft_of: Callable[[Entry, Millis], Draft | None], beside: Beside) -> Entry:
     """Post a change that needs no key because the state itself tells whether it was made."""
     book = ledger(world)
     newest = book.head(credit_account(user))
@@ -249,7 +258,7 @@ def _change(world: World, user: str, draft_of: Callable[[Entry, Millis], Draft |
         if draft is None:
             return newest
         entry = follow(newest, draft, now)
-        if world.wrote(book.put(entry)):
+        if world.wrote(book.put(entry), *beside(entry)):
             return entry
         newest = book.head(newest.account)
     raise Unavailable("The wallet is too busy.")

@@ -3,16 +3,16 @@
 ledger   ``credit:{user}`` ``coins:{user}`` ``earnings:{reader}`` / number of the entry   a chain, newest = state
          ``receipt:{key}`` / ``receipt``                                                  a fact that was posted
          ``platform:{kind}:{shard}`` / the fact                                           a journal, not a chain
-wallet   ``topup#{id}`` / ``topup``,  ``event#{id}`` / ``event``; promotional codes are in ``promo_store``
-         ``payment#{intent}`` / ``payment``                   a payment and what became of it
-         ``user#{user}`` / ``payment#{moment}#{intent}``      a person's payments, oldest first
+wallet   ``topup#{id}`` / ``topup``,  ``event#{id}`` / ``event``
+         payments, refunds                                    see ``payments_store``
+         promotional codes; saved cards and their charges     see ``promo_store``, ``recharge_store``
 
 The index ``due`` of the table wallet lists, by kind and shard, what waits for time.
 """
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any, Final
 
 from chalicelib.kernel.errors import Unavailable
@@ -20,16 +20,12 @@ from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import Millis
 from chalicelib.runtime.tables import Absent, Check, Equals, Item, Key, Put, Range, Tables
 from chalicelib.wallet.model.chain import Entry, Fact, from_item, genesis, seq_key, to_item
-from chalicelib.wallet.model.payment import Payment
-from chalicelib.wallet.model.payment import from_item as payment_from
-from chalicelib.wallet.model.payment import to_item as payment_item
 from chalicelib.wallet.model.topup import TopUp
 
 JOURNAL_SHARDS: Final = 16
 _PAGE: Final = 100
 _SPARE_PAGES: Final = 10
 """A page may end early. How many there can be at most, the range itself says."""
-_MOMENT_DIGITS: Final = 13
 
 
 class Ledger:
@@ -119,7 +115,7 @@ class TopUps:
 
     def get(self, topup: str) -> TopUp | None:
         """The top-up, strongly consistent."""
-        item = self._tables.get(self._name, _row("topup", topup))
+        item = self._tables.get(self._name, row("topup", topup))
         return _topup(item) if item else None
 
     def create(self, topup: TopUp) -> Put:
@@ -144,42 +140,21 @@ class Events:
 
     def seen(self, event: str) -> bool:
         """Whether this event was applied."""
-        return self._tables.get(self._name, _row("event", event)) is not None
+        return self._tables.get(self._name, row("event", event)) is not None
 
     def stored(self, event: str, kind: str, at: Millis) -> Stored:
         """Adds the event with its outcome."""
-        item = _row("event", event) | {"type": kind, "at": at}
+        item = row("event", event) | {"type": kind, "at": at}
         return lambda outcome: Put(self._name, item | {"outcome": outcome}, when=(Absent("pk"),))
 
 
-class PaymentRows:
-    """What Stripe told of each payment, in the ``wallet`` table, and every person's payments by when they were made."""
-
-    def __init__(self, tables: Tables, name: str) -> None:
-        self._tables = tables
-        self._name = name
-
-    def get(self, intent: str) -> Payment | None:
-        """The payment, strongly consistent."""
-        item = self._tables.get(self._name, _row("payment", intent))
-        return payment_from(item) if item else None
-
-    def replace(self, payment: Payment, was: Payment) -> list[Put]:
-        """Changes the payment if nobody did since ``was``; what is credited just now joins the person's list."""
-        item = _row("payment", payment.intent) | payment_item(replace(payment, rev=was.rev + 1))
-        row = Put(self._name, item, when=(Equals("rev", was.rev) if was.rev else Absent("pk"),))
-        if payment.user is None or was.user:
-            return [row]
-        place = f"payment#{payment.at:0{_MOMENT_DIGITS}d}#{payment.intent}"
-        return [row, Put(self._name, {"pk": f"user#{payment.user}", "sk": place})]
-
-
-def _row(kind: str, thing: str) -> Key:
+def row(kind: str, thing: str) -> Key:
+    """The key of a thing of that kind."""
     return {"pk": f"{kind}#{thing}", "sk": kind}
 
 
 def _topup_item(topup: TopUp) -> dict[str, Any]:
-    return _row("topup", topup.id) | asdict(topup)
+    return row("topup", topup.id) | asdict(topup)
 
 
 def _topup(item: dict[str, Any]) -> TopUp:

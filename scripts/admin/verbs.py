@@ -4,6 +4,7 @@ import dataclasses
 import re
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from chalicelib.accounts.service import Person, Role
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import NotFound
 from chalicelib.kernel.time import rfc3339
+from chalicelib.operations import deletions
 from chalicelib.readers import reviews
 from chalicelib.readers import service as readers
 from chalicelib.readers.model import verified, withdrawn
@@ -117,6 +119,10 @@ def show_person(world: World, asked: Namespace) -> Answer:
         facts["reader"] = _reader_facts(readers.reader(world, person.id))
     if seen := sessions.open_session(world, person.id):
         facts["open_session"] = {"id": seen.session.id, "state": seen.session.state}
+    with suppress(NotFound):
+        leaving = deletions.deletion_of(world, person.id)
+        runs_at = rfc3339(leaving.runs_at) if leaving.runs_at is not None else None
+        facts["deletion"] = {"state": leaving.state, "runs_at": runs_at, "owed": leaving.owed}
     return Answer([facts])
 
 
@@ -464,7 +470,7 @@ VERBS: Final = (
     Verb(
         "people",
         "show",
-        "Show a person, their standing as a reader and their open reading.",
+        "Show a person, their standing as a reader, their open reading, and how their account ends.",
         ("people show usr_… --stage dev", "people show usr_… --local --json"),
         _takes_user,
         show_person,

@@ -110,3 +110,22 @@ def paid(client: stripe.StripeClient, card: str = SUCCESS, amount: int = 2500) -
     intent = str(client.v1.checkout.sessions.retrieve(session.id).payment_intent)
     until(lambda: [each for each in [client.v1.payment_intents.retrieve(intent)] if each.status == "succeeded"])
     return intent
+
+
+def new_account(client: stripe.StripeClient) -> str:
+    """A connected account that nobody has completed."""
+    params: Any = {
+        "type": "express",
+        "country": "US",
+        "email": "reader@example.test",
+        "capabilities": {"transfers": {"requested": True}},
+        "metadata": {"user": "usr_1"},
+    }
+    return client.v1.accounts.create(params=params).id
+
+
+def onboarded(local: StripeServer, client: stripe.StripeClient, bank: str = "000123456789") -> str:
+    """A connected account that can be paid."""
+    account = new_account(client)
+    call(local, "POST", f"/_local/accounts/{account}/onboard", {"bank": bank})
+    return account

@@ -11,19 +11,22 @@ from typing import Final
 from chalicelib.gateways import World
 from chalicelib.gateways.agora import Lease, Notice
 from chalicelib.kernel.errors import Problem
-from chalicelib.kernel.money import Cents
+from chalicelib.kernel.money import USD, Cents
 from chalicelib.kernel.settings import Rules
 from chalicelib.readers import service as readers
 from chalicelib.readers.model import Description, Modality, Price, Reader
 from chalicelib.readers.store import Readers
+from chalicelib.runtime.retries import undisturbed
 from chalicelib.sessions import service
 from chalicelib.sessions.model.commands import Command, accept, heartbeat, join, reconnect
 from chalicelib.sessions.model.session import Session, Side, Who
 from chalicelib.sessions.service import Snapshot
+from chalicelib.wallet import payments
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.model import meter
 from chalicelib.wallet.model.buckets import Lot
 from chalicelib.wallet.model.chain import Entry, Fact
+from chalicelib.wallet.model.payment import Payment
 from chalicelib.wallet.model.receipt import Receipt
 from tests.support.memory import MemoryTables
 from tests.support.worlds import NOON, Executions, HandClock, OfflineAgora, hand_world
@@ -42,14 +45,21 @@ def add_reader(world: World, reader: str = READER, rate: Cents = 250) -> None:
 
 
 def pay_in(world: World, client: str, cents: Cents, key: str) -> Entry:
-    """Paid credit, as a top-up posts it; a negative amount as a dispute takes it."""
-    return wallet.post_once(
-        world,
-        wallet.credit_account(client),
-        key,
-        Fact("topup", cents, "stripe:payments", key),
-        lambda newest, _: meter.receive(newest, "topup", cents, "stripe:payments", key),
-    )
+    """Paid credit, as a top-up posts it, once for ``key``; a negative amount leaves as a dispute takes it."""
+    if cents < 0:
+        return wallet.post_once(
+            world,
+            wallet.credit_account(client),
+            key,
+            Fact("topup", cents, "stripe:payments", key),
+            lambda newest, _: meter.receive(newest, "topup", cents, "stripe:payments", key),
+        )
+    intent = key.removeprefix("topup:")
+    paid = Payment(intent, client, cents, USD, "topup", key, world.now())
+    undisturbed(world.sleep, lambda: payments.credit(world, paid), tries=100)
+    posted = wallet.posted(world, f"topup:{intent}")
+    assert posted
+    return posted
 
 
 def grant(world: World, client: str, lot: Lot) -> Entry:

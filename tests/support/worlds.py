@@ -11,8 +11,8 @@ from chalicelib.gateways.agora import Lease, Notice, build_lease, notice_of
 from chalicelib.gateways.clock import execution_name
 from chalicelib.gateways.mail import Letter
 from chalicelib.gateways.objects import UploadForm
-from chalicelib.gateways.stripe import CheckoutPage, SavedCard
-from chalicelib.kernel.errors import Unauthenticated, Unavailable
+from chalicelib.gateways.stripe import CheckoutPage, Refused, SavedCard
+from chalicelib.kernel.errors import ProviderFailed, Unauthenticated, Unavailable
 from chalicelib.kernel.settings import Rules, Settings, Tables
 from chalicelib.kernel.time import Millis
 from chalicelib.runtime import tables as storage
@@ -21,6 +21,7 @@ from tests.support.memory import KEYS, MemoryTables
 NOON: Millis = 1_900_000_000_000
 APP_ID = "0123456789abcdef0123456789abcdef"
 CERTIFICATE = "fedcba9876543210fedcba9876543210"
+_CARD = SavedCard("cus_usr_client", "pm_1", "visa", "4242", 12, 2034)
 
 
 @dataclass
@@ -49,15 +50,28 @@ class Executions:
         self.started.setdefault(execution_name(thing, epoch, turn), wake_at)
 
 
+@dataclass
 class OfflinePayments:
-    """``Payments`` that opens pages and signs nothing. What a saved card answers is in ``coming``, an exception or None
-    for the next charges; each charge is kept.
+    """``Payments`` that opens pages, signs nothing, and gives back whatever it is asked to.
+
+    It can be ``down``, or lose its answers, and refuses the parts of ``refusing``.
     """
 
-    def __init__(self) -> None:
-        self.charged: list[tuple[str, str, int]] = []
-        self.coming: list[Exception | None] = []
-        self.card: SavedCard | None = SavedCard("cus_usr_client", "pm_1", "visa", "4242", 12, 2034)
+    refunds: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What was given back, by the name of the part."""
+    status: str = "succeeded"
+    """What a refund is at first."""
+    refusing: set[str] = field(default_factory=set)
+    """PaymentIntents that nothing goes back of."""
+    down: bool = False
+    loses_answers: bool = False
+    asked: int = 0
+    charged: list[tuple[str, str, int]] = field(default_factory=list)
+    """Charges of saved cards: recharge, card, amount."""
+    coming: list[Exception | None] = field(default_factory=list)
+    """What becomes of the next charges."""
+    card: SavedCard | None = _CARD
+    """What a page in mode setup has saved."""
 
     def open_checkout(self, *, topup: str, user: str, amount: int, currency: str, return_url: str) -> CheckoutPage:
         return CheckoutPage(f"cs_test_{topup}", f"{return_url}/pay/{topup}/{user}/{amount}{currency}")
@@ -82,6 +96,30 @@ class OfflinePayments:
 
     def verified_event(self, payload: bytes, signature: str) -> dict[str, Any]:
         raise Unauthenticated
+
+    def refund(self, *, intent: str, amount: int, part: str) -> dict[str, Any]:
+        self._reached()
+        if intent in self.refusing:
+            raise Refused("charge_already_refunded")
+        made = self.refunds.setdefault(part, self.made_at_stripe(f"re_{part.replace(':', '_')}", intent, amount, part))
+        if self.loses_answers:
+            raise ProviderFailed
+        return dict(made)
+
+    def refunds_of(self, intent: str) -> list[dict[str, Any]]:
+        self._reached()
+        return [dict(each) for each in self.refunds.values() if each["payment_intent"] == intent]
+
+    def made_at_stripe(self, refund: str, intent: str, amount: int, part: str | None = None) -> dict[str, Any]:
+        """A refund as Stripe tells of it."""
+        metadata = {"refund_part": part} if part else {}
+        kept = {"id": refund, "object": "refund", "payment_intent": intent, "amount": amount, "currency": "usd"}
+        return kept | {"status": self.status, "metadata": metadata}
+
+    def _reached(self) -> None:
+        self.asked += 1
+        if self.down:
+            raise ProviderFailed
 
 
 @dataclass

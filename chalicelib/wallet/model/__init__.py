@@ -6,4 +6,6 @@
 ``funds``    how long a wallet lasts: run-out, lease, seconds left
 ``receipt``  what a reading cost, folded from its entries
 ``topup``    what a payment of Stripe's means for a top-up
+``payment``  what became of a payment, as Stripe tells it, and the postings that follow
+``refund``   out of which payments unused credit goes back, and how far it has got
 """

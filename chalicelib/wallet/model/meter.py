@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from chalicelib.kernel.money import Cents, part_rounded_up
 from chalicelib.kernel.settings import Rules
@@ -51,6 +52,10 @@ class Close:
 
 
 Change = Start | Resume | Stand | Close
+
+_DISPUTES: Final = "dispute:"
+_MOST_NAMED: Final = 5
+"""Disputes that the freeze of a wallet names."""
 
 
 def held(head: Entry, rules: Rules) -> Cents:
@@ -185,6 +190,38 @@ def short(head: Entry, now: Millis, rules: Rules) -> bool:
     running = head.meter is not None and head.meter.run is not None
     ahead = head.meter.rate * rules.hold_minutes if head.meter and running else 0
     return head.buckets.spendable(now) < max(head.refill, ahead)
+
+
+def dispute(head: Entry, amount: Cents, counter: str, reference: str, now: Millis, rules: Rules) -> Draft:
+    """Take ``amount`` back, below zero if need be, and freeze the wallet: the freeze names the disputes it is for.
+
+    What an admin froze stays frozen for that, whatever becomes of the dispute. Post what is ``due`` first.
+    """
+    frozen = freeze(head, _frozen_for(head.frozen, reference), now, rules)
+    taken = receive(head, "dispute", -amount, counter, reference)
+    return replace(taken, meter=frozen.meter, frozen=frozen.frozen)
+
+
+def dispute_won(head: Entry, amount: Cents, counter: str, reference: str) -> Draft:
+    """Give ``amount`` back, and lift the freeze if it was for nothing but this dispute."""
+    back = receive(head, "dispute_won", amount, counter, reference)
+    left = [each for each in disputes(head.frozen) if each != reference]
+    if not disputes(head.frozen):
+        return back
+    return replace(back, frozen=_DISPUTES + ",".join(left) if left else None)
+
+
+def disputes(frozen: str | None) -> list[str]:
+    """The disputes that a wallet is frozen for; none where an admin froze it."""
+    return frozen.removeprefix(_DISPUTES).split(",") if frozen and frozen.startswith(_DISPUTES) else []
+
+
+def _frozen_for(frozen: str | None, reference: str) -> str:
+    named = disputes(frozen)
+    if frozen and not named:
+        return frozen
+    # More would not fit into an entry, and are no accident: an admin has to look.
+    return _DISPUTES + ",".join([*named, reference]) if len(named) < _MOST_NAMED else "disputes"
 
 
 def spend(

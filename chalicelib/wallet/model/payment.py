@@ -8,40 +8,82 @@ is; the row then waits, without a user, and posts nothing until it is credited.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeGuard
 
 from chalicelib.kernel.errors import AlreadyDone
 from chalicelib.kernel.money import USD, Cents
-from chalicelib.kernel.time import Millis
-from chalicelib.wallet.model.chain import Fact
+from chalicelib.kernel.settings import Rules
+from chalicelib.kernel.time import DAY, Millis
+from chalicelib.wallet.model import meter
+from chalicelib.wallet.model.chain import Draft, Entry, Fact
 
 PAYMENTS: Final = "stripe:payments"
 REFUNDS: Final = "stripe:refunds"
 DISPUTES: Final = "stripe:disputes"
 
+MOST_REFUNDS: Final = 50
+"""Of one payment."""
+MOST_DISPUTES: Final = 10
+MOST_AT_ONCE: Final = 10
+"""Refunds and disputes that are learned of in one transaction: so many may wait for their payment to be credited."""
+REFUNDABLE: Final = 180 * DAY
+"""How long a payment can be given back to the card that made it."""
+
 Source = Literal["topup", "recharge"]
+
+_ORDER: Final = {
+    "reserved": 0,
+    "requires_action": 1,
+    "pending": 2,
+    "succeeded": 3,
+    "canceled": 4,
+    "failed": 5,
+    "refused": 6,
+}
+"""A status only moves on. The last three are dead: nothing went back, and the person has it again."""
+DEAD: Final = frozenset({"canceled", "failed", "refused"})
+
+
+class Misfit(Exception):
+    """What was told cannot be of this payment, or is more than it can keep; why."""
 
 
 @dataclass(frozen=True, slots=True)
-class Refund:
-    """A part of a payment that went back to where it came from, or is to."""
+class Returned:
+    """A part of a payment that goes back to where it came from. ``reserved``: we are about to ask Stripe for it."""
 
     amount: Cents
     status: str
     stripe: str | None = None
     """Stripe's id of it, once it is known."""
 
+    @property
+    def dead(self) -> bool:
+        """Whether nothing went back in the end."""
+        return self.status in DEAD
+
 
 @dataclass(frozen=True, slots=True)
 class Dispute:
-    """A payment that the bank took back. It is ``taken`` once, and ``returned`` once if it is won."""
+    """A payment that the bank took back: the money is gone once, and is ``returned`` once if it is won."""
 
     amount: Cents
-    taken: bool = False
     returned: bool = False
     lost: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ToldRefund:
+    """A refund as Stripe tells of it. ``part`` is our own name for it, where its metadata holds one."""
+
+    id: str
+    amount: Cents
+    currency: str
+    status: str
+    part: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +98,24 @@ class Payment:
     source: Source = "topup"
     reference: str = ""
     at: Millis = 0
-    refunds: Mapping[str, Refund] = field(default_factory=dict)
+    refunds: Mapping[str, Returned] = field(default_factory=dict)
     """By our own name (``{refund}:{part}``), or by Stripe's where it is none of ours."""
     disputes: Mapping[str, Dispute] = field(default_factory=dict)
     rev: int = 0
+
+    @property
+    def refunded(self) -> Cents:
+        """What went back, or is about to."""
+        return sum(each.amount for each in self.refunds.values() if not each.dead)
+
+    def refundable(self, now: Millis) -> Cents:
+        """What can still go back to where it came from: nothing of one that is old or was ever disputed."""
+        if self.user is None or self.disputes or now - self.at >= REFUNDABLE or len(self.refunds) >= MOST_REFUNDS:
+            return 0
+        return max(0, self.amount - self.refunded)
+
+
+# --- what is told ----------------------------------------------------------------------------------
 
 
 def credited(was: Payment, paid: Payment) -> Payment:
@@ -71,20 +127,142 @@ def credited(was: Payment, paid: Payment) -> Payment:
     return was
 
 
+def reserved(was: Payment, part: str, amount: Cents) -> Payment:
+    """Set ``amount`` aside, to be sent back under the name ``part``."""
+    return replace(was, refunds={**was.refunds, part: Returned(amount, "reserved")})
+
+
+def refused(was: Payment, part: str) -> Payment:
+    """Stripe will not send the part back. Where it was told meanwhile to exist, it does."""
+    known = was.refunds[part]
+    if known.stripe or known.dead:
+        return was
+    return replace(was, refunds={**was.refunds, part: replace(known, status="refused")})
+
+
+def name_of(payment: Payment, told: ToldRefund) -> str:
+    """The name of a refund in ``payment``: ours only if it is what we reserved."""
+    own = payment.refunds.get(told.part) if told.part else None
+    ours = own and own.amount == told.amount and own.stripe in (None, told.id) and own.status != "refused"
+    return told.part if ours and told.part else told.id
+
+
+def returned(was: Payment, told: ToldRefund) -> Payment:
+    """A refund is told of, for the first time or again. Raises Misfit."""
+    _same_currency(was, told.currency)
+    name = name_of(was, told)
+    known = was.refunds.get(name)
+    if known is None:
+        _room_for_one_more(was, len(was.refunds), MOST_REFUNDS)
+        known = Returned(told.amount, told.status, told.id)
+    status = max(known.status, told.status, key=_ORDER.__getitem__)
+    now = replace(known, status=status, stripe=told.id)
+    return was if now == was.refunds.get(name) else replace(was, refunds={**was.refunds, name: now})
+
+
+def disputed(was: Payment, dispute: str, currency: str, told: Dispute) -> Payment:
+    """A dispute that took the money is told of, for the first time or again. Raises Misfit."""
+    _same_currency(was, currency)
+    known = was.disputes.get(dispute)
+    if known is None:
+        _room_for_one_more(was, len(was.disputes), MOST_DISPUTES)
+        return replace(was, disputes={**was.disputes, dispute: told})
+    now = Dispute(known.amount, known.returned or told.returned, known.lost or told.lost)
+    return was if now == known else replace(was, disputes={**was.disputes, dispute: now})
+
+
+def unknown(payment: Payment, amount_refunded: Cents) -> bool:
+    """Whether Stripe counts more as refunded than we were told of, refund by refund."""
+    told = sum(each.amount for each in payment.refunds.values() if each.stripe and not each.dead)
+    return amount_refunded > told
+
+
+def unexplained(payment: Payment, amount_refunded: Cents) -> bool:
+    """Whether not even what failed since explains how much Stripe counted as refunded."""
+    return amount_refunded > sum(each.amount for each in payment.refunds.values() if each.stripe)
+
+
+def _same_currency(payment: Payment, currency: str) -> None:
+    if payment.user and payment.currency != currency:
+        raise Misfit("of another currency")
+
+
+def _room_for_one_more(payment: Payment, there: int, most: int) -> None:
+    waiting = payment.user is None and len(payment.refunds) + len(payment.disputes) >= MOST_AT_ONCE
+    if there >= most or waiting:
+        raise Misfit("more than a payment can keep")
+
+
+# --- what follows ----------------------------------------------------------------------------------
+
+
 def facts(payment: Payment) -> dict[str, Fact]:
     """Every posting that follows from what was told, by its key, in the order in which they are made."""
     if payment.user is None:
         return {}
-    return {f"topup:{payment.intent}": Fact(payment.source, payment.amount, PAYMENTS, payment.reference)}
+    found = {f"topup:{payment.intent}": Fact(payment.source, payment.amount, PAYMENTS, payment.reference)}
+    for name, refund in payment.refunds.items():
+        found[f"refund:{name}"] = Fact("refund", -refund.amount, REFUNDS, name)
+        if refund.dead:
+            found[f"refund_failed:{name}"] = Fact("refund_failed", refund.amount, REFUNDS, name)
+    for name, dispute in payment.disputes.items():
+        found[f"dispute:{name}"] = Fact("dispute", -dispute.amount, DISPUTES, name)
+        if dispute.returned:
+            found[f"dispute_won:{name}"] = Fact("dispute_won", dispute.amount, DISPUTES, name)
+    return found
+
+
+def draft(head: Entry, fact: Fact, payment: Payment, now: Millis, rules: Rules) -> Draft:
+    """The entry that posts ``fact``: a dispute freezes the wallet for as long as it has not given the money back."""
+    if fact.kind == "dispute" and not payment.disputes[fact.reference].returned:
+        return meter.dispute(head, -fact.amount, fact.counter, fact.reference, now, rules)
+    if fact.kind == "dispute_won":
+        return meter.dispute_won(head, fact.amount, fact.counter, fact.reference)
+    return meter.receive(head, fact.kind, fact.amount, fact.counter, fact.reference)
+
+
+# --- what Stripe says ------------------------------------------------------------------------------
+
+
+def is_short_id(value: object) -> TypeGuard[str]:
+    """Whether this may be the id of a refund or a dispute: it goes into entries, which must stay small."""
+    return isinstance(value, str) and _SHORT_ID.fullmatch(value) is not None
+
+
+def refund_told(said: Mapping[str, Any]) -> ToldRefund | None:
+    """What a Refund of Stripe's says; None where it is none. A status that we do not know yet counts as pending."""
+    id_, amount, currency, status = (said.get(name) for name in ("id", "amount", "currency", "status"))
+    if not is_short_id(id_) or not isinstance(currency, str) or type(amount) is not int or amount <= 0:
+        return None
+    metadata = said.get("metadata")
+    own = metadata.get("refund_part") if isinstance(metadata, Mapping) else None
+    known = status if isinstance(status, str) and status in _STRIPES else "pending"
+    return ToldRefund(id_, amount, currency, known, own if isinstance(own, str) else None)
+
+
+def dispute_told(event_type: str, said: Mapping[str, Any]) -> Dispute | None:
+    """What an event on a Dispute of Stripe's says; None where it took no money, as an inquiry (``warning_…``)."""
+    amount, status = said.get("amount"), said.get("status")
+    gives = event_type == "charge.dispute.funds_reinstated" or status == "won"
+    takes = gives or event_type == "charge.dispute.funds_withdrawn" or (isinstance(status, str) and status in _TAKING)
+    if not takes or type(amount) is not int or amount <= 0:
+        return None
+    return Dispute(amount, returned=gives, lost=status == "lost")
+
+
+_SHORT_ID: Final = re.compile(r"[A-Za-z0-9_]{1,64}")
+_STRIPES: Final = frozenset({"requires_action", "pending", "succeeded", "canceled", "failed"})
+_TAKING: Final = frozenset({"needs_response", "under_review", "lost"})
+
+
+# --- the row ---------------------------------------------------------------------------------------
 
 
 def to_item(payment: Payment) -> dict[str, Any]:
     """The payment as it is stored, without its key."""
     return {name: getattr(payment, name) for name in _PLAIN} | {
         "refunds": {key: [each.amount, each.status, each.stripe] for key, each in payment.refunds.items()},
-        "disputes": {
-            key: [each.amount, each.taken, each.returned, each.lost] for key, each in payment.disputes.items()
-        },
+        "disputes": {key: [each.amount, each.returned, each.lost] for key, each in payment.disputes.items()},
     }
 
 
@@ -92,7 +270,7 @@ def from_item(item: Mapping[str, Any]) -> Payment:
     """The payment that ``to_item`` stored."""
     return Payment(
         **{name: item[name] for name in _PLAIN},
-        refunds={key: Refund(*each) for key, each in item["refunds"].items()},
+        refunds={key: Returned(*each) for key, each in item["refunds"].items()},
         disputes={key: Dispute(*each) for key, each in item["disputes"].items()},
     )
 

@@ -1,14 +1,17 @@
 """``/_local/…``: what Stripe's dashboard offers a person, and what only a test wants.
 
     GET    /_local/webhooks                          the endpoints (without their secrets)
-    PUT    /_local/webhooks/{name}                   {"url", "secret", "headers"?, "enabled_events"?}
+    PUT    /_local/webhooks/{name}                   {"url", "secret", "headers"?, "enabled_events"?, "connect"?}
     DELETE /_local/webhooks/{name}
     GET    /_local/deliveries[?event=evt_…]          every delivery with its attempts
     POST   /_local/events/{id}/resend                {"copies"?, "delay_seconds"?, "signed_seconds_ago"?, "secret"?}
-    POST   /_local/events                            {"type", "object"}: an event that the API cannot cause
-    POST   /_local/checkout/sessions/{id}/settle     {"outcome"?: "succeeded" | "failed"}: the bank answers now
+    POST   /_local/events                            {"type", "object", "account"?, "livemode"?}: any event
+    POST   /_local/chaos                             {"copies"?, "most_delay_seconds"?, "shuffle"?}, see webhooks.py
+    DELETE /_local/chaos
     PUT    /_local/fault                             {"path"?, "count"?, "status"? | "lose_answer": true}
     DELETE /_local/fault
+
+and what each resource adds (its ``LEVERS``; docs/local.md lists them).
 
 A fault makes the next ``count`` API requests whose path starts with ``path`` fail: answered by ``status`` before
 anything is done, or carried out and never answered.
@@ -26,7 +29,6 @@ from infra.local.stripe.context import Context, Lever
 from infra.local.stripe.errors import StripeError
 from infra.local.web import Request, Response, Route, json_object, json_response
 
-_MOST_COPIES: Final = 50
 _MOST_FAULTS: Final = 10_000
 
 Body = dict[str, Any]
@@ -78,6 +80,8 @@ class Control:
             ("GET", r"/_local/deliveries", self._answering(self._deliveries)),
             ("POST", r"/_local/events", self._answering(self._make_event)),
             ("POST", r"/_local/events/(?P<id_>[^/]+)/resend", self._answering(self._resend)),
+            ("POST", r"/_local/chaos", self._answering(self._set_chaos)),
+            ("DELETE", r"/_local/chaos", self._answering(self._clear_chaos)),
             ("PUT", r"/_local/fault", self._answering(self._set_fault)),
             ("DELETE", r"/_local/fault", self._answering(self._clear_fault)),
         ]
@@ -106,6 +110,7 @@ class Control:
             str(body["secret"]),
             {str(header): str(value) for header, value in body.get("headers", {}).items()},
             tuple(str(kind) for kind in body.get("enabled_events", ["*"])),
+            connect=bool(body.get("connect", False)),
         )
         return _shown(endpoint)
 
@@ -118,13 +123,15 @@ class Control:
         return {"data": [{name: value for name, value in each.items() if name != "secret"} for each in found]}
 
     def _make_event(self, _: Request, body: Body) -> object:
-        return events.emit(self._context, str(body["type"]), {"id": new_id("obj")} | dict(body["object"]))
+        thing = {"id": new_id("obj")} | dict(body["object"])
+        account, live = str(body.get("account", "")), bool(body.get("livemode", False))
+        return events.emit(self._context, str(body["type"]), thing, account, livemode=live)
 
     def _resend(self, _: Request, body: Body, id_: str) -> object:
         event = self._context.find("event", id_)
         copies = int(body.get("copies", 1))
-        if not 1 <= copies <= _MOST_COPIES:
-            raise StripeError(400, f"copies is from 1 to {_MOST_COPIES}")
+        if not 1 <= copies <= webhooks.MOST_COPIES:
+            raise StripeError(400, f"copies is from 1 to {webhooks.MOST_COPIES}")
         sent = []
         for _copy in range(copies):
             sent += webhooks.enqueue(
@@ -135,6 +142,18 @@ class Control:
                 secret=body.get("secret"),
             )
         return {"deliveries": [each["id"] for each in sent]}
+
+    def _set_chaos(self, _: Request, body: Body) -> object:
+        return webhooks.set_chaos(
+            self._context,
+            int(body.get("copies", 1)),
+            float(body.get("most_delay_seconds", 0)),
+            shuffle=bool(body.get("shuffle", False)),
+        )
+
+    def _clear_chaos(self, _: Request, __: Body) -> object:
+        webhooks.clear_chaos(self._context)
+        return {"deleted": True}
 
     def _set_fault(self, _: Request, body: Body) -> object:
         lost = bool(body.get("lose_answer"))
@@ -152,4 +171,4 @@ def _pulled(context: Context, act: Callable[..., Thing]) -> Callable[..., object
 
 
 def _shown(endpoint: Thing) -> Thing:
-    return {name: endpoint[name] for name in ("name", "url", "headers", "enabled_events")}
+    return {name: endpoint[name] for name in ("name", "url", "headers", "enabled_events", "connect")}

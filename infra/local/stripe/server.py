@@ -14,6 +14,7 @@ from infra.local.background import Background
 from infra.local.delivery import Retries
 from infra.local.store import Job, Store
 from infra.local.stripe import (
+    accounts,
     balance,
     charges,
     checkout,
@@ -23,10 +24,13 @@ from infra.local.stripe import (
     events,
     intents,
     methods,
+    onboarding,
     page,
     payments,
+    payouts,
     refunds,
     setups,
+    transfers,
     webhooks,
 )
 from infra.local.stripe.api import Api
@@ -61,6 +65,7 @@ class StripeServer:
         self._pages = routed(
             [
                 *page.routes(self._context, self._deliverer.wait_for_attempt),
+                *onboarding.routes(self._context),
                 *control.Control(self._context, faults).routes(_LEVERS),
             ]
         )
@@ -94,9 +99,11 @@ class StripeServer:
         secret: str,
         headers: Mapping[str, str] | None = None,
         enabled_events: tuple[str, ...] = ("*",),
+        *,
+        connect: bool = False,
     ) -> None:
         """From now on; see ``webhooks.set_endpoint``."""
-        webhooks.set_endpoint(self._context, name, url, secret, headers, enabled_events)
+        webhooks.set_endpoint(self._context, name, url, secret, headers, enabled_events, connect=connect)
 
     def _answer(self, request: Request) -> Response:
         return self._api.answer(request) if request.path.startswith("/v1/") else self._pages(request)
@@ -112,6 +119,7 @@ class StripeServer:
 
 
 _RESOURCES: Final[list[Resource]] = [
+    *accounts.ROUTES,
     *balance.ROUTES,
     *charges.ROUTES,
     *checkout.ROUTES,
@@ -120,19 +128,25 @@ _RESOURCES: Final[list[Resource]] = [
     *events.ROUTES,
     *intents.ROUTES,
     *methods.ROUTES,
+    *payouts.ROUTES,
     *refunds.ROUTES,
     *setups.ROUTES,
+    *transfers.ROUTES,
 ]
 _LEVERS: Final[list[Lever]] = [
+    *accounts.LEVERS,
     *checkout.LEVERS,
     *disputes.LEVERS,
     *intents.LEVERS,
+    *payouts.LEVERS,
     *refunds.LEVERS,
+    *transfers.LEVERS,
 ]
 _BACKGROUND: Final[Mapping[str, Callable[[Context, str], object]]] = {
     "dispute": disputes.open_when_due,
     "dispute_decision": disputes.decide_when_due,
     "expire": checkout.expire_when_due,
+    "payout": payouts.settle,
     "refund": refunds.settle,
     "settle": checkout.settle,
     "settle_intent": payments.settle_when_due,

@@ -12,14 +12,22 @@ A delivery (``GET /_local/deliveries``) names its endpoint, and may be signed wr
 import hmac
 import json
 from collections.abc import Mapping
+from random import uniform
 from typing import Final
 
 from infra.local import delivery
 from infra.local.delivery import Deliverer, Letter, Retries
 from infra.local.store import Thing
 from infra.local.stripe.context import Context
+from infra.local.stripe.errors import StripeError
 
+MOST_COPIES: Final = 50
+_LONGEST_DELAY: Final = 86_400
 _ENDPOINT: Final = "_endpoint"
+_CHAOS: Final = "_chaos"
+_CALM: Final[Thing] = {"copies": 1, "most_delay_seconds": 0.0, "shuffle": False}
+_SHUFFLED_SECONDS: Final = 0.5
+"""What deliveries in disorder are late by at most, where nothing is told."""
 
 
 def set_endpoint(
@@ -29,8 +37,13 @@ def set_endpoint(
     secret: str,
     headers: Mapping[str, str] | None = None,
     enabled_events: tuple[str, ...] = ("*",),
+    *,
+    connect: bool = False,
 ) -> Thing:
-    """Send from now on to this address, also what still waits for the endpoint of this name."""
+    """Send from now on to this address, also what still waits for the endpoint of this name.
+
+    An endpoint gets the platform's own events or, with ``connect``, those of its connected accounts.
+    """
     return context.store.put(
         {
             "id": _endpoint_id(name),
@@ -40,6 +53,7 @@ def set_endpoint(
             "secret": secret,
             "headers": dict(headers or {}),
             "enabled_events": list(enabled_events),
+            "connect": connect,
         }
     )
 
@@ -52,17 +66,43 @@ def endpoints(context: Context) -> list[Thing]:
     return list(context.store.newest(_ENDPOINT))
 
 
-def endpoints_for(context: Context, kind: str) -> list[Thing]:
-    """The endpoints that want events of this type."""
+def endpoints_for(context: Context, event: Thing) -> list[Thing]:
+    """The endpoints that want this event."""
     return [
         endpoint
         for endpoint in endpoints(context)
-        if any(matches(pattern, kind) for pattern in endpoint["enabled_events"])
+        if endpoint.get("connect", False) == ("account" in event)
+        and any(matches(pattern, event["type"]) for pattern in endpoint["enabled_events"])
     ]
 
 
 def matches(pattern: str, kind: str) -> bool:
     return pattern == kind or (pattern.endswith("*") and kind.startswith(pattern[:-1]))
+
+
+def set_chaos(context: Context, copies: int = 1, most_delay_seconds: float = 0.0, *, shuffle: bool = False) -> Thing:
+    """How events go from now on: so many times (0 for not at all), so late; with ``shuffle`` each copy by a part of
+    that, at random, so that they come in disorder.
+    """
+    if not (0 <= copies <= MOST_COPIES and 0 <= most_delay_seconds <= _LONGEST_DELAY):
+        raise StripeError(400, f"copies is from 0 to {MOST_COPIES}, most_delay_seconds from 0 to {_LONGEST_DELAY}")
+    chaos = {"copies": copies, "most_delay_seconds": most_delay_seconds, "shuffle": shuffle}
+    context.store.put({"id": _CHAOS, "object": _CHAOS} | chaos)
+    return chaos
+
+
+def clear_chaos(context: Context) -> None:
+    context.store.remove(_CHAOS)
+
+
+def send(context: Context, event: Thing) -> None:
+    """To everybody who wants it, as events go now."""
+    chaos = context.store.get(_CHAOS, _CHAOS) or _CALM
+    for _ in range(chaos["copies"]):
+        delay = chaos["most_delay_seconds"]
+        if chaos["shuffle"]:
+            delay = uniform(0, delay or _SHUFFLED_SECONDS)  # noqa: S311 - it keeps no secret
+        enqueue(context, event, delay=delay)
 
 
 def enqueue(
@@ -83,7 +123,7 @@ def enqueue(
             signed_seconds_ago=signed_seconds_ago,
             secret=secret,
         )
-        for endpoint in endpoints_for(context, event["type"])
+        for endpoint in endpoints_for(context, event)
     ]
 
 

@@ -28,3 +28,12 @@ def inbox(local: StripeServer) -> Iterator[Inbox]:
     with Server("inbox", inbox.answer) as server:
         local.send_webhooks_to("account", f"{server.url}/hook?a=b", SECRET, {"x-extra": "yes"})
         yield inbox
+
+
+@pytest.fixture
+def connect(local: StripeServer) -> Iterator[Inbox]:
+    """What happens on connected accounts."""
+    inbox = Inbox()
+    with Server("connect", inbox.answer) as server:
+        local.send_webhooks_to("connect", server.url, SECRET, connect=True)
+        yield inbox

@@ -7,6 +7,7 @@ skipped where they do not.
 import contextlib
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,19 @@ import pytest
 import stripe
 
 from infra.local.store import Store
-from infra.local.stripe import balance, checkout, customers, disputes, events, intents, payments, refunds
+from infra.local.stripe import (
+    accounts,
+    balance,
+    checkout,
+    customers,
+    disputes,
+    events,
+    intents,
+    payments,
+    payouts,
+    refunds,
+    transfers,
+)
 from infra.local.stripe.context import Context
 from infra.local.stripe.errors import StripeError
 from infra.local.stripe.forms import Params, decoded
@@ -116,6 +129,42 @@ def test_disputes_have_the_published_fields(examples: dict[str, Any], card: str)
     assert differences(closed, examples["dispute"], set(), stripe.Dispute) == []
     for booked in [*context.store.newest(balance.KIND), *closed["balance_transactions"]]:
         assert differences(booked, examples["balance_transaction"], set()) == []
+
+
+def test_accounts_have_the_published_fields(examples: dict[str, Any]) -> None:
+    context = Context(Store(), lambda: 1_800_000_000.0, "http://127.0.0.1:1", 5.0)
+    account = accounts.create(context, form("type=express&capabilities[transfers][requested]=true"))
+    link = f"account={account['id']}&type=account_onboarding&return_url=https://a.test/&refresh_url=https://a.test/"
+    done = accounts.fill_in(context, account["id"], "Ada", "Lovelace", accounts.BANK, submit=True)
+
+    for each in (account, done):
+        assert differences(each, examples["account"], set(), stripe.Account) == []
+    (bank,) = done["external_accounts"]["data"]
+    assert differences(bank, examples["bank_account"], {"customer"}, stripe.BankAccount) == []
+    assert differences(accounts.link(context, form(link)), examples["account_link"], set()) == []
+    assert differences(accounts.login_link(context, form(""), account["id"]), examples["login_link"], set()) == []
+    for event in context.store.newest("event"):
+        assert differences(event, examples["event"], set(), stripe.Event) == []
+
+
+@pytest.mark.parametrize("bank", ["000123456789", "000111111116"])
+def test_transfers_and_payouts_have_the_published_fields(examples: dict[str, Any], bank: str) -> None:
+    context = Context(Store(), lambda: 1_800_000_000.0, "http://127.0.0.1:1", 5.0)
+    paid(context, "4242424242424242")
+    account = accounts.create(context, form("type=express"))["id"]
+    accounts.fill_in(context, account, "Ada", "Lovelace", bank, submit=True)
+    transfer = transfers.create(context, form(f"amount=1000&currency=usd&destination={account}"))
+    back = transfers.reverse(context, form("amount=400"), transfer["id"])
+    payout = payouts.create(replace(context, account=account), form("amount=500&currency=usd"))
+
+    assert differences(context.find("transfer", transfer["id"]), examples["transfer"], set(), stripe.Transfer) == []
+    assert differences(back, examples["transfer_reversal"], set()) == []
+    for each in (payout, payouts.settle(context, payout["id"])):
+        assert differences(each, examples["payout"], set(), stripe.Payout) == []
+    assert differences(balance.show(context, form("")), examples["balance"], set(), stripe.Balance) == []
+    for kind in (balance.KIND, "charge", "refund"):
+        for thing in context.store.newest(kind):
+            assert differences(thing, examples[kind], NOT_THERE.get(kind, set())) == []
 
 
 def form(encoded: str) -> Params:

@@ -46,7 +46,7 @@ from chalicelib.wallet import service as wallet
 from tests.support.diary import TODAY, Diary
 from tests.support.memory import MemoryTables
 from tests.support.reading import add_reader, pay_in
-from tests.support.worlds import NOON, Executions, HandClock, OfflineMail, OfflineObjects, hand_world
+from tests.support.worlds import NOON, Executions, HandClock, OfflineMail, OfflineObjects, OfflinePayments, hand_world
 
 ADA = Claims("auth0|ada", "ada@example.test", "Ada Lovelace")
 COOLING = 30 * DAY
@@ -301,8 +301,23 @@ def tick(world: World) -> None:
 # --- money ---------------------------------------------------------------------------------------
 
 
+def stripe(world: World) -> OfflinePayments:
+    assert isinstance(world.payments, OfflinePayments)
+    return world.payments
+
+
+def test_unused_credit_goes_back_to_the_cards_before_anybody_is_forgotten(world: World, ada: str) -> None:
+    pay_in(world, ada, 1_205, "topup:pi_1")
+    confirmed(world, ada)
+    carried_out(world, ada)
+    assert [each["amount"] for each in stripe(world).refunds.values()] == [1_205]
+    assert wallet.head(world, ada).balance == 0
+    assert sorted(audited(world, ada)) == ["person_deleted", "person_forgotten", "refund_asked"]
+
+
 def test_nobody_is_deleted_while_money_is_owed_to_them(world: World, ada: str) -> None:
-    pay_in(world, ada, 1_205, "topup:1")
+    pay_in(world, ada, 1_205, "topup:pi_1")
+    stripe(world).down = True
     confirmed(world, ada)
     forward(world, COOLING)
     assert deletions.advance(world, ada) == world.now() + DAY
@@ -311,17 +326,48 @@ def test_nobody_is_deleted_while_money_is_owed_to_them(world: World, ada: str) -
     assert accounts.sign_in(world, ADA).display_name == "Ada Lovelace"
     forward(world, DAY)
     deletions.advance(world, ada)
-    assert audited(world, ada) == ["deletion_awaits_refund"]
+    assert sorted(audited(world, ada)) == ["deletion_awaits_refund", "refund_asked"]
     assert told(world, ada) == ["deletion_awaits_refund", "deletion_confirmed"]
-    wallet.spend(world, ada, "refund", 1_205, "stripe:refunds", "refund:1", "re_1")
+    stripe(world).down = False
     forward(world, DAY)
     deletions.advance(world, ada)
     assert accounts.person(world, ada).deleted
-    assert audited(world, ada) == ["deletion_awaits_refund", "person_deleted"]
+    assert sorted(audited(world, ada)) == ["deletion_awaits_refund", "person_deleted", "refund_asked"]
+
+
+def test_credit_that_no_card_takes_back_is_left_behind_and_the_audit_log_says_so(world: World, ada: str) -> None:
+    pay_in(world, ada, 1_205, "topup:pi_1")
+    stripe(world).refusing.add("pi_1")
+    confirmed(world, ada)
+    carried_out(world, ada)
+    assert wallet.head(world, ada).balance == 1_205
+    left = [row for row in world.tables.query("audit", ("pk", ada)).items if row["action"] == "deletion_leaves_credit"]
+    assert [row["detail"] for row in left] == [{"amount": 1_205}]
+
+
+def test_what_a_person_owes_is_left_behind_too(world: World, ada: str) -> None:
+    pay_in(world, ada, -300, "dispute:1")
+    confirmed(world, ada)
+    carried_out(world, ada)
+    assert "deletion_leaves_credit" in audited(world, ada)
+
+
+def test_a_frozen_wallet_that_holds_money_keeps_its_person(world: World, ada: str) -> None:
+    pay_in(world, ada, 500, "topup:pi_1")
+    wallet.freeze(world, ada, "admin")
+    confirmed(world, ada)
+    forward(world, COOLING)
+    deletions.advance(world, ada)
+    assert (deletions.deletion_of(world, ada).state, deletions.deletion_of(world, ada).owed) == ("awaiting_refund", 500)
+    wallet.unfreeze(world, ada, "admin")
+    forward(world, DAY)
+    deletions.advance(world, ada)
+    assert deletions.deletion_of(world, ada).state == "closed"
 
 
 def test_the_person_may_take_it_back_while_money_is_owed(world: World, ada: str) -> None:
     pay_in(world, ada, 500, "topup:1")
+    stripe(world).down = True
     confirmed(world, ada)
     forward(world, COOLING)
     deletions.advance(world, ada)
@@ -339,7 +385,7 @@ def test_earnings_are_owed_too_and_promotional_credit_is_not(world: World, ada: 
     assert deletions.deletion_of(world, reader).owed == earned.balance == 700
 
 
-def test_credit_that_comes_while_the_door_is_being_shut_keeps_it_open(world: World, ada: str) -> None:
+def test_credit_that_comes_while_the_door_is_being_shut_goes_back_first(world: World, ada: str) -> None:
     confirmed(world, ada)
     forward(world, COOLING)
     tables = world.tables
@@ -357,7 +403,9 @@ def test_credit_that_comes_while_the_door_is_being_shut_keeps_it_open(world: Wor
     between = Between()
     between.rows = tables.rows
     deletions.advance(replace(world, tables=between), ada)
-    assert deletions.deletion_of(world, ada).state == "awaiting_refund"
+    assert deletions.deletion_of(world, ada).state == "closed"
+    assert [each["amount"] for each in stripe(world).refunds.values()] == [500]
+    assert wallet.head(world, ada).balance == 0
 
 
 def test_an_open_reading_is_ended_and_paid_out_first(world: World, ada: str) -> None:
@@ -373,7 +421,7 @@ def test_an_open_reading_is_ended_and_paid_out_first(world: World, ada: str) -> 
     deletions.advance(world, ada)
     ended = sessions.load(world, "ses_1")
     assert (ended.state, ended.reason) == ("finalized", "admin")
-    assert deletions.deletion_of(world, ada).state == "awaiting_refund"  # the rest of the minute was given back
+    assert [each["amount"] for each in stripe(world).refunds.values()] == [250]  # the rest of the minute
 
 
 @pytest.fixture
@@ -411,7 +459,7 @@ def test_whose_account_ends_with_the_reader_waiting_cancels_as_anybody_would(wor
     deletions.advance(world, diary.client)
     row = diary.row()
     assert (row.state, row.refunded) == ("cancelled_by_client", booked.price // 2)
-    assert deletions.deletion_of(world, diary.client).state == "awaiting_refund"
+    assert [each["amount"] for each in stripe(world).refunds.values()] == [7_500 - booked.price + booked.price // 2]
 
 
 @pytest.mark.parametrize("leaves", ["client", "reader"])
@@ -422,6 +470,7 @@ def test_what_is_booked_is_called_off_by_its_rules_before_it_is_looked_what_is_o
     person = diary.client if leaves == "client" else diary.reader
     booked = diary.book(TODAY + COOLING + 2 * DAY)
     assert diary.credit() == 0
+    wallet.freeze(world, diary.client, "admin")  # so that it can be seen
     confirmed(world, person)
     forward(world, COOLING)
     deletions.advance(world, person)
@@ -448,11 +497,13 @@ def test_the_calendar_of_who_was_deleted_shows_nothing_any_more(world: World, di
 
 
 def test_a_reading_that_uses_up_what_is_owed_is_not_disturbed(world: World, ada: str) -> None:
-    pay_in(world, ada, 2_500, "topup:1")
     add_reader(world, "usr_reader")
+    _, posting = wallet.earn(world, f"earnings:{ada}", "reading_earned", 700, "session:ses_0", "ses_0")
+    world.tables.write(posting)
     confirmed(world, ada)
     forward(world, COOLING)
     deletions.advance(world, ada)
+    pay_in(world, ada, 2_500, "topup:1")
     forward(world, DAY - 1)
     readers.set_presence(world, "usr_reader", "online")
     sessions.create(world, Side(ada, "Ada Lovelace"), "ses_1", "usr_reader", "text")

@@ -1,0 +1,238 @@
+"""Giving unused credit back to the cards that paid it (product §4).
+
+One transaction takes the credit and sets each part aside in its payment; only then is Stripe asked, once a part, under
+a key of the part's own. What Stripe answers, and what its events tell, is learned by the payment
+(``wallet/payments.py``): a part that is refused, or fails later, comes back to the credit. Where Stripe's answer is
+not known, the same is asked again, by the minute tick if by nobody else, until it is.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from chalicelib.gateways import World
+from chalicelib.gateways.stripe import Refused
+from chalicelib.kernel.errors import (
+    Forbidden,
+    IdempotencyMismatch,
+    NotFound,
+    ProviderFailed,
+    SessionOpen,
+    WalletFrozen,
+)
+from chalicelib.kernel.money import USD, Cents
+from chalicelib.kernel.time import Millis
+from chalicelib.runtime import audit
+from chalicelib.runtime.logs import log
+from chalicelib.runtime.retries import undisturbed
+from chalicelib.runtime.tables import Key, Operation
+from chalicelib.wallet import payments
+from chalicelib.wallet.model import payment as model
+from chalicelib.wallet.model.chain import Entry
+from chalicelib.wallet.model.payment import REFUNDABLE, Payment, ToldRefund
+from chalicelib.wallet.model.refund import KEY_LIFE, Refund, Status, look_again, part_status, split, status
+from chalicelib.wallet.payments_store import RefundRows
+from chalicelib.wallet.service import charge_due, head
+
+_TRIES = 100
+_MOST_LOOKED_AT = 100
+"""Payments of a person, newest first, that a refund is looked for in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A refund and how far it has got, part by part."""
+
+    refund: Refund
+    parts: tuple[Status, ...]
+
+    @property
+    def status(self) -> Status:
+        """Of the whole."""
+        return status(self.parts)
+
+    def amount_of(self, wanted: Status) -> Cents:
+        """How much of it has got that far, in cents."""
+        return sum(cents for (_, cents), far in zip(self.refund.parts, self.parts, strict=True) if far == wanted)
+
+
+def request(
+    world: World, user: str, refund_id: str, amount: Cents | None, *, actor: str | None = None, reason: str = ""
+) -> Progress:
+    """Take ``amount`` cents of unused paid credit, all that can be where None, and send it back; once, if repeated.
+
+    ``actor`` is who asks, where that is not ``user``. Raises SessionOpen, WalletFrozen, InsufficientFunds,
+    IdempotencyMismatch where the repeat asks for another amount, Unavailable.
+    """
+    asked_by = actor or user
+
+    def attempt() -> Refund:
+        if made := _rows(world).get(refund_id):
+            if (made.user, made.asked) != (user, amount):
+                raise IdempotencyMismatch
+            return made
+        newest = charge_due(world, head(world, user))
+        now = max(world.now(), newest.at)
+        parts = _planned(world, newest, user, amount, now)
+        out_of = tuple((each.intent, part) for each, part in parts)
+        refund = Refund(refund_id, user, amount, USD, now, out_of, look_again(now, now))
+        operations = _set_aside(world, newest, refund, parts)
+        said = audit.entry(
+            world.settings.tables.audit,
+            subject=user,
+            action="refund_asked",
+            actor=asked_by,
+            reason=reason or "asked for by the person",
+            at=now,
+            detail={"refund": refund.id, "amount": refund.amount},
+        )
+        world.tables.write(*_rows(world).create(refund), *operations, said)
+        return refund
+
+    undisturbed(world.sleep, attempt, tries=_TRIES)
+    advance(world, refund_id)
+    return progress(world, refund_id)
+
+
+def refundable(world: World, user: str) -> tuple[Entry, Cents]:
+    """The newest entry of a person's credit, and how much of it could go back to the cards that paid it."""
+    newest = charge_due(world, head(world, user))
+    now = max(world.now(), newest.at)
+    paid = max(0, newest.buckets.paid)
+    return newest, min(paid, sum(each.refundable(now) for each in _payments(world, user, now)))
+
+
+def would_be(world: World, user: str, amount: Cents | None) -> tuple[tuple[Payment, Cents], ...]:
+    """Which payments ``request`` would give how much back of. Raises as it does."""
+    newest = charge_due(world, head(world, user))
+    return _planned(world, newest, user, amount, max(world.now(), newest.at))
+
+
+def payments_of(world: World, user: str) -> list[Payment]:
+    """A person's newest payments, with what became of them."""
+    return payments.payment_rows(world).newest_of(user, _MOST_LOOKED_AT, 0)
+
+
+def exists(world: World, refund_id: str) -> bool:
+    """Whether there is such a refund."""
+    return _rows(world).get(refund_id) is not None
+
+
+def refund_of(world: World, user: str, refund_id: str) -> Progress:
+    """A person's own refund. Raises NotFound, or Forbidden for somebody else's."""
+    found = progress(world, refund_id)
+    if found.refund.user != user:
+        raise Forbidden
+    return found
+
+
+def refunds_of(world: World, user: str, limit: int, start: Key | None) -> tuple[list[Progress], Key | None]:
+    """A page of a person's refunds, newest first."""
+    refunds, following = _rows(world).of_user(user, limit, start)
+    return _progress(world, refunds), following
+
+
+def progress(world: World, refund_id: str) -> Progress:
+    """A refund, and how far it has got. Raises NotFound."""
+    refund = _rows(world).get(refund_id)
+    if refund is None:
+        raise NotFound("There is no such refund.")
+    return _progress(world, [refund])[0]
+
+
+# --- bringing it on ------------------------------------------------------------------------------
+
+
+def advance(world: World, refund_id: str) -> Millis | None:
+    """Ask Stripe for every part of which the outcome is not known; answer when to look again, None for never.
+
+    Safe to call at any moment, any number of times, at the same time. Raises NotFound, Unavailable.
+    """
+    seen = progress(world, refund_id)
+    refund = seen.refund
+    for number, so_far in enumerate(seen.parts):
+        if so_far == "pending":
+            _bring_on(world, refund, number)
+    done = progress(world, refund_id).status != "pending"
+    look_at = None if done else look_again(refund.created_at, world.now())
+    if look_at is None and not done and refund.look_at is not None:
+        log.error("refund_stuck", id=refund.id)
+    if look_at != refund.look_at:
+        world.wrote(_rows(world).replace(replace(refund, look_at=look_at)))
+    return look_at
+
+
+def page_of_shard(world: World, shard: str, limit: int, start: Key | None) -> tuple[list[tuple[str, Key]], Key | None]:
+    """Refunds that are to be looked at, with their places in the listing, for the minute tick."""
+    return _rows(world).due(shard, world.now(), limit, start)
+
+
+def _bring_on(world: World, refund: Refund, number: int) -> None:
+    """One part: send it, or ask how it goes on; what is not answered stays as it is."""
+    intent, amount = refund.parts[number]
+    name = refund.name(number)
+    try:
+        told = _told_of(world, refund, intent, name)
+        if told is None:
+            said = model.refund_told(world.payments.refund(intent=intent, amount=amount, part=name))
+            told = [said] if said else []
+        undisturbed(world.sleep, lambda: payments.learn_all(world, intent, told), tries=_TRIES)
+    except Refused as refusal:
+        log.warning("refund_refused", id=refund.id, code=refusal.code or "none")
+        undisturbed(
+            world.sleep, lambda: payments.learn(world, intent, lambda was: model.refused(was, name)), tries=_TRIES
+        )
+    except ProviderFailed:
+        log.warning("refund_not_answered", id=refund.id)
+
+
+def _told_of(world: World, refund: Refund, intent: str, name: str) -> list[ToldRefund] | None:
+    """What Stripe lists of the payment, where that tells of this part; None where it is to be sent, perhaps again."""
+    payment = payments.payment_rows(world).get(intent)
+    sent = payment is not None and payment.refunds[name].stripe is not None
+    if not sent and world.now() - refund.created_at < KEY_LIFE:
+        return None
+    listed = payments.refunds_at_stripe(world, intent)
+    return listed if sent or any(each.part == name for each in listed) else None
+
+
+# --- setting it aside ----------------------------------------------------------------------------
+
+
+def _planned(
+    world: World, newest: Entry, user: str, amount: Cents | None, now: Millis
+) -> tuple[tuple[Payment, Cents], ...]:
+    if newest.frozen:
+        raise WalletFrozen
+    if newest.meter:
+        raise SessionOpen
+    return split(_payments(world, user, now), amount, newest.buckets.paid, now)
+
+
+def _payments(world: World, user: str, now: Millis) -> list[Payment]:
+    return payments.payment_rows(world).newest_of(user, _MOST_LOOKED_AT, max(0, now - REFUNDABLE))
+
+
+def _set_aside(world: World, newest: Entry, refund: Refund, parts: Iterable[tuple[Payment, Cents]]) -> list[Operation]:
+    """The operations that take each part from the credit and set it aside in its payment."""
+    operations: list[Operation] = []
+    for number, (was, amount) in enumerate(parts):
+        name = refund.name(number)
+        now = model.reserved(was, name, amount)
+        key = f"refund:{name}"
+        newest, postings = payments.posted_after(world, newest, now, {key: model.facts(now)[key]})
+        operations += [*payments.payment_rows(world).replace(now, was), *postings]
+    return operations
+
+
+def _progress(world: World, refunds: list[Refund]) -> list[Progress]:
+    intents = list(dict.fromkeys(intent for each in refunds for intent, _ in each.parts))
+    known: dict[str, Payment] = {}
+    for first in range(0, len(intents), _MOST_LOOKED_AT):
+        known |= payments.payment_rows(world).get_many(intents[first : first + _MOST_LOOKED_AT])
+    return [
+        Progress(each, tuple(part_status(known, each, number) for number in range(len(each.parts)))) for each in refunds
+    ]
+
+
+def _rows(world: World) -> RefundRows:
+    return RefundRows(world.tables, world.settings.tables.wallet, world.settings.tick_shards)
