@@ -104,7 +104,7 @@ def test_codes_that_give_nothing_say_why(stage: Stage) -> None:
 def test_nobody_guesses_codes_for_long(stage: Stage) -> None:
     client, code = stage.client(), code_made(stage)
     for number in range(10):
-        wrong = client.api.send("POST", "/v1/wallet/promo", {"code": f"GUESS-{number}"})
+        wrong = client.api.send("POST", "/v1/wallet/promo", {"code": f"GUESS-{number}"}, key=new_key())
         assert refusal(wrong) == (404, "not_found")
     limited = client.api.send("POST", "/v1/wallet/promo", {"code": code}, key=new_key())
     assert refusal(limited) == (429, "rate_limited")

@@ -17,8 +17,8 @@ from chalicelib.kernel.time import Millis
 from chalicelib.wallet.model.buckets import Buckets, Lot, Split
 
 _SEQ_DIGITS: Final = 12
-_BORDER: Final = ("stripe:", "platform:promo")
-"""Counters by which credit comes in and goes again; towards any other one it is spent."""
+_STRIPE: Final = "stripe:"
+"""Counters by which paid money comes in and goes again; towards any other one it is spent."""
 
 NOTHING: Final[Cents] = -1
 """The ceiling of who has excluded themselves."""
@@ -239,7 +239,7 @@ def from_item(item: dict[str, Any]) -> Entry:
 
 def _spent(head: Entry, counter: str, buckets: Buckets) -> Cents:
     """What is spent once ``buckets`` are what is left of those of ``head``."""
-    if not head.account.startswith("credit:") or counter.startswith(_BORDER):
+    if not head.account.startswith("credit:") or counter.startswith(_STRIPE):
         return head.spent
     return head.spent + head.buckets.paid - buckets.paid
 

@@ -58,7 +58,7 @@ def funds(
         run_out=run_out,
         lasts=max(0, left + count * rules.minute),
         stood=run if run and run.until is not None else None,
-        limited=begins is not None and count == 0 < room and limited(head, ceiling, meter.rate, begins),
+        limited=begins is not None and count == 0 and limited(head, ceiling, meter.rate, begins),
     )
 
 

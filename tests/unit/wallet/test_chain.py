@@ -73,6 +73,16 @@ def test_an_entry_that_does_not_add_up_is_refused() -> None:
         follow(topped_up(), Draft("order", -200, "platform:shop", "ord_1", Buckets(301)), NOON)
 
 
+def test_a_sum_of_what_was_spent_that_does_not_follow_proves_nothing() -> None:
+    """Sealed like any other: it is the sum itself that is wrong."""
+    first = topped_up()
+    second = follow(first, Draft("order", -200, "platform:shop", "ord_1", Buckets(300)), NOON)
+    assert second.spent == 200
+    forged = replace(second, spent=0, hash="")
+    assert not proves(replace(forged, hash=_digest(to_item(forged))), first)
+    assert proves(replace(replace(second, hash=""), hash=_digest(to_item(replace(second, hash="")))), first)
+
+
 def test_a_closed_chain_refuses_every_entry() -> None:
     closed = follow(topped_up(), Draft("closed", 0, "", "x", Buckets(500), closed=True), NOON)
     with pytest.raises(ValueError, match="closed"):

@@ -103,6 +103,8 @@ def test_a_window_rolls_and_what_was_spent_exactly_its_length_ago_is_out_of_it(n
 
 def test_of_several_limits_each_holds() -> None:
     stage = limited(Stage(credit=50_000), day=1_000, week=1_500)
+    with pytest.raises(SpendingLimitReached):
+        stage.spend(1_001, "order:0")
     stage.spend(1_000)
     stage.clock.now = NOON + DAY
     with pytest.raises(SpendingLimitReached):
@@ -262,12 +264,29 @@ def test_a_reading_that_was_paused_is_bound_by_the_limit_of_its_return() -> None
 def test_the_limit_rolls_on_and_lets_a_paused_reading_go_on() -> None:
     stage = Stage(rate=250, credit=10_000)
     stage.spend(500)
+    limited(stage, day=750)
     stage.clock.now = NOON + DAY - 90_000
-    limited(stage, day=500)
+    stage.begun().beats(DAY // 1_000 - 20)
+    session = stage.noticed()
+    assert (session.state, session.reason) == ("paused", "low_balance")
     with pytest.raises(SpendingLimitReached):
-        stage.asked()
+        stage.client(reconnect)
     stage.clock.now = NOON + DAY
-    assert stage.asked().session.state == "created"
+    assert stage.resumed().state == "active"
+
+
+def test_whoever_brings_the_wallet_up_to_date_charges_no_minute_beyond_the_limit() -> None:
+    stage = limited(Stage(rate=250, credit=10_000), day=499).begun()
+    stage.at(130)
+    assert wallet.charge_due(stage.world, stage.head).spent == 250
+    assert statement.balance(stage.world, CLIENT).lasts == 0
+
+
+def test_a_freeze_after_the_limit_has_ended_the_reading_stands_it_at_that_boundary() -> None:
+    stage = limited(Stage(rate=250, credit=10_000), day=499).begun()
+    stage.at(70).freeze()
+    session = stage.noticed()
+    assert (session.reason, second(session.paused_at)) == ("low_balance", 60)
 
 
 def test_a_limit_set_between_the_request_and_the_start_lets_no_reading_begin() -> None:

@@ -299,12 +299,10 @@ def test_where_the_persons_limits_let_them_spend_no_more_than_is_there_the_card_
 
 
 def test_a_spending_that_is_repeated_after_a_top_up_charges_nothing(stage: Stage) -> None:
-    recharges.set_auto(stage.world, CLIENT, replace(ON, threshold=0))
     stage.spend(4_900)
-    recharges.set_auto(stage.world, CLIENT, ON)
     told(stage, in_flight(stage))
     stage.spend(4_900)
-    assert settings(stage).in_flight is None
+    assert (stage.balance, settings(stage).in_flight) == (2_600, None)
 
 
 # --- what becomes of it --------------------------------------------------------------------------
@@ -494,6 +492,33 @@ def test_money_that_comes_after_a_refusal_is_credited_all_the_same(stage: Stage)
     assert stage.balance == 3_000
     refused_by_both(stage, charge, "generic_decline")
     assert (stage.balance, settings(stage).declines) == (3_000, 1)
+
+
+def test_a_refusal_that_comes_after_the_money_ends_nothing(stage: Stage) -> None:
+    class Late(OfflinePayments):
+        def charge_saved(self, **asked: Any) -> str:
+            told(stage, charge)
+            raise Refused("card_declined", "lost_card")
+
+    stage.spend(4_500)
+    charge = in_flight(stage)
+    recharges.advance(replace(stage.world, payments=Late()), charge.id)
+    found = recharges._rows(stage.world).get(charge.id)
+    assert found
+    assert (found.status, stage.balance, settings(stage).enabled) == ("succeeded", 3_000, True)
+
+
+def test_a_refusal_of_a_charge_that_was_given_up_leaves_the_next_one_in_flight(stage: Stage) -> None:
+    stage.spend(4_500)
+    first = in_flight(stage)
+    stage.clock.forward(20 * HOUR)
+    recharges.advance(stage.world, first.id)
+    recharges.set_auto(stage.world, CLIENT, ON)
+    second_ = in_flight(stage)
+    assert second_.id != first.id
+    refused_by_the_webhook(stage, first, "lost_card")
+    assert in_flight(stage) == second_
+    assert (settings(stage).enabled, settings(stage).declines) == (True, 0)
 
 
 # --- when nobody answers -------------------------------------------------------------------------
