@@ -27,8 +27,9 @@ from chalicelib.wallet.model import meter
 from chalicelib.wallet.model import recharge as model
 from chalicelib.wallet.model.chain import Entry, follow
 from chalicelib.wallet.model.payment import Payment
-from chalicelib.wallet.model.recharge import AutoRecharge, Card, Ignore, OffReason, Recharge, Wanted
-from chalicelib.wallet.model.topup import is_id
+from chalicelib.wallet.model.recharge import AutoRecharge, Card, Recharge, Wanted
+from chalicelib.wallet.model.terms import OffReason
+from chalicelib.wallet.model.topup import Ignore, is_id
 from chalicelib.wallet.recharge_store import KIND, Recharges
 from chalicelib.wallet.store import Stored
 

@@ -8,12 +8,13 @@ from pydantic import ConfigDict, Field
 
 from chalicelib.kernel.time import SECOND, rfc3339
 from chalicelib.runtime.schemas import ListQuery, Money, Schema
-from chalicelib.wallet.model import recharge
+from chalicelib.wallet.model import terms
 from chalicelib.wallet.model.chain import Entry, Meter
 from chalicelib.wallet.model.topup import LEAST, MOST, TopUp
 from chalicelib.wallet.statement import Balance
 
 if TYPE_CHECKING:
+    from chalicelib.wallet.model.recharge import AutoRecharge, Wanted
     from chalicelib.wallet.promos import Promotion
     from chalicelib.wallet.refunds import Progress
 
@@ -114,14 +115,16 @@ class AutoRechargeBody(Schema):
     )
 
     enabled: bool
-    threshold: Annotated[int, Field(ge=0, le=recharge.MOST, description="Charge with less than this.")]
-    amount: Annotated[int, Field(ge=recharge.LEAST, le=recharge.MOST, description="Charge this.")]
+    threshold: Annotated[int, Field(ge=0, le=terms.MOST, description="Charge with less than this.")]
+    amount: Annotated[int, Field(ge=terms.LEAST, le=terms.MOST, description="Charge this.")]
     daily_cap: Annotated[
-        int, Field(ge=recharge.LEAST, le=recharge.MOST_A_DAY, description="At least `amount`; in any 24 hours.")
+        int, Field(ge=terms.LEAST, le=terms.MOST_A_DAY, description="At least `amount`; in any 24 hours.")
     ]
 
-    def wanted(self) -> recharge.Wanted:
-        return recharge.Wanted(self.enabled, self.threshold, self.amount, self.daily_cap)
+    def wanted(self) -> Wanted:
+        from chalicelib.wallet.model.recharge import Wanted
+
+        return Wanted(self.enabled, self.threshold, self.amount, self.daily_cap)
 
 
 class CardView(Schema):
@@ -141,7 +144,7 @@ class AutoRechargeView(Schema):
     amount: Money
     daily_cap: Money
     card: CardView | None
-    off_reason: recharge.OffReason | None
+    off_reason: terms.OffReason | None
     in_flight: bool = Field(description="A charge is under way; its credit comes when it is confirmed.")
 
 
@@ -240,7 +243,7 @@ def topup_view(topup: TopUp) -> TopUpView:
     )
 
 
-def auto_recharge_view(settings: recharge.AutoRecharge) -> AutoRechargeView:
+def auto_recharge_view(settings: AutoRecharge) -> AutoRechargeView:
     """The settings of auto-recharge as their owner sees them."""
     card = settings.card
     return AutoRechargeView(

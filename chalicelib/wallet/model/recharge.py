@@ -13,11 +13,9 @@ from typing import Any, Final, Literal
 from chalicelib.kernel.errors import Invalid, InvalidState
 from chalicelib.kernel.money import USD, Cents
 from chalicelib.kernel.time import DAY, HOUR, MINUTE, Millis
-from chalicelib.wallet.model import topup
+from chalicelib.wallet.model.terms import LEAST, MOST, MOST_A_DAY, OffReason
+from chalicelib.wallet.model.topup import Ignore, is_id
 
-LEAST: Final[Cents] = topup.LEAST
-MOST: Final[Cents] = topup.MOST
-MOST_A_DAY: Final[Cents] = 100_000
 CHARGES_A_DAY: Final = 20
 DECLINES: Final = 3
 """In a row; then it is off."""
@@ -29,7 +27,6 @@ GIVE_UP: Final[Millis] = 20 * HOUR
 UNKNOWN: Final = "unknown"
 """Why a charge ends whose outcome nobody told."""
 
-OffReason = Literal["declined", "authentication_required", "card_unusable", "excluded", "unknown"]
 Status = Literal["pending", "sent", "succeeded", "failed", "unknown"]
 
 _UNUSABLE: Final = frozenset(
@@ -104,14 +101,6 @@ class Recharge:
     code: str | None = None
     """Why it failed, in Stripe's word."""
     rev: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Ignore:
-    """Nothing to do, and why. ``alarming`` where money moved that we did not ask for."""
-
-    why: str
-    alarming: bool = False
 
 
 def asked(was: AutoRecharge, wanted: Wanted) -> AutoRecharge:
@@ -208,7 +197,7 @@ def judge(event_type: str, intent: Mapping[str, Any], recharge: Recharge | None)
     metadata = intent.get("metadata")
     fits = (
         same
-        and topup.is_id(intent.get("id"))
+        and is_id(intent.get("id"))
         and intent.get("amount") == recharge.amount == intent.get("amount_received")
         and intent.get("currency") == recharge.currency
         and intent.get("customer") == recharge.customer
@@ -222,4 +211,4 @@ def why_refused(intent: Mapping[str, Any]) -> str:
     """Stripe's word for why the bank refused a PaymentIntent, the bank's own where there is one."""
     error = intent.get("last_payment_error")
     said = (error.get("decline_code") or error.get("code")) if isinstance(error, Mapping) else None
-    return said if topup.is_id(said) else "card_declined"
+    return said if is_id(said) else "card_declined"
