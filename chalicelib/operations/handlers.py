@@ -128,11 +128,11 @@ def _refund_called(world: World, refund: str, epoch: int, turn: int) -> Millis |
 
 KINDS: Final[Mapping[str, Kind]] = {
     "session": Kind(_sessions, sessions.called_by_clock),
-    "recharge": Kind(_recharges, _recharge_called),
     "booking": Kind(_bookings, _booking_called),
     "deletion": Kind(_deletions, _deletion_called),
     "export": Kind(_exports, _export_called),
     "refund": Kind(_refunds, _refund_called),
+    "recharge": Kind(_recharges, _recharge_called),
 }
 """In the order in which the tick works them: what is paid by the minute comes first."""
 

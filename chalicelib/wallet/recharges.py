@@ -74,14 +74,15 @@ def set_auto(world: World, user: str, wanted: Wanted) -> AutoRecharge:
 
     Raises Invalid, InvalidState (no card), SpendingLimitReached (excluded), Unavailable.
     """
-    if wanted.enabled:
-        limits.must_not_be_excluded(world, user)
 
     def attempt() -> AutoRecharge:
+        newest = wallet.charge_due(world, wallet.head(world, user))
+        if wanted.enabled:  # asked after the newest entry was read: an exclusion is an entry
+            limits.must_not_be_excluded(world, user)
         was = _rows(world).of(user)
         decided = model.asked(was, wanted)
         if decided != was:
-            world.tables.write(*_kept(world, decided, was))
+            world.tables.write(*_kept(world, decided, was, newest))
         return decided
 
     decided = undisturbed(world.sleep, attempt, tries=_TRIES)
@@ -103,7 +104,8 @@ def forget(world: World, user: str) -> None:
         was = _rows(world).of(user)
         blank = AutoRecharge(user, rev=was.rev)
         if was != blank:
-            world.tables.write(*_kept(world, blank, was))
+            newest = wallet.charge_due(world, wallet.head(world, user))
+            world.tables.write(*_kept(world, blank, was, newest))
 
     undisturbed(world.sleep, attempt, tries=_TRIES)
 
@@ -249,18 +251,21 @@ def _refusal(world: World, charge: Recharge, code: str) -> list[Operation]:
     failed = replace(charge, status="unknown" if code == model.UNKNOWN else "failed", code=code)
     operations: list[Operation] = [rows.replace(failed, charge)]
     if after != was:
-        operations += _kept(world, after, was)
+        newest = wallet.charge_due(world, wallet.head(world, charge.user))
+        operations += _kept(world, after, was, newest)
     if was.enabled and not after.enabled:
         facts = {"amount": charge.amount, "reason": after.off_reason}
         operations.append(_notice(world, charge, "recharge_off", now, facts))
     return operations
 
 
-def _kept(world: World, settings: AutoRecharge, was: AutoRecharge) -> list[Operation]:
-    """The operations that keep the settings, with the newest entry that says from when on the card is charged."""
+def _kept(world: World, settings: AutoRecharge, was: AutoRecharge, newest: Entry) -> list[Operation]:
+    """The operations that keep the settings, with the entry after ``newest`` that says below what the card is charged.
+
+    They fail where anything was posted meanwhile.
+    """
     keep = _rows(world).keep(settings, was)
     below = settings.threshold if settings.enabled else None
-    newest = wallet.charge_due(world, wallet.head(world, settings.user))
     if newest.refill == below:
         return [keep, wallet.unchanged(world, newest)]
     entry = follow(newest, meter.refill(newest, below, settings.user), max(world.now(), newest.at))

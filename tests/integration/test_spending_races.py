@@ -167,6 +167,14 @@ def test_an_exclusion_while_a_charge_begins_leaves_it_off(carded: World, user: s
     assert_whole(carded, wallet.credit_account(user))
 
 
+def test_of_an_exclusion_and_turning_it_on_at_once_the_exclusion_holds(carded: World, user: str) -> None:
+    recharges.set_auto(carded, user, Wanted(enabled=False, threshold=1_000, amount=2_500, daily_cap=10_000))
+    on = Wanted(enabled=True, threshold=1_000, amount=2_500, daily_cap=10_000)
+    exclude = partial(limits.set_limits, carded, user, WantedLimits(None, None, None, carded.now() + DAY))
+    at_once([*([partial(recharges.set_auto, carded, user, on)] * 4), exclude])
+    assert (recharges.settings_of(carded, user).enabled, wallet.head(carded, user).refill) == (False, None)
+
+
 @pytest.mark.parametrize("wrong", [never_arrives, never_answers], ids=["lost request", "lost answer"])
 @pytest.mark.parametrize("ending", ["paid", "refused"])
 @pytest.mark.parametrize("at", range(7))
