@@ -153,8 +153,8 @@ def _booking_closed(facts: Facts, zone: ZoneInfo) -> Words:
 def _refund(facts: Facts, zone: ZoneInfo) -> Words:
     del zone
     return Words(
-        "A payment was given back",
-        f"{dollars(facts['amount'])} were given back to the card that you paid with, and left your SoulSeer credit.",
+        "A payment goes back to your card",
+        f"{dollars(facts['amount'])} of your SoulSeer credit go back to the card that you paid with.",
     )
 
 

@@ -8,12 +8,14 @@ not known, the same is asked again, by the minute tick if by nobody else, until 
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Final
 
 from chalicelib.gateways import World
 from chalicelib.gateways.stripe import Refused
 from chalicelib.kernel.errors import (
     Forbidden,
     IdempotencyMismatch,
+    InsufficientFunds,
     NotFound,
     ProviderFailed,
     SessionOpen,
@@ -21,10 +23,10 @@ from chalicelib.kernel.errors import (
 )
 from chalicelib.kernel.money import USD, Cents
 from chalicelib.kernel.time import Millis
-from chalicelib.runtime import audit
+from chalicelib.runtime import audit, outbox
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.retries import undisturbed
-from chalicelib.runtime.tables import Key, Operation
+from chalicelib.runtime.tables import Contended, Key, Operation
 from chalicelib.wallet import payments
 from chalicelib.wallet.model import payment as model
 from chalicelib.wallet.model.chain import Entry
@@ -33,8 +35,8 @@ from chalicelib.wallet.model.refund import KEY_LIFE, Refund, Status, look_again,
 from chalicelib.wallet.payments_store import RefundRows
 from chalicelib.wallet.service import charge_due, head
 
-_TRIES = 100
-_MOST_LOOKED_AT = 100
+_TRIES: Final = 100
+_MOST_LOOKED_AT: Final = 100
 """Payments of a person, newest first, that a refund is looked for in."""
 
 
@@ -63,7 +65,6 @@ def request(
     ``actor`` is who asks, where that is not ``user``. Raises SessionOpen, WalletFrozen, InsufficientFunds,
     IdempotencyMismatch where the repeat asks for another amount, Unavailable.
     """
-    asked_by = actor or user
 
     def attempt() -> Refund:
         if made := _rows(world).get(refund_id):
@@ -72,20 +73,17 @@ def request(
             return made
         newest = charge_due(world, head(world, user))
         now = max(world.now(), newest.at)
-        parts = _planned(world, newest, user, amount, now)
+        try:
+            parts = _planned(world, newest, user, amount, now)
+        except InsufficientFunds:
+            if head(world, user).seq != newest.seq:  # the payments were read after something else, as a dispute
+                raise Contended("The credit changed meanwhile.") from None
+            raise
         out_of = tuple((each.intent, part) for each, part in parts)
         refund = Refund(refund_id, user, amount, USD, now, out_of, look_again(now, now))
         operations = _set_aside(world, newest, refund, parts)
-        said = audit.entry(
-            world.settings.tables.audit,
-            subject=user,
-            action="refund_asked",
-            actor=asked_by,
-            reason=reason or "asked for by the person",
-            at=now,
-            detail={"refund": refund.id, "amount": refund.amount},
-        )
-        world.tables.write(*_rows(world).create(refund), *operations, said)
+        said = _words(world, refund, actor or user, reason or "asked for by the person")
+        world.tables.write(*_rows(world).create(refund), *operations, *said)
         return refund
 
     undisturbed(world.sleep, attempt, tries=_TRIES)
@@ -150,8 +148,8 @@ def advance(world: World, refund_id: str) -> Millis | None:
     seen = progress(world, refund_id)
     refund = seen.refund
     for number, so_far in enumerate(seen.parts):
-        if so_far == "pending":
-            _bring_on(world, refund, number)
+        if so_far == "pending" and not _brought_on(world, refund, number):
+            break  # each further one might take as long to say nothing
     done = progress(world, refund_id).status != "pending"
     look_at = None if done else look_again(refund.created_at, world.now())
     if look_at is None and not done and refund.look_at is not None:
@@ -166,8 +164,8 @@ def page_of_shard(world: World, shard: str, limit: int, start: Key | None) -> tu
     return _rows(world).due(shard, world.now(), limit, start)
 
 
-def _bring_on(world: World, refund: Refund, number: int) -> None:
-    """One part: send it, or ask how it goes on; what is not answered stays as it is."""
+def _brought_on(world: World, refund: Refund, number: int) -> bool:
+    """Send one part, or ask how it goes on; False where Stripe did not answer, and it stays as it is."""
     intent, amount = refund.parts[number]
     name = refund.name(number)
     try:
@@ -183,6 +181,8 @@ def _bring_on(world: World, refund: Refund, number: int) -> None:
         )
     except ProviderFailed:
         log.warning("refund_not_answered", id=refund.id)
+        return False
+    return True
 
 
 def _told_of(world: World, refund: Refund, intent: str, name: str) -> list[ToldRefund] | None:
@@ -222,6 +222,21 @@ def _set_aside(world: World, newest: Entry, refund: Refund, parts: Iterable[tupl
         newest, postings = payments.posted_after(world, newest, now, {key: model.facts(now)[key]})
         operations += [*payments.payment_rows(world).replace(now, was), *postings]
     return operations
+
+
+def _words(world: World, refund: Refund, actor: str, reason: str) -> list[Operation]:
+    """The audit log's word of it, and the person's, where somebody else asked for it."""
+    tables, at = world.settings.tables, refund.created_at
+    detail: dict[str, str | int | bool | None] = {"refund": refund.id, "amount": refund.amount}
+    said: list[Operation] = [
+        audit.entry(
+            tables.audit, subject=refund.user, action="refund_asked", actor=actor, reason=reason, at=at, detail=detail
+        )
+    ]
+    if actor != refund.user:
+        facts = {"amount": refund.amount}
+        said.append(outbox.notice(tables.notices, to=refund.user, kind="refund", fact=refund.id, at=at, facts=facts))
+    return said
 
 
 def _progress(world: World, refunds: list[Refund]) -> list[Progress]:

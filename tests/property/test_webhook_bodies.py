@@ -30,7 +30,7 @@ from chalicelib.sessions.handlers import agora_webhook
 from chalicelib.wallet import topups
 from chalicelib.wallet.handlers import stripe_webhook
 from tests.support.door import PickyTables, product_on
-from tests.support.events import checkout_event
+from tests.support.events import checkout_event, dispute_event, refund_event
 from tests.support.reading import SESSION, Stage
 from tests.support.worlds import OfflineAgora
 
@@ -236,6 +236,25 @@ def test_an_event_of_stripes_changes_something_only_if_it_fits_our_record(stripe
         closed = event["type"] in ("checkout.session.expired", "checkout.session.async_payment_failed")
         assert changes == ({"ledger", "wallet"} if paid and not closed else {"wallet"})
         assert paid or closed
+
+
+@pytest.mark.parametrize(
+    "sample",
+    [
+        refund_event("refund.created", "re_1", "pi_1", 700, "succeeded", metadata={"refund_part": "rfd_1:0"}),
+        refund_event("refund.failed", "re_1", "pi_1", 700, "failed"),
+        dispute_event("created", "dp_1", "pi_1", 700, "needs_response"),
+        dispute_event("closed", "dp_1", "pi_1", 700, "won"),
+    ],
+    ids=lambda sample: str(sample["type"]),
+)
+@several
+@given(data=st.data())
+def test_an_event_on_a_payment_that_nobody_credited_moves_no_money_whatever_it_says(
+    stripe: Hook, sample: dict[str, Any], data: st.DataObject
+) -> None:
+    stripe.deliver(data.draw(changed(sample)))
+    assert stripe.changes() <= {"wallet"}
 
 
 @several

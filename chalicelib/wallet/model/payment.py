@@ -24,6 +24,8 @@ PAYMENTS: Final = "stripe:payments"
 REFUNDS: Final = "stripe:refunds"
 DISPUTES: Final = "stripe:disputes"
 
+MOST_CENTS: Final = 99_999_999
+"""The largest payment that Stripe takes."""
 MOST_REFUNDS: Final = 50
 """Of one payment."""
 MOST_DISPUTES: Final = 10
@@ -232,7 +234,7 @@ def is_short_id(value: object) -> TypeGuard[str]:
 def refund_told(said: Mapping[str, Any]) -> ToldRefund | None:
     """What a Refund of Stripe's says; None where it is none. A status that we do not know yet counts as pending."""
     id_, amount, currency, status = (said.get(name) for name in ("id", "amount", "currency", "status"))
-    if not is_short_id(id_) or not isinstance(currency, str) or type(amount) is not int or amount <= 0:
+    if not is_short_id(id_) or not isinstance(currency, str) or not _is_amount(amount):
         return None
     metadata = said.get("metadata")
     own = metadata.get("refund_part") if isinstance(metadata, Mapping) else None
@@ -245,9 +247,13 @@ def dispute_told(event_type: str, said: Mapping[str, Any]) -> Dispute | None:
     amount, status = said.get("amount"), said.get("status")
     gives = event_type == "charge.dispute.funds_reinstated" or status == "won"
     takes = gives or event_type == "charge.dispute.funds_withdrawn" or (isinstance(status, str) and status in _TAKING)
-    if not takes or type(amount) is not int or amount <= 0:
+    if not takes or not _is_amount(amount):
         return None
     return Dispute(amount, returned=gives, lost=status == "lost")
+
+
+def _is_amount(value: object) -> TypeGuard[int]:
+    return type(value) is int and 0 < value <= MOST_CENTS
 
 
 _SHORT_ID: Final = re.compile(r"[A-Za-z0-9_]{1,64}")

@@ -102,7 +102,7 @@ def expire_when_due(context: Context, id_: str) -> None:
 def pay(context: Context, id_: str, number: str, email: str | None) -> Thing:
     """The customer gives a test number on the page. Returns the intent. Raises StripeError if not open."""
     session = _open_session(context, id_)
-    payer = objects.payer(email or _email(context, session))
+    payer = objects.payer(email or email_of(context, session))
     billing = {name: payer[name] for name in ("address", "email", "name", "phone")} | {"tax_id": None}
     session |= {"customer": _customer_of(context, session, payer["email"]), "customer_details": payer}
     intent = _intent_of(context, session) | {"customer": session["customer"]}
@@ -199,7 +199,8 @@ def _customer_of(context: Context, session: Thing, email: str | None) -> str | N
     return str(customers.new(context, {"email": email})["id"])
 
 
-def _email(context: Context, session: Thing) -> str | None:
+def email_of(context: Context, session: Thing) -> str | None:
+    """The address that the page begins with."""
     customer = context.store.get(customers.KIND, session["customer"] or "") or {}
     email: str | None = session["customer_email"] or customer.get("email")
     return email

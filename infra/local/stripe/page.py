@@ -30,8 +30,9 @@ def routes(context: Context, wait_for_attempt: Callable[[str, float], None]) -> 
     def show(_: Request, id_: str) -> Response:
         with context.store.transaction():
             session = context.store.get(checkout.KIND, id_)
-            intent = checkout.tried(context, session) if session else None
-        return _page(session, intent)
+            if session is None:
+                return html_response(404, document("Not found", "<p>There is no such Checkout Session.</p>"))
+            return _page(session, checkout.tried(context, session), checkout.email_of(context, session))
 
     def submit(request: Request, id_: str) -> Response:
         try:
@@ -40,10 +41,11 @@ def routes(context: Context, wait_for_attempt: Callable[[str, float], None]) -> 
                 intent = _act(context, id_, given)
                 session = context.find(checkout.KIND, id_)
                 completed = _completion(context, session)
+                email = checkout.email_of(context, session)
         except StripeError as refusal:
             return html_response(refusal.status, document("Checkout", f"<p>{escape(str(refusal))}</p>"))
         if session["status"] != "complete":
-            return _page(session, intent)
+            return _page(session, intent, email)
         if completed:
             wait_for_attempt(completed, WAIT_FOR_WEBHOOK_SECONDS)
         return Response(303, headers={"location": _back(session), "cache-control": "no-store"})
@@ -75,9 +77,7 @@ def _back(session: Thing) -> str:
     return str(session["success_url"]).replace("{CHECKOUT_SESSION_ID}", session["id"])
 
 
-def _page(session: Thing | None, intent: Thing | None) -> Response:
-    if session is None:
-        return html_response(404, document("Not found", "<p>There is no such Checkout Session.</p>"))
+def _page(session: Thing, intent: Thing | None, email: str | None) -> Response:
     if session["status"] == "complete":
         return html_response(200, document("Done", f"<p>{_payment(session)}</p>{link(_back(session), 'Continue')}"))
     if session["status"] == "expired":
@@ -88,7 +88,7 @@ def _page(session: Thing | None, intent: Thing | None) -> Response:
         return html_response(200, document("Confirm", amount + _CONFIRM + cancel))
     error = intent and (intent.get("last_payment_error") or intent.get("last_setup_error"))
     notice = f'<p class="error" role="alert">{escape(error["message"])}</p>' if error else ""
-    return html_response(402 if error else 200, document("Pay", amount + notice + _form(session) + cancel))
+    return html_response(402 if error else 200, document("Pay", amount + notice + _form(session, email) + cancel))
 
 
 def _payment(session: Thing) -> str:
@@ -103,8 +103,8 @@ def _money(session: Thing) -> str:
     return money(session["amount_total"], session["currency"])
 
 
-def _form(session: Thing) -> str:
-    email = escape(session["customer_email"] or "", quote=True)
+def _form(session: Thing, email: str | None) -> str:
+    email = escape(email or "", quote=True)
     return f"""
 <form method="post">
 <label>Email <input type="email" name="email" value="{email}" autocomplete="off" maxlength="{LONGEST_FIELD}"></label>

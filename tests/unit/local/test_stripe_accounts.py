@@ -197,9 +197,10 @@ def test_what_only_the_platform_has_is_not_kept_for_an_account(
         client.v1.customers.create(options={"stripe_account": onboarded(local, client)})
 
 
-def test_an_idempotency_key_is_an_accounts_own(local: StripeServer, client: stripe.StripeClient) -> None:
-    made = client.v1.customers.create(options={"idempotency_key": "k"})
-    with pytest.raises(stripe.IdempotencyError):
-        client.v1.accounts.create(params={"type": "express"}, options={"idempotency_key": "k"})
+def test_an_account_of_which_nothing_is_due_is_not_paid_before_its_owner_agreed(
+    local: StripeServer, client: stripe.StripeClient
+) -> None:
+    account = new_account(client)
+    call(local, "POST", f"/_local/accounts/{account}/require", {"currently_due": []})
 
-    assert client.v1.customers.create(options={"idempotency_key": "k"}).id == made.id
+    assert not client.v1.accounts.retrieve(account).payouts_enabled

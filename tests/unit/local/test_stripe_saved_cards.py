@@ -93,6 +93,7 @@ def test_a_setup_page_saves_a_card_and_takes_nothing(client: stripe.StripeClient
     intent: Any = done.setup_intent
     assert (status, back) == (303, "https://app.test/saved")
     assert "Save a card" in page
+    assert 'value="ada@example.test"' in page
     assert (done.status, done.payment_status, done.amount_total) == ("complete", "no_payment_required", None)
     assert (intent.status, intent.payment_method, intent.customer) == ("succeeded", method.id, customer)
     assert intent.to_dict()["metadata"] == {"user": "usr_1"}

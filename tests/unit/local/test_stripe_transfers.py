@@ -274,3 +274,15 @@ def test_a_transfer_keeps_what_is_added_to_its_metadata(local: StripeServer, cli
     client.v1.transfers.update(made.id, params={"metadata": {"more": "yes"}})
 
     assert client.v1.transfers.retrieve(made.id).to_dict()["metadata"] == {"payout": "pay_1", "more": "yes"}
+
+
+def test_an_idempotency_key_is_an_accounts_own(local: StripeServer, client: stripe.StripeClient) -> None:
+    paid(client)
+    made = []
+    for number in ("1", "2"):
+        account = onboarded(local, client)
+        transfer(client, account, key=number)
+        options: Any = {"stripe_account": account, "idempotency_key": "payout"}
+        made.append(client.v1.payouts.create(params={"amount": 500, "currency": "usd"}, options=options).id)
+
+    assert len(set(made)) == 2

@@ -327,7 +327,7 @@ def test_nobody_is_deleted_while_money_is_owed_to_them(world: World, ada: str) -
     forward(world, DAY)
     deletions.advance(world, ada)
     assert sorted(audited(world, ada)) == ["deletion_awaits_refund", "refund_asked"]
-    assert told(world, ada) == ["deletion_awaits_refund", "deletion_confirmed"]
+    assert told(world, ada) == ["deletion_awaits_refund", "deletion_confirmed", "refund"]
     stripe(world).down = False
     forward(world, DAY)
     deletions.advance(world, ada)

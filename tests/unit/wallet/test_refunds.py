@@ -156,6 +156,20 @@ def test_the_same_request_again_is_the_same_refund_and_another_amount_is_refused
         purse.asks(1_100)
 
 
+def test_whose_credit_somebody_else_gives_back_is_told_of_it(purse: Purse) -> None:
+    refunds.request(purse.world, OWNER, "rfd_1", 700, actor="admin", reason="because")
+    assert (purse.noticed(), purse.audited()) == (["refund"], ["refund_asked"])
+
+
+def test_a_stripe_that_does_not_answer_is_asked_for_one_part_only(purse: Purse) -> None:
+    purse.pays(1_000, "2")
+    purse.stripe.down = True
+    assert purse.asks().parts == ("pending", "pending")
+    assert purse.stripe.asked == 1
+    purse.stripe.down = False
+    assert purse.ticks().status == "succeeded"
+
+
 def test_a_refund_is_its_owners_own(purse: Purse) -> None:
     purse.asks()
     assert refunds.refund_of(purse.world, OWNER, "rfd_1").status == "succeeded"
