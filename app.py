@@ -6,13 +6,13 @@ import chalicelib.accounts.routes
 import chalicelib.notifications.handlers
 import chalicelib.operations.handlers
 import chalicelib.operations.routes
+import chalicelib.payouts.handlers
 import chalicelib.payouts.routes
 import chalicelib.readers.routes
 import chalicelib.scheduling.routes
 import chalicelib.sessions.afterwards_routes
 import chalicelib.sessions.handlers
 import chalicelib.sessions.routes
-import chalicelib.wallet.handlers
 import chalicelib.wallet.routes
 from chalicelib.accounts.service import sign_in
 from chalicelib.gateways import world
@@ -25,7 +25,7 @@ for part in (
     chalicelib.accounts.routes,
     chalicelib.readers.routes,
     chalicelib.wallet.routes,
-    chalicelib.wallet.handlers,
+    chalicelib.payouts.handlers,
     chalicelib.sessions.routes,
     chalicelib.sessions.afterwards_routes,
     chalicelib.sessions.handlers,

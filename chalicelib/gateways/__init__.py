@@ -38,6 +38,7 @@ class World:
     mail: Mail
     exports: Objects
     pictures: Objects
+    digests: Objects
 
     def wrote(self, *operations: Operation) -> bool:
         """Write, and say whether it went through. False also where that is unknown: the caller reads again."""
@@ -91,6 +92,7 @@ def world_of(settings: Settings, tables: Tables) -> World:
         mail=SesMail(settings),
         exports=S3Objects(settings.exports_bucket),
         pictures=S3Objects(settings.pictures_bucket),
+        digests=S3Objects(settings.digests_bucket),
     )
 
 

@@ -91,6 +91,39 @@ class Payments(Protocol):
         Malformed when what was signed is no event.
         """
 
+    # Connect. Each of these raises Refused, or ProviderFailed where the outcome is unknown.
+
+    def verified_connect_event(self, payload: bytes, signature: str) -> dict[str, Any]:
+        """As ``verified_event``, of the webhook for what happens on readers' accounts."""
+
+    def open_payout_account(self, *, reader: str) -> str:
+        """The id of an Express account for ``reader``; the same one when asked again."""
+
+    def onboarding_link(self, account: str, *, return_url: str) -> str:
+        """An address, good once and for some minutes, where the owner of ``account`` tells Stripe who they are."""
+
+    def payout_account(self, account: str) -> dict[str, Any]:
+        """The account as it is now."""
+
+    def transfer(self, *, payout: str, reader: str, account: str, amount: Cents, currency: str) -> dict[str, Any]:
+        """Move ``amount`` to ``account``, once for ``payout``: the transfer."""
+
+    def transfers_for(self, payout: str) -> list[dict[str, Any]]:
+        """What was transferred for ``payout``."""
+
+    def reversals_of(self, transfer: str) -> list[dict[str, Any]]:
+        """The reversals of a transfer, 100 at most."""
+
+    # Reconciliation. Raises Refused, ProviderFailed.
+
+    def balance_transactions(self, *, since: int, until: int, after: str | None) -> tuple[list[dict[str, Any]], bool]:
+        """A page of the movements of our balance from ``since`` to before ``until`` (seconds), newest first, each with
+        its source; and whether there are more. ``after`` is the last one of the page before.
+        """
+
+    def transaction_of(self, intent: str) -> dict[str, Any] | None:
+        """The movement by which a payment came, with its source; None where it has not come."""
+
     # Refunds. Each of these raises Refused, or ProviderFailed where the outcome is unknown.
 
     def refund(self, *, intent: str, amount: Cents, part: str) -> dict[str, Any]:
@@ -105,6 +138,7 @@ class StripePayments:
 
     def __init__(self, settings: Settings) -> None:
         self._secret_name = settings.stripe_secret
+        self._connect_secret_name = settings.stripe_connect_secret
         self._api_base = settings.stripe_api_base
 
     def open_checkout(self, *, topup: str, user: str, amount: Cents, currency: str, return_url: str) -> CheckoutPage:
@@ -195,24 +229,66 @@ class StripePayments:
         return str(intent.id)
 
     def verified_event(self, payload: bytes, signature: str) -> dict[str, Any]:
-        import stripe
+        return _verified(self._secret_name, "webhook_secret", payload, signature)
 
-        from chalicelib.runtime.secrets import secret
+    # Connect
 
-        if not signature.isascii():  # the library's comparison stumbles over other text
-            raise Unauthenticated("The signature is not Stripe's.")
-        try:
-            event = stripe.Webhook.construct_event(
-                payload, signature, secret(self._secret_name)["webhook_secret"], tolerance=SIGNATURE_TOLERANCE_SECONDS
+    def verified_connect_event(self, payload: bytes, signature: str) -> dict[str, Any]:
+        return _verified(self._connect_secret_name, "webhook_secret", payload, signature)
+
+    def open_payout_account(self, *, reader: str) -> str:
+        # Nothing that may change stands here, such as an address: with the same key Stripe takes the same words only.
+        made = self._asked(
+            lambda client: client.v1.accounts.create(
+                params={
+                    "type": "express",
+                    "capabilities": {"transfers": {"requested": True}},
+                    "metadata": {"reader": reader},
+                },
+                options={"idempotency_key": f"account:{reader}"},
             )
-            told: dict[str, Any] = event.to_dict()
-        except (ValueError, stripe.SignatureVerificationError) as error:
-            raise Unauthenticated("The signature is not Stripe's.") from error
-        except (AttributeError, KeyError, TypeError, RecursionError) as error:
-            raise Malformed("Signed, but no event.") from error
-        if not _is_event(told):
-            raise Malformed("Signed, but no event.")
-        return told
+        )
+        return str(made["id"])
+
+    def onboarding_link(self, account: str, *, return_url: str) -> str:
+        made = self._asked(
+            lambda client: client.v1.account_links.create(
+                params={
+                    "account": account,
+                    "type": "account_onboarding",
+                    "return_url": f"{return_url}?payout_account=returned",
+                    "refresh_url": f"{return_url}?payout_account=expired",
+                }
+            )
+        )
+        return str(made["url"])
+
+    def payout_account(self, account: str) -> dict[str, Any]:
+        return self._asked(lambda client: client.v1.accounts.retrieve(account))
+
+    def transfer(self, *, payout: str, reader: str, account: str, amount: Cents, currency: str) -> dict[str, Any]:
+        return self._asked(
+            lambda client: client.v1.transfers.create(
+                params={
+                    "amount": amount,
+                    "currency": currency,
+                    "destination": account,
+                    "transfer_group": payout,
+                    "metadata": {"payout": payout, "reader": reader},
+                },
+                options={"idempotency_key": f"payout:{payout}"},
+            )
+        )
+
+    def transfers_for(self, payout: str) -> list[dict[str, Any]]:
+        found = self._asked(
+            lambda client: client.v1.transfers.list(params={"transfer_group": payout, "limit": MOST_LISTED})
+        )
+        return list(found["data"])
+
+    def reversals_of(self, transfer: str) -> list[dict[str, Any]]:
+        found = self._asked(lambda client: client.v1.transfers.reversals.list(transfer, params={"limit": MOST_LISTED}))
+        return list(found["data"])
 
     # refunds
 
@@ -229,6 +305,23 @@ class StripePayments:
             lambda client: client.v1.refunds.list(params={"payment_intent": intent, "limit": MOST_LISTED})
         )
         return list(found["data"])
+
+    # reconciliation
+
+    def balance_transactions(self, *, since: int, until: int, after: str | None) -> tuple[list[dict[str, Any]], bool]:
+        window = {"created": {"gte": since, "lt": until}, "limit": MOST_LISTED, "expand": ["data.source"]}
+        found = self._asked(
+            lambda client: client.v1.balance_transactions.list(
+                params=window | ({"starting_after": after} if after else {})
+            )
+        )
+        return list(found["data"]), bool(found["has_more"])
+
+    def transaction_of(self, intent: str) -> dict[str, Any] | None:
+        params = {"expand": ["latest_charge.balance_transaction"]}
+        charge = self._asked(lambda client: client.v1.payment_intents.retrieve(intent, params=params))["latest_charge"]
+        transaction: dict[str, Any] | None = charge["balance_transaction"] if charge else None
+        return transaction | {"source": charge} if transaction else None
 
     def _asked(self, ask: Callable[[Any], Any]) -> dict[str, Any]:
         with _mapped_errors():
@@ -271,6 +364,27 @@ def _unless_refused() -> Iterator[None]:
             yield
     except Refused as refused:
         raise ProviderFailed from refused
+
+
+def _verified(secret_name: str, field: str, payload: bytes, signature: str) -> dict[str, Any]:
+    import stripe
+
+    from chalicelib.runtime.secrets import secret
+
+    if not signature.isascii():  # the library's comparison stumbles over other text
+        raise Unauthenticated("The signature is not Stripe's.")
+    try:
+        event = stripe.Webhook.construct_event(
+            payload, signature, secret(secret_name)[field], tolerance=SIGNATURE_TOLERANCE_SECONDS
+        )
+        told: dict[str, Any] = event.to_dict()
+    except (ValueError, stripe.SignatureVerificationError) as error:
+        raise Unauthenticated("The signature is not Stripe's.") from error
+    except (AttributeError, KeyError, TypeError, RecursionError) as error:
+        raise Malformed("Signed, but no event.") from error
+    if not _is_event(told):
+        raise Malformed("Signed, but no event.")
+    return told
 
 
 def _is_event(told: dict[str, Any]) -> bool:

@@ -12,7 +12,7 @@ from chalicelib.kernel.time import DAY, HOUR, MINUTE, SECOND, Millis
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The lengths of product §1 and §3. Every stage runs the defaults; a local stack may shorten them."""
+    """The lengths of product §1, §3 and §10. Every stage runs the defaults; a local stack may shorten them."""
 
     minute: Millis = MINUTE
     """A billed minute of connected time."""
@@ -36,6 +36,8 @@ class Rules:
     """How long before its start a booking can be made at the latest."""
     booking_join: Millis = 10 * MINUTE
     """How long before its start a booking's reading opens, and how long after it a late one is waited for."""
+    earnings_hold: Millis = 3 * DAY
+    """How old earnings must be to be paid out (product §10)."""
 
     @property
     def grace_total(self) -> Millis:
@@ -82,6 +84,8 @@ class Settings:
     auth_jwks_url: str
     stripe_secret: str
     """Name of the secret ``{"api_key", "webhook_secret"}``."""
+    stripe_connect_secret: str
+    """Name of the secret ``{"webhook_secret"}`` that Stripe signs events of connected accounts with."""
     stripe_api_base: str | None
     """Another address than Stripe's own; None uses Stripe's."""
     stripe_livemode: bool
@@ -95,7 +99,7 @@ class Settings:
     agora_api_base: str | None
     """Another address than Agora's own; None uses Agora's."""
     checkout_return_url: str
-    """Where a Checkout page sends the client back to."""
+    """Where Stripe's pages, of Checkout and of onboarding, send people back to."""
     api_url: str | None
     """Where the API is found, ending before ``/v1``; ``{api}`` and ``{stage}`` in it are the gateway's names. None is
     wherever the caller found it.
@@ -106,6 +110,8 @@ class Settings:
     """What people have of theirs, as files to fetch. Private; files go after a week."""
     pictures_bucket: str
     """Pictures of readers. Private; shown by links that expire."""
+    digests_bucket: str
+    """Digests of the ledger, a day each. What is in it cannot be changed."""
     tick_shards: int
     rate_limits: bool
 
@@ -124,6 +130,7 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         auth_audience=environment["AUTH_AUDIENCE"],
         auth_jwks_url=environment.get("AUTH_JWKS_URL") or f"{issuer}.well-known/jwks.json",
         stripe_secret=environment["STRIPE_SECRET"],
+        stripe_connect_secret=environment["STRIPE_CONNECT_SECRET"],
         stripe_api_base=environment.get("STRIPE_API_BASE") or None,
         stripe_livemode=environment.get("STRIPE_LIVEMODE") == "true",
         agora_secret=environment["AGORA_SECRET"],
@@ -135,6 +142,7 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         mail_from=environment["MAIL_FROM"],
         exports_bucket=environment["EXPORTS_BUCKET"],
         pictures_bucket=environment["PICTURES_BUCKET"],
+        digests_bucket=environment["DIGESTS_BUCKET"],
         tick_shards=int(environment.get("TICK_SHARDS") or 16),
         rate_limits=environment.get("RATE_LIMITS", "on") != "off",
     )
@@ -163,4 +171,5 @@ def _rules_from(environment: Mapping[str, str]) -> Rules:
         quarter=span("BOOKING_QUARTER_SECONDS", default.quarter),
         booking_notice=span("BOOKING_NOTICE_SECONDS", default.booking_notice),
         booking_join=span("BOOKING_JOIN_SECONDS", default.booking_join),
+        earnings_hold=span("EARNINGS_HOLD_SECONDS", default.earnings_hold),
     )

@@ -193,6 +193,49 @@ def _queue_offer(facts: Facts, zone: ZoneInfo) -> Words:
     return Words(f"{facts['name']} is free for you", f"It is your turn: {facts['name']} is yours to ask until {until}.")
 
 
+def _payout_paid(facts: Facts, zone: ZoneInfo) -> Words:
+    del zone
+    return Words(
+        "Your earnings are on their way",
+        f"{dollars(facts['amount'])} were transferred to your account at Stripe, which pays them out to your bank.",
+    )
+
+
+def _payout_returned(facts: Facts, zone: ZoneInfo) -> Words:
+    del zone
+    return Words(
+        "Your earnings could not be paid out",
+        f"Stripe refused to transfer {dollars(facts['amount'])} to your account. The money is back in your earnings "
+        "and is paid out with the next payout. Look at your payout account in the app: Stripe may need something.",
+    )
+
+
+def _payout_reversed(facts: Facts, zone: ZoneInfo) -> Words:
+    del zone
+    return Words(
+        "A payout was taken back",
+        f"{dollars(facts['amount'])} of a payout were taken back from your account at Stripe. They are in your "
+        "earnings again. If you do not know why, write to support.",
+    )
+
+
+def _payout_failed(facts: Facts, zone: ZoneInfo) -> Words:
+    del zone
+    return Words(
+        "Your bank did not take your earnings",
+        f"{dollars(facts['amount'])} could not be paid out to your bank. The money lies in your account at Stripe: "
+        "look at your bank details there, by your payout account in the app.",
+    )
+
+
+def _payout_account_restricted(facts: Facts, zone: ZoneInfo) -> Words:
+    del facts, zone
+    return Words(
+        "Stripe needs something of you",
+        "Until then your earnings cannot be paid out; nothing of them is lost. Open your payout account in the app.",
+    )
+
+
 ABOUT: Final[Mapping[str, Kind]] = {
     "booking_made": "bookings",
     "booking_moved": "bookings",
@@ -206,6 +249,7 @@ ABOUT: Final[Mapping[str, Kind]] = {
     "refund_failed": "wallet",
     "favorite_online": "favorites",
     "queue_offer": "favorites",
+    "payout_paid": "wallet",
 }
 """What a person may wish not to be mailed of, by the kind of notice. Any other keeps an account safe, and is mailed."""
 
@@ -228,5 +272,10 @@ SAID: Final[Mapping[str, Callable[[Facts, ZoneInfo], Words]]] = {
     "dispute_won": _dispute_won,
     "favorite_online": _favorite_online,
     "queue_offer": _queue_offer,
+    "payout_paid": _payout_paid,
+    "payout_returned": _payout_returned,
+    "payout_reversed": _payout_reversed,
+    "payout_failed": _payout_failed,
+    "payout_account_restricted": _payout_account_restricted,
 }
 """By the kind of notice."""

@@ -20,6 +20,9 @@ from chalicelib.kernel.time import HOUR, MINUTE, SECOND, Millis, rfc3339
 from chalicelib.operations.model import export as model
 from chalicelib.operations.model.export import Export
 from chalicelib.operations.store import Leaving
+from chalicelib.payouts import payees, paying
+from chalicelib.payouts.model import Payout
+from chalicelib.payouts.schemas import PayoutAccountView, PayoutView
 from chalicelib.readers import pictures
 from chalicelib.readers import service as readers
 from chalicelib.runtime.logs import log
@@ -184,6 +187,8 @@ def everything(world: World, person_id: str) -> dict[str, Any]:
             _entries(world, statement.account_of(person_id, account)),
             lambda entry: _plain(entry_view(entry)),
         )
+    told["payout_account"] = _plain(PayoutAccountView.of(payees.rows_of(world).payee(person_id)))
+    told["payouts"] = all_of("payouts", _payouts(world, person_id), lambda each: _plain(PayoutView.of(each)))
     return told | {"cut_short": cut}
 
 
@@ -254,6 +259,10 @@ def _booking(world: World, side: Who, booking: Booking) -> dict[str, Any]:
 
 def _entries(world: World, account: str) -> Callable[[Key | None], tuple[list[Any], Key | None]]:
     return lambda start: statement.page(world, account, _PAGE, start)
+
+
+def _payouts(world: World, person_id: str) -> Callable[[Any], tuple[list[Payout], Any]]:
+    return lambda start: paying.payouts_of(world, person_id, _PAGE, start)
 
 
 def _plain(view: Schema) -> dict[str, Any]:

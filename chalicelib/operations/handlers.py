@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from chalice.app import Blueprint, CloudWatchEvent, Rate
+from chalice.app import Blueprint, CloudWatchEvent, Cron, Rate
 
 from chalicelib.gateways import World, world
 from chalicelib.gateways.clock import clock_time
@@ -24,13 +24,16 @@ from chalicelib.runtime.tables import Key
 from chalicelib.sessions import service as sessions
 
 if TYPE_CHECKING:
-    from chalicelib.operations import deletions, exports
+    from chalicelib.operations import deletions, exports, reconciliation
+    from chalicelib.payouts import paying
     from chalicelib.scheduling import service as scheduling
     from chalicelib.wallet import recharges, refunds
 else:
     deletions = on_first_use("chalicelib.operations.deletions")
     exports = on_first_use("chalicelib.operations.exports")
     recharges = on_first_use("chalicelib.wallet.recharges")
+    reconciliation = on_first_use("chalicelib.operations.reconciliation")
+    paying = on_first_use("chalicelib.payouts.paying")
     scheduling = on_first_use("chalicelib.scheduling.service")
     refunds = on_first_use("chalicelib.wallet.refunds")
 
@@ -42,6 +45,8 @@ _PAGE: Final = 100
 _MOST_PAGES: Final = 1_000
 _SPARE_MILLIS: Final = 10_000
 """What must be left of the function's time to begin another thing; less, and another call goes on."""
+_SPARE_RECONCILING: Final = 180_000
+"""The same for a page of the ledger, with all chains that begin on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +121,21 @@ def _export_called(world: World, export: str, epoch: int, turn: int) -> Millis |
     return exports.advance(world, export)
 
 
+def _payouts(world: World, shard: str, limit: int, start: Key | None) -> tuple[list[Waiting], Key | None]:
+    found, following = paying.page_of_shard(world, "payout", shard, limit, start)
+    return [Waiting(payout, key, partial(paying.advance, world, payout)) for payout, key in found], following
+
+
+def _payees(world: World, shard: str, limit: int, start: Key | None) -> tuple[list[Waiting], Key | None]:
+    found, following = paying.page_of_shard(world, "payee", shard, limit, start)
+    return [Waiting(reader, key, partial(paying.take_turn, world, reader)) for reader, key in found], following
+
+
+def _never(world: World, thing: str, epoch: int, turn: int) -> None:
+    """No execution of the clock waits for it: the tick is quick enough."""
+    del world, thing, epoch, turn
+
+
 def _refunds(world: World, shard: str, limit: int, start: Key | None) -> tuple[list[Waiting], Key | None]:
     found, following = refunds.page_of_shard(world, shard, limit, start)
     return [Waiting(each, key, partial(refunds.advance, world, each)) for each, key in found], following
@@ -131,6 +151,8 @@ KINDS: Final[Mapping[str, Kind]] = {
     "booking": Kind(_bookings, _booking_called),
     "deletion": Kind(_deletions, _deletion_called),
     "export": Kind(_exports, _export_called),
+    "payout": Kind(_payouts, _never),
+    "payee": Kind(_payees, _never),
     "refund": Kind(_refunds, _refund_called),
     "recharge": Kind(_recharges, _recharge_called),
 }
@@ -209,6 +231,22 @@ def _worked(world: World, facts: dict[str, Any], context: Any, again: CallAgain,
         if following is None:
             break
     return True
+
+
+@blueprint.schedule(Cron(0, 4, "*", "*", "?", "*"), name="reconcile")
+def reconcile(event: CloudWatchEvent) -> dict[str, bool]:
+    """Prove the books, two hours before the daily run of payouts; a call that runs out of time calls again."""
+    return proven(world(), event.to_dict(), event.context, _call_again)
+
+
+def proven(world: World, facts: dict[str, Any], context: Any, again: CallAgain) -> dict[str, bool]:
+    """Begin a run, or go on with the one that ``facts`` name."""
+    run_id = str(facts["run"]) if facts.get("run") else reconciliation.begin(world).id
+    run = reconciliation.go_on(world, run_id, lambda: context.get_remaining_time_in_millis() < _SPARE_RECONCILING)
+    unfinished = run.id == run_id and run.ended_at is None
+    if unfinished:
+        again(facts | {"run": run_id})  # the rule's event whole: Chalice unpacks it
+    return {"done": not unfinished}
 
 
 def _call_again(facts: dict[str, Any]) -> None:

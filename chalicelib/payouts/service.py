@@ -6,9 +6,10 @@ from chalicelib.gateways import World
 from chalicelib.kernel.errors import Unavailable
 from chalicelib.kernel.money import Cents, reader_share
 from chalicelib.kernel.time import Millis
-from chalicelib.payouts.model import HOLD, Earnings, earnings
+from chalicelib.payouts.model import TRANSFERS, Earnings, earnings
 from chalicelib.runtime.tables import Operation
 from chalicelib.wallet import service as wallet
+from chalicelib.wallet.model.chain import Entry, genesis
 
 _PAGE: Final = 100
 _MOST_PAGES: Final = 50
@@ -76,14 +77,22 @@ def _shared(
 
 
 def earnings_of(world: World, reader: str) -> Earnings:
-    """A reader's earnings at this moment. Raises Unavailable beyond 5,000 postings in three days."""
-    now = world.now()
-    newest = wallet.ledger(world).head(earnings_account(reader))
+    """A reader's earnings at this moment. Raises Unavailable beyond 5,000 postings in the time of the hold."""
+    return standing(world, reader)[1]
+
+
+def standing(world: World, reader: str) -> tuple[Entry, Earnings]:
+    """The newest entry of a reader's earnings, and what is available by it. Raises Unavailable as above."""
+    book, account = wallet.ledger(world), earnings_account(reader)
+    now, hold = world.now(), world.settings.rules.earnings_hold
+    newest: Entry | None = None
     recent: list[tuple[Millis, Cents]] = []
     start = None
     for _ in range(_MOST_PAGES):
-        page, start = wallet.ledger(world).newest_first(earnings_account(reader), _PAGE, start)
-        recent += [(entry.at, entry.amount) for entry in page]
-        if start is None or page[-1].at <= now - HOLD:
-            return earnings(newest.balance, recent, now)
+        page, start = book.newest_first(account, _PAGE, start)
+        newest = newest or (page[0] if page else genesis(account))
+        # What comes back from Stripe was held before it went there.
+        recent += [(entry.at, entry.amount) for entry in page if entry.counter != TRANSFERS]
+        if start is None or page[-1].at <= now - hold:
+            return newest, earnings(newest.balance, recent, now, hold)
     raise Unavailable("Too many postings to add up at once.")

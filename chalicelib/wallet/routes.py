@@ -1,7 +1,5 @@
 """The wallet over HTTP."""
 
-import csv
-import io
 from typing import TYPE_CHECKING
 
 from chalice.app import Blueprint
@@ -39,6 +37,7 @@ from chalicelib.wallet.schemas import (
     TopUpView,
     WalletView,
     auto_recharge_view,
+    csv_of,
     entry_view,
     promo_view,
     refund_view,
@@ -79,7 +78,7 @@ def list_entries(request: Request[None, EntriesQuery]) -> PageOf[EntryView] | Te
     cursor = cursors.encode(following, account) if following else None
     if "text/csv" in request.accept:
         more = f'<?account={query.account}&limit={query.limit}&cursor={cursor}>; rel="next"'
-        return Text(_csv(views), "text/csv", {"Link": more} if cursor else {})
+        return Text(csv_of(views), "text/csv", {"Link": more} if cursor else {})
     return PageOf[EntryView](items=views, next_cursor=cursor)
 
 
@@ -200,15 +199,3 @@ def list_refunds(request: Request[None, ListQuery]) -> PageOf[RefundView]:
 def get_refund(request: Request[None, None]) -> RefundView:
     """One of one's refunds."""
     return refund_view(refunds.refund_of(world(), request.caller.id, request.path["refund_id"]))
-
-
-def _csv(entries: list[EntryView]) -> str:
-    """No cell holds text that a person wrote, so none can start a formula in a spreadsheet."""
-    file = io.StringIO()
-    writer = csv.writer(file)
-    writer.writerow(["at", "description", "amount", "balance", "currency", "kind", "reference", "id"])
-    for entry in entries:
-        money = entry.amount.currency
-        amount, balance = entry.amount.amount, entry.balance.amount
-        writer.writerow([entry.at, entry.description, amount, balance, money, entry.kind, entry.reference, entry.id])
-    return file.getvalue()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import ConfigDict, Field
@@ -195,6 +196,9 @@ _DESCRIPTIONS = {
     "booking": "Booking of a reading",
     "booking_refund": "Booking given back",
     "booking_earned": "Your share of a booking",
+    "payout": "Paid out to you",
+    "payout_returned": "Payout that could not be made",
+    "payout_reversed": "Payout taken back",
     "refund": "Given back to your card",
     "refund_failed": "Could not be given back to your card",
     "dispute": "Payment disputed at your bank",
@@ -230,6 +234,21 @@ def entry_view(entry: Entry) -> EntryView:
             "at": rfc3339(entry.at),
         }
     )
+
+
+def csv_of(entries: Sequence[EntryView]) -> str:
+    """A statement as a spreadsheet takes it. No cell holds text that a person wrote, so none can start a formula."""
+    import csv  # few ask for it
+    import io
+
+    file = io.StringIO()
+    writer = csv.writer(file)
+    writer.writerow(["at", "description", "amount", "balance", "currency", "kind", "reference", "id"])
+    for entry in entries:
+        money = entry.amount.currency
+        amount, balance = entry.amount.amount, entry.balance.amount
+        writer.writerow([entry.at, entry.description, amount, balance, money, entry.kind, entry.reference, entry.id])
+    return file.getvalue()
 
 
 def topup_view(topup: TopUp) -> TopUpView:

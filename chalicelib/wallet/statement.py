@@ -4,6 +4,7 @@ The proofs read whole chains or the whole table; they are for the command line a
 """
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,7 +13,7 @@ from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import Millis
 from chalicelib.runtime.tables import Item, Key
 from chalicelib.wallet.model.chain import Entry, Meter, from_item, genesis, proves
-from chalicelib.wallet.service import charge_due, funds, head, ledger
+from chalicelib.wallet.service import charge_due, funds, head, ledger, nothing
 
 _MOST_PAGES: Final = 10_000
 _PAGE: Final = 100
@@ -62,14 +63,15 @@ class Proof:
     broken_at: int | None
 
 
-def verify_chain(world: World, account: str) -> Proof:
-    """Follow a chain from its beginning: numbers, balances and hashes."""
+def verify_chain(world: World, account: str, seen: Callable[[Entry], object] = nothing) -> Proof:
+    """Follow a chain from its beginning: numbers, balances and hashes. Each entry that follows is shown to ``seen``."""
     before = genesis(account)
     newest = ledger(world).head(account)
     for first in range(1, newest.seq + 1, _PAGE):
         for entry in ledger(world).between(account, first, min(first + _PAGE - 1, newest.seq)):
             if not proves(entry, before):
                 return Proof(account, newest.seq, newest.balance, entry.seq)
+            seen(entry)
             before = entry
     broken = before.seq + 1 if before.seq != newest.seq else None
     return Proof(account, newest.seq, newest.balance, broken)

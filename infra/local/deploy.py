@@ -68,6 +68,7 @@ class Secrets:
     """The values of the secrets, by the name of each in ``infra/resources.yaml``."""
 
     stripe: dict[str, str]
+    stripe_connect: dict[str, str]
     agora: dict[str, str]
     agora_rest: dict[str, str]
     agora_notices: dict[str, str]
@@ -95,6 +96,11 @@ def put_secrets(session: "boto3.Session", endpoint: str) -> Secrets:
             "stripe",
             {"api_key": f"sk_test_{secrets.token_hex(12)}", "webhook_secret": f"whsec_{secrets.token_hex(24)}"},
             lambda stored: stored.get("api_key", "").startswith("sk_test_"),
+        ),
+        stripe_connect=kept(
+            "stripe_connect",
+            {"webhook_secret": f"whsec_{secrets.token_hex(24)}"},
+            lambda stored: stored.get("webhook_secret", "").startswith("whsec_"),
         ),
         agora=agora,
         agora_rest=kept(

@@ -58,6 +58,7 @@ LENGTHS: Final = (
     "BOOKING_QUARTER_SECONDS",
     "BOOKING_NOTICE_SECONDS",
     "BOOKING_JOIN_SECONDS",
+    "EARNINGS_HOLD_SECONDS",
 )
 SETTINGS: Final = {
     # Absent means the product's own length.
@@ -87,8 +88,13 @@ WEBHOOK_EVENTS: Final = (
     "charge.dispute.funds_withdrawn",
     "charge.dispute.funds_reinstated",
     "charge.dispute.closed",
+    "transfer.created",
+    "transfer.updated",
+    "transfer.reversed",
 )
 """What the product's endpoint is subscribed to at Stripe."""
+CONNECT_EVENTS: Final = ("account.updated", "account.application.deauthorized", "payout.failed")
+"""What its endpoint for connected accounts is subscribed to."""
 
 PACKAGE_SECONDS: Final = 600
 _NOTE: Final = "stack.json"
@@ -109,6 +115,7 @@ class Addresses:
     stripe_url: str
     agora_url: str
     stripe_webhook_secret: str
+    stripe_connect_webhook_secret: str
     endpoint_url: str
     dynamodb_url: str
     """For DynamoDB in place of ``endpoint_url``: what is written there survives a kill."""
@@ -263,6 +270,7 @@ def _up(running: ExitStack, options: _Options) -> Stack:
         stripe_url=vendors.stripe.url,
         agora_url=vendors.agora.url,
         stripe_webhook_secret=secrets.stripe["webhook_secret"],
+        stripe_connect_webhook_secret=secrets.stripe_connect["webhook_secret"],
         endpoint_url=ministack.url,
         dynamodb_url=dynamodb_url,
         tables=deployed.tables(),
@@ -321,6 +329,15 @@ def _counterparts(running: ExitStack, state: Path, ports: Mapping[str, int]) -> 
 
 def _open_vendors(vendors: _Counterparts, secrets: Secrets, function_urls: Mapping[str, Mapping[str, Any]]) -> None:
     """Give Stripe and Agora our accounts with them, tell them where to send what, and let them begin."""
+    connect = function_urls["stripe_connect_webhook"]
+    vendors.stripe.send_webhooks_to(
+        "connect",
+        connect["url"],
+        secrets.stripe_connect["webhook_secret"],
+        connect["headers"],
+        CONNECT_EVENTS,
+        connect=True,
+    )
     hook = function_urls["stripe_webhook"]
     key = secrets.stripe["webhook_secret"]
     vendors.stripe.send_webhooks_to("account", hook["url"], key, hook["headers"], WEBHOOK_EVENTS)

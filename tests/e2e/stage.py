@@ -47,7 +47,7 @@ sys.exit(cli.run(sys.argv[2:], lambda stage: stages.connect(stage, Path(sys.argv
 """
 
 
-_RULE_EVENT: Final[Json] = {
+RULE_EVENT: Final[Json] = {
     "version": "0",
     "id": "53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa",
     "detail-type": "Scheduled Event",
@@ -148,7 +148,7 @@ class Stage:
         """Call the function of the minute rule as it calls itself, shard by shard, and wait for it."""
         functions = self.stack.aws("lambda")
         for shard in range(self.world.settings.tick_shards):
-            event = json.dumps(_RULE_EVENT | {"shard": str(shard)}).encode()
+            event = json.dumps(RULE_EVENT | {"shard": str(shard)}).encode()
             answer = functions.invoke(FunctionName="soulseer-dev-billing_tick", Payload=event)
             assert "FunctionError" not in answer, answer["Payload"].read()
 
@@ -297,6 +297,11 @@ class StripeDesk:
         """Send a signed event that the API of Stripe would not cause."""
         event: Json = self._local("POST", "events", {"type": kind, "object": thing})
         return event
+
+    def pull(self, lever: str, **how: Any) -> Json:
+        """Something that happens at Stripe by itself, see ``LEVERS`` in infra/local/stripe."""
+        done: Json = self._local("POST", lever, how)
+        return done
 
     def settle(self, checkout_id: str, outcome: str) -> None:
         """The bank answers now: ``succeeded`` or ``failed``."""

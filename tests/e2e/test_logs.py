@@ -10,7 +10,16 @@ from tests.e2e.confided import HEARD, Confided
 from tests.e2e.conftest import QUIET_SECONDS, Story
 from tests.e2e.stage import Stage
 
-FUNCTIONS = ("api", "stripe_webhook", "agora_webhook", "billing_tick", "clock", "notify")
+FUNCTIONS = (
+    "api",
+    "stripe_webhook",
+    "stripe_connect_webhook",
+    "agora_webhook",
+    "billing_tick",
+    "reconcile",
+    "clock",
+    "notify",
+)
 
 
 def lines_of(stage: Stage) -> dict[str, list[str]]:

@@ -18,9 +18,11 @@ from chalicelib.runtime import aws, secrets
 from tests.support.aws import is_local
 
 STRIPE_WEBHOOK_SECRET: Final = "whsec_of_this_test"
+STRIPE_CONNECT_WEBHOOK_SECRET: Final = "whsec_of_connect_in_this_test"
 AGORA_NOTICES_SECRET: Final = "notices_of_this_test"
 SECRETS: Final = {
     "stripe": {"api_key": "sk_test_none", "webhook_secret": STRIPE_WEBHOOK_SECRET},
+    "stripe_connect": {"webhook_secret": STRIPE_CONNECT_WEBHOOK_SECRET},
     "agora": {"app_id": "0" * 32, "app_certificate": "1" * 32},
     "agora_rest": {"app_id": "0" * 32, "customer_id": "customer", "customer_secret": "secret:of:customer"},
     "agora_notices": {"secret": AGORA_NOTICES_SECRET},
@@ -43,6 +45,7 @@ def product_world(
         "MAIL_FROM": settings.mail_from,
         "EXPORTS_BUCKET": settings.exports_bucket,
         "PICTURES_BUCKET": settings.pictures_bucket,
+        "DIGESTS_BUCKET": settings.digests_bucket,
         "AWS_ENDPOINT_URL_DYNAMODB": dynamodb_url,
         "AWS_ENDPOINT_URL_SECRETS_MANAGER": aws_url,
     }

@@ -18,10 +18,10 @@ from uuid import uuid4
 import pytest
 
 from chalicelib.gateways import World
+from chalicelib.payouts.handlers import stripe_webhook
 from chalicelib.runtime import aws
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet import topups
-from chalicelib.wallet.handlers import stripe_webhook
 from chalicelib.wallet.model.topup import TopUp
 from chalicelib.wallet.store import Events
 from tests.integration.product import STRIPE_WEBHOOK_SECRET as SECRET

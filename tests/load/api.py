@@ -143,6 +143,7 @@ def _environment(stage: Stage, issuer: IssuerServer, agora: AgoraServer) -> dict
         "AUTH_AUDIENCE": AUDIENCE,
         "AUTH_JWKS_URL": f"{issuer.url}/.well-known/jwks.json",
         "STRIPE_SECRET": "stripe",
+        "STRIPE_CONNECT_SECRET": "stripe_connect",
         "AGORA_API_BASE": agora.url,
         "AGORA_SECRET": _secret(app_id=_AGORA.app_id, app_certificate=_AGORA.app_certificate),
         "AGORA_REST_SECRET": _secret(
@@ -153,6 +154,7 @@ def _environment(stage: Stage, issuer: IssuerServer, agora: AgoraServer) -> dict
         "MAIL_FROM": "hello@soulseer.test",
         "EXPORTS_BUCKET": "exports",
         "PICTURES_BUCKET": "pictures",
+        "DIGESTS_BUCKET": "digests",
         "BEAT_SECONDS": _BEAT_SECONDS,
         **{f"{logical.upper()}_TABLE": physical for logical, physical in stage.names.items()},
     }

@@ -22,6 +22,9 @@ from app import app
 from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
 from chalicelib.kernel.time import SECOND
+from chalicelib.payouts.model import Payout
+from chalicelib.payouts.payees import rows_of
+from chalicelib.payouts.service import earnings_account
 from chalicelib.readers import reviews
 from chalicelib.readers import service as readers
 from chalicelib.readers.model import Filters, Sort, order_of
@@ -33,6 +36,7 @@ from chalicelib.scheduling.model.availability import MIDNIGHT
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model import commands
 from chalicelib.sessions.model.session import Side
+from chalicelib.wallet import service as wallet
 from tests.support.door import PickyTables, product_on
 from tests.support.reading import add_reader, pay_in
 from tests.support.worlds import NOON, HandClock, hand_world
@@ -94,6 +98,8 @@ LISTS: Final = (
     _bookings("rosa", "reader", "past"),
     List("ada", "/v1/me/blocks?", "blocks:{me}", {"user": str}),
     _REVIEWS,
+    List("rosa", "/v1/reader/earnings/entries?", "earnings:{me}", {"account": "earnings:{me}", "seq": str}),
+    List("rosa", "/v1/reader/payouts?", "payouts:{me}", {"sk": str}),
 )
 
 
@@ -107,6 +113,7 @@ class Everybody:
         for each in READERS:
             add_reader(world, self.ids[each])
             self._praise(each)
+            self._pay(each)
         clock = world.now
         assert isinstance(clock, HandClock)
         for number in range(READINGS):
@@ -134,6 +141,17 @@ class Everybody:
             session, moment = f"ses_{reader}_{number}", NOON + number
             written = Review(f"rev_{session}", self.ids[reader], session, "usr_1", "Ada", 5, reader, moment)
             reviews.add(self.world, written)
+
+    def _pay(self, reader: str) -> None:
+        """They earned something a few times, and each time it was paid out."""
+        was = accounts.person(self.world, self.ids[reader])
+        self.world.tables.write(*accounts.role_change(self.world, was, "reader", actor="test", reason="a reader"))
+        rows, account = rows_of(self.world), earnings_account(self.ids[reader])
+        for number in range(READINGS):
+            name = f"pay_{reader}_{number}"
+            _, posting = wallet.earn(self.world, account, "payout_returned", 5, "stripe:transfers", name)
+            made = Payout(name, self.ids[reader], f"acct_{reader}", 5, "returned", NOON + number)
+            self.world.tables.write(posting, *rows.add_payout(made))
 
     def _read(self, client: str, reader: str, session: str) -> None:
         readers.set_presence(self.world, self.ids[reader], "online")

@@ -9,100 +9,105 @@ from dataclasses import dataclass
 from typing import Final
 
 RIGHTS: Final = """
-                                                          api  stripe_webhook agora_webhook billing_tick clock notify
+                                                          api stripe connect agora tick clock notify reconcile
 
+table/ledger               dynamodb:GetItem               yes yes    yes     yes   yes  yes   no     yes
+table/ledger               dynamodb:Query                 yes yes    yes     yes   yes  yes   no     yes
+table/ledger               dynamodb:PutItem               yes yes    yes     yes   yes  yes   no     no
+table/ledger               dynamodb:ConditionCheckItem    yes yes    yes     yes   yes  yes   no     no
+table/ledger               dynamodb:UpdateItem            no  no     no      no    no   no    no     no
+table/ledger               dynamodb:DeleteItem            no  no     no      no    no   no    no     no
+table/ledger               dynamodb:BatchWriteItem        no  no     no      no    no   no    no     no
+table/ledger               dynamodb:Scan                  no  no     no      no    no   no    no     yes
 
-table/ledger               dynamodb:GetItem               yes  yes            yes           yes          yes   no
-table/ledger               dynamodb:Query                 yes  yes            yes           yes          yes   no
-table/ledger               dynamodb:PutItem               yes  yes            yes           yes          yes   no
-table/ledger               dynamodb:ConditionCheckItem    yes  yes            yes           yes          yes   no
-table/ledger               dynamodb:UpdateItem            no   no             no            no           no    no
-table/ledger               dynamodb:DeleteItem            no   no             no            no           no    no
-table/ledger               dynamodb:BatchWriteItem        no   no             no            no           no    no
-table/ledger               dynamodb:Scan                  no   no             no            no           no    no
+table/audit                dynamodb:PutItem               yes yes    yes     yes   yes  yes   no     yes
+table/audit                dynamodb:GetItem               no  no     no      no    no   no    no     no
+table/audit                dynamodb:Query                 no  no     no      no    no   no    no     no
+table/audit                dynamodb:UpdateItem            no  no     no      no    no   no    no     no
+table/audit                dynamodb:DeleteItem            no  no     no      no    no   no    no     no
+table/audit                dynamodb:BatchWriteItem        no  no     no      no    no   no    no     no
 
-table/audit                dynamodb:PutItem               yes  yes            yes           yes          yes   no
-table/audit                dynamodb:GetItem               no   no             no            no           no    no
-table/audit                dynamodb:Query                 no   no             no            no           no    no
-table/audit                dynamodb:UpdateItem            no   no             no            no           no    no
-table/audit                dynamodb:DeleteItem            no   no             no            no           no    no
-table/audit                dynamodb:BatchWriteItem        no   no             no            no           no    no
+table/sessions             dynamodb:GetItem               yes no     no      yes   yes  yes   no     no
+table/sessions             dynamodb:BatchGetItem          yes no     no      no    no   no    no     no
+table/sessions             dynamodb:PutItem               yes no     no      yes   yes  yes   no     no
+table/sessions             dynamodb:DeleteItem            yes no     no      yes   yes  yes   no     no
+table/sessions             dynamodb:ConditionCheckItem    yes no     no      no    no   no    no     no
+table/sessions             dynamodb:UpdateItem            no  no     no      no    no   no    no     no
+table/sessions             dynamodb:Scan                  no  no     no      no    no   no    no     no
+table/sessions/index/open  dynamodb:Query                 yes no     no      no    yes  yes   no     no
 
-table/sessions             dynamodb:GetItem               yes  no             yes           yes          yes   no
-table/sessions             dynamodb:BatchGetItem         yes  no             no            no           no     no
-table/sessions             dynamodb:PutItem               yes  no             yes           yes          yes   no
-table/sessions             dynamodb:DeleteItem            yes  no             yes           yes          yes   no
-table/sessions             dynamodb:ConditionCheckItem   yes  no             no            no           no     no
-table/sessions             dynamodb:UpdateItem            no   no             no            no           no    no
-table/sessions             dynamodb:Scan                  no   no             no            no           no    no
-table/sessions/index/open  dynamodb:Query                 yes  no             no            yes          yes   no
+table/wallet               dynamodb:GetItem               yes yes    yes     yes   yes  yes   no     yes
+table/wallet               dynamodb:BatchGetItem          yes no     no      no    yes  yes   no     yes
+table/wallet               dynamodb:Query                 yes no     no      no    yes  yes   no     yes
+table/wallet               dynamodb:PutItem               yes yes    yes     yes   yes  yes   no     yes
+table/wallet               dynamodb:DeleteItem            no  no     no      no    no   no    no     no
+table/wallet/index/due     dynamodb:Query                 no  no     no      no    yes  no    no     no
 
-table/wallet               dynamodb:GetItem               yes  yes            yes           yes          yes   no
-table/wallet               dynamodb:BatchGetItem          yes  no             no            yes          yes   no
-table/wallet               dynamodb:Query                 yes  no             no            yes          yes   no
-table/wallet               dynamodb:PutItem               yes  yes            yes           yes          yes   no
-table/wallet               dynamodb:DeleteItem            no   no             no            no           no    no
-table/wallet/index/due     dynamodb:Query                 no   no             no            yes          no    no
+table/accounts             dynamodb:GetItem               yes yes    no      yes   yes  yes   yes    no
+table/accounts             dynamodb:PutItem               yes no     no      no    yes  yes   no     no
+table/accounts             dynamodb:Query                 yes no     no      no    yes  yes   no     no
+table/accounts             dynamodb:ConditionCheckItem    yes no     no      no    no   no    no     no
+table/accounts             dynamodb:DeleteItem            yes no     no      no    yes  yes   no     no
+table/accounts             dynamodb:Scan                  no  no     no      no    no   no    no     no
+table/accounts/index/due   dynamodb:Query                 no  no     no      no    yes  no    no     no
 
-table/accounts             dynamodb:GetItem               yes  yes            yes           yes          yes   yes
-table/accounts             dynamodb:PutItem               yes  no             no            yes          yes   no
-table/accounts             dynamodb:Query                 yes  no             no            yes          yes   no
-table/accounts             dynamodb:ConditionCheckItem    yes  no             no            no           no    no
-table/accounts             dynamodb:DeleteItem            yes  no             no            yes          yes   no
-table/accounts             dynamodb:Scan                  no   no             no            no           no    no
-table/accounts/index/due   dynamodb:Query                 no   no             no            yes          no    no
+table/readers              dynamodb:GetItem               yes no     no      no    yes  yes   yes    no
+table/readers              dynamodb:BatchGetItem          yes no     no      no    no   no    no     no
+table/readers              dynamodb:Query                 yes no     no      no    yes  yes   yes    no
+table/readers              dynamodb:PutItem               yes no     no      no    yes  yes   no     no
+table/readers              dynamodb:DeleteItem            yes no     no      no    yes  yes   no     no
+table/readers              dynamodb:ConditionCheckItem    yes no     no      no    yes  yes   no     no
+table/readers/index/by_rate dynamodb:Query                yes no     no      no    no   no    no     no
 
-table/readers              dynamodb:GetItem               yes  no             no            yes          yes   yes
-table/readers              dynamodb:BatchGetItem         yes  no             no            no           no     no
-table/readers              dynamodb:Query                 yes  no             no            yes          yes   yes
-table/readers              dynamodb:PutItem               yes  no             no            yes          yes   no
-table/readers              dynamodb:DeleteItem            yes  no             no            yes          yes   no
-table/readers              dynamodb:ConditionCheckItem    yes  no             no            yes          yes   no
-table/readers/index/by_rate dynamodb:Query                yes  no             no            no           no     no
+table/scheduling           dynamodb:GetItem               yes no     no      no    yes  yes   no     no
+table/scheduling           dynamodb:Query                 yes no     no      no    yes  yes   no     no
+table/scheduling           dynamodb:PutItem               yes no     no      no    yes  yes   no     no
+table/scheduling           dynamodb:DeleteItem            yes no     no      no    yes  yes   no     no
+table/scheduling           dynamodb:Scan                  no  no     no      no    no   no    no     no
+table/scheduling/index/due dynamodb:Query                 no  no     no      no    yes  no    no     no
 
-table/scheduling           dynamodb:GetItem               yes  no             no            yes          yes   no
-table/scheduling           dynamodb:Query                 yes  no             no            yes          yes   no
-table/scheduling           dynamodb:PutItem               yes  no             no            yes          yes   no
-table/scheduling           dynamodb:DeleteItem            yes  no             no            yes          yes   no
-table/scheduling           dynamodb:Scan                  no   no             no            no           no    no
-table/scheduling/index/due dynamodb:Query                 no   no             no            yes          no    no
+table/notices              dynamodb:PutItem               yes yes    yes     no    yes  yes   yes    no
+table/notices              dynamodb:GetItem               no  no     no      no    no   no    no     no
+table/notices              dynamodb:DeleteItem            no  no     no      no    no   no    no     no
+stream/notices             dynamodb:DescribeStream        no  no     no      no    no   no    yes    no
+stream/notices             dynamodb:GetShardIterator      no  no     no      no    no   no    yes    no
+stream/notices             dynamodb:GetRecords            no  no     no      no    no   no    yes    no
+stream/notices             dynamodb:ListStreams           no  no     no      no    no   no    yes    no
 
-table/notices              dynamodb:PutItem               yes  yes            no            yes          yes   yes
-table/notices              dynamodb:GetItem               no   no             no            no           no    no
-table/notices              dynamodb:DeleteItem            no   no             no            no           no    no
-stream/notices             dynamodb:DescribeStream        no   no             no            no           no    yes
-stream/notices             dynamodb:GetShardIterator      no   no             no            no           no    yes
-stream/notices             dynamodb:GetRecords            no   no             no            no           no    yes
-stream/notices             dynamodb:ListStreams           no   no             no            no           no    yes
+table/idempotency          dynamodb:GetItem               yes no     no      no    no   no    no     no
+table/idempotency          dynamodb:PutItem               yes no     no      no    no   no    no     no
+table/idempotency          dynamodb:UpdateItem            yes no     no      no    no   no    no     no
+table/idempotency          dynamodb:DeleteItem            yes no     no      no    no   no    no     no
 
-table/idempotency          dynamodb:GetItem               yes  no             no            no           no    no
-table/idempotency          dynamodb:PutItem               yes  no             no            no           no    no
-table/idempotency          dynamodb:UpdateItem            yes  no             no            no           no    no
-table/idempotency          dynamodb:DeleteItem            yes  no             no            no           no    no
+secret:stripe              secretsmanager:GetSecretValue  yes yes    yes     no    yes  yes   no     yes
+secret:stripe_connect      secretsmanager:GetSecretValue  no  no     yes     no    no   no    no     no
+secret:agora               secretsmanager:GetSecretValue  yes no     no      no    no   no    no     no
+secret:agora_rest          secretsmanager:GetSecretValue  yes no     no      yes   yes  yes   no     no
+secret:agora_notices       secretsmanager:GetSecretValue  no  no     no      yes   no   no    no     no
+secret:stripe              secretsmanager:PutSecretValue  no  no     no      no    no   no    no     no
 
-secret:stripe              secretsmanager:GetSecretValue  yes  yes            no            yes          yes   no
-secret:agora               secretsmanager:GetSecretValue  yes  no             no            no           no    no
-secret:agora_rest          secretsmanager:GetSecretValue  yes  no             yes           yes          yes   no
-secret:agora_notices       secretsmanager:GetSecretValue  no   no             yes           no           no    no
-secret:stripe              secretsmanager:PutSecretValue  no   no             no            no           no    no
+objects/exports            s3:GetObject                   yes no     no      no    yes  yes   no     no
+objects/exports            s3:PutObject                   no  no     no      no    yes  yes   no     no
+objects/exports            s3:DeleteObject                no  no     no      no    yes  yes   no     no
+objects/pictures           s3:GetObject                   yes no     no      no    yes  yes   no     no
+objects/pictures           s3:PutObject                   yes no     no      no    no   no    no     no
+objects/pictures           s3:DeleteObject                yes no     no      no    yes  yes   no     no
+bucket/exports             s3:ListBucket                  no  no     no      no    yes  yes   no     no
+bucket/pictures            s3:ListBucket                  yes no     no      no    yes  yes   no     no
+objects/digests            s3:GetObject                   no  no     no      no    no   no    no     yes
+objects/digests            s3:PutObject                   no  no     no      no    no   no    no     yes
+objects/digests            s3:DeleteObject                no  no     no      no    no   no    no     no
+bucket/digests             s3:ListBucket                  no  no     no      no    no   no    no     yes
+identity/any               ses:SendEmail                  yes no     no      no    yes  yes   yes    no
 
-objects/exports            s3:GetObject                   yes  no             no            yes          yes   no
-objects/exports            s3:PutObject                   no   no             no            yes          yes   no
-objects/exports            s3:DeleteObject                no   no             no            yes          yes   no
-objects/pictures           s3:GetObject                   yes  no             no            yes          yes   no
-objects/pictures           s3:PutObject                   yes  no             no            no           no    no
-objects/pictures           s3:DeleteObject                yes  no             no            yes          yes   no
-bucket/exports             s3:ListBucket                  no   no             no            yes          yes   no
-bucket/pictures            s3:ListBucket                  yes  no             no            yes          yes   no
-identity/any              ses:SendEmail                  yes  no             no            yes          yes   yes
-
-stateMachine:clock         states:StartExecution          yes  yes            yes           yes          yes   no
-function:billing_tick      lambda:InvokeFunction          no   no             no            yes          no    no
-function:clock             lambda:InvokeFunction          no   no             no            no           no    no
-function:api               lambda:UpdateFunctionCode      no   no             no            no           no    no
-queue:dead-letters         sqs:SendMessage                no   no             no            yes          no    yes
-queue:dead-letters         sqs:ReceiveMessage             no   no             no            no           no    no
-topic:alarms               sns:Publish                    no   no             no            no           no    no
+stateMachine:clock         states:StartExecution          yes yes    no      yes   yes  yes   no     no
+function:billing_tick      lambda:InvokeFunction          no  no     no      no    yes  no    no     no
+function:reconcile         lambda:InvokeFunction          no  no     no      no    no   no    no     yes
+function:clock             lambda:InvokeFunction          no  no     no      no    no   no    no     no
+function:api               lambda:UpdateFunctionCode      no  no     no      no    no   no    no     no
+queue:dead-letters         sqs:SendMessage                no  no     no      no    yes  no    yes    yes
+queue:dead-letters         sqs:ReceiveMessage             no  no     no      no    no   no    no     no
+topic:alarms               sns:Publish                    no  no     no      no    no   no    no     no
 """
 
 
@@ -136,8 +141,18 @@ _ARNS: Final = {
 """How each kind of thing is named on AWS."""
 
 
+_COLUMNS: Final = {
+    "stripe": "stripe_webhook",
+    "connect": "stripe_connect_webhook",
+    "agora": "agora_webhook",
+    "tick": "billing_tick",
+}
+"""The functions whose names are longer than their columns."""
+
+
 def _read() -> dict[str, dict[Right, bool]]:
     heading, *rows = (line.split() for line in RIGHTS.splitlines() if line)
+    heading = [_COLUMNS.get(column, column) for column in heading]
     found: dict[str, dict[Right, bool]] = {function: {} for function in heading}
     for resource, action, *cells in rows:
         for function, cell in zip(heading, cells, strict=True):

@@ -218,6 +218,7 @@ def settings(rules: Rules | None = None, names: dict[str, str] | None = None) ->
         auth_audience="soulseer",
         auth_jwks_url="https://issuer.test/.well-known/jwks.json",
         stripe_secret="stripe",
+        stripe_connect_secret="stripe_connect",
         stripe_api_base=None,
         stripe_livemode=False,
         agora_secret="agora",
@@ -228,6 +229,7 @@ def settings(rules: Rules | None = None, names: dict[str, str] | None = None) ->
         mail_from="SoulSeer <hello@soulseer.test>",
         exports_bucket="exports",
         pictures_bucket="pictures",
+        digests_bucket="digests",
         api_url=None,
         tick_shards=2,
         rate_limits=False,
@@ -247,5 +249,6 @@ def hand_world(tables: storage.Tables | None = None, rules: Rules | None = None,
         "mail": OfflineMail(),
         "exports": OfflineObjects(),
         "pictures": OfflineObjects(),
+        "digests": OfflineObjects(),
     }
     return World(**parts | changes)

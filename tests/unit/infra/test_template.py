@@ -72,7 +72,7 @@ def test_a_request_is_answered_before_the_gateway_gives_up(packaged: Package) ->
 
 def test_ticks_do_not_pile_up(packaged: Package) -> None:
     assert packaged.functions["billing_tick"]["Timeout"] < 60
-    (asynchronous,) = packaged.of_type("AWS::Lambda::EventInvokeConfig").values()
+    asynchronous = packaged.of_type("AWS::Lambda::EventInvokeConfig")["BillingTickAsync"]
     assert asynchronous["MaximumRetryAttempts"] == 0
     assert asynchronous["MaximumEventAgeInSeconds"] == 60
     ((event,),) = (packaged.functions["billing_tick"]["Events"].values(),)

@@ -3,7 +3,7 @@
 import pytest
 
 from chalicelib.kernel.settings import Rules, settings_from
-from chalicelib.kernel.time import HOUR, MINUTE, SECOND
+from chalicelib.kernel.time import DAY, HOUR, MINUTE, SECOND
 
 ENVIRONMENT = {
     "STAGE": "dev",
@@ -16,6 +16,7 @@ ENVIRONMENT = {
     "AUTH_ISSUER": "https://issuer.test/",
     "AUTH_AUDIENCE": "soulseer",
     "STRIPE_SECRET": "stripe",
+    "STRIPE_CONNECT_SECRET": "stripe_connect",
     "AGORA_SECRET": "agora",
     "AGORA_REST_SECRET": "agora_rest",
     "AGORA_NOTICES_SECRET": "agora_notices",
@@ -23,6 +24,7 @@ ENVIRONMENT = {
     "MAIL_FROM": "hello@soulseer.test",
     "EXPORTS_BUCKET": "exports",
     "PICTURES_BUCKET": "pictures",
+    "DIGESTS_BUCKET": "digests",
     "TICK_SHARDS": "16",
 }
 
@@ -36,6 +38,7 @@ def test_the_lengths_are_those_of_the_product() -> None:
     assert (rules.session_max, rules.hold_minutes) == (3 * HOUR, 7)
     assert (rules.quarter, rules.booking_notice, rules.booking_join) == (15 * MINUTE, 2 * HOUR, 10 * MINUTE)
     assert (rules.lease, rules.warning) == (5 * MINUTE, 2 * MINUTE)
+    assert rules.earnings_hold == 3 * DAY
 
 
 def test_without_short_settings_the_lengths_are_the_products() -> None:
@@ -58,6 +61,7 @@ def test_a_local_stack_may_shorten_them() -> None:
         "BOOKING_QUARTER_SECONDS": "40",
         "BOOKING_NOTICE_SECONDS": "5",
         "BOOKING_JOIN_SECONDS": "6",
+        "EARNINGS_HOLD_SECONDS": "7",
         "DELETION_SECONDS": "8",
         "RATE_LIMITS": "off",
     }
@@ -74,6 +78,7 @@ def test_a_local_stack_may_shorten_them() -> None:
         quarter=40_000,
         booking_notice=5_000,
         booking_join=6_000,
+        earnings_hold=7_000,
         cooling_off=8_000,
     )
     assert settings.rules.grace_total == 4_500

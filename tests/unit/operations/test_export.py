@@ -18,6 +18,7 @@ from chalicelib.runtime.identity import Claims
 from chalicelib.sessions import afterwards
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model import commands
+from tests.support.payee import Desk
 from tests.support.reading import CLIENT, READER, Stage
 from tests.support.worlds import Executions, HandClock, OfflineMail, OfflineObjects, hand_world
 
@@ -174,3 +175,12 @@ def test_a_reader_has_their_own_profile_in_it(world: World, ada: str) -> None:
     add_reader(world, ada)
     world.tables.rows["accounts"][ada, "profile"]["role"] = "reader"  # type: ignore[attr-defined]
     assert exports.everything(world, ada)["reader"]["name"] == f"Name of {ada}"
+
+
+def test_a_reader_has_their_payouts_in_it() -> None:
+    desk = Desk().ready().earned(2_000)
+    payout = desk.paid_out()
+    assert payout
+    told = exports.everything(desk.world, READER)
+    assert [(each["id"], each["status"]) for each in told["payouts"]] == [(payout.id, "paid")]
+    assert told["payout_account"]["status"] == "ready"

@@ -14,18 +14,18 @@ from tests.support.worlds import NOON
 
 def test_what_is_younger_than_three_days_is_pending() -> None:
     recent = [(NOON - 1, 70), (NOON - 3 * DAY + 1, 30), (NOON - 3 * DAY, 500), (NOON - 9 * DAY, 1_000)]
-    assert earnings(1_600, recent, NOON) == Earnings(1_600, 100, 1_500)
+    assert earnings(1_600, recent, NOON, 3 * DAY) == Earnings(1_600, 100, 1_500)
 
 
 def test_what_was_paid_out_or_taken_back_is_not_pending() -> None:
-    assert earnings(30, [(NOON, -70), (NOON, 100)], NOON) == Earnings(30, 30, 0)
-    assert earnings(1_030, [(NOON, -70), (NOON, 100)], NOON) == Earnings(1_030, 100, 930)
-    assert earnings(-20, [(NOON, 100)], NOON) == Earnings(-20, 0, -20)
-    assert earnings(0, [], NOON) == Earnings(0, 0, 0)
+    assert earnings(30, [(NOON, -70), (NOON, 100)], NOON, 3 * DAY) == Earnings(30, 30, 0)
+    assert earnings(1_030, [(NOON, -70), (NOON, 100)], NOON, 3 * DAY) == Earnings(1_030, 100, 930)
+    assert earnings(-20, [(NOON, 100)], NOON, 3 * DAY) == Earnings(-20, 0, -20)
+    assert earnings(0, [], NOON, 3 * DAY) == Earnings(0, 0, 0)
 
 
 def test_a_cent_is_held_too() -> None:
-    assert earnings(5, [(NOON, 1)], NOON) == Earnings(5, 1, 4)
+    assert earnings(5, [(NOON, 1)], NOON, 3 * DAY) == Earnings(5, 1, 4)
 
 
 def test_a_settled_reading_is_pending_for_three_days() -> None:

@@ -502,7 +502,7 @@ def test_a_refusal_that_comes_after_the_money_ends_nothing(stage: Stage) -> None
 
     stage.spend(4_500)
     charge = in_flight(stage)
-    recharges.advance(replace(stage.world, payments=Late()), charge.id)
+    recharges.advance(hand_world(stage.tables, now=stage.clock, payments=Late()), charge.id)
     found = recharges._rows(stage.world).get(charge.id)
     assert found
     assert (found.status, stage.balance, settings(stage).enabled) == ("succeeded", 3_000, True)

@@ -1,0 +1,463 @@
+"""Product §11: the books are proven against themselves and against Stripe; what differs stops payouts, not readings.
+
+On the local Stripe, through the real library.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+import pytest
+
+from chalicelib.gateways.stripe import Refused
+from chalicelib.kernel.errors import InvalidState, NotFound, ProviderFailed
+from chalicelib.kernel.time import DAY, HOUR, SECOND
+from chalicelib.operations import reconciliation
+from chalicelib.operations.model.reconciliation import MARGIN, Head, account_class, digest, is_own, movement, partner
+from chalicelib.operations.reconciliation_store import Run
+from chalicelib.payouts import paying
+from chalicelib.payouts.model import Payout
+from chalicelib.payouts.service import earnings_account
+from chalicelib.runtime.tables import Contended
+from chalicelib.wallet import refunds, topups
+from chalicelib.wallet import service as wallet
+from chalicelib.wallet.model.chain import Fact, follow, genesis, to_item
+from chalicelib.wallet.model.meter import receive
+from tests.support.border import CLIENT, READER, Border, border
+from tests.support.local_stripe import post_form
+from tests.support.payee import Crash
+from tests.support.reading import pay_in
+
+LATER = 4 * MARGIN
+
+
+@pytest.fixture
+def desk() -> Iterator[Border]:
+    with border() as desk:
+        yield desk
+
+
+def reconciled(desk: Border) -> Run:
+    desk.clock.forward(LATER)
+    return reconciliation.go_on(desk.world, reconciliation.begin(desk.world).id)
+
+
+def found(desk: Border) -> list[tuple[str, str]]:
+    return [(each.what, each.about) for each in reconciliation.differences(desk.world)]
+
+
+def paid_out(desk: Border, cents: int = 2_000) -> Payout:
+    desk.reader_is_ready()
+    desk.pays(cents + 10_000)
+    desk.earns(cents)
+    payout = paying.pay_out(desk.world, READER)
+    assert payout
+    assert payout.state == "paid"
+    desk.hears()
+    return payout
+
+
+def everything(desk: Border) -> None:
+    """One of each movement that there is."""
+    payout = paid_out(desk)
+    desk.lever(f"transfers/{payout.transfer}/reverse", amount=500)
+    desk.pays(3_000)
+    refunds.request(desk.world, CLIENT, "rfd_1", 1_000)
+    intent = desk.pays(4_000)
+    desk.stripe.v1.refunds.create(params={"payment_intent": intent, "amount": 700})
+    charge = desk.stripe.v1.payment_intents.retrieve(intent).latest_charge
+    dispute = desk.lever("disputes", charge=charge)
+    desk.hears()
+    desk.lever(f"disputes/{dispute['id']}/close", outcome="won")
+    desk.lever("payout")
+    desk.hears()
+
+
+# --- the whole
+
+
+def test_books_that_agree_are_clean_and_every_movement_has_its_posting(desk: Border) -> None:
+    everything(desk)
+    run = reconciled(desk)
+    assert found(desk) == []
+    assert (run.open, run.counts["entries"] == run.counts["proven"] > 0) == (0, True)
+    assert paying.why_frozen(desk.world) is None
+    listed = desk.stripe.v1.balance_transactions.list(params={"limit": 100}).data
+    matches = [row["movement"] for row in desk.tables.rows["wallet"].values() if row["sk"] == "match"]
+    assert sorted(matches) == sorted(each.id for each in listed if not is_own(each.type))
+    kinds = {each.type for each in listed}
+    assert kinds == {"charge", "refund", "adjustment", "transfer", "transfer_refund", "payout"}
+    assert run.sums["fees usd"] == sum(each.fee for each in listed) > 0
+
+
+def test_a_second_run_looks_only_at_what_came_since_and_a_day_before(desk: Border) -> None:
+    everything(desk)
+    desk.clock.forward(2 * DAY)
+    first = reconciled(desk)
+    desk.clock.forward(3 * DAY)
+    desk.pays(1_000)
+    second = reconciled(desk)
+    assert (first.since, second.since) == (0, first.until - DAY)
+    assert second.sums["at stripe: charge usd"] == 1_000
+    assert found(desk) == []
+
+
+def test_what_is_younger_than_the_margin_is_neither_missed_nor_counted(desk: Border) -> None:
+    desk.pays(1_000)
+    desk.pays(2_000, hears=False)
+    run = reconciliation.go_on(desk.world, reconciliation.begin(desk.world).id)
+    assert (run.open, run.sums, run.counts["entries"]) == (0, {}, 0)
+
+
+# --- what differs
+
+
+def test_money_at_stripe_that_the_ledger_does_not_know_stops_payouts_until_it_does(desk: Border) -> None:
+    desk.pays(2_000, hears=False)
+    run = reconciled(desk)
+    ((what, about),) = found(desk)
+    assert (what, run.open) == ("transaction_without_entry", 1)
+    assert about.startswith("txn_")
+    assert paying.why_frozen(desk.world) == "reconciliation found 1 differences"
+    with pytest.raises(InvalidState):
+        reconciliation.check_clean(desk.world)
+    desk.hears()
+    assert reconciled(desk).open == 0
+    assert found(desk) == []
+    assert paying.why_frozen(desk.world), "an admin lifts it"
+    reconciliation.check_clean(desk.world)
+
+
+def test_a_posting_that_stripe_does_not_know_is_missed_once_it_is_old(desk: Border) -> None:
+    pay_in(desk.world, CLIENT, 2_000, "topup:pi_none")
+    desk.clock.forward(2 * MARGIN + HOUR)
+    run = reconciliation.go_on(desk.world, reconciliation.begin(desk.world).id)
+    assert run.open == 0
+    assert reconciled(desk).open == 1
+    assert found(desk) == [("entry_without_transaction", "topup:pi_none")]
+    assert reconciled(desk).open == 1, "it is the same difference still"
+
+
+def test_another_amount_than_stripes_is_a_difference(desk: Border) -> None:
+    intent = desk.pays(2_000, hears=False)
+    pay_in(desk.world, CLIENT, 1_999, f"topup:{intent}")
+    reconciled(desk)
+    assert {what for what, _ in found(desk)} == {"amounts_differ", "entry_without_transaction"}
+
+
+def test_two_movements_cannot_stand_for_one_posting(desk: Border) -> None:
+    intent = desk.pays(2_000)
+    desk.tables.rows["wallet"][f"match#topup:{intent}", "match"] = {
+        "pk": f"match#topup:{intent}",
+        "sk": "match",
+        "movement": "txn_other",
+    }
+    reconciled(desk)
+    assert [what for what, _ in found(desk)] == ["matched_twice"]
+
+
+def entry_of(desk: Border, account: str) -> dict[str, Any]:
+    """The first entry of a chain, as it is stored."""
+    return desk.tables.rows["ledger"][account, "000000000001"]
+
+
+def break_chain(desk: Border) -> None:
+    entry_of(desk, f"credit:{CLIENT}")["at"] += 1
+
+
+def lose_an_entry(desk: Border) -> None:
+    del desk.tables.rows["ledger"][f"credit:{CLIENT}", "000000000001"]
+
+
+def post_from_nowhere(desk: Border) -> None:
+    newest = genesis("credit:usr_other")
+    entry = follow(newest, receive(newest, "topup", 5, "", "x"), desk.clock.now)
+    desk.tables.rows["ledger"]["credit:usr_other", "000000000001"] = to_item(entry)
+
+
+def post_without_receipt(desk: Border) -> None:
+    newest = genesis("credit:usr_other")
+    entry = follow(newest, receive(newest, "topup", 5, "stripe:payments", "x"), desk.clock.now)
+    desk.tables.rows["ledger"]["credit:usr_other", "000000000001"] = to_item(entry)
+
+
+@pytest.mark.parametrize(
+    ("tamper", "differs"),
+    [
+        (break_chain, {("broken_chain", f"credit:{CLIENT}"), ("stray_entries", "ledger")}),
+        (post_from_nowhere, {("unbalanced", "usd")}),
+        (post_without_receipt, {("entries_without_receipt", "stripe:payments")}),
+    ],
+)
+def test_a_ledger_that_somebody_wrote_in_does_not_prove_itself(
+    desk: Border, tamper: Callable[[Border], None], differs: set[tuple[str, str]]
+) -> None:
+    desk.pays(2_000)
+    tamper(desk)
+    reconciled(desk)
+    assert set(found(desk)) == differs
+    assert paying.why_frozen(desk.world)
+
+
+def test_a_chain_without_its_beginning_is_noticed(desk: Border) -> None:
+    desk.pays(2_000)
+    desk.pays(3_000)
+    lose_an_entry(desk)
+    reconciled(desk)
+    assert ("stray_entries", "ledger") in found(desk)
+
+
+def test_a_movement_of_a_kind_that_nobody_knows_is_for_a_person(desk: Border) -> None:
+    listed = [{"id": "txn_1", "type": "climate_order", "amount": -5, "fee": 0, "currency": "usd", "source": None}]
+    desk.world.payments.balance_transactions = lambda **_: (listed, False)  # type: ignore[method-assign] # as if
+    reconciled(desk)
+    assert found(desk) == [("unknown_transaction", "txn_1")]
+
+
+def test_a_posting_stands_for_the_movement_of_its_amount_whichever_name_it_has(desk: Border) -> None:
+    intent = desk.pays(5_000)
+    refunds.request(desk.world, CLIENT, "rfd_1", 1_000)
+    desk.stripe.v1.refunds.create(
+        params={"payment_intent": intent, "amount": 700, "metadata": {"refund_part": "rfd_1:0"}}
+    )
+    desk.hears()
+    assert (reconciled(desk).open, found(desk)) == (0, [])
+
+
+# --- what rightly stands for no movement
+
+
+BANK = "000 123 456 789"
+
+
+def test_a_payment_by_bank_counts_once_it_has_come_however_late(desk: Border) -> None:
+    topup = topups.open_topup(desk.world, CLIENT, "top_1", 2_000)
+    assert topup.checkout_url
+    post_form(topup.checkout_url, card=BANK)
+    listed = desk.world.payments.balance_transactions
+
+    def on_its_way(**asked: Any) -> Any:
+        """As at Stripe: the movement is there at once, and the payment is pending for days."""
+        return [each | {"source": each["source"] | {"status": "pending"}} for each in listed(**asked)[0]], False
+
+    desk.world.payments.balance_transactions = on_its_way  # type: ignore[method-assign] # as if
+    assert reconciled(desk).open == 0
+    desk.lever(f"checkout/sessions/{topup.checkout}/settle", outcome="succeeded")
+    desk.hears()
+    desk.clock.forward(3 * DAY)
+    desk.world.payments.balance_transactions = lambda **_: ([], False)  # type: ignore[method-assign] # looked at before
+    assert (reconciled(desk).open, found(desk)) == (0, [])
+
+
+def test_a_payout_and_a_refund_that_stripe_refused_stand_for_no_movement(desk: Border) -> None:
+    desk.reader_is_ready()
+    desk.pays(10_000)
+    desk.earns(2_000)
+    fails(desk, "transfer", Refused("account_invalid"))
+    payout = paying.pay_out(desk.world, READER)
+    assert payout
+    assert payout.state == "returned"
+    fails(desk, "refund", Refused("charge_already_refunded"))
+    refunds.request(desk.world, CLIENT, "rfd_1", 500)
+    desk.clock.forward(30 * DAY)
+    assert (reconciled(desk).open, found(desk)) == (0, [])
+
+
+def fails(desk: Border, call: str, error: Exception) -> None:
+    """The next call of that name does not come through."""
+    whole = getattr(desk.world.payments, call)
+
+    def once(**asked: Any) -> Any:
+        setattr(desk.world.payments, call, whole)
+        raise error
+
+    setattr(desk.world.payments, call, once)
+
+
+def test_a_payout_on_its_way_is_no_difference_and_one_that_never_went_is(desk: Border) -> None:
+    desk.reader_is_ready()
+    desk.pays(10_000)
+    desk.earns(2_000)
+    fails(desk, "transfer", ProviderFailed())
+    payout = paying.pay_out(desk.world, READER)
+    assert payout
+    assert payout.state == "reserved"
+    assert reconciled(desk).open == 0
+    row = desk.tables.rows["wallet"][f"payout#{payout.id}", "payout"]
+    row["state"] = "paid"
+    reconciled(desk)
+    assert found(desk) == [("entry_without_transaction", f"payout:{payout.id}")]
+    del desk.tables.rows["wallet"][f"payout#{payout.id}", "payout"]
+    assert reconciled(desk).open == 1
+
+
+def test_a_refund_may_be_on_its_way_for_two_weeks(desk: Border) -> None:
+    desk.pays(2_000)
+    fails(desk, "refund", ProviderFailed())
+    refunds.request(desk.world, CLIENT, "rfd_1", 500)
+    assert reconciled(desk).open == 0
+    desk.clock.forward(14 * DAY)
+    reconciled(desk)
+    assert found(desk) == [("entry_without_transaction", "refund:rfd_1:0")]
+
+
+def test_a_posting_that_undoes_a_real_movement_needs_one_of_its_own(desk: Border) -> None:
+    payout = paid_out(desk)
+    assert reconciled(desk).open == 0
+    key, account = f"payout_returned:{payout.id}", earnings_account(READER)
+    fact = Fact("payout_returned", 2_000, "stripe:transfers", payout.id)
+    wallet.post_once(
+        desk.world, account, key, fact, lambda head, _: receive(head, fact.kind, 2_000, fact.counter, fact.reference)
+    )
+    reconciled(desk)
+    assert found(desk) == [("entry_without_transaction", f"payout_returned:{payout.id}")]
+
+
+# --- going on
+
+
+@pytest.mark.parametrize("calls", [1, 2, 5])
+def test_a_run_that_is_cut_short_goes_on_and_finds_the_same(desk: Border, calls: int) -> None:
+    everything(desk)
+    pay_in(desk.world, CLIENT, 2_000, "topup:pi_none")
+    desk.clock.forward(LATER)
+    whole = reconciliation.go_on(desk.world, reconciliation.begin(desk.world).id)
+    expected, heads = found(desk), json.loads(desk.digests.held[f"digests/{day(desk)}.json"])
+    desk.digests.held.clear()
+    begun = reconciliation.begin(desk.world)
+    run, rounds = begun, 0
+    while run.ended_at is None:
+        looks = iter([False] * calls)
+        run = reconciliation.go_on(desk.world, begun.id, partial(next, looks, True))
+        rounds += 1
+        assert rounds < 200
+    assert rounds > 1
+    assert found(desk) == expected
+    assert {name: run.counts[name] for name in run.counts} == {name: whole.counts[name] for name in whole.counts}
+    ledger = {name for name in whole.sums if not name.startswith(("fees", "at stripe"))}
+    assert {name: run.sums[name] for name in ledger} == {name: whole.sums[name] for name in ledger}
+    again = json.loads(desk.digests.held[f"digests/{day(desk)}.json"])
+    assert (again["sha256"], again["heads"]) == (heads["sha256"], heads["heads"])
+
+
+def day(desk: Border) -> str:
+    return reconciliation.day_of(desk.clock.now)
+
+
+@pytest.mark.parametrize("fate", ["crash before", "crash after", "lost before", "lost after"])
+@pytest.mark.parametrize("place", range(0, 16, 3))
+def test_a_function_that_dies_is_called_again_and_finds_the_same(desk: Border, fate: str, place: int) -> None:
+    everything(desk)
+    pay_in(desk.world, CLIENT, 2_000, "topup:pi_none")
+    desk.clock.forward(LATER)
+    run_id = reconciliation.begin(desk.world).id
+    desk.tables.fates = ["" for _ in range(place)] + [fate]
+    with suppress(Crash, Contended):
+        reconciliation.go_on(desk.world, run_id)
+    desk.tables.fates.clear()
+    run = reconciliation.go_on(desk.world, run_id)
+    assert run.ended_at is not None
+    assert found(desk) == [("entry_without_transaction", "topup:pi_none")]
+    assert run.counts["entries"] == run.counts["proven"]
+
+
+def test_a_run_that_another_one_replaced_ends_quietly(desk: Border) -> None:
+    old = reconciliation.begin(desk.world)
+    new = reconciliation.begin(desk.world)
+    assert reconciliation.go_on(desk.world, old.id).id == new.id
+    assert reconciliation.go_on(desk.world, new.id).ended_at is not None
+    with pytest.raises(NotFound):
+        reconciliation.verify_digest(desk.world, "2000-01-01")
+
+
+# --- the digest
+
+
+def test_a_digest_tells_when_an_entry_was_changed_since(desk: Border) -> None:
+    everything(desk)
+    reconciled(desk)
+    assert reconciliation.verify_digest(desk.world, day(desk)) == []
+    desk.pays(1_000)
+    assert reconciliation.verify_digest(desk.world, day(desk)) == [], "what was added since is no change"
+    kept = json.loads(desk.digests.held[f"digests/{day(desk)}.json"])
+    seq, *_ = kept["heads"][f"credit:{CLIENT}"]
+    desk.tables.rows["ledger"][f"credit:{CLIENT}", f"{seq:012}"]["hash"] = "0" * 64
+    assert reconciliation.verify_digest(desk.world, day(desk)) == [f"credit:{CLIENT}"]
+    kept["heads"][f"credit:{CLIENT}"][2] = 1
+    desk.digests.held[f"digests/{day(desk)}.json"] = json.dumps(kept).encode()
+    assert "digest" in reconciliation.verify_digest(desk.world, day(desk))
+
+
+def test_the_first_digest_of_a_day_stays_the_days(desk: Border) -> None:
+    desk.pays(1_000)
+    reconciled(desk)
+    kept = dict(desk.digests.held)
+    desk.pays(1_000)
+    reconciliation.go_on(desk.world, reconciliation.begin(desk.world, margin=SECOND).id)
+    name = f"digests/{day(desk)}.json"
+    assert desk.digests.held[name] == kept[name]
+
+
+def test_the_order_of_heads_does_not_change_their_digest_and_their_content_does() -> None:
+    one, two = Head("credit:a", 1, "ab", 5), Head("credit:b", 1, "cd", 6)
+    assert digest([one, two]) == digest([two, one]) != digest([one])
+    for other in (
+        Head("credit:c", 1, "ab", 5),
+        Head("credit:a", 2, "ab", 5),
+        Head("credit:a", 1, "ac", 5),
+        Head("credit:a", 1, "ab", 6),
+    ):
+        assert digest([other, two]) != digest([one, two])
+
+
+# --- what is pure
+
+
+@pytest.mark.parametrize(
+    ("kind", "amount", "source", "keys"),
+    [
+        ("charge", 5, {"id": "ch_1", "payment_intent": "pi_1"}, ("topup:pi_1",)),
+        ("payment", 5, {"id": "py_1", "payment_intent": "pi_1"}, ("topup:pi_1",)),
+        ("refund", -5, {"id": "re_1", "metadata": {"refund_part": "rfd:0"}}, ("refund:rfd:0", "refund:re_1")),
+        ("payment_refund", -5, {"id": "pyr_1", "metadata": {}}, ("refund:pyr_1",)),
+        ("refund_failure", 5, {"id": "re_1", "metadata": None}, ("refund_failed:re_1",)),
+        ("adjustment", -5, {"id": "dp_1", "object": "dispute"}, ("dispute:dp_1",)),
+        ("adjustment", 5, {"id": "dp_1", "object": "dispute"}, ("dispute_won:dp_1",)),
+        ("adjustment", 5, {"id": "x", "object": "other"}, ()),
+        ("transfer", -5, {"id": "tr_1", "metadata": {"payout": "pay_1"}}, ("payout:pay_1",)),
+        ("transfer_refund", 5, {"id": "trr_1"}, ("payout_reversed:trr_1",)),
+        ("something", 5, "x_1", ()),
+        ("payment_failure_refund", -5, {"id": "ch_1"}, ()),
+    ],
+)
+def test_each_movement_names_the_posting_that_it_needs(kind: str, amount: int, source: Any, keys: tuple[str]) -> None:
+    assert movement({"id": "txn_1", "type": kind, "amount": amount, "source": source}).keys == keys
+
+
+@pytest.mark.parametrize(("status", "settled"), [("succeeded", True), ("pending", False), ("failed", False)])
+def test_only_a_payment_that_came_needs_a_posting(status: str, settled: bool) -> None:
+    charge = {"id": "py_1", "payment_intent": "pi_1", "status": status}
+    assert movement({"id": "txn_1", "type": "payment", "amount": 5, "source": charge}).settled == settled
+    assert movement({"id": "txn_1", "type": "refund", "amount": -5, "source": {"id": "re_1", "status": status}}).settled
+
+
+def test_what_undoes_what() -> None:
+    assert (partner("payout:1"), partner("payout_returned:1")) == ("payout_returned:1", "payout:1")
+    assert (partner("refund:a:0"), partner("refund_failed:a:0")) == ("refund_failed:a:0", "refund:a:0")
+    assert partner("topup:pi_1") is None
+
+
+@pytest.mark.parametrize(
+    ("account", "name"),
+    [
+        ("credit:usr_1", "credit"),
+        ("session:ses_1", "session"),
+        ("stripe:payments", "stripe:payments"),
+        ("platform:fees:7", "platform:fees"),
+        ("platform:promo", "platform:promo"),
+    ],
+)
+def test_accounts_of_one_kind_are_added_up_together(account: str, name: str) -> None:
+    assert account_class(account) == name
