@@ -119,16 +119,17 @@ def asked(was: AutoRecharge, wanted: Wanted) -> AutoRecharge:
         raise Invalid(errors=tuple(errors))
     if wanted.enabled and was.card is None:
         raise InvalidState("Save a card first.")
-    changed = replace(
+    anew = wanted.enabled and not was.enabled
+    return replace(
         was,
         enabled=wanted.enabled,
         threshold=wanted.threshold,
         amount=wanted.amount,
         daily_cap=wanted.daily_cap,
+        off_reason=None,
+        declines=0 if anew else was.declines,
+        rest_until=0 if anew else was.rest_until,
     )
-    if changed == was and was.off_reason is None:
-        return was
-    return replace(changed, off_reason=None, declines=0, rest_until=0)
 
 
 def with_card(was: AutoRecharge, card: Card) -> AutoRecharge:
