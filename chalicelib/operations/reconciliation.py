@@ -224,7 +224,7 @@ def _proven(world: World, run: Run, account: str, counts: Counter[str]) -> Head:
 def _match_postings(world: World, run: Run, postings: Sequence[tuple[str, Item]]) -> None:
     """Miss those of these postings, 100 at most, that stand for no movement though they should by now."""
     matched = rows_of(world).matched([key for key, _ in postings])
-    old = run.began_at - model.ENTRY_MARGINS * run.margin
+    old = run.began_at - max(model.ENTRY_LEAST, model.ENTRY_MARGINS * run.margin)
     for key, item in postings:
         if key not in matched and item["at"] <= old and not _explained(world, run, key, item):
             _found(world, run, "entry_without_transaction", key, f"{item['amount']} {item['counter']}")

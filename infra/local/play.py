@@ -1,28 +1,31 @@
-"""One real reading, played as two phones would: over HTTP, with real waits, and with an expectation at each step.
+"""The first act: one real reading, as two phones would play it, over HTTP, with real waits and a check at each step.
 
     the client signs in, tops up $5 and asks · the reader accepts · both join and are in the media channel · minutes are
     charged · the client drops out of the channel, Agora tells, and what was held opens nothing any more · back within
     grace · the credit runs out, and the channel ends with it · a top-up during grace lets both come back · the client
     leaves for good · grace expires, the one who waited is put out · ended, finalized · books and channels are read
 
+The second act, money back and money out, is ``second_act.py``; it follows where nobody else uses the stack.
+
 Nothing is simulated: the functions, the state machine, the tables, webhooks and notices are those of the running stack.
 Only a minute is short, by its setting. What the play learns is in ``Played``; it went well if every check of it held.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
 from chalicelib.kernel.money import reader_share
 from chalicelib.kernel.time import SECOND, Millis
-from chalicelib.runtime.tables import Contended
 from infra.local.agora import notices
 from infra.local.agora.device import ChannelRefused, Device
-from infra.local.phone import Api, Json, Phone, Refused, Unreachable, new_key
+from infra.local.phone import Api, Json, Phone, new_key
 from infra.local.proof import ChannelProof, LedgerProof, prove, prove_channels
 from infra.local.screen import Screen
+from infra.local.second_act import Crossed, SecondAct
 from infra.local.stack import Stack
+from infra.local.telling import Check, Telling
 from infra.local.waiting import TookTooLong, until
 from infra.local.watch import Moment, Watch, dollars
 
@@ -40,15 +43,6 @@ _TICK: Final = 75.0
 _STANDING: Final = ("paused", "reconnecting")
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """An expectation, and whether it held. ``saw`` says what was there instead."""
-
-    what: str
-    held: bool
-    saw: str = ""
-
-
 @dataclass
 class Played:
     """What came of the play."""
@@ -62,6 +56,8 @@ class Played:
     """Cents that this reading brought the reader."""
     proof: LedgerProof | None = None
     channels: ChannelProof | None = None
+    crossed: Crossed | None = None
+    """What crossed the platform's border in the second act."""
 
     @property
     def failed(self) -> list[Check]:
@@ -75,7 +71,8 @@ class Played:
 class Play:
     """The reading of one new client with the stack's ready reader.
 
-    ``alone`` says that nobody else uses the stack: only then can the whole ledger be added up at the end.
+    ``alone`` says that nobody else uses the stack: only then can the whole ledger be added up at the end, and held
+    against Stripe's balance.
     """
 
     def __init__(self, stack: Stack, screen: Screen, *, alone: bool) -> None:
@@ -90,11 +87,13 @@ class Play:
         self._client = Phone(Api(stack.api_url, newcomer), device=Device(stack.agora.url))
         self._reader = Phone(Api(stack.api_url, stack.tokens["reader"]), stays=True, device=Device(stack.agora.url))
         self._played = Played()
+        self._telling = telling = Telling(screen, self._watch.look, self._played.checks)
+        self._tell, self._check, self._refused = telling.tell, telling.check, telling.refused
         self._earned_before = 0
 
     def run(self) -> Played:
-        """Play to the end, or to the first step that cannot be taken; that is a check that did not hold."""
-        acts = [
+        """Play to the end, or to the first step that cannot be taken."""
+        steps = [
             self._sign_in,
             self._ask,
             self._join,
@@ -104,17 +103,14 @@ class Play:
             self._top_up,
             self._leave,
             self._close,
-            self._prove,
+            self._look_at_channels,
         ]
         with self._screen.showing(lambda: self._watch.moment), self._ending():
-            for number, act in enumerate(acts, 1):
-                what = (act.__doc__ or act.__name__).removesuffix(".")
-                self._screen.begin(f"{number} of {len(acts)}: {what}")
-                try:
-                    act()
-                except (Refused, Unreachable, TookTooLong, Contended, ChannelRefused) as stopped:
-                    self._check(what, held=False, saw=str(stopped))
-                    break
+            if self._telling.play(steps, "Act 1") and self._alone:
+                second = SecondAct(self._stack, self._telling, self._client, self._reader)
+                self._telling.play(second.steps, "Act 2")
+                self._played.crossed = second.crossed
+                self._telling.play([self._prove], "The end")
         return self._played
 
     # --- the acts -------------------------------------------------------------------------------
@@ -287,8 +283,8 @@ class Play:
             saw=dollars(played.earned),
         )
 
-    def _prove(self) -> None:
-        """The books are read, and every token is tried again."""
+    def _look_at_channels(self) -> None:
+        """Every token is tried again."""
         leases = [*self._client.leases, *self._reader.leases]
         found = self._played.channels = prove_channels(self._agora, self._watch.session, leases)
         self._check(
@@ -296,8 +292,9 @@ class Play:
             held=not found.faults,
             saw="; ".join(found.faults),
         )
-        if not self._alone:
-            return
+
+    def _prove(self) -> None:
+        """The books are read."""
         proof = self._played.proof = prove(self._world)
         self._check(
             f"the books: trial balance zero, {len(proof.chains)} chains verify, clearing empty",
@@ -384,16 +381,7 @@ class Play:
 
         until("grace running", some_is_over, seconds=self._rules.grace / SECOND)
 
-    # --- telling --------------------------------------------------------------------------------
-
-    def _tell(self, who: str, what: str) -> None:
-        self._watch.look()
-        self._screen.tell(who, what)
-
-    def _check(self, what: str, *, held: bool, saw: str = "") -> None:
-        self._played.checks.append(Check(what, held, saw))
-        self._watch.look()
-        self._screen.tell("✓" if held else "✗", what if held or not saw else f"{what}: {saw}")
+    # --- trying ---------------------------------------------------------------------------------
 
     def _shut_out(self, what: str, phone: Phone) -> None:
         """Try the phone's newest lease once more, on a device without its app."""
@@ -404,14 +392,6 @@ class Play:
             self._check(f"{what} ({refused.code})", held=refused.code in ("banned", "token_expired"))
         else:
             self._check(what, held=False, saw="it opens the channel")
-
-    def _refused(self, what: str, status: int, act: Callable[[], object]) -> None:
-        try:
-            act()
-        except Refused as refused:
-            self._check(f"{what}: {refused.status} {refused.code}", held=refused.status == status)
-        else:
-            self._check(what, held=False, saw="it was done")
 
     @contextmanager
     def _ending(self) -> Iterator[None]:

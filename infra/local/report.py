@@ -10,8 +10,11 @@ from rich.text import Text
 from infra.local.phone import Json
 from infra.local.play import Played
 from infra.local.proof import ChannelProof, LedgerProof
+from infra.local.second_act import Crossed
 from infra.local.watch import dollars
 
+_POSTING: Final = 30
+"""So much of the key of a posting is shown."""
 _CLOCK: Final = slice(11, 21)
 """``16:43:59.1`` of an RFC 3339 moment."""
 
@@ -21,6 +24,8 @@ def report(console: Console, played: Played) -> None:
     if played.receipt:
         console.print(_receipt(played.receipt), _statement(played.statement), sep="")
         console.print(_earnings(played))
+    if played.crossed:
+        console.print(_crossed(played.crossed))
     if played.channels:
         console.print(_channels(played.channels))
     if played.proof:
@@ -74,6 +79,21 @@ def _earnings(played: Played) -> Table:
     table.add_column("amount", justify="right")
     table.add_row("the reader", "70 %", dollars(played.earned))
     table.add_row("the platform", "30 %", dollars(total - played.earned))
+    return table
+
+
+def _crossed(crossed: Crossed) -> Table:
+    table = _table("Stripe's balance, and the ledger")
+    table.add_column("at Stripe", ratio=1)
+    table.add_column("amount", justify="right")
+    table.add_column("posted as", no_wrap=True)
+    table.add_column("")
+    for each in crossed.crossings:
+        posted = each.posting if len(each.posting) <= _POSTING else f"{each.posting[: _POSTING - 1]}…"
+        mark = Text("✓", "bold green") if each.posting else Text("✗", "bold red")
+        table.add_row(each.what, dollars(each.amount), posted, mark)
+    for difference in crossed.differences:
+        table.add_row(difference, "", "", Text("✗", "bold red"))
     return table
 
 

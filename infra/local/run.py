@@ -25,6 +25,7 @@ LENGTHS: Final = {
     "RING_SECONDS": "60",
     "JOIN_SECONDS": "60",
     "BEAT_SECONDS": "2",
+    "EARNINGS_HOLD_SECONDS": "5",
     "SILENCE_SECONDS": "12",  # a function that starts on a busy machine may hold up a beat for so long
 }
 

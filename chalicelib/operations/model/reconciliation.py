@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from chalicelib.kernel.money import Cents
-from chalicelib.kernel.time import DAY, HOUR, SECOND, Millis
+from chalicelib.kernel.time import DAY, HOUR, MINUTE, SECOND, Millis
 
 MARGIN: Final[Millis] = 2 * HOUR
 """How old a movement at Stripe must be to be missed in the ledger: webhooks may be late."""
@@ -21,6 +21,8 @@ OVERLAP: Final[Millis] = DAY
 """How far each run looks back behind where the last one ended."""
 ENTRY_MARGINS: Final = 3
 """How old an entry must be to be missed at Stripe, in margins."""
+ENTRY_LEAST: Final[Millis] = MINUTE
+"""How old at least, whatever the margin: Stripe counts whole seconds, and a transfer follows its entry."""
 REFUND_PATIENCE: Final[Millis] = 14 * DAY
 """How long a refund may be on its way before Stripe's balance shows it."""
 

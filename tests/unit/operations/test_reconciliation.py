@@ -13,7 +13,7 @@ import pytest
 
 from chalicelib.gateways.stripe import Refused
 from chalicelib.kernel.errors import InvalidState, NotFound, ProviderFailed
-from chalicelib.kernel.time import DAY, HOUR, SECOND
+from chalicelib.kernel.time import DAY, HOUR, MINUTE, SECOND
 from chalicelib.operations import reconciliation
 from chalicelib.operations.model.reconciliation import MARGIN, Head, account_class, digest, is_own, movement, partner
 from chalicelib.operations.reconciliation_store import Run
@@ -138,6 +138,14 @@ def test_a_posting_that_stripe_does_not_know_is_missed_once_it_is_old(desk: Bord
     assert reconciled(desk).open == 1
     assert found(desk) == [("entry_without_transaction", "topup:pi_none")]
     assert reconciled(desk).open == 1, "it is the same difference still"
+
+
+def test_a_posting_of_a_moment_ago_is_not_missed_whatever_the_margin(desk: Border) -> None:
+    pay_in(desk.world, CLIENT, 2_000, "topup:pi_none")
+    for later, missed in ((0, 0), (MINUTE - 1, 0), (1, 1)):
+        desk.clock.forward(later)
+        begun = reconciliation.begin(desk.world, margin=0)
+        assert reconciliation.go_on(desk.world, begun.id).open == missed
 
 
 def test_another_amount_than_stripes_is_a_difference(desk: Border) -> None:

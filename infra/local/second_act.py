@@ -1,0 +1,217 @@
+"""The second act: money back and money out, with Stripe's events and real waits.
+
+    the client tops up $50 and tips the reader $25 · asks $20 of what is left back to the card · a bank takes the rest
+    of the payment back: the wallet is frozen and below zero, nothing can be spent · the dispute is won: all is as it
+    was · the reader opens a payout account on Stripe's page · what was held is available, and is paid out · every
+    movement of Stripe's balance is matched with its posting
+
+It goes on where the reading ended, with the same two people. The daily work is asked for, as an admin may.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import requests
+
+from chalicelib.kernel.money import reader_share
+from chalicelib.kernel.time import SECOND
+from chalicelib.operations import reconciliation
+from chalicelib.operations.model.reconciliation import movement
+from chalicelib.payouts import paying
+from chalicelib.wallet import service as wallet
+from chalicelib.wallet import statement, topups
+from infra.local.phone import Json, Phone, new_key
+from infra.local.stack import Stack
+from infra.local.telling import Step, Telling
+from infra.local.waiting import until
+from infra.local.watch import dollars
+
+TOP_UP: Final = 5_000
+TIP: Final = 2_500
+BACK: Final = 2_000
+
+_SOON: Final = 30.0
+"""Seconds within which Stripe's webhooks are here and the API does what it is asked, on two busy cores."""
+_ADMIN: Final = "local-stack"
+_WHY: Final = "the second act"
+_PEOPLES: Final = {"topup": "a top-up", "refund": "a refund to the card", "dispute": "a bank takes a payment back"} | {
+    "dispute_won": "the dispute is won",
+    "payout": "the reader is paid out",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Crossing:
+    """A movement of the platform's balance at Stripe, and the posting that stands for it."""
+
+    what: str
+    amount: int
+    """Cents, signed: what the balance gained, without Stripe's fee."""
+    posting: str
+    """Its key in the ledger; empty where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crossed:
+    """What crossed the platform's border, oldest first, and what does not agree."""
+
+    crossings: tuple[Crossing, ...]
+    differences: tuple[str, ...]
+
+
+class SecondAct:
+    """Goes on with the two people of a reading that is finalized; ``crossed`` is what came of it."""
+
+    def __init__(self, stack: Stack, telling: Telling, client: Phone, reader: Phone) -> None:
+        self._stripe = stack.stripe.url
+        self._world = stack.world()
+        self._client = client
+        self._reader = reader
+        self._tell, self._check, self._refused = telling.tell, telling.check, telling.refused
+        self._intent = ""
+        self.crossed: Crossed | None = None
+
+    @property
+    def steps(self) -> list[Step]:
+        """In their order."""
+        return [self._tip, self._refund, self._dispute, self._win, self._open_account, self._pay_out, self._reconcile]
+
+    def _tip(self) -> None:
+        """The client tops up and tips the reader."""
+        client, before, earned = self._client, self._client.credit(), self._earned("balance")
+        self._tell("client", f"pays {dollars(TOP_UP)} on the Checkout page, and tips {dollars(TIP)}")
+        topup = client.top_up(TOP_UP)
+        self._await_credit(before + TOP_UP)
+        self._intent = topups.topup_of(self._world, client.id, topup).payment_intent or ""
+        self._give_tip()
+        now = self._earned("balance")
+        self._check(
+            f"the reader has {dollars(reader_share(TIP))} of it, at once",
+            held=now - earned == reader_share(TIP) and client.credit() == before + TOP_UP - TIP,
+            saw=dollars(now - earned),
+        )
+
+    def _refund(self) -> None:
+        """Unused credit goes back to the card."""
+        client, before = self._client, self._client.credit()
+        key, wanted = new_key(), {"amount": BACK}
+        made = client.api.post("/v1/wallet/refunds", wanted, key=key)
+        again = client.api.post("/v1/wallet/refunds", wanted, key=key)
+        self._tell("client", f"asks {dollars(BACK)} back; sent twice, as a bad network does")
+        at_stripe = self._get("refunds", payment_intent=self._intent)
+        self._check(
+            "it is one refund, of the newest payment",
+            held=made == again and made["status"] == "succeeded" and [each["amount"] for each in at_stripe] == [BACK],
+            saw=f"{made['status']}, {len(at_stripe)} at Stripe",
+        )
+        self._check(
+            "what went back is no credit any more", held=client.credit() == before - BACK, saw=dollars(client.credit())
+        )
+
+    def _dispute(self) -> None:
+        """A bank takes a payment back."""
+        taken = TOP_UP - BACK
+        before = self._client.credit()
+        (charge,) = self._get("charges", payment_intent=self._intent)
+        self._pull("disputes", charge=charge["id"], amount=taken)
+        self._tell("stripe", f"a bank disputes the payment: {dollars(taken)} are gone")
+        self._await_credit(before - taken)
+        status = self._client.api.get("/v1/wallet")["status"]
+        self._check(
+            f"taken once: {dollars(before - taken)}, and the wallet is frozen", held=status == "frozen", saw=status
+        )
+        self._refused("nothing can be spent", 423, self._give_tip)
+
+    def _win(self) -> None:
+        """The dispute is won."""
+        client, before = self._client, self._client.credit()
+        (dispute,) = self._get("disputes", payment_intent=self._intent)
+        self._pull(f"disputes/{dispute['id']}/close", outcome="won")
+        self._tell("stripe", "the platform wins the dispute")
+        self._await_credit(before + TOP_UP - BACK)
+        until("the wallet being open", lambda: client.api.get("/v1/wallet")["status"] == "open", seconds=_SOON)
+        self._check("the money is back, once, and the wallet is open", held=True)
+
+    def _open_account(self) -> None:
+        """The reader opens a payout account."""
+        link = self._reader.api.post("/v1/reader/payout-account")["url"]
+        self._tell("reader", "fills in Stripe's page: name and bank account")
+        form = {"first_name": "Rosa", "last_name": "Reader", "bank": "000123456789", "action": "submit"}
+        requests.post(link, data=form, allow_redirects=False, timeout=_SOON).raise_for_status()
+
+        def status() -> str:
+            return str(self._reader.api.get("/v1/reader/payout-account")["status"])
+
+        until("the payout account being ready", lambda: status() == "ready", seconds=_SOON)
+        self._check("Stripe told that the account is ready", held=True)
+
+    def _pay_out(self) -> None:
+        """The reader is paid out."""
+        earned = self._earned("balance")
+        hold = self._world.settings.rules.earnings_hold / SECOND
+        self._tell("reader", f"has earned {dollars(earned)}, held for {hold:.0f} s here, for three days elsewhere")
+        until("earnings being available", lambda: self._earned("available") == earned, seconds=hold + _SOON)
+        paid = paying.pay_out(self._world, self._reader.id, actor=_ADMIN, reason=_WHY)
+        again = paying.pay_out(self._world, self._reader.id, actor=_ADMIN, reason=_WHY)
+        self._check(
+            f"paid out {dollars(earned)}, and a second run pays nothing",
+            held=paid is not None and paid.state == "paid" and paid.amount == earned and again is None,
+            saw=paid.state if paid else "nothing was paid",
+        )
+        self._check("nothing is left to pay", held=self._earned("balance") == 0)
+
+    def _reconcile(self) -> None:
+        """The books are held against Stripe's balance."""
+        begun = reconciliation.begin(self._world, margin=0, actor=_ADMIN, reason=_WHY)
+        run = reconciliation.go_on(self._world, begun.id)
+        differences = [f"{each.what} {each.about}" for each in reconciliation.differences(self._world)]
+        crossed = self.crossed = Crossed(tuple(self._crossings(run.until // SECOND + 1)), tuple(differences))
+        self._check(
+            f"{len(crossed.crossings)} movements at Stripe, each with a posting of its own",
+            held=run.ended_at is not None and not differences and all(each.posting for each in crossed.crossings),
+            saw="; ".join(differences),
+        )
+        at_stripe = sum(each.amount for each in crossed.crossings)
+        posted = -statement.trial_balance(self._world).sum_of("stripe:")
+        self._check(
+            f"the ledger says of Stripe what Stripe says: {dollars(at_stripe)} before fees",
+            held=posted == at_stripe,
+            saw=dollars(posted),
+        )
+
+    # --- looking and waiting --------------------------------------------------------------------
+
+    def _give_tip(self) -> None:
+        session = self._client.session["id"]
+        self._client.api.post(f"/v1/sessions/{session}/tip", {"amount": TIP})
+
+    def _earned(self, what: str) -> int:
+        return int(self._reader.api.get("/v1/reader/earnings")[what]["amount"])
+
+    def _await_credit(self, cents: int) -> None:
+        until(
+            f"{dollars(cents)} in the wallet: has Stripe's webhook arrived?",
+            lambda: self._client.credit() == cents,
+            seconds=_SOON,
+        )
+
+    def _crossings(self, until_second: int) -> list[Crossing]:
+        page, _ = self._world.payments.balance_transactions(since=0, until=until_second, after=None)
+        found = []
+        for moved in map(movement, reversed(page)):
+            keys = [key for key in moved.keys if wallet.posted(self._world, key)]
+            kind = (keys or moved.keys or (moved.kind,))[0].partition(":")[0]
+            found.append(Crossing(_PEOPLES.get(kind, kind), moved.amount, keys[0] if keys else ""))
+        return found
+
+    # --- Stripe's dashboard, and a bank ---------------------------------------------------------
+
+    def _get(self, what: str, **asked: str) -> list[Json]:
+        headers = {"authorization": "Bearer sk_test_dashboard"}
+        answer = requests.get(f"{self._stripe}/v1/{what}", params=asked, headers=headers, timeout=_SOON)
+        answer.raise_for_status()
+        listed: list[Json] = answer.json()["data"]
+        return listed
+
+    def _pull(self, lever: str, **how: str | int) -> None:
+        requests.post(f"{self._stripe}/_local/{lever}", json=how, timeout=_SOON).raise_for_status()
