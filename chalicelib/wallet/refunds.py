@@ -110,6 +110,12 @@ def payments_of(world: World, user: str) -> list[Payment]:
     return payments.payment_rows(world).newest_of(user, _MOST_LOOKED_AT, 0)
 
 
+def on_its_way(world: World, user: str) -> Cents:
+    """What is going back to a person's cards, whoever asked for it: it may come back yet."""
+    parts = [each for payment in payments_of(world, user) for each in payment.refunds.values()]
+    return sum(each.amount for each in parts if not each.dead and each.status != "succeeded")
+
+
 def exists(world: World, refund_id: str) -> bool:
     """Whether there is such a refund."""
     return _rows(world).get(refund_id) is not None
@@ -191,8 +197,12 @@ def _told_of(world: World, refund: Refund, intent: str, name: str) -> list[ToldR
     sent = payment is not None and payment.refunds[name].stripe is not None
     if not sent and world.now() - refund.created_at < KEY_LIFE:
         return None
-    listed = payments.refunds_at_stripe(world, intent)
-    return listed if sent or any(each.part == name for each in listed) else None
+    try:
+        listed = payments.refunds_at_stripe(world, intent)
+    except Refused as refusal:  # the look was refused, which says nothing of the refund
+        raise ProviderFailed from refusal
+    listed = [each for each in listed if each.part == name]
+    return listed if sent or listed else None
 
 
 # --- setting it aside ----------------------------------------------------------------------------
