@@ -31,6 +31,7 @@ from chalicelib.kernel.time import DAY, HOUR, MINUTE, Millis
 from chalicelib.notifications import model as notifications
 from chalicelib.operations import deletions, exports, handlers
 from chalicelib.operations.model.deletion import CODE_LIFE, CODE_TRIES, LINGER, MOST_CODES
+from chalicelib.payouts import paying
 from chalicelib.readers import reviews
 from chalicelib.readers import service as readers
 from chalicelib.readers.model import Description
@@ -41,10 +42,12 @@ from chalicelib.sessions import afterwards
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model import commands
 from chalicelib.sessions.model.session import Side
-from chalicelib.wallet import limits
+from chalicelib.wallet import limits, refunds
 from chalicelib.wallet import service as wallet
+from chalicelib.wallet.events import apply_event
 from tests.support.diary import TODAY, Diary
 from tests.support.memory import MemoryTables
+from tests.support.payee import READER, Desk
 from tests.support.reading import add_reader, pay_in
 from tests.support.worlds import NOON, Executions, HandClock, OfflineMail, OfflineObjects, OfflinePayments, hand_world
 
@@ -333,6 +336,42 @@ def test_nobody_is_deleted_while_money_is_owed_to_them(world: World, ada: str) -
     deletions.advance(world, ada)
     assert accounts.person(world, ada).deleted
     assert sorted(audited(world, ada)) == ["deletion_awaits_refund", "person_deleted", "refund_asked"]
+
+
+def test_a_refund_of_their_own_that_is_on_its_way_keeps_an_account(world: World, ada: str) -> None:
+    pay_in(world, ada, 1_205, "topup:pi_1")
+    stripe(world).status = "pending"
+    confirmed(world, ada)
+    refunds.request(world, ada, "rfd_own", None)
+    forward(world, COOLING)
+    deletions.advance(world, ada)
+    held = deletions.deletion_of(world, ada)
+    assert (held.state, held.owed) == ("awaiting_refund", 1_205)
+    failed = stripe(world).refunds["rfd_own:0"] | {"status": "failed"}
+    apply_event(world, {"id": "evt_1", "type": "refund.failed", "data": {"object": failed}})
+    stripe(world).status = "succeeded"
+    forward(world, DAY)
+    deletions.advance(world, ada)
+    assert deletions.deletion_of(world, ada).state == "closed"
+    assert wallet.head(world, ada).balance == 0, "what came back went to the card again before the door was shut"
+
+
+def test_a_payout_that_is_on_its_way_keeps_an_account() -> None:
+    desk = Desk().ready().earned(2_000)
+    desk.stripe.failures = ["before"]
+    payout = desk.paid_out()
+    assert payout
+    assert (payout.state, desk.balance) == ("reserved", 0)
+    confirmed(desk.world, READER)
+    desk.clock.forward(COOLING)
+    deletions.advance(desk.world, READER)
+    held = deletions.deletion_of(desk.world, READER)
+    assert (held.state, held.owed) == ("awaiting_refund", 2_000)
+    desk.tick()
+    assert paying.payout_of(desk.world, payout.id).state == "paid"
+    desk.clock.forward(DAY)
+    deletions.advance(desk.world, READER)
+    assert deletions.deletion_of(desk.world, READER).state == "closed"
 
 
 def test_credit_that_no_card_takes_back_is_left_behind_and_the_audit_log_says_so(world: World, ada: str) -> None:

@@ -234,6 +234,45 @@ def test_a_posting_stands_for_the_movement_of_its_amount_whichever_name_it_has(d
     assert (reconciled(desk).open, found(desk)) == (0, [])
 
 
+def test_a_difference_stops_payouts_when_it_is_found_whatever_becomes_of_the_run(desk: Border) -> None:
+    desk.pays(2_000, hears=False)
+    desk.clock.forward(LATER)
+    begun = reconciliation.begin(desk.world)
+    looks = iter([False])
+    run = reconciliation.go_on(desk.world, begun.id, partial(next, looks, True))
+    assert run.ended_at is None
+    assert str(paying.why_frozen(desk.world)).startswith("reconciliation found transaction_without_entry txn_")
+
+
+def test_an_entry_that_cannot_be_read_is_a_broken_chain_and_the_run_comes_to_its_end(desk: Border) -> None:
+    desk.pays(2_000)
+    del entry_of(desk, f"credit:{CLIENT}")["prev_hash"]
+    run = reconciled(desk)
+    assert run.ended_at is not None
+    assert ("broken_chain", f"credit:{CLIENT}") in found(desk)
+    assert paying.why_frozen(desk.world)
+
+
+def test_a_payment_by_bank_that_came_and_was_never_credited_is_found(desk: Border) -> None:
+    topup = topups.open_topup(desk.world, CLIENT, "top_1", 2_000)
+    assert topup.checkout_url
+    post_form(topup.checkout_url, card=BANK)
+    desk.lever(f"checkout/sessions/{topup.checkout}/settle", outcome="succeeded")
+    listed, comes = desk.world.payments.balance_transactions, desk.clock.now + 4 * DAY
+
+    def as_at_stripe(**asked: Any) -> Any:
+        """The movement is there at once, and its payment is pending for four days; nothing is heard of it."""
+        page, more = listed(**asked)
+        status = "pending" if desk.clock.now < comes else "succeeded"
+        return [each | {"source": each["source"] | {"status": status}} for each in page], more
+
+    desk.world.payments.balance_transactions = as_at_stripe  # type: ignore[method-assign] # as if
+    for day_ in range(1, 7):
+        desk.clock.forward(DAY - LATER)
+        assert reconciled(desk).open == (1 if day_ >= 4 else 0)
+    assert [what for what, _ in found(desk)] == ["transaction_without_entry"]
+
+
 # --- what rightly stands for no movement
 
 
@@ -277,7 +316,7 @@ def fails(desk: Border, call: str, error: Exception) -> None:
     """The next call of that name does not come through."""
     whole = getattr(desk.world.payments, call)
 
-    def once(**asked: Any) -> Any:
+    def once(*_: Any, **__: Any) -> Any:
         setattr(desk.world.payments, call, whole)
         raise error
 
@@ -299,6 +338,44 @@ def test_a_payout_on_its_way_is_no_difference_and_one_that_never_went_is(desk: B
     assert found(desk) == [("entry_without_transaction", f"payout:{payout.id}")]
     del desk.tables.rows["wallet"][f"payout#{payout.id}", "payout"]
     assert reconciled(desk).open == 1
+
+
+def test_a_payout_that_waited_long_and_was_sent_just_now_is_no_difference(desk: Border) -> None:
+    desk.reader_is_ready()
+    desk.pays(10_000)
+    desk.earns(2_000)
+    fails(desk, "transfer", ProviderFailed())
+    payout = paying.pay_out(desk.world, READER)
+    assert payout
+    desk.clock.forward(DAY)
+    assert paying.advance(desk.world, payout.id).state == "paid"
+    desk.clock.forward(HOUR)
+    begun = reconciliation.begin(desk.world)
+    assert (reconciliation.go_on(desk.world, begun.id).open, found(desk)) == (0, [])
+    assert reconciled(desk).open == 0, "by now its movement was looked at"
+
+
+def test_a_refund_whose_answer_and_look_were_lost_is_matched_in_the_end(desk: Border) -> None:
+    desk.pays(5_000)
+    refund = desk.world.payments.refund
+
+    def loses_the_answer(**asked: Any) -> Any:
+        desk.world.payments.refund = refund  # type: ignore[method-assign] # this once
+        refund(**asked)
+        raise ProviderFailed
+
+    desk.world.payments.refund = loses_the_answer  # type: ignore[method-assign] # this once
+    refunds.request(desk.world, CLIENT, "rfd_1", 5_000)
+    desk.clock.forward(21 * HOUR)
+    fails(desk, "refunds_of", Refused("resource_missing"))
+    for status in ("pending", "succeeded"):
+        refunds.advance(desk.world, "rfd_1")
+        assert refunds.progress(desk.world, "rfd_1").status == status
+        desk.clock.forward(HOUR)
+    desk.hears()
+    assert wallet.head(desk.world, CLIENT).balance == 0
+    desk.clock.forward(15 * DAY)
+    assert (reconciled(desk).open, found(desk)) == (0, [])
 
 
 def test_a_refund_may_be_on_its_way_for_two_weeks(desk: Border) -> None:

@@ -120,6 +120,41 @@ def test_what_is_reserved_waits_out_a_freeze(desk: Desk) -> None:
     assert actions == ["payouts_frozen", "payouts_unfrozen"]
 
 
+def test_a_freeze_that_comes_between_looking_and_sending_holds_what_is_reserved(desk: Desk) -> None:
+    payout = reserved(desk)
+    write = desk.tables.write
+
+    def frozen_first(*operations: Any) -> None:
+        desk.tables.write = write  # type: ignore[method-assign] # from now on undisturbed
+        paying.freeze(desk.world, actor="ops", reason="a difference")
+        write(*operations)
+
+    desk.tables.write = frozen_first  # type: ignore[method-assign] # this once
+    assert paying.advance(desk.world, payout.id).state == "reserved"
+    assert desk.stripe.transfers == {}
+
+
+def test_what_is_reserved_for_who_is_suspended_waits_until_they_are_not(desk: Desk) -> None:
+    payout = reserved(desk)
+    accounts.suspend(desk.world, READER, actor="ops", reason="fraud")
+    desk.tick()
+    assert paying.payout_of(desk.world, payout.id).state == "reserved"
+    assert desk.stripe.transfers == {}
+    accounts.reinstate(desk.world, READER, actor="ops", reason="cleared")
+    desk.tick()
+    assert paying.payout_of(desk.world, payout.id).state == "paid"
+
+
+def reserved(desk: Desk) -> Payout:
+    """A payout that Stripe did not answer for, an hour ago."""
+    desk.ready().earned(2_000)
+    desk.stripe.failures = ["before"]
+    payout = desk.paid_out()
+    assert payout
+    desk.clock.forward(HOUR)
+    return payout
+
+
 @pytest.mark.parametrize("lost", ["before", "after"])
 def test_an_answer_that_was_lost_is_found_and_nothing_is_transferred_twice(desk: Desk, lost: str) -> None:
     desk.ready().earned(2_000)

@@ -5,10 +5,13 @@ from typing import Any
 import pytest
 
 from chalicelib.kernel.errors import InvalidState, ProviderFailed
-from chalicelib.payouts import payees
+from chalicelib.payouts import events, payees
 from chalicelib.payouts.model import Payee, as_read
+from chalicelib.wallet import topups
 from tests.support.connect import READY
+from tests.support.events import checkout_event, dispute_event
 from tests.support.payee import ACCOUNT, READER, Desk
+from tests.support.purse import OWNER, Purse
 
 
 def payee(desk: Desk) -> Payee:
@@ -177,6 +180,19 @@ def test_an_event_of_the_other_mode_is_stored_without_effect(desk: Desk) -> None
     desk.tell(desk.stripe.tell("account.updated", READY, account=ACCOUNT, livemode=True))
     assert payee(desk).status == "incomplete"
     assert desk.stored() == ["of the other mode"]
+
+
+def test_an_event_of_our_own_that_comes_for_readers_accounts_is_applied_once() -> None:
+    purse = Purse()
+    topup = topups.open_topup(purse.world, OWNER, "top_1", 5_000)
+    paid = checkout_event("evt_1", "checkout.session.completed", topup)
+    taken = dispute_event("created", "dp_1", "pi_top_1", 5_000, "needs_response")
+    for event, balance in ((paid, 5_000), (taken, 0)):
+        events.apply_connect_event(purse.world, event)
+        events.apply_event(purse.world, event)
+        assert purse.balance == balance
+    assert purse.facts() == {"topup:pi_top_1", "dispute:dp_1"}
+    assert purse.frozen
 
 
 def test_an_unknown_event_of_an_account_is_stored(desk: Desk) -> None:

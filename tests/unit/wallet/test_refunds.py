@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.gateways.stripe import Refused
 from chalicelib.kernel.errors import (
     Forbidden,
     IdempotencyMismatch,
@@ -19,7 +20,7 @@ from chalicelib.operations.handlers import KINDS
 from chalicelib.wallet import payments, refunds
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.model.buckets import Lot
-from chalicelib.wallet.model.payment import Payment
+from chalicelib.wallet.model.payment import MOST_REFUNDS, Payment
 from tests.support.events import dispute_event, refund_event
 from tests.support.purse import OWNER, Purse
 from tests.support.reading import CLIENT, Stage, grant
@@ -301,6 +302,37 @@ def test_when_stripe_may_have_forgotten_the_key_it_is_asked_first_what_became_of
     purse.stripe.refunds = {"elsewhere": made["rfd_1:0"]}  # the key is forgotten: asking again would make another one
     assert purse.ticks().status == "succeeded"
     assert len(purse.stripe.refunds) == 1
+
+
+def test_a_look_that_is_refused_says_nothing_of_the_refund(purse: Purse) -> None:
+    purse.stripe.loses_answers = True
+    purse.asks()
+    purse.stripe.loses_answers = False
+    purse.clock.forward(21 * HOUR)
+    look = purse.stripe.refunds_of
+
+    def refuses(intent: str) -> list[dict[str, Any]]:
+        raise Refused(intent)
+
+    purse.stripe.refunds_of = refuses  # type: ignore[method-assign] # a key without that right
+    assert (purse.ticks().status, purse.balance) == ("pending", 0)
+    purse.stripe.refunds_of = look  # type: ignore[method-assign] # it has it again
+    purse.clock.forward(HOUR)
+    assert (purse.ticks().status, purse.balance) == ("succeeded", 0)
+    assert purse.facts() == {"topup:pi_top_1", "refund:rfd_1:0"}
+
+
+def test_refunds_of_others_beyond_what_a_payment_keeps_do_not_stop_ours(purse: Purse) -> None:
+    purse.stripe.status = "pending"
+    purse.asks(1_000)
+    for number in range(MOST_REFUNDS):
+        name = f"re_{number}"
+        purse.stripe.refunds[name] = purse.stripe.made_at_stripe(name, "pi_top_1", 1)
+        purse.tell(refund_event("refund.created", name, "pi_top_1", 1, "pending"))
+    assert len(purse.payment("pi_top_1").refunds) == MOST_REFUNDS, "one is not kept"
+    purse.stripe.refunds["rfd_1:0"]["status"] = "succeeded"
+    purse.clock.forward(HOUR)
+    assert purse.ticks().status == "succeeded"
 
 
 def test_what_stripe_never_heard_of_is_sent_however_late(purse: Purse) -> None:
