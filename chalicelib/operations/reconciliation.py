@@ -27,7 +27,7 @@ from chalicelib.operations.reconciliation_store import Difference, Reconciliatio
 from chalicelib.payouts import paying
 from chalicelib.runtime import audit
 from chalicelib.runtime.logs import log
-from chalicelib.runtime.tables import Item
+from chalicelib.runtime.tables import ConditionFailed, Item
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet import statement
 from chalicelib.wallet.model.chain import Entry, genesis, seq_key
@@ -82,8 +82,37 @@ def go_on(world: World, run_id: str, spent: Spent = lambda: False) -> Run:
 
 
 def differences(world: World) -> list[Difference]:
-    """What does not agree at present."""
+    """What does not agree at present, accepted or not."""
     return rows_of(world).differences()
+
+
+def difference(world: World, what: str, about: str) -> Difference:
+    """One of them. Raises NotFound."""
+    if found := rows_of(world).difference(what, about):
+        return found
+    raise NotFound("There is no such difference.")
+
+
+def accept(world: World, seen: Difference, *, actor: str, reason: str) -> None:
+    """What cannot be made to agree, and is explained, stops nothing any more; it stays listed.
+
+    Only what was seen is accepted: where it says something else one day, it is a difference again. Raises InvalidState
+    where it was looked at again meanwhile.
+    """
+    now = world.now()
+    said = audit.entry(
+        world.settings.tables.audit,
+        subject="differences",
+        action="difference_accepted",
+        actor=actor,
+        reason=reason,
+        at=now,
+        detail={"what": seen.what, "about": seen.about, "detail": seen.detail},
+    )
+    try:
+        world.tables.write(rows_of(world).accept(seen, now), said)
+    except ConditionFailed:
+        raise InvalidState("A reconciliation looked at it meanwhile. See what it says now.") from None
 
 
 def last_run(world: World) -> Run | None:
@@ -92,10 +121,14 @@ def last_run(world: World) -> Run | None:
 
 
 def check_clean(world: World) -> None:
-    """Raises InvalidState unless the last run came to its end and nothing is open."""
+    """Raises InvalidState unless the last run came to its end and nothing is open that was not accepted."""
     run = last_run(world)
-    if run is None or run.ended_at is None or differences(world):
+    if run is None or run.ended_at is None or _open(world):
         raise InvalidState("The last reconciliation did not end without differences. Run it again first.")
+
+
+def _open(world: World) -> list[Difference]:
+    return [each for each in differences(world) if each.accepted_at is None]
 
 
 def rows_of(world: World) -> Reconciliations:
@@ -279,7 +312,7 @@ def _end(world: World, run: Run) -> Run:
         if agrees:
             rows.resolve(each, world.now())
     _keep_digest(world, run)
-    left = rows.differences()
+    left = _open(world)
     if left:
         paying.freeze(world, actor="system", reason=f"reconciliation found {len(left)} differences")
     log.info("reconciled", id=run.id, count=run.counts.get("entries", 0), failed=len(left))
@@ -296,12 +329,12 @@ def _prove_sums(world: World, run: Run) -> None:
         if total:
             _found(world, run, "unbalanced", currency, str(total))
     if run.counts.get("entries", 0) != run.counts.get("proven", 0):
-        _found(world, run, "stray_entries", "ledger", f"{run.counts}")
+        _found(world, run, "stray_entries", "ledger", f"{run.counts.get('entries', 0) - run.counts.get('proven', 0)}")
     names = {name.partition(": ")[2] for name in run.sums if name.startswith(("receipts: ", "entries: "))}
     for name in sorted(names):
         posted, receipts = run.sums.get(f"entries: {name}", 0), run.sums.get(f"receipts: {name}", 0)
         if posted != receipts:
-            _found(world, run, "entries_without_receipt", name, f"{posted} {receipts}")
+            _found(world, run, "entries_without_receipt", name, f"{posted - receipts}")
 
 
 def _part(run: Run, number: int) -> str:

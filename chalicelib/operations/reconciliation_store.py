@@ -59,6 +59,8 @@ class Difference:
     resolved_at: Millis | None = None
     movement: Movement | None = None
     detail: str = ""
+    accepted_at: Millis | None = None
+    """An admin has explained it: it stops nothing any more, as long as it stays what it was."""
 
 
 class Reconciliations:
@@ -95,19 +97,33 @@ class Reconciliations:
         return {key for key, row in zip(keys, rows, strict=True) if row}
 
     def see(self, found: Difference) -> bool:
-        """Keeps a difference, since when it is there; whether it is new."""
-        item = self._tables.get(self._name, _key(found.what, found.about))
+        """Keeps a difference, since when it is there; whether it is new. One that was accepted is so no more once it
+        says something else.
+        """
+        known = self.difference(found.what, found.about)
+        same = known is not None and (known.accepted_at is None or known.detail == found.detail)
+        if known and same:
+            found = replace(found, found_at=known.found_at, accepted_at=known.accepted_at)
+        self._tables.write(Put(self._name, _item(found)))
+        return not same
+
+    def difference(self, what: str, about: str) -> Difference | None:
+        """One that is there, accepted or not; None where it is not, or is no more."""
+        item = self._tables.get(self._name, _key(what, about))
         known = _difference(item) if item else None
-        since = known.found_at if known and known.resolved_at is None else found.found_at
-        self._tables.write(Put(self._name, _item(replace(found, found_at=since))))
-        return known is None or known.resolved_at is not None
+        return known if known and known.resolved_at is None else None
+
+    def accept(self, difference: Difference, at: Millis) -> Put:
+        """It is explained; fails where it was looked at again meanwhile."""
+        when = (Equals("seen_at", difference.seen_at), Equals("detail", difference.detail))
+        return Put(self._name, _item(replace(difference, accepted_at=at)), when=when)
 
     def resolve(self, difference: Difference, at: Millis) -> None:
         """It agrees again."""
         self._tables.write(Put(self._name, _item(replace(difference, resolved_at=at))))
 
     def differences(self) -> list[Difference]:
-        """All that are open, by kind. Raises Unavailable beyond 10,000 that there ever were."""
+        """All that are there, accepted or not, by kind. Raises Unavailable beyond 10,000 that there ever were."""
         found: list[Difference] = []
         start: Key | None = None
         for _ in range(_MOST_PAGES):
@@ -128,6 +144,6 @@ def _item(difference: Difference) -> Item:
 
 
 def _difference(item: dict[str, Any]) -> Difference:
-    known = {name: item[name] for name in Difference.__dataclass_fields__}
+    known = {name: item[name] for name in Difference.__dataclass_fields__ if name in item}
     moved = known["movement"]
     return Difference(**known | {"movement": Movement(**moved | {"keys": tuple(moved["keys"])}) if moved else None})

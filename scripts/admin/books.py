@@ -9,6 +9,7 @@ from chalicelib.kernel.errors import InvalidState
 from chalicelib.kernel.time import SECOND, rfc3339
 from chalicelib.operations import reconciliation
 from chalicelib.operations.model.reconciliation import MARGIN
+from chalicelib.operations.reconciliation_store import Difference
 from chalicelib.payouts import paying
 from chalicelib.payouts.model import LEAST, Payout
 from scripts.admin.verbs import _WHY, Answer, Facts, Plan, Verb, _id, _takes_nothing, _takes_user
@@ -89,14 +90,22 @@ def reconcile(world: World, asked: Namespace) -> Plan:
 
 
 def list_differences(world: World, asked: Namespace) -> Answer:
-    """Exit code 1 where there are any."""
+    """Exit code 1 where there are any that nobody accepted."""
     del asked
     found = reconciliation.differences(world)
-    rows: list[Facts] = [
-        {"what": each.what, "about": each.about, "detail": each.detail, "since": rfc3339(each.found_at)}
-        for each in found
-    ]
-    return Answer(rows, holds=not rows)
+    return Answer([_difference_facts(each) for each in found], holds=all(each.accepted_at for each in found))
+
+
+def accept_difference(world: World, asked: Namespace) -> Plan:
+    """It stays listed. Where it says something else one day, or comes again, it is a difference again."""
+    found = reconciliation.difference(world, asked.what, asked.about)
+
+    def act(operator: str, reason: str) -> Answer:
+        reconciliation.accept(world, found, actor=operator, reason=reason)
+        return Answer([_difference_facts(reconciliation.difference(world, asked.what, asked.about))])
+
+    will = f"let payouts go on in spite of {found.what} {found.about}: {found.detail}"
+    return Plan((will,) if found.accepted_at is None else (), act)
 
 
 def verify_digest(world: World, asked: Namespace) -> Answer:
@@ -108,6 +117,16 @@ def verify_digest(world: World, asked: Namespace) -> Answer:
 def _refuse_while_frozen(world: World) -> None:
     if why := paying.why_frozen(world):
         raise InvalidState(f"Payouts are stopped: {why}")
+
+
+def _difference_facts(difference: Difference) -> Facts:
+    return {
+        "what": difference.what,
+        "about": difference.about,
+        "detail": difference.detail,
+        "since": rfc3339(difference.found_at),
+        "accepted_at": rfc3339(difference.accepted_at) if difference.accepted_at is not None else None,
+    }
 
 
 def _payout_facts(payout: Payout) -> Facts:
@@ -149,6 +168,11 @@ def _takes_payout(parser: ArgumentParser) -> None:
 
 def _takes_day(parser: ArgumentParser) -> None:
     parser.add_argument("day", type=_day, metavar="DAY", help="of UTC, such as 2026-11-26")
+
+
+def _takes_difference(parser: ArgumentParser) -> None:
+    parser.add_argument("what", metavar="WHAT", help="as `ledger differences` says, such as amounts_differ")
+    parser.add_argument("about", metavar="ABOUT", help="as `ledger differences` says, such as txn_…")
 
 
 def _takes_margin(parser: ArgumentParser) -> None:
@@ -210,10 +234,19 @@ VERBS: Final = (
     Verb(
         "ledger",
         "differences",
-        "List what did not agree when the books were proven last. Exit code 1 if there is anything.",
+        "List what did not agree when the books were proven last. Exit code 1 for any that nobody accepted.",
         ("ledger differences --stage prod",),
         _takes_nothing,
         list_differences,
+    ),
+    Verb(
+        "ledger",
+        "accept",
+        "Accept a difference that is explained and cannot be mended: it stays listed and stops nothing any more.",
+        (f"ledger accept unknown_transaction txn_… --stage prod {_WHY}",),
+        _takes_difference,
+        accept_difference,
+        changes=True,
     ),
     Verb(
         "ledger",

@@ -55,18 +55,32 @@ class Movement:
 
 _OWN: Final = frozenset(
     {
+        "advance",
+        "advance_funding",
+        "connect_collection_transfer",
+        "contribution",
+        "fee_credit_funding",
+        "inbound_transfer",
+        "inbound_transfer_reversal",
+        "payment_failure_refund",
+        "payment_network_reserve_hold",
+        "payment_network_reserve_release",
+        "payment_unreconciled",
         "payout",
         "payout_cancel",
         "payout_failure",
-        "payment_failure_refund",
+        "payout_minimum_balance_hold",
+        "payout_minimum_balance_release",
+        "reserve_hold",
+        "reserve_release",
+        "reserve_transaction",
+        "reserved_funds",
         "stripe_fee",
         "stripe_fx_fee",
         "tax_fee",
+        "tax_fund",
         "topup",
         "topup_reversal",
-        "reserve_transaction",
-        "reserved_funds",
-        "contribution",
     }
 )
 """Movements between the platform and its bank or Stripe, and the end of a payment that never came: no concern of

@@ -80,6 +80,25 @@ def test_a_reconciliation_that_finds_something_says_so_and_stops_payouts(soulsee
     assert soulseer("payouts", "unfreeze", *WHY)[0] == 1
 
 
+def test_a_difference_that_is_accepted_stays_listed_and_payouts_may_go_on(soulseer: Command, desk: Desk) -> None:
+    pay_in(desk.world, "usr_client", 2_000, "topup:pi_none")
+    desk.clock.forward(MINUTE)
+    soulseer("ledger", "reconcile", "--margin", "0", *WHY)
+    accept = ("ledger", "accept", "entry_without_transaction", "topup:pi_none")
+    told = soulseer(*accept, "--reason", "because")[1]
+    assert told["would"] == [
+        "let payouts go on in spite of entry_without_transaction topup:pi_none: 2000 stripe:payments"
+    ]
+    code, told = soulseer(*accept, *WHY)
+    assert (code, told["rows"][0]["accepted_at"] is not None) == (0, True)
+    assert soulseer(*accept, *WHY)[1]["rows"] == []
+    code, told = soulseer("ledger", "differences")
+    assert (code, told["rows"][0]["about"]) == (0, "topup:pi_none")
+    assert soulseer("ledger", "reconcile", "--margin", "0", *WHY)[0] == 0
+    assert soulseer("payouts", "unfreeze", *WHY)[0] == 0
+    assert soulseer("ledger", "accept", "entry_without_transaction", "topup:pi_other", *WHY)[0] == 1
+
+
 def test_a_digest_is_verified_by_its_day(soulseer: Command, desk: Desk) -> None:
     soulseer("ledger", "reconcile", *WHY)
     day = reconciliation.day_of(desk.clock.now)

@@ -224,6 +224,61 @@ def test_a_movement_of_a_kind_that_nobody_knows_is_for_a_person(desk: Border) ->
     assert found(desk) == [("unknown_transaction", "txn_1")]
 
 
+def accept_all(desk: Border) -> None:
+    for each in reconciliation.differences(desk.world):
+        reconciliation.accept(desk.world, each, actor="ops", reason="explained")
+
+
+def test_what_an_admin_accepts_stays_listed_and_stops_nothing_any_more(desk: Border) -> None:
+    listed = [{"id": "txn_1", "type": "climate_order", "amount": -5, "fee": 0, "currency": "usd", "source": None}]
+    desk.world.payments.balance_transactions = lambda **_: (listed, False)  # type: ignore[method-assign] # as if
+    assert reconciled(desk).open == 1
+    accept_all(desk)
+    reconciliation.check_clean(desk.world)
+    paying.unfreeze(desk.world, actor="ops", reason="explained")
+    assert (reconciled(desk).open, found(desk)) == (0, [("unknown_transaction", "txn_1")])
+    assert paying.why_frozen(desk.world) is None
+    (told,) = [row for key, row in desk.tables.rows["audit"].items() if key[0] == "differences"]
+    assert (told["action"], told["actor"], told["reason"]) == ("difference_accepted", "ops", "explained")
+    assert told["detail"] == {"what": "unknown_transaction", "about": "txn_1", "detail": "climate_order -5"}
+
+
+def test_what_was_accepted_is_a_difference_again_once_it_says_something_else(desk: Border) -> None:
+    post_from_nowhere(desk)
+    reconciled(desk)
+    accept_all(desk)
+    assert reconciled(desk).open == 0
+    newest = wallet.ledger(desk.world).head("credit:usr_other")
+    entry = follow(newest, receive(newest, "topup", 7, "", "x"), desk.clock.now)
+    desk.tables.write(wallet.ledger(desk.world).put(entry))
+    paying.unfreeze(desk.world, actor="ops", reason="explained")
+    assert reconciled(desk).open == 1
+    assert paying.why_frozen(desk.world) == "reconciliation found unbalanced usd"
+
+
+def test_what_agreed_again_and_differs_anew_was_not_accepted(desk: Border) -> None:
+    desk.pays(2_000, hears=False)
+    reconciled(desk)
+    accept_all(desk)
+    desk.hears()
+    assert (reconciled(desk).open, found(desk)) == (0, [])
+    del desk.tables.rows["ledger"][next(key for key in desk.tables.rows["ledger"] if key[0].startswith("receipt:"))]
+    assert reconciled(desk).open >= 1
+
+
+def test_only_what_was_seen_is_accepted(desk: Border) -> None:
+    desk.pays(2_000, hears=False)
+    reconciled(desk)
+    (seen,) = reconciliation.differences(desk.world)
+    reconciled(desk)
+    with pytest.raises(InvalidState):
+        reconciliation.accept(desk.world, seen, actor="ops", reason="explained")
+    desk.hears()
+    reconciled(desk)
+    with pytest.raises(NotFound):
+        reconciliation.difference(desk.world, seen.what, seen.about)
+
+
 def test_a_posting_stands_for_the_movement_of_its_amount_whichever_name_it_has(desk: Border) -> None:
     intent = desk.pays(5_000)
     refunds.request(desk.world, CLIENT, "rfd_1", 1_000)
@@ -526,6 +581,11 @@ def test_only_a_payment_that_came_needs_a_posting(status: str, settled: bool) ->
     charge = {"id": "py_1", "payment_intent": "pi_1", "status": status}
     assert movement({"id": "txn_1", "type": "payment", "amount": 5, "source": charge}).settled == settled
     assert movement({"id": "txn_1", "type": "refund", "amount": -5, "source": {"id": "re_1", "status": status}}).settled
+
+
+@pytest.mark.parametrize("kind", ["reserve_hold", "payout_minimum_balance_release", "connect_collection_transfer"])
+def test_what_stripe_moves_between_us_and_itself_needs_no_posting(kind: str) -> None:
+    assert is_own(kind)
 
 
 def test_what_undoes_what() -> None:
