@@ -56,6 +56,7 @@ def begin(world: World, *, margin: Millis = MARGIN, actor: str = "system", reaso
         margin=margin,
         since=max(0, done - model.OVERLAP),
         until=now - margin,
+        against=(day_of(last.began_at) if last.ended_at else last.against) if last else None,
         rev=last.rev if last else 0,
     )
     table = world.settings.tables.audit
@@ -225,6 +226,8 @@ def _add_up(
                 heads.append(_proven(world, run, name, counts))
         if settled:
             _post(sums, name, item)
+        elif item["at"] < run.until + model.FUNDED_WITHIN:
+            _fund(sums, item)
     for first in range(0, len(towards_stripe), _AT_ONCE):
         _match_postings(world, run, towards_stripe[first : first + _AT_ONCE])
 
@@ -237,6 +240,12 @@ def _post(sums: Counter[str], account: str, item: Item) -> None:
         sums[f"{model.account_class(counter)} {currency}"] -= amount
     if counter.startswith("stripe:"):
         sums[f"entries: {counter}"] += amount
+
+
+def _fund(sums: Counter[str], item: Item) -> None:
+    """What came into a clearing account so soon after that what went out before may be of the same transaction."""
+    if item["amount"] < 0 and (into := model.account_class(str(item["counter"]))) in model.CLEARING:
+        sums[f"funded: {into} {item['currency']}"] -= item["amount"]
 
 
 def _proven(world: World, run: Run, account: str, counts: Counter[str]) -> Head:
@@ -307,8 +316,10 @@ def _end(world: World, run: Run) -> Run:
     """Say what the sums prove, resolve what agrees again, keep the digest, stop payouts where something is open."""
     rows = rows_of(world)
     _prove_sums(world, run)
+    _prove_clearing(world, run)
+    _prove_digest(world, run)
     for each in rows.differences():
-        agrees = _mismatch(world, each.movement) is None if each.movement else each.seen_at < run.began_at
+        agrees = _mismatch(world, each.movement) is None if each.movement else _proven_anew(run, each)
         if agrees:
             rows.resolve(each, world.now())
     _keep_digest(world, run)
@@ -319,11 +330,20 @@ def _end(world: World, run: Run) -> Run:
     return rows.keep(replace(run, ended_at=world.now(), open=len(left)))
 
 
+def _proven_anew(run: Run, difference: Difference) -> bool:
+    """Whether the run would have seen it again, and did not."""
+    if difference.what == "changed_since_digest":
+        return False  # the digests since tell of the ledger as it was changed
+    if difference.what == "paid_from_nothing" and not _judges_clearing(run):
+        return False
+    return difference.seen_at < run.began_at
+
+
 def _prove_sums(world: World, run: Run) -> None:
     totals: Counter[str] = Counter()
     for name, amount in run.sums.items():
         account, _, currency = name.rpartition(" ")
-        if not account.startswith(("fees", "at stripe:", "receipts:", "entries:")):
+        if not account.startswith(("fees", "at stripe:", "receipts:", "entries:", "funded:")):
             totals[currency] += amount
     for currency, total in totals.items():
         if total:
@@ -335,6 +355,35 @@ def _prove_sums(world: World, run: Run) -> None:
         posted, receipts = run.sums.get(f"entries: {name}", 0), run.sums.get(f"receipts: {name}", 0)
         if posted != receipts:
             _found(world, run, "entries_without_receipt", name, f"{posted - receipts}")
+
+
+def _prove_clearing(world: World, run: Run) -> None:
+    """Nobody was paid out of what nobody paid in, class by class. Where the margin is small, what is being written now
+    may be read in part, and it is not judged.
+    """
+    if not _judges_clearing(run):
+        return
+    for name, amount in run.sums.items():
+        account, _, _ = name.partition(" ")
+        left = amount + run.sums.get(f"funded: {name}", 0)
+        if account in model.CLEARING and left < 0:
+            _found(world, run, "paid_from_nothing", name, str(left))
+
+
+def _judges_clearing(run: Run) -> bool:
+    return run.margin >= 2 * model.FUNDED_WITHIN
+
+
+def _prove_digest(world: World, run: Run) -> None:
+    """Every chain is still what the newest digest of before says: nothing was changed since, nor cut off its end."""
+    if run.against is None:
+        return
+    try:
+        changed = verify_digest(world, run.against)
+    except NotFound:
+        changed = ["digest"]
+    for account in changed:
+        _found(world, run, "changed_since_digest", f"{run.against} {account}")
 
 
 def _part(run: Run, number: int) -> str:

@@ -45,6 +45,8 @@ class Run:
     ended_at: Millis | None = None
     open: int = 0
     """Differences that were open at its end."""
+    against: str | None = None
+    """The day of the newest digest before it."""
     rev: int = 0
 
 
@@ -73,7 +75,7 @@ class Reconciliations:
     def run(self) -> Run | None:
         """The run that is going on, or was the last."""
         item = self._tables.get(self._name, _RUN)
-        return Run(**{name: item[name] for name in Run.__dataclass_fields__}) if item else None
+        return Run(**{name: item[name] for name in Run.__dataclass_fields__ if name in item}) if item else None
 
     def keep(self, run: Run, *beside: Operation) -> Run:
         """Puts it in the place of the one with the same rev. Raises ConditionFailed where another call came first."""

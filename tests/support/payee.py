@@ -69,8 +69,10 @@ class Desk:
         """So much was earned that long ago; the clock stands where it stood."""
         number = len(self.tables.rows["ledger"])
         self.clock.forward(-ago)
-        _, posting = wallet.earn(self.world, earnings_account(self.reader), kind, cents, f"session:{number}", "ses_1")
-        self.tables.write(posting)
+        session = f"session:{number}"
+        paid = wallet.journal(self.world, "clients", session, -cents, session, self.clock.now)
+        _, posting = wallet.earn(self.world, earnings_account(self.reader), kind, cents, session, "ses_1")
+        self.tables.write(paid, posting)
         self.clock.forward(ago)
         return self
 

@@ -12,6 +12,7 @@ RIGHTS: Final = """
                                                           api stripe connect agora tick clock notify reconcile
 
 table/ledger               dynamodb:GetItem               yes yes    yes     yes   yes  yes   no     yes
+table/ledger               dynamodb:BatchGetItem          no  no     no      no    no   no    no     yes
 table/ledger               dynamodb:Query                 yes yes    yes     yes   yes  yes   no     yes
 table/ledger               dynamodb:PutItem               yes yes    yes     yes   yes  yes   no     no
 table/ledger               dynamodb:ConditionCheckItem    yes yes    yes     yes   yes  yes   no     no

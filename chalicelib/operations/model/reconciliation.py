@@ -23,6 +23,10 @@ ENTRY_MARGINS: Final = 3
 """How old an entry must be to be missed at Stripe, in margins."""
 ENTRY_LEAST: Final[Millis] = MINUTE
 """How old at least, whatever the margin: Stripe counts whole seconds, and a transfer follows its entry."""
+FUNDED_WITHIN: Final[Millis] = 10 * MINUTE
+"""What goes out of a clearing account came in before, or in the same transaction; its entries may bear moments that
+differ by this much at most, as clocks of functions do and the time one takes.
+"""
 REFUND_PATIENCE: Final[Millis] = 14 * DAY
 """How long a refund may be on its way before Stripe's balance shows it."""
 
@@ -36,6 +40,8 @@ What = Literal[
     "stray_entries",
     "entries_without_receipt",
     "unbalanced",
+    "paid_from_nothing",
+    "changed_since_digest",
 ]
 
 
@@ -138,6 +144,10 @@ def account_class(account: str) -> str:
     """Accounts of one kind are added up together: ``credit``, ``session``, ``stripe:payments``, ``platform:fees``."""
     kind, _, name = account.partition(":")
     return f"{kind}:{name.partition(':')[0]}" if kind in ("stripe", "platform") else kind
+
+
+CLEARING: Final = frozenset({"session", "tip", "escrow", "guarantee", "gift"})
+"""Classes of accounts that value passes through: never below zero, for nobody is paid what nobody paid."""
 
 
 @dataclass(frozen=True, slots=True)

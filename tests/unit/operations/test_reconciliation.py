@@ -15,7 +15,16 @@ from chalicelib.gateways.stripe import Refused
 from chalicelib.kernel.errors import InvalidState, NotFound, ProviderFailed
 from chalicelib.kernel.time import DAY, HOUR, MINUTE, SECOND
 from chalicelib.operations import reconciliation
-from chalicelib.operations.model.reconciliation import MARGIN, Head, account_class, digest, is_own, movement, partner
+from chalicelib.operations.model.reconciliation import (
+    FUNDED_WITHIN,
+    MARGIN,
+    Head,
+    account_class,
+    digest,
+    is_own,
+    movement,
+    partner,
+)
 from chalicelib.operations.reconciliation_store import Run
 from chalicelib.payouts import paying
 from chalicelib.payouts.model import Payout
@@ -328,6 +337,76 @@ def test_a_payment_by_bank_that_came_and_was_never_credited_is_found(desk: Borde
     assert [what for what, _ in found(desk)] == ["transaction_without_entry"]
 
 
+def earn_from(desk: Border, counter: str, cents: int) -> None:
+    _, posting = wallet.earn(desk.world, earnings_account(READER), "tip_earned", cents, counter, "ses_1")
+    desk.tables.write(posting)
+
+
+@pytest.mark.parametrize("clearing", ["tip", "session", "escrow", "guarantee", "gift"])
+def test_earnings_that_nobody_paid_for_are_a_difference(desk: Border, clearing: str) -> None:
+    desk.pays(10_000)
+    desk.earns(3_000)
+    earn_from(desk, f"{clearing}:x", 1)
+    assert reconciled(desk).open == 1
+    ((what, about),) = found(desk)
+    assert (what, about) == ("paid_from_nothing", f"{clearing} usd")
+    assert paying.why_frozen(desk.world)
+    assert reconciliation.go_on(desk.world, reconciliation.begin(desk.world, margin=0).id).open == 1, "not judged"
+    wallet.spend(desk.world, CLIENT, "tip", 1, f"{clearing}:x", "made:good", "ses_1")
+    assert reconciled(desk).open == 0
+
+
+@pytest.mark.parametrize(("later", "differs"), [(0, 0), (FUNDED_WITHIN - 1, 0), (FUNDED_WITHIN, 1)])
+def test_a_transaction_in_which_the_payment_bears_the_later_moment_is_no_difference(
+    desk: Border, later: int, differs: int
+) -> None:
+    desk.pays(10_000)
+    desk.clock.forward(DAY)
+    earn_from(desk, "tip:x", 1_000)
+    desk.clock.forward(1 + later)
+    wallet.spend(desk.world, CLIENT, "tip", 1_000, "tip:x", "tip:x", "ses_1")
+    desk.clock.forward(MARGIN - later)  # as of the moment right after the earnings
+    run = reconciliation.go_on(desk.world, reconciliation.begin(desk.world).id)
+    assert (run.open, run.sums["tip usd"]) == (differs, -1_000)
+
+
+def cut_off(desk: Border) -> None:
+    """The newest entry of the client's credit: a spending is undone, and the chain proves itself."""
+    newest = wallet.head(desk.world, CLIENT)
+    del desk.tables.rows["ledger"][f"credit:{CLIENT}", f"{newest.seq:012d}"]
+
+
+def test_a_chain_whose_end_was_cut_off_since_yesterday_is_a_difference_until_it_is_accepted(desk: Border) -> None:
+    desk.pays(10_000)
+    wallet.spend(desk.world, CLIENT, "order", 3_000, "platform:shop", "order:1", "ord_1")
+    assert reconciled(desk).open == 0
+    yesterday = day(desk)
+    cut_off(desk)
+    desk.clock.forward(DAY)
+    for _ in range(2):  # also when the digests since tell of the ledger as it is now
+        assert reconciled(desk).open == 1
+        assert found(desk) == [("changed_since_digest", f"{yesterday} credit:{CLIENT}")]
+        assert paying.why_frozen(desk.world)
+        desk.clock.forward(DAY)
+    accept_all(desk)
+    assert reconciled(desk).open == 0
+
+
+def test_a_run_is_held_against_the_newest_digest_there_is(desk: Border) -> None:
+    desk.pays(1_000)
+    assert reconciled(desk).against is None
+    first = day(desk)
+    desk.clock.forward(2 * DAY)
+    unfinished = reconciliation.begin(desk.world)
+    assert unfinished.against == first
+    assert reconciled(desk).against == first
+    del desk.digests.held[f"digests/{day(desk)}.json"]
+    today = day(desk)
+    desk.clock.forward(DAY)
+    assert reconciled(desk).against == today
+    assert found(desk) == [("changed_since_digest", f"{today} digest")], "a digest that is gone is one that changed"
+
+
 # --- what rightly stands for no movement
 
 
@@ -465,7 +544,7 @@ def test_a_run_that_is_cut_short_goes_on_and_finds_the_same(desk: Border, calls:
     desk.clock.forward(LATER)
     whole = reconciliation.go_on(desk.world, reconciliation.begin(desk.world).id)
     expected, heads = found(desk), json.loads(desk.digests.held[f"digests/{day(desk)}.json"])
-    desk.digests.held.clear()
+    desk.clock.forward(DAY)
     begun = reconciliation.begin(desk.world)
     run, rounds = begun, 0
     while run.ended_at is None:
