@@ -161,7 +161,8 @@ def called_by_clock(world: World, person_id: str, epoch: int, turn: int) -> Mill
     del turn
     wake = advance(world, person_id)
     found = _rows(world).deletion(person_id)
-    return wake if found and found.epoch == epoch else None
+    # What is paid late is looked for once a day: the minute tick is enough for that.
+    return wake if found and found.epoch == epoch and found.state != "deleted" else None
 
 
 def advance(world: World, person_id: str) -> Millis | None:
@@ -205,7 +206,7 @@ def _close(world: World, was: Deletion, now: Millis) -> None:
     # What no card takes back any more, or, below zero, what they owe: nobody can collect either.
     left = credit.buckets.paid
     said = [_audited(world, was, "deletion_leaves_credit", now, left)] if left else []
-    world.wrote(_rows(world).keep_deletion(model.closed(was, now)), *closing, *unchanged, *said)
+    world.wrote(_rows(world).keep_deletion(model.closed(was, max(0, left), now)), *closing, *unchanged, *said)
 
 
 def _forget(world: World, was: Deletion, now: Millis) -> None:
@@ -231,13 +232,28 @@ def _forget(world: World, was: Deletion, now: Millis) -> None:
     _, _, left = _owed(world, was)
     if left:
         log.error("deleted_with_balance", user=person_id, amount=left)  # credited after the door was shut
-    world.wrote(rows.keep_deletion(model.deleted(was)), _audited(world, was, "person_forgotten", now, left))
+    world.wrote(rows.keep_deletion(model.deleted(was, now)), _audited(world, was, "person_forgotten", now, left))
+
+
+def _look_back(world: World, was: Deletion, now: Millis) -> None:
+    """Give back what came since the door was shut: a page of Stripe's that was open then could still be paid."""
+    before = wallet.head(world, was.person).buckets.paid
+    if before > was.owed:
+        # Named by the moment at which it was due, which stays until it is written that it was done.
+        name = derived_id("rfd", was.person, "deleted", str(was.runs_at))
+        with suppress(InsufficientFunds, SessionOpen, WalletFrozen):
+            refunds.request(world, was.person, name, None, actor="system", reason="paid after the account was closed")
+    left = max(0, wallet.head(world, was.person).buckets.paid - was.owed)
+    if left:
+        log.error("deleted_with_balance", user=was.person, amount=left)
+    world.wrote(_rows(world).keep_deletion(model.looked_back(was, now)))
 
 
 _STEP: Final[Mapping[State, Callable[[World, Deletion, Millis], None]]] = {
     "cooling": _close,
     "awaiting_refund": _close,
     "closed": _forget,
+    "deleted": _look_back,
 }
 
 
@@ -282,7 +298,7 @@ def _settle(world: World, person_id: str) -> None:
 
 def _owed(world: World, deletion: Deletion) -> tuple[Entry, Entry, Cents]:
     """Give back to the cards what can be. The newest entries of credit and earnings then, and what is still owed, in
-    cents: what is on its way back, what could not be sent yet, and earnings.
+    cents: what is on its way back, what a dispute may bring back, what could not be sent yet, and earnings.
     """
     gives_more = _give_back(world, deletion)
     # The newest entries first: what comes back later than they were read fails the write that shuts the door.
@@ -290,7 +306,7 @@ def _owed(world: World, deletion: Deletion) -> tuple[Entry, Entry, Cents]:
     earned = wallet.ledger(world).head(payouts.earnings_account(deletion.person))
     newest, _ = paying.payouts_of(world, deletion.person, _PAYOUTS, None)
     reserved = sum(each.amount for each in newest if each.state == "reserved")
-    owed = refunds.on_its_way(world, deletion.person) + (refundable if gives_more else 0)
+    owed = refunds.may_come_back(world, deletion.person) + (refundable if gives_more else 0)
     return credit, earned, owed + reserved + max(0, earned.balance)
 
 

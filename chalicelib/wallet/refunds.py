@@ -110,10 +110,11 @@ def payments_of(world: World, user: str) -> list[Payment]:
     return payments.payment_rows(world).newest_of(user, _MOST_LOOKED_AT, 0)
 
 
-def on_its_way(world: World, user: str) -> Cents:
-    """What is going back to a person's cards, whoever asked for it: it may come back yet."""
-    parts = [each for payment in payments_of(world, user) for each in payment.refunds.values()]
-    return sum(each.amount for each in parts if not each.dead and each.status != "succeeded")
+def may_come_back(world: World, user: str) -> Cents:
+    """What may be a person's credit again: what is on its way to their cards, and what banks took and have not kept."""
+    known = payments_of(world, user)
+    parts = [each.amount for payment in known for each in payment.refunds.values() if each.on_its_way]
+    return sum(parts) + sum(each.amount for payment in known for each in payment.disputes.values() if each.open)
 
 
 def exists(world: World, refund_id: str) -> bool:

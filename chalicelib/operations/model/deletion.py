@@ -9,7 +9,7 @@
 | cooling | thirty days to think again | they are over → closed, or awaiting_refund where money is owed to the person |
 | awaiting_refund | the account lives on until nothing is owed; looked at once a day | nothing owed → closed |
 | closed | nobody can sign in, the profile is blank; requests on their way run out | a minute later → deleted |
-| deleted | everything else is forgotten too | never |
+| deleted | everything else is forgotten too; for two weeks what is paid late goes back, once a day | never |
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ MOST_CODES: Final = 5
 """In 24 hours: of a hundred million codes nobody tries more than 25 a day."""
 LOOK_AGAIN: Final = DAY
 """How often it is looked whether money is still owed."""
+LATE_PAYMENTS: Final = 14 * DAY
+"""How long after everything else a page that was open, or a payment by bank, may still bring credit."""
 LINGER: Final = MINUTE
 """Longer than any request that was let in before the door was shut."""
 
@@ -67,7 +69,9 @@ class Deletion:
     codes_since: Millis = 0
     runs_at: Millis | None = None
     owed: Cents = 0
-    """To the person, when it was last looked."""
+    """To the person, when it was last looked; from the closing on, paid credit that no card took back."""
+    until: Millis | None = None
+    """When nothing can be paid late any more; None before it is deleted."""
     forgotten: dict[str, Any] | None = None
     """Where the work on what the person left in other rows goes on; None at its beginning."""
     epoch: int = 0
@@ -144,11 +148,17 @@ def held_back(was: Deletion, owed: Cents, now: Millis) -> Deletion:
     return replace(was, state="awaiting_refund", owed=owed, runs_at=now + LOOK_AGAIN)
 
 
-def closed(was: Deletion, now: Millis) -> Deletion:
-    """The door is shut; the rest follows when whoever was inside is gone."""
-    return replace(was, state="closed", owed=0, runs_at=now + LINGER)
+def closed(was: Deletion, left: Cents, now: Millis) -> Deletion:
+    """The door is shut, ``left`` being the credit that stays; the rest follows when whoever was inside is gone."""
+    return replace(was, state="closed", owed=left, runs_at=now + LINGER)
 
 
-def deleted(was: Deletion) -> Deletion:
-    """Nothing is left to do."""
-    return replace(was, state="deleted", runs_at=None, forgotten=None)
+def deleted(was: Deletion, now: Millis) -> Deletion:
+    """Nothing is left to do, but to give back what is paid late."""
+    return replace(was, state="deleted", runs_at=now + LOOK_AGAIN, forgotten=None, until=now + LATE_PAYMENTS)
+
+
+def looked_back(was: Deletion, now: Millis) -> Deletion:
+    """It was looked for what was paid late: again tomorrow, or never."""
+    again = now + LOOK_AGAIN
+    return replace(was, runs_at=again if was.until is not None and again <= was.until else None)

@@ -67,6 +67,11 @@ class Returned:
         """Whether nothing went back in the end."""
         return self.status in DEAD
 
+    @property
+    def on_its_way(self) -> bool:
+        """Whether it may yet fail."""
+        return not self.dead and self.status != "succeeded"
+
 
 @dataclass(frozen=True, slots=True)
 class Dispute:
@@ -75,6 +80,11 @@ class Dispute:
     amount: Cents
     returned: bool = False
     lost: bool = False
+
+    @property
+    def open(self) -> bool:
+        """Whether it may yet be won."""
+        return not self.returned and not self.lost
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from chalicelib.kernel.errors import (
 from chalicelib.kernel.time import DAY, HOUR, MINUTE, Millis
 from chalicelib.notifications import model as notifications
 from chalicelib.operations import deletions, exports, handlers
-from chalicelib.operations.model.deletion import CODE_LIFE, CODE_TRIES, LINGER, MOST_CODES
+from chalicelib.operations.model.deletion import CODE_LIFE, CODE_TRIES, LATE_PAYMENTS, LINGER, MOST_CODES
 from chalicelib.payouts import paying
 from chalicelib.readers import reviews
 from chalicelib.readers import service as readers
@@ -42,10 +42,11 @@ from chalicelib.sessions import afterwards
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model import commands
 from chalicelib.sessions.model.session import Side
-from chalicelib.wallet import limits, refunds
+from chalicelib.wallet import limits, refunds, topups
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.events import apply_event
 from tests.support.diary import TODAY, Diary
+from tests.support.events import checkout_event, dispute_event
 from tests.support.memory import MemoryTables
 from tests.support.payee import READER, Desk
 from tests.support.reading import add_reader, pay_in
@@ -114,7 +115,8 @@ def carried_out(world: World, person: str) -> None:
     for _ in range(2):  # its own door is shut, then nobody else can begin anything with them
         assert deletions.advance(world, person) == world.now() + LINGER
         forward(world, LINGER)
-    assert deletions.advance(world, person) is None
+    assert deletions.advance(world, person) == world.now() + DAY
+    assert deletions.deletion_of(world, person).state == "deleted"
 
 
 def audited(world: World, person: str) -> list[str]:
@@ -372,6 +374,92 @@ def test_a_payout_that_is_on_its_way_keeps_an_account() -> None:
     desk.clock.forward(DAY)
     deletions.advance(desk.world, READER)
     assert deletions.deletion_of(desk.world, READER).state == "closed"
+
+
+@pytest.mark.parametrize(("ends", "left"), [("won", 1_205), ("lost", 0)])
+def test_a_dispute_that_may_yet_be_won_keeps_an_account(world: World, ada: str, ends: str, left: int) -> None:
+    pay_in(world, ada, 1_205, "topup:pi_1")
+    apply_event(world, dispute_event("created", "dp_1", "pi_1", 1_205, "needs_response"))
+    confirmed(world, ada)
+    forward(world, COOLING)
+    deletions.advance(world, ada)
+    held = deletions.deletion_of(world, ada)
+    assert (held.state, held.owed) == ("awaiting_refund", 1_205)
+    apply_event(world, dispute_event("closed", "dp_1", "pi_1", 1_205, ends))
+    forward(world, DAY)
+    deletions.advance(world, ada)
+    assert deletions.deletion_of(world, ada).state == "closed"
+    assert wallet.head(world, ada).balance == left, "what was disputed is never given back to the card"
+
+
+def paid_late(world: World, ada: str) -> None:
+    """A page was open when the account was closed, and is paid an hour after everything was forgotten."""
+    confirmed(world, ada)
+    open_page = topups.open_topup(world, ada, "top_1", 5_000)
+    carried_out(world, ada)
+    forward(world, HOUR)
+    apply_event(world, checkout_event("evt_1", "checkout.session.completed", open_page))
+    assert wallet.head(world, ada).balance == 5_000
+
+
+def test_what_is_paid_after_the_account_was_closed_goes_back_within_a_day(
+    world: World, ada: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paid_late(world, ada)
+    forward(world, DAY)
+    tick(world)
+    assert [each["amount"] for each in stripe(world).refunds.values()] == [5_000]
+    assert wallet.head(world, ada).balance == 0
+    assert "deleted_with_balance" not in capsys.readouterr().out
+    forward(world, LATE_PAYMENTS)
+    assert deletions.advance(world, ada) is None
+    assert deletions.advance(world, ada) is None, "and nobody looks any more"
+
+
+def test_what_no_card_takes_back_after_the_account_was_closed_alarms_each_day_for_two_weeks(
+    world: World, ada: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paid_late(world, ada)
+    stripe(world).refusing.add("pi_top_1")
+    looks = 0
+    while (at := deletions.deletion_of(world, ada).runs_at) is not None:
+        forward(world, at - world.now())
+        tick(world)
+        looks += 1
+        assert looks <= 14, "for ever"
+    assert looks == 14
+    assert capsys.readouterr().out.count('"deleted_with_balance"') == 14
+    assert wallet.head(world, ada).balance == 5_000
+
+
+def test_what_was_left_behind_at_the_closing_is_not_tried_again(
+    world: World, ada: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pay_in(world, ada, 1_205, "topup:pi_1")
+    stripe(world).refusing.add("pi_1")
+    confirmed(world, ada)
+    carried_out(world, ada)
+    asked = stripe(world).asked
+    forward(world, DAY)
+    tick(world)
+    assert stripe(world).asked == asked
+    assert "deleted_with_balance" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before the write", "after the write"])
+@pytest.mark.parametrize("place", range(4))
+def test_a_crash_while_it_is_looked_for_what_was_paid_late_gives_it_back_once(after: bool, place: int) -> None:
+    tables = CrashingTables()
+    world = hand_world(tables)
+    ada = accounts.sign_in(world, ADA).id
+    paid_late(world, ada)
+    forward(world, DAY)
+    tables.writes, tables.at, tables.after = 0, place, after
+    insist(lambda: deletions.advance(world, ada))
+    forward(world, MINUTE)
+    tick(world)
+    assert [each["amount"] for each in stripe(world).refunds.values()] == [5_000]
+    assert wallet.head(world, ada).balance == 0
 
 
 def test_credit_that_no_card_takes_back_is_left_behind_and_the_audit_log_says_so(world: World, ada: str) -> None:
