@@ -16,6 +16,7 @@ from chalicelib.kernel.errors import (
     Forbidden,
     IdempotencyMismatch,
     InsufficientFunds,
+    Invalid,
     NotFound,
     ProviderFailed,
     SessionOpen,
@@ -31,7 +32,7 @@ from chalicelib.wallet import payments
 from chalicelib.wallet.model import payment as model
 from chalicelib.wallet.model.chain import Entry
 from chalicelib.wallet.model.payment import REFUNDABLE, Payment, ToldRefund
-from chalicelib.wallet.model.refund import KEY_LIFE, Refund, Status, look_again, part_status, split, status
+from chalicelib.wallet.model.refund import KEY_LIFE, LEAST, Refund, Status, look_again, part_status, split, status
 from chalicelib.wallet.payments_store import RefundRows
 from chalicelib.wallet.service import charge_due, head
 
@@ -62,7 +63,8 @@ def request(
 ) -> Progress:
     """Take ``amount`` cents of unused paid credit, all that can be where None, and send it back; once, if repeated.
 
-    ``actor`` is who asks, where that is not ``user``. Raises SessionOpen, WalletFrozen, InsufficientFunds,
+    ``actor`` is who asks, where that is not ``user``: the person themselves must ask for ``LEAST`` at least, or for all
+    that can be. Raises Invalid, SessionOpen, WalletFrozen, InsufficientFunds,
     IdempotencyMismatch where the repeat asks for another amount, Unavailable.
     """
 
@@ -75,6 +77,8 @@ def request(
         now = max(world.now(), newest.at)
         try:
             parts = _planned(world, newest, user, amount, now)
+            if actor is None and amount is not None and amount < LEAST:
+                _check_that_all_goes(_planned(world, newest, user, None, now), amount)
         except InsufficientFunds:
             if head(world, user).seq != newest.seq:  # the payments were read after something else, as a dispute
                 raise Contended("The credit changed meanwhile.") from None
@@ -217,6 +221,12 @@ def _planned(
     if newest.meter:
         raise SessionOpen
     return split(_payments(world, user, now), amount, newest.buckets.paid, now)
+
+
+def _check_that_all_goes(most: Iterable[tuple[Payment, Cents]], amount: Cents) -> None:
+    """A payment keeps a number of refunds: nobody uses them up by cents. Raises Invalid."""
+    if amount != sum(part for _, part in most):
+        raise Invalid(errors=({"field": "amount", "message": f"at least {LEAST} cents, or all that can go back"},))
 
 
 def _payments(world: World, user: str, now: Millis) -> list[Payment]:

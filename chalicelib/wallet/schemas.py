@@ -154,7 +154,9 @@ class NewRefund(Schema):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"amount": 1_000}]})
 
-    amount: Annotated[int, Field(ge=1, le=MOST_REFUNDED, description="Cents.")] | None = None
+    amount: (
+        Annotated[int, Field(ge=1, le=MOST_REFUNDED, description="Cents: 100 at least, or all that can be.")] | None
+    ) = None
 
 
 class RefundPart(Schema):

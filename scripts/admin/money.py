@@ -52,7 +52,9 @@ def show_wallet(world: World, asked: Namespace) -> Answer:
 
 
 def freeze_wallet(world: World, asked: Namespace) -> Plan:
-    """A reading that is running pauses. A dispute that is won later does not lift it."""
+    """A reading that is running pauses. What was to go back to a card before goes there all the same. A dispute that is
+    won later does not lift it.
+    """
     person = accounts.person(world, asked.user)
     newest = wallet.head(world, person.id)
 

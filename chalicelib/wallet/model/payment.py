@@ -28,6 +28,8 @@ MOST_CENTS: Final = 99_999_999
 """The largest payment that Stripe takes."""
 MOST_REFUNDS: Final = 50
 """Of one payment."""
+MOST_ASKED: Final = 40
+"""When a payment has so many, it gives nothing more back from here: the rest is for those that are made at Stripe."""
 MOST_DISPUTES: Final = 10
 MOST_AT_ONCE: Final = 10
 """Refunds and disputes that are learned of in one transaction: so many may wait for their payment to be credited."""
@@ -122,7 +124,7 @@ class Payment:
 
     def refundable(self, now: Millis) -> Cents:
         """What can still go back to where it came from: nothing of one that is old or was ever disputed."""
-        if self.user is None or self.disputes or now - self.at >= REFUNDABLE or len(self.refunds) >= MOST_REFUNDS:
+        if self.user is None or self.disputes or now - self.at >= REFUNDABLE or len(self.refunds) >= MOST_ASKED:
             return 0
         return max(0, self.amount - self.refunded)
 

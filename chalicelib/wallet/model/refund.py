@@ -14,6 +14,8 @@ from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import DAY, HOUR, MINUTE, Millis
 from chalicelib.wallet.model.payment import Payment
 
+LEAST: Final[Cents] = 100
+"""That a person asks for, unless it is all that can be."""
 MOST_PARTS: Final = 10
 KEY_LIFE: Final = 20 * HOUR
 """Stripe forgets an idempotency key after a day: from then on it is asked first what became of the part."""

@@ -11,6 +11,7 @@ from chalicelib.kernel.errors import (
     Forbidden,
     IdempotencyMismatch,
     InsufficientFunds,
+    Invalid,
     NotFound,
     SessionOpen,
     WalletFrozen,
@@ -20,7 +21,8 @@ from chalicelib.operations.handlers import KINDS
 from chalicelib.wallet import payments, refunds
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.model.buckets import Lot
-from chalicelib.wallet.model.payment import MOST_REFUNDS, Payment
+from chalicelib.wallet.model.payment import MOST_ASKED, MOST_REFUNDS, Payment
+from chalicelib.wallet.model.refund import LEAST
 from tests.support.events import dispute_event, refund_event
 from tests.support.purse import OWNER, Purse
 from tests.support.reading import CLIENT, Stage, grant
@@ -122,6 +124,32 @@ def test_more_than_there_is_is_refused_and_nothing_changes(purse: Purse, amount:
     assert (purse.balance, purse.stripe.refunds, purse.audited()) == (2_500, {}, [])
 
 
+@pytest.mark.parametrize("amount", [1, LEAST - 1])
+def test_less_than_a_dollar_is_not_given_back_unless_it_is_all(purse: Purse, amount: int) -> None:
+    with pytest.raises(Invalid):
+        purse.asks(amount)
+    assert (purse.balance, purse.stripe.refunds, purse.audited()) == (2_500, {}, [])
+    assert purse.asks(LEAST, "rfd_2").status == "succeeded"
+    purse.spends(2_400 - amount)
+    assert purse.asks(amount, "rfd_3").status == "succeeded"
+    assert purse.balance == 0
+
+
+def test_an_admin_may_give_back_a_cent(purse: Purse) -> None:
+    assert refunds.request(purse.world, OWNER, "rfd_1", 1, actor="ops").status == "succeeded"
+
+
+def test_what_people_ask_for_leaves_room_for_refunds_that_are_made_at_stripe() -> None:
+    purse = Purse()
+    purse.pays(10_000)
+    for number in range(MOST_ASKED):
+        purse.asks(LEAST, f"rfd_{number}")
+    with pytest.raises(InsufficientFunds):
+        purse.asks(LEAST, "rfd_one_more")
+    purse.tell(refund_event("refund.created", "re_1", "pi_top_1", 6_000, "succeeded"))
+    assert purse.balance == 0
+
+
 def test_nothing_is_nothing_to_give_back(purse: Purse) -> None:
     purse.spends(2_500)
     with pytest.raises(InsufficientFunds):
@@ -147,6 +175,14 @@ def test_not_from_a_frozen_wallet(purse: Purse) -> None:
     wallet.freeze(purse.world, OWNER, "admin")
     with pytest.raises(WalletFrozen):
         purse.asks()
+
+
+def test_what_was_asked_for_before_a_freeze_goes_to_its_card_all_the_same(purse: Purse) -> None:
+    purse.stripe.down = True
+    assert purse.asks(1_000).status == "pending"
+    wallet.freeze(purse.world, OWNER, "admin")
+    purse.stripe.down = False
+    assert (purse.ticks().status, purse.balance, purse.frozen) == ("succeeded", 1_500, "admin")
 
 
 def test_the_same_request_again_is_the_same_refund_and_another_amount_is_refused(purse: Purse) -> None:
