@@ -16,6 +16,7 @@ from chalicelib.kernel.errors import (
     Forbidden,
     IdempotencyMismatch,
     InsufficientFunds,
+    Invalid,
     NotFound,
     ProviderFailed,
     SessionOpen,
@@ -32,7 +33,7 @@ from chalicelib.wallet.model import payment as model
 from chalicelib.wallet.model.chain import Entry
 from chalicelib.wallet.model.payment import REFUNDABLE, Payment, ToldRefund
 from chalicelib.wallet.model.refund import KEY_LIFE, Refund, Status, look_again, part_status, split, status
-from chalicelib.wallet.payments_store import RefundRows
+from chalicelib.wallet.payments_store import RefundRows, is_refund_place
 from chalicelib.wallet.service import charge_due, head
 
 _TRIES: Final = 100
@@ -124,7 +125,9 @@ def refund_of(world: World, user: str, refund_id: str) -> Progress:
 
 
 def refunds_of(world: World, user: str, limit: int, start: Key | None) -> tuple[list[Progress], Key | None]:
-    """A page of a person's refunds, newest first."""
+    """A page of a person's refunds, newest first. Raises Invalid where it cannot start there."""
+    if start and not is_refund_place(start["sk"]):
+        raise Invalid(errors=({"field": "cursor", "message": "Not a cursor of this list."},))
     refunds, following = _rows(world).of_user(user, limit, start)
     return _progress(world, refunds), following
 
