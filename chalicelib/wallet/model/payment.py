@@ -185,7 +185,8 @@ def unexplained(payment: Payment, amount_refunded: Cents) -> bool:
 
 
 def _same_currency(payment: Payment, currency: str) -> None:
-    if payment.user and payment.currency != currency:
+    """Of one that waits too: there is one currency, and its row holds it before anybody is credited."""
+    if payment.currency != currency:
         raise Misfit("of another currency")
 
 

@@ -99,11 +99,12 @@ def test_what_was_refused_and_is_told_of_all_the_same_is_somebody_elses() -> Non
     assert sum(amounts(now).values()) == 2_500 - 700
 
 
-def test_money_of_another_currency_is_not_of_this_payment() -> None:
+@pytest.mark.parametrize("payment", [PAID, WAITING], ids=["credited", "waiting"])
+def test_money_of_another_currency_is_not_of_this_payment(payment: Payment) -> None:
     with pytest.raises(Misfit):
-        returned(PAID, ToldRefund("re_1", 700, "eur", "succeeded"))
+        returned(payment, ToldRefund("re_1", 700, "eur", "succeeded"))
     with pytest.raises(Misfit):
-        disputed(PAID, "dp_1", "eur", Dispute(700))
+        disputed(payment, "dp_1", "eur", Dispute(700))
 
 
 def test_a_payment_keeps_so_many_refunds_and_disputes_and_no_more() -> None:

@@ -86,9 +86,21 @@ def test_an_event_that_names_nothing_we_know_is_stored_and_alarms(
     assert '"level":"error","event":"stripe_event_unexpected"' in capsys.readouterr().out
 
 
-def test_money_of_another_currency_is_not_taken_for_ours(purse: Purse) -> None:
-    purse.tell(refund_event(CREATED, "re_1", "pi_top_1", 1_000, "succeeded", currency="eur"))
-    assert purse.balance == 2_500
+@pytest.mark.parametrize("paid_first", [True, False])
+def test_money_of_another_currency_is_never_taken_for_ours(
+    paid_first: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    purse = Purse()
+    dispute = dispute_event("created", "dp_1", "pi_top_1", 500, "needs_response")
+    dispute["data"]["object"]["currency"] = "jpy"
+    foreign = (refund_event(CREATED, "re_1", "pi_top_1", 1_000, "succeeded", currency="jpy"), dispute)
+    if not paid_first:
+        purse.tell(*foreign)
+    purse.pays(2_500)
+    purse.tell(*foreign)
+    assert (purse.balance, purse.frozen, purse.facts()) == (2_500, None, {"topup:pi_top_1"})
+    assert [outcome(purse.world, event) for event in foreign] == ["of another currency"] * 2
+    assert capsys.readouterr().out.count('"event":"stripe_event_unexpected"') == 2
 
 
 # --- a refund that somebody made at Stripe
