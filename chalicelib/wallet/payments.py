@@ -29,12 +29,19 @@ Told = Callable[[Payment], Payment]
 
 
 def credit(world: World, paid: Payment, *beside: Operation) -> Payment:
-    """Credit ``paid`` once, with all that was told of it before, and write what stands ``beside`` it.
+    """Credit ``paid`` once, with what was told of it before and fits it, and write what stands ``beside`` it.
 
     ``paid`` says who, how much, what for and when. Raises AlreadyDone where the PaymentIntent was credited as something
     else.
     """
-    return learn(world, paid.intent, lambda was: model.credited(was, paid), *beside)
+
+    def told(was: Payment) -> Payment:
+        now = model.credited(was, paid)
+        for name in was.refunds.keys() - now.refunds.keys():
+            log.error("stripe_refund_left_out", id=name)
+        return now
+
+    return learn(world, paid.intent, told, *beside)
 
 
 def learn(world: World, intent: str, told: Told, *beside: Operation) -> Payment:
@@ -153,7 +160,7 @@ def refunds_at_stripe(world: World, intent: str) -> list[ToldRefund]:
 
 
 def learn_all(world: World, intent: str, listed: Sequence[ToldRefund]) -> Payment:
-    """Learn of all these refunds, some in each transaction. Raises Misfit, and what ``learn`` raises."""
+    """Learn of all these refunds, some in each transaction. Raises Misfit, Unavailable, and what ``learn`` raises."""
     now = payment_rows(world).get(intent) or Payment(intent)
     for first in range(0, len(listed), model.MOST_AT_ONCE):
         some = listed[first : first + model.MOST_AT_ONCE]

@@ -182,6 +182,8 @@ def _brought_on(world: World, refund: Refund, number: int) -> bool:
         undisturbed(
             world.sleep, lambda: payments.learn(world, intent, lambda was: model.refused(was, name)), tries=_TRIES
         )
+    except model.Misfit as misfit:
+        log.error("refund_unexpected", id=refund.id, outcome=str(misfit))
     except ProviderFailed:
         log.warning("refund_not_answered", id=refund.id)
         return False

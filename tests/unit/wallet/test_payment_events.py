@@ -148,6 +148,49 @@ def test_a_refund_told_before_its_payment_waits_for_it() -> None:
     assert purse.entries() == [("topup", 2_500, "top_1"), ("refund", -1_000, "re_1")]
 
 
+@pytest.mark.parametrize("paid_first", [True, False])
+def test_a_refund_larger_than_its_payment_takes_nothing_and_alarms_whichever_is_told_first(
+    paid_first: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    purse = Purse()
+    told = (
+        refund_event(CREATED, "re_1", "pi_top_1", 99_999_999, "succeeded"),
+        refund_event(CREATED, "re_2", "pi_top_1", 2_500, "succeeded"),
+    )
+    if not paid_first:
+        purse.tell(*told)
+    purse.pays(2_500)
+    purse.tell(*told, refund_event(FAILED, "re_1", "pi_top_1", 99_999_999, "failed"))
+    assert purse.facts() == {"topup:pi_top_1", "refund:re_2"}
+    assert purse.balance == 0
+    assert '"level":"error"' in capsys.readouterr().out
+
+
+def test_a_refund_that_waited_and_does_not_fit_its_payment_alarms_when_it_is_credited(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    purse = Purse()
+    purse.tell(refund_event(CREATED, "re_1", "pi_top_1", 2_501, "succeeded"))
+    assert '"level":"error"' not in capsys.readouterr().out
+    purse.pays(2_500)
+    assert '"level":"error","event":"stripe_refund_left_out","id":"re_1"' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("metadata", [{"refund_part": "rfd_1:0"}, {}])
+def test_a_refund_that_we_asked_for_is_known_by_stripes_name_of_it_whatever_else_is_told(
+    purse: Purse, metadata: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    purse.asks(1_000)
+    event = refund_event(UPDATED, "re_rfd_1_0", "pi_top_1", 1_001, "succeeded", metadata=metadata)
+    purse.tell(event)
+    assert (purse.balance, purse.facts()) == (1_500, {"topup:pi_top_1", "refund:rfd_1:0"})
+    assert outcome(purse.world, event) == "of another amount"
+    assert '"event":"stripe_event_unexpected"' in capsys.readouterr().out
+    purse.tell(refund_event(FAILED, "re_rfd_1_0", "pi_top_1", 1_000, "failed", metadata={}))
+    assert purse.facts() == {"topup:pi_top_1", "refund:rfd_1:0", "refund_failed:rfd_1:0"}
+    assert purse.balance == 2_500
+
+
 def test_the_51st_refund_of_a_payment_is_stored_and_alarms(purse: Purse, capsys: pytest.CaptureFixture[str]) -> None:
     for number in range(51):
         purse.tell(refund_event(CREATED, f"re_{number}", "pi_top_1", 10, "succeeded"))
@@ -157,10 +200,16 @@ def test_the_51st_refund_of_a_payment_is_stored_and_alarms(purse: Purse, capsys:
 
 def test_what_waits_for_its_payment_always_fits_into_its_transaction() -> None:
     purse = Purse()
-    for number in range(25):
-        purse.tell(refund_event(FAILED, f"re_{number}", "pi_top_1", 10, "failed"))
+    told = [refund_event(FAILED, f"re_{number}", "pi_top_1", 10, "failed") for number in range(12)]
+    purse.tell(*told[:10])
+    for event in told[10:]:
+        with pytest.raises(Unavailable):
+            purse.tell(event)
+        assert outcome(purse.world, event) is None, "Stripe is to tell it again"
     purse.pays(2_500)
     assert len(purse.entries()) == 1 + 2 * 10
+    purse.tell(*told)
+    assert len(purse.entries()) == 1 + 2 * 12
 
 
 # --- a charge that counts more than we heard

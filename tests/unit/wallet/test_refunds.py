@@ -292,6 +292,17 @@ def test_a_second_refund_under_one_name_is_somebody_elses(purse: Purse) -> None:
     assert purse.facts() >= {"refund:rfd_1:0", "refund:re_again"}
 
 
+def test_an_answer_that_cannot_be_of_our_payment_alarms_and_holds_up_nothing(
+    purse: Purse, capsys: pytest.CaptureFixture[str]
+) -> None:
+    purse.stripe.status = "pending"
+    purse.asks(1_000)
+    purse.stripe.refunds["rfd_1:0"]["amount"] = 999
+    assert purse.ticks().status == "pending"
+    assert purse.balance == 1_500
+    assert '"level":"error","event":"refund_unexpected"' in capsys.readouterr().out
+
+
 def test_when_stripe_may_have_forgotten_the_key_it_is_asked_first_what_became_of_it(purse: Purse) -> None:
     purse.stripe.loses_answers = True
     purse.asks()
