@@ -11,6 +11,7 @@ from functools import partial, reduce
 from typing import Any
 
 from chalicelib.gateways import World
+from chalicelib.gateways.stripe import Refused
 from chalicelib.kernel.errors import Unavailable
 from chalicelib.kernel.time import Millis
 from chalicelib.runtime import audit, outbox
@@ -135,6 +136,8 @@ def charge_refunded(world: World, event: Mapping[str, Any], stored: Stored) -> s
             known = learn_all(world, intent, refunds_at_stripe(world, intent))
         except model.Misfit as misfit:
             return _alarming(world, event, stored, str(misfit))
+        except Refused:
+            return _alarming(world, event, stored, "Stripe refuses to list its refunds")
         if model.unexplained(known, amount):
             raise Unavailable("Stripe counts more as refunded than it lists.")
     world.tables.write(stored("counted"))
@@ -155,7 +158,7 @@ def dispute_told(world: World, event: Mapping[str, Any], stored: Stored) -> str:
 
 
 def refunds_at_stripe(world: World, intent: str) -> list[ToldRefund]:
-    """Every refund of a payment that Stripe knows. Raises ProviderFailed."""
+    """Every refund of a payment that Stripe knows. Raises Refused, ProviderFailed."""
     return [told for each in world.payments.refunds_of(intent) if (told := model.refund_told(each))]
 
 

@@ -191,12 +191,18 @@ def _brought_on(world: World, refund: Refund, number: int) -> bool:
 
 
 def _told_of(world: World, refund: Refund, intent: str, name: str) -> list[ToldRefund] | None:
-    """What Stripe lists of the payment, where that tells of this part; None where it is to be sent, perhaps again."""
+    """What Stripe lists of the payment, where that tells of this part; None where it is to be sent, perhaps again.
+
+    Raises ProviderFailed.
+    """
     payment = payments.payment_rows(world).get(intent)
     sent = payment is not None and payment.refunds[name].stripe is not None
     if not sent and world.now() - refund.created_at < KEY_LIFE:
         return None
-    listed = payments.refunds_at_stripe(world, intent)
+    try:
+        listed = payments.refunds_at_stripe(world, intent)
+    except Refused as refusal:  # the look was refused, which says nothing of the refund
+        raise ProviderFailed from refusal
     return listed if sent or any(each.part == name for each in listed) else None
 
 

@@ -64,6 +64,8 @@ class OfflinePayments:
     refusing: set[str] = field(default_factory=set)
     """PaymentIntents that nothing goes back of."""
     down: bool = False
+    lists_nothing: bool = False
+    """Refuses to say what it knows of a payment."""
     loses_answers: bool = False
     asked: int = 0
     charged: list[tuple[str, str, int]] = field(default_factory=list)
@@ -108,6 +110,8 @@ class OfflinePayments:
 
     def refunds_of(self, intent: str) -> list[dict[str, Any]]:
         self._reached()
+        if self.lists_nothing:
+            raise Refused("resource_missing")
         return [dict(each) for each in self.refunds.values() if each["payment_intent"] == intent]
 
     def made_at_stripe(self, refund: str, intent: str, amount: int, part: str | None = None) -> dict[str, Any]:

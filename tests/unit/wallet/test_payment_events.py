@@ -240,6 +240,16 @@ def test_a_charge_that_stripes_own_list_does_not_explain_is_not_stored_so_that_i
     assert purse.tell(event).balance == 1_500
 
 
+def test_a_charge_of_a_payment_that_stripe_does_not_know_is_stored_and_alarms(
+    purse: Purse, capsys: pytest.CaptureFixture[str]
+) -> None:
+    purse.stripe.lists_nothing = True
+    event = charge_event("pi_unheard_of", 1_000)
+    purse.tell(event)
+    assert outcome(purse.world, event) == "Stripe refuses to list its refunds"
+    assert '"level":"error","event":"stripe_event_unexpected"' in capsys.readouterr().out
+
+
 def test_an_old_count_is_explained_by_what_failed_since(purse: Purse) -> None:
     purse.stripe.status = "failed"
     purse.stripe.refunds["re_1"] = purse.stripe.made_at_stripe("re_1", "pi_top_1", 1_000)

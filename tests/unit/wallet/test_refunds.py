@@ -314,6 +314,16 @@ def test_when_stripe_may_have_forgotten_the_key_it_is_asked_first_what_became_of
     assert len(purse.stripe.refunds) == 1
 
 
+def test_where_stripe_refuses_to_say_what_became_of_it_nothing_is_given_back(purse: Purse) -> None:
+    purse.stripe.loses_answers = True
+    purse.asks()
+    purse.stripe.loses_answers, purse.stripe.lists_nothing = False, True
+    purse.clock.forward(20 * HOUR)
+    assert (purse.ticks().status, purse.balance) == ("pending", 0)
+    purse.stripe.lists_nothing = False
+    assert (purse.ticks().status, purse.balance) == ("succeeded", 0)
+
+
 def test_what_stripe_never_heard_of_is_sent_however_late(purse: Purse) -> None:
     purse.stripe.down = True
     purse.asks()
