@@ -33,6 +33,7 @@ from chalicelib.operations import exports
 from chalicelib.operations.model import deletion as model
 from chalicelib.operations.model.deletion import CODE_DIGITS, Deletion, State
 from chalicelib.operations.store import Leaving
+from chalicelib.payouts import paying
 from chalicelib.payouts import service as payouts
 from chalicelib.readers import pictures
 from chalicelib.readers import service as readers
@@ -54,6 +55,8 @@ _STEPS: Final = 20
 _AT_ONCE: Final = 25
 """Readings or bookings out of which a person is taken in one step."""
 _SALT_BYTES: Final = 16
+_PAYOUTS: Final = 100
+"""Of a reader, newest first, that are looked at: there is one a day."""
 _REFUNDS: Final = 5
 """Of ten payments each, for one deletion."""
 
@@ -281,25 +284,29 @@ def _owed(world: World, deletion: Deletion) -> tuple[Entry, Entry, Cents]:
     """Give back to the cards what can be. The newest entries of credit and earnings then, and what is still owed, in
     cents: what is on its way back, what could not be sent yet, and earnings.
     """
-    on_its_way, gives_more = _give_back(world, deletion)
+    gives_more = _give_back(world, deletion)
+    # The newest entries first: what comes back later than they were read fails the write that shuts the door.
     credit, refundable = refunds.refundable(world, deletion.person)
     earned = wallet.ledger(world).head(payouts.earnings_account(deletion.person))
-    return credit, earned, on_its_way + (refundable if gives_more else 0) + max(0, earned.balance)
+    newest, _ = paying.payouts_of(world, deletion.person, _PAYOUTS, None)
+    reserved = sum(each.amount for each in newest if each.state == "reserved")
+    owed = refunds.on_its_way(world, deletion.person) + (refundable if gives_more else 0)
+    return credit, earned, owed + reserved + max(0, earned.balance)
 
 
-def _give_back(world: World, deletion: Deletion) -> tuple[Cents, bool]:
-    """What is on its way back to the cards, and whether it is worth trying to send more: cards may refuse for ever."""
+def _give_back(world: World, deletion: Deletion) -> bool:
+    """Send back to the cards what can be; whether it is worth trying to send more: cards may refuse for ever."""
     if sessions.open_session(world, deletion.person):  # what is theirs they may use up undisturbed
-        return 0, True
+        return True
     for number in range(_REFUNDS):
         name = derived_id("rfd", deletion.person, "deletion", str(deletion.epoch), str(number))
         try:
             made = refunds.request(world, deletion.person, name, None, actor="system", reason="the account is deleted")
         except (InsufficientFunds, SessionOpen, WalletFrozen):
-            return 0, True
+            return True
         if made.status == "pending":
-            return made.amount_of("pending"), True
-    return 0, False
+            return True
+    return False
 
 
 def _audited(world: World, deletion: Deletion, action: str, now: Millis, owed: int) -> Put:

@@ -111,6 +111,12 @@ def payments_of(world: World, user: str) -> list[Payment]:
     return payments.payment_rows(world).newest_of(user, _MOST_LOOKED_AT, 0)
 
 
+def on_its_way(world: World, user: str) -> Cents:
+    """What is going back to a person's cards, whoever asked for it: it may come back yet."""
+    parts = [each for payment in payments_of(world, user) for each in payment.refunds.values()]
+    return sum(each.amount for each in parts if not each.dead and each.status != "succeeded")
+
+
 def exists(world: World, refund_id: str) -> bool:
     """Whether there is such a refund."""
     return _rows(world).get(refund_id) is not None
@@ -196,14 +202,15 @@ def _told_of(world: World, refund: Refund, intent: str, name: str) -> list[ToldR
     Raises ProviderFailed.
     """
     payment = payments.payment_rows(world).get(intent)
-    sent = payment is not None and payment.refunds[name].stripe is not None
-    if not sent and world.now() - refund.created_at < KEY_LIFE:
+    known = payment.refunds[name].stripe if payment else None
+    if not known and world.now() - refund.created_at < KEY_LIFE:
         return None
     try:
         listed = payments.refunds_at_stripe(world, intent)
     except Refused as refusal:  # the look was refused, which says nothing of the refund
         raise ProviderFailed from refusal
-    return listed if sent or any(each.part == name for each in listed) else None
+    told = [each for each in listed if (each.id == known if known else each.part == name)]
+    return told if known or told else None
 
 
 # --- setting it aside ----------------------------------------------------------------------------
