@@ -37,6 +37,8 @@ from chalicelib.wallet.payments_store import RefundRows, is_refund_place
 from chalicelib.wallet.service import charge_due, head
 
 _TRIES: Final = 100
+PATIENCE: Final = 8_000
+"""Milliseconds after which no further part is sent for now: who waits for an answer has half a minute, all in all."""
 _MOST_LOOKED_AT: Final = 100
 """Payments of a person, newest first, that a refund is looked for in."""
 
@@ -150,14 +152,16 @@ def progress(world: World, refund_id: str) -> Progress:
 
 
 def advance(world: World, refund_id: str) -> Millis | None:
-    """Ask Stripe for every part of which the outcome is not known; answer when to look again, None for never.
+    """Ask Stripe for the parts of which the outcome is not known, as many as it answers soon; answer when to look
+    again, None for never.
 
     Safe to call at any moment, any number of times, at the same time. Raises NotFound, Unavailable.
     """
     seen = progress(world, refund_id)
     refund = seen.refund
-    for number, so_far in enumerate(seen.parts):
-        if so_far == "pending" and not _brought_on(world, refund, number):
+    begun = world.now()
+    for number in (number for number, so_far in enumerate(seen.parts) if so_far == "pending"):
+        if world.now() - begun >= PATIENCE or not _brought_on(world, refund, number):
             break  # each further one might take as long to say nothing
     done = progress(world, refund_id).status != "pending"
     look_at = None if done else look_again(refund.created_at, world.now())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -74,6 +74,8 @@ class OfflinePayments:
     """What becomes of the next charges."""
     card: SavedCard | None = _CARD
     """What a page in mode setup has saved."""
+    takes_time: Callable[[], object] = lambda: None
+    """What goes on while it is asked."""
 
     def open_checkout(self, *, topup: str, user: str, amount: int, currency: str, return_url: str) -> CheckoutPage:
         return CheckoutPage(f"cs_test_{topup}", f"{return_url}/pay/{topup}/{user}/{amount}{currency}")
@@ -122,6 +124,7 @@ class OfflinePayments:
 
     def _reached(self) -> None:
         self.asked += 1
+        self.takes_time()
         if self.down:
             raise ProviderFailed
 
