@@ -70,9 +70,7 @@ def request(
     """
 
     def attempt() -> Refund:
-        if made := _rows(world).get(refund_id):
-            if (made.user, made.asked) != (user, amount):
-                raise IdempotencyMismatch
+        if made := _made_before(world, user, refund_id, amount):
             return made
         newest = charge_due(world, head(world, user))
         now = max(world.now(), newest.at)
@@ -119,9 +117,9 @@ def on_its_way(world: World, user: str) -> Cents:
     return sum(each.amount for each in parts if not each.dead and each.status != "succeeded")
 
 
-def exists(world: World, refund_id: str) -> bool:
-    """Whether there is such a refund."""
-    return _rows(world).get(refund_id) is not None
+def asked_before(world: World, user: str, refund_id: str, amount: Cents | None) -> bool:
+    """Whether the same was asked for before. Raises IdempotencyMismatch where it was another amount."""
+    return _made_before(world, user, refund_id, amount) is not None
 
 
 def refund_of(world: World, user: str, refund_id: str) -> Progress:
@@ -215,6 +213,13 @@ def _told_of(world: World, refund: Refund, intent: str, name: str) -> list[ToldR
         raise ProviderFailed from refusal
     told = [each for each in listed if (each.id == known if known else each.part == name)]
     return told if known or told else None
+
+
+def _made_before(world: World, user: str, refund_id: str, amount: Cents | None) -> Refund | None:
+    made = _rows(world).get(refund_id)
+    if made and (made.user, made.asked) != (user, amount):
+        raise IdempotencyMismatch("Another amount was asked for under this name before.")
+    return made
 
 
 # --- setting it aside ----------------------------------------------------------------------------
