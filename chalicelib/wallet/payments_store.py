@@ -5,6 +5,7 @@
 ``user#{user}`` / ``payment#{moment}#{intent}``, ``refund#{moment}#{id}``    a person's, oldest first
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any, Final
@@ -17,6 +18,7 @@ from chalicelib.wallet.model.refund import Refund
 from chalicelib.wallet.store import row
 
 _MOMENT_DIGITS: Final = 13
+_REFUND_PLACE: Final = re.compile(r"refund#[0-9]{13}#[A-Za-z0-9_]{1,64}")
 
 
 class PaymentRows:
@@ -92,6 +94,11 @@ class RefundRows:
         parts = [list(part) for part in refund.parts]
         waiting = due.waiting("refund", refund.id, refund.look_at, self._shards)
         return {**row("refund", refund.id), **asdict(refund), "parts": parts, **waiting}
+
+
+def is_refund_place(place: str) -> bool:
+    """Whether this may be the place of a refund in its owner's list: not every sort key may start a query."""
+    return _REFUND_PLACE.fullmatch(place) is not None
 
 
 def _listed(
