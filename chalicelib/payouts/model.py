@@ -143,6 +143,9 @@ def next_run(now: Millis) -> Millis:
 
 State = Literal["reserved", "paid", "returned"]
 
+OURS_TO_MEND: Final = frozenset({"balance_insufficient", "insufficient_funds"})
+"""Refusals that are no fault of the reader's: a person must see to our balance at Stripe."""
+
 
 @dataclass(frozen=True, slots=True)
 class Payout:
@@ -164,10 +167,15 @@ class Payout:
     ended_at: Millis | None = None
     """When it was paid, or returned."""
     why: str | None = None
-    """Why it was returned: Stripe's code."""
+    """Why it was returned: Stripe's code. See ``said`` for what the reader is told."""
     reversed: Cents = 0
     """What of it was taken back from the account and is in the earnings again."""
     rev: int = 0
+
+    @property
+    def said(self) -> str | None:
+        """What the reader is told of ``why``: how our own balance stands is no concern of theirs."""
+        return "unavailable" if self.why in OURS_TO_MEND else self.why
 
 
 def payout_id(reader: str, seq: int) -> str:

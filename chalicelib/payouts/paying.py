@@ -7,17 +7,18 @@ unknown is made again with the same key, and before that it is looked for what t
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
 from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
 from chalicelib.gateways.stripe import Refused
-from chalicelib.kernel.errors import NotFound, ProviderFailed
+from chalicelib.kernel.errors import NotFound, Problem, ProviderFailed
 from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import Millis
-from chalicelib.payouts import model
-from chalicelib.payouts.model import LEAST, TRANSFERS, Payee, Payout, Reversal
+from chalicelib.payouts import model, payees
+from chalicelib.payouts.model import LEAST, OURS_TO_MEND, TRANSFERS, Payee, Payout, Reversal
 from chalicelib.payouts.payees import rows_of
 from chalicelib.payouts.service import earnings_account, standing
 from chalicelib.payouts.store import FOREVER, Waiting
@@ -36,8 +37,6 @@ _WORRYING_TRIES: Final = 10
 """So many calls without an answer take a day: a person should look."""
 _PAGE: Final = 100
 _MOST_PAGES: Final = 1_000
-_OURS_TO_MEND: Final = frozenset({"balance_insufficient", "insufficient_funds"})
-"""Refusals that are no fault of the reader's: a person must see to our balance at Stripe."""
 
 
 # --- making payouts ------------------------------------------------------------------------------
@@ -127,7 +126,12 @@ def advance(world: World, payout_id: str) -> Payout:
     try:
         transfer = _transferred(world, begun)
     except Refused as refused:
-        return _returned(world, begun, refused.code or "refused")
+        code = refused.code or "refused"
+        done = _returned(world, begun, code)
+        if code not in OURS_TO_MEND:
+            with suppress(Problem):  # what the account lacks is seen now, and not refused anew every day
+                payees.refresh(world, payout.reader)
+        return done
     except ProviderFailed:
         (log.error if begun.tries >= _WORRYING_TRIES else log.warning)("payout_unanswered", id=payout_id)
         return begun
@@ -188,7 +192,7 @@ def _returned(world: World, payout: Payout, why: str) -> Payout:
     """Give the money back to the earnings, once."""
     rows = rows_of(world)
     fact = Fact("payout_returned", payout.amount, TRANSFERS, payout.id)
-    ours = why in _OURS_TO_MEND
+    ours = why in OURS_TO_MEND
     (log.error if ours else log.warning)("payout_refused", id=payout.id, code=why)
 
     def draft_of(newest: Entry, now: Millis) -> Draft:

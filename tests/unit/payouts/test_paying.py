@@ -1,5 +1,6 @@
 """Product §10: reserve, transfer, mark as paid; what is refused or reversed is back in the earnings, once."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,8 +9,9 @@ from chalicelib.accounts import service as accounts
 from chalicelib.kernel.errors import NotFound
 from chalicelib.kernel.time import DAY, HOUR, MINUTE
 from chalicelib.operations import handlers
-from chalicelib.payouts import model, paying, service
+from chalicelib.payouts import model, payees, paying, service
 from chalicelib.payouts.model import LEAST, MOST, Payout
+from chalicelib.payouts.schemas import PayoutView
 from tests.support.duo import assert_books_balance
 from tests.support.payee import ACCOUNT, READER, Desk
 
@@ -134,6 +136,35 @@ def test_an_answer_that_was_lost_is_found_and_nothing_is_transferred_twice(desk:
     assert paying.payout_of(desk.world, payout.id).state == "paid"
     assert (desk.balance, desk.kinds(), len(desk.stripe.transfers)) == (0, ["payout"], 1)
     assert desk.stripe.calls.count("transfer") == (2 if lost == "before" else 1)
+
+
+def test_an_account_that_is_lost_is_refused_once_and_not_every_day_anew(desk: Desk) -> None:
+    desk.ready().earned(2_000)
+    desk.stripe.failures = ["account_invalid", "account_invalid"]  # the transfer, and the look at the account
+    payout = desk.paid_out()
+    assert payout
+    assert (payout.state, payout.why) == ("returned", "account_invalid")
+    assert payees.account_of(desk.world, READER) == payees.rows_of(desk.world).payee(READER)
+    desk.clock.forward(DAY)
+    assert desk.paid_out() is None
+    assert desk.notices() == ["payout_returned", "payout_account_restricted"]
+
+
+def test_a_refused_payout_is_returned_also_while_the_account_cannot_be_read(desk: Desk) -> None:
+    desk.ready().earned(2_000)
+    desk.stripe.failures = ["account_invalid", "before"]
+    payout = desk.paid_out()
+    assert payout
+    assert (payout.state, desk.balance) == ("returned", 2_000)
+
+
+def test_a_reader_is_not_told_how_our_own_balance_stands(desk: Desk) -> None:
+    desk.ready().earned(2_000)
+    desk.stripe.failures = ["balance_insufficient"]
+    payout = desk.paid_out()
+    assert payout
+    assert (payout.why, PayoutView.of(payout).why) == ("balance_insufficient", "unavailable")
+    assert PayoutView.of(replace(payout, why="account_closed")).why == "account_closed"
 
 
 def test_a_reservation_that_storage_did_not_confirm_is_found_and_sent(desk: Desk) -> None:

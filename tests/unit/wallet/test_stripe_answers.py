@@ -56,6 +56,12 @@ def test_a_payment_that_stripe_does_not_know_is_refused(library: Library) -> Non
     assert refused.value.code == "resource_missing"
 
 
+def test_an_account_that_is_not_ours_any_more_is_refused(library: Library) -> None:
+    with pytest.raises(Refused) as refused:
+        library.payout_account("acct_nobody")
+    assert refused.value.code == "account_invalid"
+
+
 def test_another_amount_under_a_known_key_says_nothing_of_the_first(library: Library, intent: str) -> None:
     library.refund(intent=intent, amount=700, part=f"{intent}:0")
     with pytest.raises(ProviderFailed):
@@ -63,7 +69,8 @@ def test_another_amount_under_a_known_key_says_nothing_of_the_first(library: Lib
 
 
 @pytest.mark.parametrize(
-    "fault", [{"status": 401}, {"status": 409}, {"status": 429}, {"status": 500}, {"lose_answer": True}]
+    "fault",
+    [{"status": 401}, {"status": 403}, {"status": 409}, {"status": 429}, {"status": 500}, {"lose_answer": True}],
 )
 def test_whatever_else_goes_wrong_is_an_unknown_outcome(library: Library, intent: str, fault: dict[str, Any]) -> None:
     call(library.local, "PUT", "/_local/fault", {"path": "/v1/refunds", "count": 1} | fault)
