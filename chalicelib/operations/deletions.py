@@ -33,6 +33,7 @@ from chalicelib.operations import exports
 from chalicelib.operations.model import deletion as model
 from chalicelib.operations.model.deletion import CODE_DIGITS, Deletion, State
 from chalicelib.operations.store import Leaving
+from chalicelib.payouts import payees, paying
 from chalicelib.payouts import service as payouts
 from chalicelib.readers import pictures
 from chalicelib.readers import service as readers
@@ -64,6 +65,7 @@ FORGETTING: Final[tuple[Callable[[World, str], None], ...]] = (
     pictures.forget,
     accounts.forget,
     recharges.forget,
+    payees.forget,
     scheduling.forget,
     exports.forget,
 )
@@ -279,12 +281,14 @@ def _settle(world: World, person_id: str) -> None:
 
 def _owed(world: World, deletion: Deletion) -> tuple[Entry, Entry, Cents]:
     """Give back to the cards what can be. The newest entries of credit and earnings then, and what is still owed, in
-    cents: what is on its way back, what could not be sent yet, and earnings.
+    cents: what is on its way back, what could not be sent yet, and earnings, those on their way to Stripe too.
     """
     on_its_way, gives_more = _give_back(world, deletion)
     credit, refundable = refunds.refundable(world, deletion.person)
     earned = wallet.ledger(world).head(payouts.earnings_account(deletion.person))
-    return credit, earned, on_its_way + (refundable if gives_more else 0) + max(0, earned.balance)
+    # Read after the head: a payout that is made or returned later moves that.
+    earnings = max(0, earned.balance) + paying.on_its_way(world, deletion.person)
+    return credit, earned, on_its_way + (refundable if gives_more else 0) + earnings
 
 
 def _give_back(world: World, deletion: Deletion) -> tuple[Cents, bool]:

@@ -92,8 +92,10 @@ class Payee:
     reader: str
     account: str
     """Stripe's id, ``acct_…``."""
-    due_at: Millis
-    """The reader's next turn in the daily run."""
+    due_at: Millis | None = None
+    """The reader's next turn in the daily run; None for one who was forgotten. The account stays known: what was
+    transferred to it may still be reversed.
+    """
     submitted: bool = False
     """The reader has filled in what Stripe asked for at first."""
     transfers: bool = False
@@ -128,10 +130,15 @@ def as_read(payee: Payee, account: Mapping[str, Any] | None, now: Millis) -> Pay
         submitted=told.get("details_submitted") is True or account is None,
         transfers=capabilities.get("transfers") == "active",
         payouts_enabled=told.get("payouts_enabled") is True,
-        requirements=tuple(str(each) for each in asked)[:_MOST_REQUIREMENTS],
+        requirements=tuple(str(each) for each in asked)[:_MOST_REQUIREMENTS] if payee.due_at is not None else (),
         verifying=bool(needs.get("pending_verification")) or capabilities.get("transfers") == "pending",
         read_at=now,
     )
+
+
+def forgotten(payee: Payee) -> Payee:
+    """The payee without a turn, and without what Stripe wants of them."""
+    return replace(payee, due_at=None, requirements=())
 
 
 def next_run(now: Millis) -> Millis:

@@ -101,7 +101,7 @@ def take_turn(world: World, reader: str) -> None:
 
     def attempt() -> None:
         payee, now = rows.payee(reader), world.now()
-        if payee and payee.due_at <= now:
+        if payee and payee.due_at is not None and payee.due_at <= now:
             world.tables.write(rows.keep_payee(replace(payee, due_at=model.next_run(now))))
 
     undisturbed(world.sleep, attempt)
@@ -294,6 +294,12 @@ def payout_of(world: World, payout_id: str) -> Payout:
     if found is None:
         raise NotFound
     return found
+
+
+def on_its_way(world: World, reader: str) -> Cents:
+    """What left the reader's earnings and did not arrive yet, of their newest hundred payouts."""
+    newest, _ = rows_of(world).page_of_reader(reader, _PAGE, None)
+    return sum(each.amount for each in newest if each.state == "reserved")
 
 
 def payouts_of(world: World, reader: str, limit: int, after: str | None) -> tuple[list[Payout], str | None]:

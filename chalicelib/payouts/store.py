@@ -54,8 +54,11 @@ class PayoutRows:
 
     def keep_payee(self, payee: Payee) -> Put:
         """Puts the account in the place of the one with the same rev."""
-        item = _row("payee", payee.reader) | asdict(replace(payee, rev=payee.rev + 1))
-        due = {"due_shard": self._shard("payee", payee.reader)}
+        raised = replace(payee, rev=payee.rev + 1)
+        item = _row("payee", payee.reader) | {
+            name: value for name, value in asdict(raised).items() if value is not None
+        }
+        due = {} if payee.due_at is None else {"due_shard": self._shard("payee", payee.reader)}
         return Put(self._name, item | due, when=_unchanged(payee.rev))
 
     # payouts
