@@ -6,7 +6,7 @@ until Stripe has made the transfer or refused for good; then the money is back i
 unknown is made again with the same key, and before that it is looked for what the last one did: Stripe forgets keys.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
@@ -347,14 +347,15 @@ def freeze(world: World, *, actor: str, reason: str) -> None:
     log.error("payouts_frozen", reason=reason)
 
 
-def unfreeze(world: World, *, actor: str, reason: str) -> None:
-    """Let payouts go on. Where they do, nothing happens."""
+def unfreeze(world: World, *, actor: str, reason: str, checks: Callable[[], Sequence[Operation]] = tuple) -> None:
+    """Let payouts go on, if ``checks`` hold in the same write. Where they do, nothing happens."""
     rows = rows_of(world)
 
     def attempt() -> None:
         if frozen := rows.freeze():
             now = world.now()
-            world.tables.write(rows.lift_freeze(frozen), _of_all(world, "payouts_unfrozen", actor, reason, now))
+            said = _of_all(world, "payouts_unfrozen", actor, reason, now)
+            world.tables.write(rows.lift_freeze(frozen), said, *checks())
 
     undisturbed(world.sleep, attempt)
 

@@ -16,6 +16,7 @@ from scripts.admin.verbs import _WHY, Answer, Facts, Plan, Verb, _id, _takes_not
 _SHOWN: Final = 100
 """Payouts of a reader, newest first."""
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_SECONDS: Final = re.compile(r"[0-9]{1,7}")
 
 
 def run_payouts(world: World, asked: Namespace) -> Plan:
@@ -63,7 +64,7 @@ def unfreeze_payouts(world: World, asked: Namespace) -> Plan:
     reconciliation.check_clean(world)
 
     def act(operator: str, reason: str) -> Answer:
-        paying.unfreeze(world, actor=operator, reason=reason)
+        paying.unfreeze(world, actor=operator, reason=reason, checks=lambda: (reconciliation.check_clean(world),))
         return Answer([{"frozen": paying.why_frozen(world)}])
 
     return Plan((f"let payouts go on, which were stopped: {why}",), act)
@@ -133,8 +134,8 @@ def _day(written: str) -> str:
 
 
 def _margin(written: str) -> int:
-    if not written.isdecimal() or len(written) > len("1000000"):
-        raise ArgumentTypeError("write a number of seconds")
+    if not _SECONDS.fullmatch(written) or int(written) > MARGIN // SECOND:
+        raise ArgumentTypeError(f"write a number of seconds, {MARGIN // SECOND} at most")
     return int(written)
 
 
