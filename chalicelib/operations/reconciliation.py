@@ -350,7 +350,7 @@ def _keep_digest(world: World, run: Run) -> None:
         "sha256": model.digest(heads),
         "heads": {each.account: [each.seq, each.hash, each.balance] for each in heads},
     }
-    world.digests.put(_digest_key(day), json.dumps(told, sort_keys=True).encode(), _JSON)
+    world.digests.put_new(_digest_key(day), json.dumps(told, sort_keys=True).encode(), _JSON)
 
 
 def verify_digest(world: World, day: str) -> list[str]:

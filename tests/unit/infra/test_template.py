@@ -130,6 +130,21 @@ def test_every_alarm_tells_somebody(packaged: Package) -> None:
     assert all(each["AlarmActions"] == [{"Ref": "Alarms"}] for each in alarms.values())
 
 
+def test_a_digest_is_put_once_and_stays_under_its_name(packaged: Package) -> None:
+    statements = packaged.of_type("AWS::S3::BucketPolicy")["DigestsBucketPolicy"]["PolicyDocument"]["Statement"]
+    denied = {
+        action: each.get("Condition")
+        for each in statements
+        if each["Resource"] == {"Fn::Sub": "${DigestsBucket.Arn}/digests/*"} and each["Effect"] == "Deny"
+        for action in ([each["Action"]] if isinstance(each["Action"], str) else each["Action"])
+    }
+    assert denied == {
+        "s3:PutObject": {"Null": {"s3:if-none-match": "true"}},
+        "s3:DeleteObject": None,
+        "s3:DeleteObjectVersion": None,
+    }
+
+
 def test_the_machine_calls_the_clock_function_and_nothing_else(packaged: Package) -> None:
     machine = packaged.resources["ClockMachine"]["Properties"]
     assert machine["DefinitionSubstitutions"] == {"ClockFunctionArn": {"Fn::GetAtt": ["Clock", "Arn"]}}

@@ -499,6 +499,15 @@ def test_the_first_digest_of_a_day_stays_the_days(desk: Border) -> None:
     assert desk.digests.held[name] == kept[name]
 
 
+def test_two_digests_of_a_day_at_once_leave_the_first(desk: Border) -> None:
+    desk.pays(1_000)
+    name = f"digests/{reconciliation.day_of(desk.clock.now + LATER)}.json"
+    desk.digests.size = lambda key: None  # type: ignore[method-assign] # the other one is not put yet
+    desk.digests.held[name] = b"{}"
+    reconciled(desk)
+    assert desk.digests.held[name] == b"{}"
+
+
 def test_the_order_of_heads_does_not_change_their_digest_and_their_content_does() -> None:
     one, two = Head("credit:a", 1, "ab", 5), Head("credit:b", 1, "cd", 6)
     assert digest([one, two]) == digest([two, one]) != digest([one])
