@@ -107,6 +107,7 @@ class Payee:
     verifying: bool = False
     """Stripe is looking at what it was given."""
     read_at: Millis = 0
+    """When it was read, or could not be, last."""
     rev: int = 0
 
     @property

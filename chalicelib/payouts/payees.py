@@ -55,6 +55,7 @@ def account_of(world: World, reader: str) -> Payee | None:
     try:
         return refresh(world, reader)
     except Problem:
+        world.wrote(rows_of(world).keep_payee(replace(payee, read_at=world.now())))  # it is not asked again at once
         return payee
 
 

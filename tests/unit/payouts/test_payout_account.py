@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from chalicelib.kernel.errors import InvalidState, ProviderFailed
+from chalicelib.kernel.time import MINUTE, SECOND
 from chalicelib.payouts import payees
 from chalicelib.payouts.model import Payee, as_read
 from tests.support.connect import READY
@@ -122,6 +123,23 @@ def test_while_stripe_is_out_of_reach_the_last_known_status_is_told(desk: Desk) 
     found = payees.account_of(desk.world, READER)
     assert found
     assert found.status == "incomplete"
+
+
+def test_while_stripe_is_out_of_reach_it_is_not_asked_by_every_request(desk: Desk) -> None:
+    payees.open_account(desk.world, READER)
+    desk.clock.forward(MINUTE)
+    desk.stripe.calls.clear()
+    desk.stripe.failures = ["before"]
+    for _ in range(5):
+        found = payees.account_of(desk.world, READER)
+        assert found
+        assert found.status == "incomplete"
+    assert desk.stripe.calls == ["retrieve"]
+    desk.stripe.accounts[ACCOUNT] |= READY
+    desk.clock.forward(10 * SECOND)
+    found = payees.account_of(desk.world, READER)
+    assert found
+    assert found.status == "ready"
 
 
 def test_nobody_without_an_account_has_one(desk: Desk) -> None:
