@@ -236,15 +236,15 @@ class Reversal:
 
 
 def reversals(told: object) -> list[Reversal]:
-    """What a list of Stripe's says, oldest first; what in it is no reversal is left out."""
-    found = [
-        Reversal(each["id"], each["amount"], each["created"])
+    """What a list of Stripe's says, each once, oldest first; what in it is no reversal is left out."""
+    found = {
+        each["id"]: Reversal(each["id"], each["amount"], each["created"])
         for each in (told if isinstance(told, list) else ())
         if isinstance(each, Mapping)
         and is_id(each.get("id"))
         and all(type(each.get(name)) is int and each[name] >= 0 for name in ("amount", "created"))
-    ]
-    return sorted(found, key=lambda each: (each.created, each.id))
+    }
+    return sorted(found.values(), key=lambda each: (each.created, each.id))
 
 
 def is_id(value: object) -> TypeGuard[str]:

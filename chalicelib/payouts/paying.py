@@ -229,10 +229,13 @@ def told_of_transfer(world: World, event: Mapping[str, Any], stored: Stored) -> 
     why = _unexpected(payout, transfer)
     if payout is None or why:
         return unexpected(world, event, stored, why)
+    try:
+        reversals = _reversals(world, payout, transfer)
+    except Refused as refused:  # told again, it would be refused again; reconciliation will miss what is missing
+        return unexpected(world, event, stored, f"reversals not listed: {refused.code or 'refused'}")
     was, operations = payout, list[Operation]()
     if payout.state == "reserved":
         payout, operations = _payment(world, payout, transfer["id"])
-    reversals = _reversals(world, payout, transfer)
     left = [each for each in reversals if wallet.ledger(world).receipt(f"payout_reversed:{each.id}") is None]
     payout, postings = _reversing(world, payout, left[:_AT_ONCE])
     changed = [rows.keep_payout(payout)] if payout != was else []

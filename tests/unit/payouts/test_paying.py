@@ -186,7 +186,7 @@ def test_reversals_are_taken_in_their_order_and_what_is_none_is_left_out() -> No
         {"amount": 1, "created": 3},
         "trr_c",
     ]
-    assert [each.id for each in model.reversals([*good[::-1], *strange])] == ["trr_b", "trr_a"]
+    assert [each.id for each in model.reversals([*good[::-1], *strange, *good])] == ["trr_b", "trr_a"]
     assert model.reversals(None) == model.reversals({}) == []
 
 
@@ -302,6 +302,33 @@ def test_reversals_that_the_event_does_not_hold_are_listed(desk: Desk) -> None:
     assert (desk.balance, desk.stripe.calls.count("reversals")) == (300, 1)
     desk.hear()
     assert desk.balance == 300
+
+
+def test_a_reversal_that_is_listed_twice_comes_back_once(desk: Desk) -> None:
+    payout = desk.ready().earned(2_000).paid_out()
+    assert payout
+    desk.stripe.reverse(payout.id, 500)
+    transfer = desk.stripe.events[-1]["data"]["object"]
+    transfer["reversals"]["data"] *= 2
+    desk.hear()
+    assert (desk.balance, desk.kinds()) == (500, ["payout", "payout_reversed"])
+
+
+def test_reversals_that_stripe_does_not_list_are_for_a_person_and_come_with_the_next(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    payout = desk.ready().earned(2_000).paid_out()
+    assert payout
+    desk.hear()
+    desk.stripe.reverse(payout.id, 500, telling=0)
+    desk.stripe.failures = ["resource_missing"]
+    desk.hear()
+    assert "reversals not listed: resource_missing" in desk.stored()
+    assert '"stripe_event_unexpected"' in capsys.readouterr().out
+    assert desk.balance == 0
+    desk.stripe.reverse(payout.id, 300, telling=0)
+    desk.hear()
+    assert (desk.balance, desk.kinds()) == (800, ["payout", "payout_reversed", "payout_reversed"])
 
 
 def test_a_reversal_told_before_its_transfer_was_known_counts(desk: Desk) -> None:
