@@ -6,6 +6,7 @@ import pytest
 
 from chalicelib.kernel.errors import InvalidState, ProviderFailed
 from chalicelib.kernel.time import MINUTE, SECOND
+from chalicelib.notifications.model import Notice, words
 from chalicelib.payouts import payees
 from chalicelib.payouts.model import Payee, as_read
 from tests.support.connect import READY
@@ -180,6 +181,19 @@ def test_a_bank_that_refuses_is_told_to_the_reader_and_moves_nothing(desk: Desk)
     for _ in range(2):
         desk.tell(event)
     assert (desk.balance, desk.notices()) == (2_000, ["payout_failed"])
+
+
+@pytest.mark.parametrize(
+    ("currency", "said"), [("usd", "$9.00 could not"), ("jpy", "A payout in another currency could")]
+)
+def test_what_a_bank_refused_is_told_in_dollars_only_where_it_is_dollars(desk: Desk, currency: str, said: str) -> None:
+    desk.ready()
+    payout = {"id": "po_1", "amount": 900, "currency": currency}
+    desk.tell(desk.stripe.tell("payout.failed", payout, account=ACCOUNT))
+    (row,) = desk.tables.rows["notices"].values()
+    told = words(Notice(READER, row["kind"], row["facts"]), "Europe/Vienna")
+    assert told
+    assert told.text.startswith(said)
 
 
 @pytest.mark.parametrize("payout", [{}, {"id": "po_1"}, {"id": "", "amount": 1}, {"id": "po_1", "amount": "1"}])
