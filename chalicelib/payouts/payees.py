@@ -59,6 +59,11 @@ def account_of(world: World, reader: str) -> Payee | None:
         return payee
 
 
+def payee_of(world: World, reader: str) -> Payee | None:
+    """The reader's account, as it was last read."""
+    return rows_of(world).payee(reader)
+
+
 def refresh(world: World, reader: str) -> Payee | None:
     """Read the reader's account at Stripe. Raises ProviderFailed, Unavailable."""
     rows = rows_of(world)

@@ -4,12 +4,13 @@ import re
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from typing import Final
 
+from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import InvalidState
 from chalicelib.kernel.time import SECOND, rfc3339
 from chalicelib.operations import reconciliation
 from chalicelib.operations.model.reconciliation import MARGIN
-from chalicelib.payouts import paying
+from chalicelib.payouts import payees, paying
 from chalicelib.payouts.model import LEAST, Payout
 from scripts.admin.verbs import _WHY, Answer, Facts, Plan, Verb, _id, _takes_nothing, _takes_user
 
@@ -22,6 +23,8 @@ _SECONDS: Final = re.compile(r"[0-9]{1,7}")
 def run_payouts(world: World, asked: Namespace) -> Plan:
     """Pays who is due for it now, beside the daily run; repeated at once it pays nobody twice."""
     _refuse_while_frozen(world)
+    if asked.reader:
+        _refuse_who_cannot_be_paid(world, asked.reader)
     readers = [asked.reader] if asked.reader else list(paying.everybody(world))
     least = 1 if asked.all else LEAST
     due = {reader: amount for reader in readers if (amount := paying.would_pay(world, reader, least))}
@@ -35,6 +38,7 @@ def run_payouts(world: World, asked: Namespace) -> Plan:
 
 def list_payouts(world: World, asked: Namespace) -> Answer:
     """The newest hundred."""
+    accounts.person(world, asked.user)
     found, _ = paying.payouts_of(world, asked.user, _SHOWN, None)
     return Answer([_payout_facts(each) for each in found])
 
@@ -109,6 +113,16 @@ def verify_digest(world: World, asked: Namespace) -> Answer:
 def _refuse_while_frozen(world: World) -> None:
     if why := paying.why_frozen(world):
         raise InvalidState(f"Payouts are stopped: {why}")
+
+
+def _refuse_who_cannot_be_paid(world: World, reader: str) -> None:
+    """Of somebody who was named, "nothing to do" would be no answer."""
+    payee = payees.payee_of(world, reader)
+    status = payee.status if payee else "none"
+    if accounts.person(world, reader).suspended:
+        raise InvalidState("They are suspended: nothing is paid to them.")
+    if status != "ready":
+        raise InvalidState(f"Their account at Stripe is not ready: {status}.")
 
 
 def _payout_facts(payout: Payout) -> Facts:

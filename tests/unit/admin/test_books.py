@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
+from chalicelib.accounts import service as accounts
 from chalicelib.kernel.time import DAY, MINUTE
 from chalicelib.operations import reconciliation
 from chalicelib.payouts import paying
 from scripts.admin.cli import run
-from tests.support.payee import READER, Desk
+from tests.support.payee import ACCOUNT, READER, Desk
+from tests.support.people import person
 from tests.support.reading import pay_in
 
 WHY = ["--reason", "because", "--yes"]
@@ -101,3 +103,24 @@ def test_what_cannot_be_meant_is_wrong_usage(soulseer: Command, wrong: list[str]
     with pytest.raises(SystemExit) as stopped:
         soulseer(*wrong)
     assert stopped.value.code == 2
+
+
+def test_somebody_who_is_named_and_cannot_be_paid_is_refused_with_the_reason(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refusal(*arguments: str) -> str:
+        assert run([*arguments, "--local"], lambda _: desk.world, lambda: OPERATOR) == 1
+        return capsys.readouterr().err
+
+    assert "no such person" in refusal("payouts", "run", "--reader", "usr_nobody", *WHY)
+    assert "no such person" in refusal("payouts", "list", "usr_nobody")
+    person(desk.world, "usr_other")
+    assert "not ready: none" in refusal("payouts", "run", "--reader", "usr_other", *WHY)
+    desk.stripe.onboarded(ACCOUNT, payouts_enabled=False)
+    desk.hear()
+    assert "not ready: restricted" in refusal("payouts", "run", "--reader", READER, *WHY)
+    desk.stripe.onboarded(ACCOUNT)
+    desk.hear()
+    accounts.suspend(desk.world, READER, actor="ops", reason="fraud")
+    assert "suspended" in refusal("payouts", "run", "--reader", READER, *WHY)
+    assert desk.balance == 2_000
