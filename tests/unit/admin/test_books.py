@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from chalicelib.accounts import service as accounts
+from chalicelib.gateways.stripe import Refused
 from chalicelib.kernel.time import DAY, MINUTE
 from chalicelib.operations import reconciliation
 from chalicelib.payouts import paying
@@ -124,3 +125,28 @@ def test_somebody_who_is_named_and_cannot_be_paid_is_refused_with_the_reason(
     accounts.suspend(desk.world, READER, actor="ops", reason="fraud")
     assert "suspended" in refusal("payouts", "run", "--reader", READER, *WHY)
     assert desk.balance == 2_000
+
+
+def test_a_reconciliation_that_stripe_refuses_or_another_one_overtakes_says_so(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refusal() -> str:
+        assert run(["ledger", "reconcile", "--local", *WHY], lambda _: desk.world, lambda: OPERATOR) == 1
+        return capsys.readouterr().err
+
+    def refuse(**_: Any) -> Any:
+        raise Refused("parameter_invalid")
+
+    whole = desk.stripe.balance_transactions
+    desk.stripe.balance_transactions = refuse  # type: ignore[method-assign] # as if
+    assert "Stripe says parameter_invalid" in refusal()
+    desk.stripe.balance_transactions = whole  # type: ignore[method-assign] # as it is
+    write = desk.tables.write
+
+    def late(*operations: Any) -> None:
+        desk.tables.write = write  # type: ignore[method-assign] # this once
+        reconciliation.begin(desk.world)
+        write(*operations)
+
+    desk.tables.write = late  # type: ignore[method-assign] # another one begins just before
+    assert "repeat the command" in refusal()
