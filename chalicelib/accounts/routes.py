@@ -7,7 +7,6 @@ from chalicelib.accounts.schemas import (
     BlockView,
     ConsentView,
     DeviceView,
-    LimitsBody,
     LimitsView,
     Me,
     MeChanges,
@@ -124,14 +123,5 @@ def remove_block(request: Request[None, None]) -> None:
 
 @endpoint(blueprint, "GET", "/v1/me/limits", returns=LimitsView)
 def get_limits(request: Request[None, None]) -> LimitsView:
-    """What you let yourself spend a day, a week and a month, and until when not at all.
-
-    They are kept here; what spends does not ask them yet.
-    """
+    """What you let yourself spend in any 24 hours, 7 days and 30 days, and until when not at all."""
     return LimitsView.of(service.limits_of(world(), request.caller.id))
-
-
-@endpoint(blueprint, "PUT", "/v1/me/limits", body=LimitsBody, returns=LimitsView)
-def put_limits(request: Request[LimitsBody, None]) -> LimitsView:
-    """Set them. What is stricter acts at once; what is looser acts in 24 hours, and asking for less takes it back."""
-    return LimitsView.of(service.set_limits(world(), request.caller.id, request.body.wanted()))

@@ -262,18 +262,16 @@ def limits_of(world: World, person_id: str) -> Limits:
     return _belongings(world).limits(person_id).at(world.now())
 
 
-def set_limits(world: World, person_id: str, wanted: Wanted) -> Limits:
-    """Take what the person asks for: what is stricter at once, what is looser in 24 hours. Raises Invalid."""
+def limits_change(world: World, person_id: str, wanted: Wanted) -> tuple[Limits, Operation | None]:
+    """What the person asks for: what is stricter at once, what is looser in 24 hours; and the operation that keeps it,
+    for the transaction of ``wallet``, or None where it is so already. It fails when another change came first.
+
+    Raises Invalid.
+    """
     rows = _belongings(world)
-
-    def attempt() -> Limits:
-        was, now = rows.limits(person_id), world.now()
-        decided = limits.changed(was, wanted, now)
-        if decided != was:
-            world.tables.write(rows.keep_limits(person_id, decided))
-        return decided
-
-    return undisturbed(world.sleep, attempt)
+    was = rows.limits(person_id)
+    decided = limits.changed(was, wanted, world.now())
+    return decided, rows.keep_limits(person_id, decided) if decided != was else None
 
 
 # --- the end of an account -----------------------------------------------------------------------

@@ -45,6 +45,18 @@ class CheckoutPage:
     url: str
 
 
+@dataclass(frozen=True, slots=True)
+class SavedCard:
+    """A card that its owner lets us charge in their absence."""
+
+    customer: str
+    payment_method: str
+    brand: str
+    last4: str
+    exp_month: int
+    exp_year: int
+
+
 class Payments(Protocol):
     """What the wallet asks of Stripe."""
 
@@ -52,6 +64,26 @@ class Payments(Protocol):
         """A page on which ``user`` pays ``amount`` for the top-up; the same page when asked again.
 
         Raises ProviderFailed when Stripe refuses or is out of reach.
+        """
+
+    # saved cards
+
+    def make_customer(self, *, user: str) -> str:
+        """Stripe's customer for ``user``; the same one when asked again within a day. Raises ProviderFailed."""
+
+    def open_setup(self, *, setup: str, user: str, customer: str, return_url: str) -> CheckoutPage:
+        """A page on which ``user`` saves a card; the same page when asked again. Raises ProviderFailed."""
+
+    def saved_card(self, setup_intent: str) -> SavedCard | None:
+        """The card that was saved by it; None where none was. Raises ProviderFailed."""
+
+    def charge_saved(
+        self, *, recharge: str, user: str, customer: str, payment_method: str, amount: Cents, currency: str
+    ) -> str:
+        """Charge a saved card in its owner's absence, once for ``recharge``; the id of the PaymentIntent, of which an
+        event tells whether it was paid.
+
+        Raises Refused where the bank or Stripe says no, ProviderFailed where the outcome is unknown.
         """
 
     def verified_event(self, payload: bytes, signature: str) -> dict[str, Any]:
@@ -139,6 +171,62 @@ class StripePayments:
         if not page.url:
             raise ProviderFailed("Stripe made no payment page. Nothing was charged; try again.")
         return CheckoutPage(page.id, page.url)
+
+    def make_customer(self, *, user: str) -> str:
+        with _unless_refused():
+            made = self._client().v1.customers.create(
+                params={"metadata": {"user": user}}, options={"idempotency_key": f"customer:{user}"}
+            )
+        return str(made.id)
+
+    def open_setup(self, *, setup: str, user: str, customer: str, return_url: str) -> CheckoutPage:
+        with _unless_refused():
+            page = self._client().v1.checkout.sessions.create(
+                params={
+                    "mode": "setup",
+                    "customer": customer,
+                    "payment_method_types": ["card"],
+                    "client_reference_id": setup,
+                    "metadata": {"user": user},
+                    "success_url": f"{return_url}?saved=1",
+                    "cancel_url": f"{return_url}?saved=0",
+                },
+                options={"idempotency_key": f"setup:{setup}"},
+            )
+        if not page.url:
+            raise ProviderFailed("Stripe made no page. Try again.")
+        return CheckoutPage(page.id, page.url)
+
+    def saved_card(self, setup_intent: str) -> SavedCard | None:
+        with _unless_refused():
+            intent = self._client().v1.setup_intents.retrieve(setup_intent)
+            if intent.status != "succeeded" or not intent.payment_method or not intent.customer:
+                return None
+            method = self._client().v1.payment_methods.retrieve(intent.payment_method)
+        card = method.card
+        if card is None or method.customer != intent.customer:
+            return None
+        return SavedCard(method.customer, method.id, card.brand, card.last4, card.exp_month, card.exp_year)
+
+    def charge_saved(
+        self, *, recharge: str, user: str, customer: str, payment_method: str, amount: Cents, currency: str
+    ) -> str:
+        with _mapped_errors():
+            intent = self._client().v1.payment_intents.create(
+                params={
+                    "amount": amount,
+                    "currency": currency,
+                    "customer": customer,
+                    "payment_method": payment_method,
+                    "payment_method_types": ["card"],
+                    "confirm": True,
+                    "off_session": True,
+                    "description": "SoulSeer credit",
+                    "metadata": {"recharge": recharge, "user": user},
+                },
+                options={"idempotency_key": f"recharge:{recharge}"},
+            )
+        return str(intent.id)
 
     def verified_event(self, payload: bytes, signature: str) -> dict[str, Any]:
         return _verified(self._secret_name, "webhook_secret", payload, signature)
@@ -266,6 +354,16 @@ def _mapped_errors() -> Iterator[None]:
             said = error.error
             raise Refused(error.code, getattr(said, "decline_code", None)) from error
         raise ProviderFailed from error
+
+
+@contextmanager
+def _unless_refused() -> Iterator[None]:
+    """Raises ProviderFailed for a refusal too: where no money moves, it makes no difference."""
+    try:
+        with _mapped_errors():
+            yield
+    except Refused as refused:
+        raise ProviderFailed from refused
 
 
 def _verified(secret_name: str, field: str, payload: bytes, signature: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@
     ├── IdempotencyKeyRequired   400 idempotency_key_required
     ├── Unauthenticated          401 unauthenticated
     ├── InsufficientFunds        402 insufficient_funds
+    ├── SpendingLimitReached     402 spending_limit_reached
     ├── Forbidden                403 forbidden
     ├── AccountSuspended         403 account_suspended
     ├── Blocked                  403 blocked
@@ -74,6 +75,15 @@ class InsufficientFunds(
     status=HTTPStatus.PAYMENT_REQUIRED,
     code="insufficient_funds",
     default="The credit does not cover this. Top up and try again.",
+):
+    pass
+
+
+class SpendingLimitReached(
+    Problem,
+    status=HTTPStatus.PAYMENT_REQUIRED,
+    code="spending_limit_reached",
+    default="This is more than the client's own spending limits allow.",
 ):
     pass
 

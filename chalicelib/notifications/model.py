@@ -90,6 +90,36 @@ def _guarantee_refused(facts: Facts, zone: ZoneInfo) -> Words:
     )
 
 
+def _promo_granted(facts: Facts, zone: ZoneInfo) -> Words:
+    return Words(
+        "You have promotional credit",
+        f"{dollars(facts['amount'])} of promotional credit are yours. It is spent before your paid credit, and counts "
+        f"until {when(facts['expires_at'], zone)}.",
+    )
+
+
+def _recharge_paid(facts: Facts, zone: ZoneInfo) -> Words:
+    del zone
+    return Words(
+        "Your card was charged", f"{dollars(facts['amount'])} were charged to your saved card as SoulSeer credit."
+    )
+
+
+def _recharge_off(facts: Facts, zone: ZoneInfo) -> Words:
+    del zone
+    why = {
+        "authentication_required": "your bank wants you to confirm the payment yourself",
+        "card_unusable": "your saved card cannot be charged any more",
+        "declined": "your bank refused several times",
+        "unknown": "we were not told what became of the charge",
+    }[facts["reason"]]
+    return Words(
+        "Auto-recharge is off",
+        f"{dollars(facts['amount'])} could not be charged to your saved card: {why}. Top up in the app, or save a card "
+        "and turn auto-recharge on again.",
+    )
+
+
 def _booking(facts: Facts, zone: ZoneInfo) -> str:
     """``Your 30 minute voice reading on Wed 25 November 2026, 18:30 (Europe/Vienna)``"""
     return f"Your {facts['minutes']} minute {facts['modality']} reading on {when(facts['start'], zone)}"
@@ -213,6 +243,8 @@ ABOUT: Final[Mapping[str, Kind]] = {
     "booking_closed": "bookings",
     "guarantee_granted": "wallet",
     "guarantee_refused": "wallet",
+    "promo_granted": "wallet",
+    "recharge_paid": "wallet",
     "refund": "wallet",
     "refund_failed": "wallet",
     "favorite_online": "favorites",
@@ -231,6 +263,9 @@ SAID: Final[Mapping[str, Callable[[Facts, ZoneInfo], Words]]] = {
     "booking_closed": _booking_closed,
     "guarantee_granted": _guarantee_granted,
     "guarantee_refused": _guarantee_refused,
+    "promo_granted": _promo_granted,
+    "recharge_paid": _recharge_paid,
+    "recharge_off": _recharge_off,
     "refund": _refund,
     "refund_failed": _refund_failed,
     "dispute": _dispute,

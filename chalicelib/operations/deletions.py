@@ -45,7 +45,7 @@ from chalicelib.sessions import afterwards
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model import commands
 from chalicelib.sessions.model.session import Who
-from chalicelib.wallet import refunds
+from chalicelib.wallet import recharges, refunds
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.model.chain import Entry
 
@@ -63,6 +63,7 @@ FORGETTING: Final[tuple[Callable[[World, str], None], ...]] = (
     readers.forget,
     pictures.forget,
     accounts.forget,
+    recharges.forget,
     scheduling.forget,
     exports.forget,
 )

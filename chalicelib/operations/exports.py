@@ -37,8 +37,8 @@ from chalicelib.sessions import service as sessions
 from chalicelib.sessions.afterwards_schemas import guarantee_view, note_view, report_view, review_view
 from chalicelib.sessions.model.session import Who
 from chalicelib.sessions.schemas import session_view
-from chalicelib.wallet import statement
-from chalicelib.wallet.schemas import entry_view
+from chalicelib.wallet import recharges, statement
+from chalicelib.wallet.schemas import auto_recharge_view, entry_view
 
 T = TypeVar("T")
 Told = Callable[[T], dict[str, Any]]
@@ -215,6 +215,7 @@ def _of_account(world: World, person_id: str) -> dict[str, Any]:
         ),
         "blocks": blocks,
         "limits": _plain(accounts_views.LimitsView.of(accounts.limits_of(world, person_id))),
+        "auto_recharge": _plain(auto_recharge_view(recharges.settings_of(world, person_id))),
         "reader": _reader(world, person_id) if person.role == "reader" else None,
     }
 

@@ -27,10 +27,11 @@ if TYPE_CHECKING:
     from chalicelib.operations import deletions, exports, reconciliation
     from chalicelib.payouts import paying
     from chalicelib.scheduling import service as scheduling
-    from chalicelib.wallet import refunds
+    from chalicelib.wallet import recharges, refunds
 else:
     deletions = on_first_use("chalicelib.operations.deletions")
     exports = on_first_use("chalicelib.operations.exports")
+    recharges = on_first_use("chalicelib.wallet.recharges")
     reconciliation = on_first_use("chalicelib.operations.reconciliation")
     paying = on_first_use("chalicelib.payouts.paying")
     scheduling = on_first_use("chalicelib.scheduling.service")
@@ -98,6 +99,17 @@ def _deletion_called(world: World, person: str, epoch: int, turn: int) -> Millis
     return deletions.called_by_clock(world, person, epoch, turn)
 
 
+def _recharges(world: World, shard: str, limit: int, start: Key | None) -> tuple[list[Waiting], Key | None]:
+    found, following = recharges.page_of_shard(world, shard, limit, start)
+    ids = [(key["pk"].partition("#")[2], key) for key in found]
+    return [Waiting(each, key, partial(recharges.advance, world, each)) for each, key in ids], following
+
+
+def _recharge_called(world: World, recharge: str, epoch: int, turn: int) -> Millis | None:
+    del epoch, turn
+    return recharges.advance(world, recharge)
+
+
 def _exports(world: World, shard: str, limit: int, start: Key | None) -> tuple[list[Waiting], Key | None]:
     found, following = exports.page_of_shard(world, shard, limit, start)
     ids = [(key["pk"].partition("#")[2], key) for key in found]
@@ -142,6 +154,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "payout": Kind(_payouts, _never),
     "payee": Kind(_payees, _never),
     "refund": Kind(_refunds, _refund_called),
+    "recharge": Kind(_recharges, _recharge_called),
 }
 """In the order in which the tick works them: what is paid by the minute comes first."""
 

@@ -16,6 +16,7 @@ from chalicelib.kernel.errors import (
     ReaderUnavailable,
     SessionOpen,
     SlotTaken,
+    SpendingLimitReached,
     WalletFrozen,
 )
 from chalicelib.runtime import cursors
@@ -131,7 +132,16 @@ def put_overrides(request: Request[OverridesBody, None]) -> OverridesView:
     returns=BookingView,
     status=201,
     idempotent=True,
-    errors=(Blocked, InsufficientFunds, InvalidState, NotFound, ReaderUnavailable, SlotTaken, WalletFrozen),
+    errors=(
+        Blocked,
+        InsufficientFunds,
+        InvalidState,
+        NotFound,
+        ReaderUnavailable,
+        SlotTaken,
+        SpendingLimitReached,
+        WalletFrozen,
+    ),
 )
 def create_booking(request: Request[NewBooking, None]) -> BookingView:
     """Book a slot. Its whole price is paid at once and kept until the reading is over.
@@ -261,7 +271,16 @@ def get_calendar(request: Request[None, None]) -> Text:
     status=201,
     idempotent=True,
     tags=("sessions",),
-    errors=(Blocked, InsufficientFunds, NotFound, ReaderBusy, ReaderUnavailable, SessionOpen, WalletFrozen),
+    errors=(
+        Blocked,
+        InsufficientFunds,
+        NotFound,
+        ReaderBusy,
+        ReaderUnavailable,
+        SessionOpen,
+        SpendingLimitReached,
+        WalletFrozen,
+    ),
 )
 def create_session(request: Request[NewSession, None]) -> SessionView:
     """Ask a reader for a reading. The rate is fixed now; the reader is rung for three minutes.

@@ -152,7 +152,8 @@ def book(
     """Book a reader and pay the whole price into escrow, in one transaction. ``booking_id`` derives from the request.
 
     Raises NotFound, Blocked, Invalid (oneself, off the grid), ReaderUnavailable, SlotTaken, InsufficientFunds,
-    WalletFrozen, InvalidState (too many upcoming), IdempotencyMismatch (the same id was derived for another request).
+    SpendingLimitReached, WalletFrozen, InvalidState (too many upcoming),
+    IdempotencyMismatch (the same id was derived for another request).
     """
     if done := _rows(world).get(booking_id):
         return advance(world, _same(world, done, reader_slug, start, minutes, modality))

@@ -49,7 +49,7 @@ def tip(world: World, session_id: str, user: str, tip_id: str, amount: Cents) ->
     """Give the reader a tip of ``amount`` cents: the client's debit and both shares are one transaction.
 
     ``tip_id`` derives from the request. Raises NotFound, Forbidden, Invalid, InvalidState, InsufficientFunds,
-    WalletFrozen, AlreadyDone (the same id was derived for another amount).
+    SpendingLimitReached, WalletFrozen, AlreadyDone (the same id was derived for another amount).
     """
     session = _of_client(world, session_id, user)
     model.must_have_talked(session)

@@ -15,6 +15,7 @@ from chalicelib.kernel.errors import (
     InsufficientFunds,
     InvalidState,
     NotFound,
+    SpendingLimitReached,
     WalletFrozen,
 )
 from chalicelib.readers import service as readers
@@ -62,7 +63,7 @@ _CLIENT_NOTE: Final = "/v1/reader/clients/{client}/note"
     returns=TipView,
     status=201,
     idempotent=True,
-    errors=(AlreadyDone, Forbidden, InsufficientFunds, InvalidState, NotFound, WalletFrozen),
+    errors=(AlreadyDone, Forbidden, InsufficientFunds, InvalidState, NotFound, SpendingLimitReached, WalletFrozen),
 )
 def tip_session(request: Request[NewTip, None]) -> TipView:
     """Give the reader a tip from one's credit, once the reading is settled. The reader has 70 % of it at once."""

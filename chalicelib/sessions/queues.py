@@ -33,7 +33,7 @@ def join(world: World, slug_or_id: str, client: str, modality: Modality) -> Queu
     """Wait for the reader, or ask where one is; asking again keeps one's place. The queue as it is then.
 
     Raises NotFound, Invalid (oneself), Blocked, ReaderUnavailable (offline, or does not offer this),
-    InsufficientFunds, WalletFrozen, ReaderBusy (50 wait).
+    InsufficientFunds, SpendingLimitReached, WalletFrozen, ReaderBusy (50 wait).
     """
 
     def decide(reader: Reader, queue: Queue) -> Queue:

@@ -5,6 +5,7 @@ from typing import Final
 
 from chalice.app import Blueprint
 
+from chalicelib.accounts.schemas import LimitsBody, LimitsView
 from chalicelib.gateways import world
 from chalicelib.kernel.errors import (
     Blocked,
@@ -16,6 +17,7 @@ from chalicelib.kernel.errors import (
     NotFound,
     ReaderBusy,
     ReaderUnavailable,
+    SpendingLimitReached,
     WalletFrozen,
 )
 from chalicelib.readers import pictures
@@ -105,7 +107,7 @@ def beat_session(request: Request[None, None]) -> SessionView:
     "POST",
     f"{_MOVES}/token",
     returns=SessionWithMedia,
-    errors=(*_REFUSALS, InsufficientFunds, WalletFrozen),
+    errors=(*_REFUSALS, InsufficientFunds, SpendingLimitReached, WalletFrozen),
 )
 def renew_token(request: Request[None, None]) -> SessionWithMedia:
     """A fresh media lease for somebody who is there; everything is checked again."""
@@ -123,7 +125,7 @@ def leave_session(request: Request[None, None]) -> SessionView:
     "POST",
     f"{_MOVES}/reconnect",
     returns=SessionWithMedia,
-    errors=(*_REFUSALS, GraceExpired, InsufficientFunds, WalletFrozen),
+    errors=(*_REFUSALS, GraceExpired, InsufficientFunds, SpendingLimitReached, WalletFrozen),
 )
 def reconnect_session(request: Request[None, None]) -> SessionWithMedia:
     """Come back during grace. When both are back the meter runs on; paid seconds are used first."""
@@ -214,7 +216,7 @@ _QUEUE: Final = "/v1/readers/{reader}/queue"
     body=directory.QueueBody,
     returns=directory.QueueView,
     tags=("readers",),
-    errors=(Blocked, InsufficientFunds, NotFound, ReaderBusy, ReaderUnavailable, WalletFrozen),
+    errors=(Blocked, InsufficientFunds, NotFound, ReaderBusy, ReaderUnavailable, SpendingLimitReached, WalletFrozen),
 )
 def join_queue(request: Request[directory.QueueBody, None]) -> directory.QueueView:
     """Wait for a busy reader, or ask where you are: repeat it. You keep your place for an hour after the last time.
@@ -278,6 +280,18 @@ def put_favorite(request: Request[directory.FavoriteBody, None]) -> directory.Fa
 def delete_favorite(request: Request[None, None]) -> None:
     """Keep the reader at hand no longer. It may be repeated."""
     readers.drop_favorite(world(), request.caller.id, request.path["reader"])
+
+
+@endpoint(blueprint, "PUT", "/v1/me/limits", body=LimitsBody, returns=LimitsView, tags=("accounts",))
+def put_limits(request: Request[LimitsBody, None]) -> LimitsView:
+    """Set them. What is stricter acts at once, in a reading that is running too; what is looser acts in 24 hours, and
+    asking for less takes it back.
+
+    They hold in any 24 hours, 7 days and 30 days: beyond them, what spends is refused with `spending_limit_reached`,
+    and a reading stops. Only paid money counts, less what came back. While you have excluded yourself nothing can be
+    spent, and nothing can be paid in.
+    """
+    return LimitsView.of(service.limit_spending(world(), request.caller.id, request.body.wanted()))
 
 
 def _done(request: Request[None, None], command: Command) -> SessionView:

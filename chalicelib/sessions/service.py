@@ -8,7 +8,7 @@ Calling it at any moment, twice, late, or from many places at once changes nothi
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.gateways import World
 from chalicelib.gateways.agora import Lease, Notice
@@ -41,6 +41,9 @@ from chalicelib.wallet.model.buckets import Split, first_part
 from chalicelib.wallet.model.chain import Entry
 from chalicelib.wallet.model.funds import Funds
 from chalicelib.wallet.model.receipt import Minute, Receipt, Refund
+
+if TYPE_CHECKING:
+    from chalicelib.accounts.model.limits import Limits, Wanted
 
 __all__ = ["shard_of"]
 
@@ -114,8 +117,8 @@ def create(
     """Ask ``reader_id`` for a reading and take both people. ``session_id`` derives from the request.
 
     ``ends_by`` is either side's next booking: the reading must be over by then.
-    Raises NotFound, Invalid (oneself), Blocked, ReaderUnavailable, InsufficientFunds, WalletFrozen, SessionOpen,
-    ReaderBusy, IdempotencyMismatch (the same id was derived for another request).
+    Raises NotFound, Invalid (oneself), Blocked, ReaderUnavailable, InsufficientFunds, SpendingLimitReached,
+    WalletFrozen, SessionOpen, ReaderBusy, IdempotencyMismatch (the same id was derived for another request).
     """
     # Here, not above: a clock, a webhook and a beat ask nobody for a reading, and need not wait for these at a start.
     from chalicelib.accounts import service as accounts
@@ -209,15 +212,37 @@ def open_booked(world: World, booked: Booked, *beside: Operation) -> Snapshot:
 def end_by(world: World, user: str, at: Millis, *, unless: str) -> None:
     """Have the reading that ``user`` is in over by ``at``, for a booking begins then; not the booking's own session.
 
-    It starts another execution of the clock, for the present one may sleep longer. Raises Unavailable when storage
-    stays contended.
+    Raises Unavailable when storage stays contended.
+    """
+
+    def ends_before(session: Session) -> bool:
+        return session.id == unless or (session.ends_by or at + 1) <= at
+
+    _look_sooner(world, user, ends_before, ends_by=at)
+
+
+def limit_spending(world: World, user: str, wanted: "Wanted") -> "Limits":
+    """Set what ``user`` lets themselves spend, and have a running reading stop where it is bound by now.
+
+    Raises Invalid, Unavailable when storage stays contended.
+    """
+    from chalicelib.wallet import limits
+
+    held = limits.set_limits(world, user, wanted)
+    _look_sooner(world, user, lambda session: session.state != "active" or session.client.user != user)
+    return held
+
+
+def _look_sooner(world: World, user: str, needless: Callable[[Session], bool], **changes: Any) -> None:
+    """Change the reading that ``user`` is in, and start another execution of its clock: the present one may sleep
+    longer than it lasts now.
     """
     for _ in range(_TRIES):
         seen = open_session(world, user)
-        if seen is None or seen.session.id == unless or (seen.session.ends_by or at + 1) <= at:
+        if seen is None or needless(seen.session):
             return
         session = seen.session
-        sooner = replace(session, ends_by=at, clock_epoch=-1, clock_turn=session.clock_turn + 1, clock_at=None)
+        sooner = replace(session, **changes, clock_epoch=-1, clock_turn=session.clock_turn + 1, clock_at=None)
         raised, operations = _rows(world).replace(sooner, was=session)
         if world.wrote(*operations):
             advance(world, raised)
@@ -530,6 +555,8 @@ def _commit(world: World, seen: Snapshot, step: Step, *beside: Operation) -> Sna
     raised, operations = _rows(world).replace(session, was=seen.session)
     if not world.wrote(*operations, *extra):
         return None
+    if newest is not None and step.change:
+        wallet.look_after(world, newest)
     if raised.state != seen.session.state:
         log.info("session_moved", session=raised.id, state=raised.state, reason=raised.reason or "")
     return Snapshot(world, raised, newest)

@@ -5,13 +5,19 @@ event stays with Stripe: it holds personal data.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.gateways import World
+from chalicelib.runtime.lazy import on_first_use
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.retries import undisturbed
 from chalicelib.wallet import payments, topups
 from chalicelib.wallet.store import Events, Stored
+
+if TYPE_CHECKING:
+    from chalicelib.wallet import recharges
+else:
+    recharges = on_first_use("chalicelib.wallet.recharges")
 
 __all__ = ["Stored", "Told", "applied", "apply_event", "ignored", "of_the_other_mode", "unexpected"]
 
@@ -44,6 +50,10 @@ def applied(world: World, event: Mapping[str, Any], stored: Stored) -> str:
     if why := _not_for_us(world, event):
         return unexpected(world, event, stored, why)
     match event["type"]:
+        case "checkout.session.completed" if event["data"]["object"].get("mode") == "setup":
+            return recharges.card_saved(world, event, stored)
+        case "payment_intent.succeeded" | "payment_intent.payment_failed":
+            return recharges.told(world, event, stored)
         case (
             "checkout.session.completed"
             | "checkout.session.async_payment_succeeded"

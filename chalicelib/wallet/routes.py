@@ -6,11 +6,16 @@ from chalice.app import Blueprint
 
 from chalicelib.gateways import world
 from chalicelib.kernel.errors import (
+    AlreadyDone,
     Forbidden,
     InsufficientFunds,
+    InvalidState,
+    LinkExpired,
     NotFound,
     ProviderFailed,
+    RateLimited,
     SessionOpen,
+    SpendingLimitReached,
     WalletFrozen,
 )
 from chalicelib.runtime import cursors
@@ -19,23 +24,32 @@ from chalicelib.runtime.lazy import on_first_use
 from chalicelib.runtime.schemas import ListQuery, PageOf
 from chalicelib.wallet import statement
 from chalicelib.wallet.schemas import (
+    AutoRechargeBody,
+    AutoRechargeView,
     EntriesQuery,
     EntryView,
     NewRefund,
     NewTopUp,
+    PageView,
+    PromoBody,
+    PromoView,
     RefundView,
     TopUpView,
     WalletView,
+    auto_recharge_view,
     csv_of,
     entry_view,
+    promo_view,
     refund_view,
     topup_view,
     wallet_view,
 )
 
 if TYPE_CHECKING:
-    from chalicelib.wallet import refunds, topups
+    from chalicelib.wallet import promos, recharges, refunds, topups
 else:
+    promos = on_first_use("chalicelib.wallet.promos")
+    recharges = on_first_use("chalicelib.wallet.recharges")
     refunds = on_first_use("chalicelib.wallet.refunds")
     topups = on_first_use("chalicelib.wallet.topups")
 
@@ -76,7 +90,7 @@ def list_entries(request: Request[None, EntriesQuery]) -> PageOf[EntryView] | Te
     returns=TopUpView,
     status=201,
     idempotent=True,
-    errors=(ProviderFailed,),
+    errors=(ProviderFailed, SpendingLimitReached),
 )
 def create_topup(request: Request[NewTopUp, None]) -> TopUpView:
     """Start a top-up: open `checkout_url`; the credit comes when the payment is confirmed."""
@@ -87,6 +101,66 @@ def create_topup(request: Request[NewTopUp, None]) -> TopUpView:
 def get_topup(request: Request[None, None]) -> TopUpView:
     """One of one's top-ups."""
     return topup_view(topups.topup_of(world(), request.caller.id, request.path["topup_id"]))
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "/v1/wallet/promo",
+    body=PromoBody,
+    returns=PromoView,
+    status=201,
+    idempotent=True,
+    errors=(AlreadyDone, InvalidState, LinkExpired, NotFound, RateLimited, SpendingLimitReached),
+)
+def redeem_promo(request: Request[PromoBody, None]) -> PromoView:
+    """Redeem a promotional code.
+
+    An unknown one is `not_found`, one that you have used `already_done`, one that is used up, over or stopped
+    `link_expired`; with four promotional credits at once it is `invalid_state`. After ten unknown ones in an hour it is
+    `rate_limited`.
+    """
+    redemption = request.derived_id("red")
+    return promo_view(promos.redeem(world(), request.caller.id, redemption, request.body.code))
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "/v1/wallet/payment-method",
+    returns=PageView,
+    status=201,
+    idempotent=True,
+    errors=(ProviderFailed,),
+)
+def save_payment_method(request: Request[None, None]) -> PageView:
+    """Open `url` to save a card, in place of the one that is saved. It is charged only where auto-recharge is on."""
+    return PageView(url=recharges.open_setup(world(), request.caller.id, request.derived_id("set")))
+
+
+@endpoint(blueprint, "GET", "/v1/wallet/auto-recharge", returns=AutoRechargeView)
+def get_auto_recharge(request: Request[None, None]) -> AutoRechargeView:
+    """The saved card, and when it is charged; `off_reason` says why we turned that off."""
+    return auto_recharge_view(recharges.settings_of(world(), request.caller.id))
+
+
+@endpoint(
+    blueprint,
+    "PUT",
+    "/v1/wallet/auto-recharge",
+    body=AutoRechargeBody,
+    returns=AutoRechargeView,
+    errors=(InvalidState, SpendingLimitReached),
+)
+def put_auto_recharge(request: Request[AutoRechargeBody, None]) -> AutoRechargeView:
+    """Say when the saved card is charged: with less than `threshold`, or than seven minutes of the reading that runs,
+    `amount` is charged, never more than `daily_cap` in 24 hours, one charge at a time.
+
+    It is turned off where the bank asks for you (`authentication_required`), where the card cannot pay any more
+    (`card_unusable`), after three refusals in a row (`declined`), where you exclude yourself (`excluded`), and where
+    Stripe does not say in 20 hours what became of a charge (`unknown`). You are told.
+    """
+    return auto_recharge_view(recharges.set_auto(world(), request.caller.id, request.body.wanted()))
 
 
 @endpoint(

@@ -1,5 +1,7 @@
 """What the wallet's endpoints take and give."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
@@ -7,11 +9,14 @@ from pydantic import ConfigDict, Field
 
 from chalicelib.kernel.time import SECOND, rfc3339
 from chalicelib.runtime.schemas import ListQuery, Money, Schema
+from chalicelib.wallet.model import terms
 from chalicelib.wallet.model.chain import Entry, Meter
 from chalicelib.wallet.model.topup import LEAST, MOST, TopUp
 from chalicelib.wallet.statement import Balance
 
 if TYPE_CHECKING:
+    from chalicelib.wallet.model.recharge import AutoRecharge, Wanted
+    from chalicelib.wallet.promos import Promotion
     from chalicelib.wallet.refunds import Progress
 
 MOST_REFUNDED: Final = 10 * MOST
@@ -82,6 +87,68 @@ class TopUpView(Schema):
     created_at: str
 
 
+class PromoBody(Schema):
+    """The code as somebody wrote it: capitals and blanks around it do not matter."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"code": "WELCOME5"}]})
+
+    code: Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class PromoView(Schema):
+    """Promotional credit that was redeemed. It is spent before paid credit, until it expires."""
+
+    amount: Money
+    expires_at: str
+
+
+class PageView(Schema):
+    """A page of Stripe's to open."""
+
+    url: str
+
+
+class AutoRechargeBody(Schema):
+    """All four at once, in cents."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"enabled": True, "threshold": 1000, "amount": 2500, "daily_cap": 10000}]}
+    )
+
+    enabled: bool
+    threshold: Annotated[int, Field(ge=0, le=terms.MOST, description="Charge with less than this.")]
+    amount: Annotated[int, Field(ge=terms.LEAST, le=terms.MOST, description="Charge this.")]
+    daily_cap: Annotated[
+        int, Field(ge=terms.LEAST, le=terms.MOST_A_DAY, description="At least `amount`; in any 24 hours.")
+    ]
+
+    def wanted(self) -> Wanted:
+        from chalicelib.wallet.model.recharge import Wanted
+
+        return Wanted(self.enabled, self.threshold, self.amount, self.daily_cap)
+
+
+class CardView(Schema):
+    """The saved card."""
+
+    brand: str
+    last4: str
+    exp_month: int
+    exp_year: int
+
+
+class AutoRechargeView(Schema):
+    """When the saved card is charged."""
+
+    enabled: bool
+    threshold: Money
+    amount: Money
+    daily_cap: Money
+    card: CardView | None
+    off_reason: terms.OffReason | None
+    in_flight: bool = Field(description="A charge is under way; its credit comes when it is confirmed.")
+
+
 class NewRefund(Schema):
     """How much unused credit to give back to the cards that paid it; all that can be where nothing is said."""
 
@@ -116,6 +183,9 @@ _DESCRIPTIONS = {
     "meter_closed": "Reading ended",
     "promo_granted": "Promotional credit",
     "promo_expired": "Promotional credit expired",
+    "limits_set": "Spending limits set",
+    "recharge": "Auto-recharge",
+    "recharge_set": "Auto-recharge set",
     "freeze": "Wallet frozen",
     "unfreeze": "Wallet released",
     "tip": "Tip",
@@ -192,7 +262,28 @@ def topup_view(topup: TopUp) -> TopUpView:
     )
 
 
-def refund_view(refund: "Progress") -> RefundView:
+def auto_recharge_view(settings: AutoRecharge) -> AutoRechargeView:
+    """The settings of auto-recharge as their owner sees them."""
+    card = settings.card
+    return AutoRechargeView(
+        enabled=settings.enabled,
+        threshold=Money(amount=settings.threshold),
+        amount=Money(amount=settings.amount),
+        daily_cap=Money(amount=settings.daily_cap),
+        card=CardView(brand=card.brand, last4=card.last4, exp_month=card.exp_month, exp_year=card.exp_year)
+        if card
+        else None,
+        off_reason=settings.off_reason,
+        in_flight=settings.in_flight is not None,
+    )
+
+
+def promo_view(promotion: Promotion) -> PromoView:
+    """What a redemption gave."""
+    return PromoView(amount=Money(amount=promotion.amount), expires_at=rfc3339(promotion.expires_at))
+
+
+def refund_view(refund: Progress) -> RefundView:
     """A refund and how far it has got."""
     asked = refund.refund
     parts = [

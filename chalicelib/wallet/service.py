@@ -6,19 +6,33 @@ the number of tries is bounded and ample. Where storage does not say whether it 
 """
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from chalicelib.gateways import World
-from chalicelib.kernel.errors import AlreadyDone, InsufficientFunds, Problem, Unavailable, WalletFrozen
+from chalicelib.kernel.errors import (
+    AlreadyDone,
+    InsufficientFunds,
+    Problem,
+    SpendingLimitReached,
+    Unavailable,
+    WalletFrozen,
+)
 from chalicelib.kernel.money import USD, Cents
 from chalicelib.kernel.time import Millis
+from chalicelib.runtime.lazy import on_first_use
 from chalicelib.runtime.tables import ConditionFailed, Contended, Item, Key, Operation
+from chalicelib.wallet import limits
 from chalicelib.wallet.model import funds as reckoning
 from chalicelib.wallet.model import meter
 from chalicelib.wallet.model.buckets import PAID, Part, Split
 from chalicelib.wallet.model.chain import Draft, Entry, Fact, follow
 from chalicelib.wallet.model.receipt import Receipt, paid_from, receipt
 from chalicelib.wallet.store import Ledger, meaning
+
+if TYPE_CHECKING:
+    from chalicelib.wallet import recharges
+else:
+    recharges = on_first_use("chalicelib.wallet.recharges")
 
 _TRIES: Final = 100
 _SEARCH_PAGE: Final = 25
@@ -45,8 +59,13 @@ def head(world: World, user: str) -> Entry:
 
 
 def funds(world: World, newest: Entry, session: str, rate: Cents, minutes: int, now: Millis) -> reckoning.Funds:
-    """How long ``newest`` lasts for ``session``: ``minutes`` at most while its meter is not open yet."""
-    return reckoning.funds(newest, session, rate, minutes, now, world.settings.rules)
+    """How long ``newest`` lasts for ``session``: ``minutes`` at most while its meter is not open yet.
+
+    A meter that runs is bound already by what the client lets themselves spend; for any other they are asked.
+    """
+    running = newest.meter is not None and newest.meter.session == session and newest.meter.run is not None
+    ceiling = None if running else limits.ceiling(world, newest, now)
+    return reckoning.funds(newest, session, rate, minutes, now, world.settings.rules, ceiling)
 
 
 def funds_before(world: World, user: str, rate: Cents) -> reckoning.Funds:
@@ -62,15 +81,26 @@ def charge_due(world: World, newest: Entry, before: Millis | None = None) -> Ent
     anywhere at once: one conditional write a minute, and of two the second loses. Raises Unavailable when storage
     stays contended.
     """
-    book = ledger(world)
+    book, posted_any = ledger(world), False
     for _ in range(_MOST_DUE + _TRIES):
         now = max(world.now(), newest.at)
         draft = meter.due(newest, now, world.settings.rules, before)
         if draft is None:
+            if posted_any:
+                look_after(world, newest)
             return newest
         entry = follow(newest, draft, now)
-        newest = entry if world.wrote(book.put(entry)) else book.head(newest.account)
+        if world.wrote(book.put(entry)):
+            newest, posted_any = entry, True
+        else:
+            newest = book.head(newest.account)
     raise Unavailable("The wallet is too busy.")
+
+
+def look_after(world: World, newest: Entry) -> None:
+    """Have the saved card charged where what is left has got short. It waits for no bank, and never raises for it."""
+    if meter.short(newest, max(world.now(), newest.at), world.settings.rules):
+        recharges.begin(world, newest.account.partition(":")[2])
 
 
 def meter_change(world: World, newest: Entry, change: meter.Change, now: Millis) -> tuple[Entry, Operation] | None:
@@ -86,7 +116,8 @@ def meter_change(world: World, newest: Entry, change: meter.Change, now: Millis)
         world.wrote(book.put(follow(newest, overdue, now)))
         return None
     charged = _charged_entries(book, newest, meter.minutes_cut(newest, change, rules))
-    draft = meter.apply(newest, change, charged, now, rules)
+    ceiling = limits.ceiling(world, newest, now) if isinstance(change, meter.Start | meter.Resume) else None
+    draft = meter.apply(newest, change, charged, now, rules, ceiling)
     if draft is None:
         return None
     entry = follow(newest, draft, now)
@@ -245,18 +276,24 @@ def spend(
 ) -> Entry:
     """Spend ``amount`` cents of credit once, never touching what an open meter holds. ``beside`` as in ``post_once``.
 
-    Raises InsufficientFunds, WalletFrozen, and what ``post_once`` raises.
+    Raises InsufficientFunds, SpendingLimitReached, WalletFrozen, and what ``post_once`` raises.
     """
+    rules = world.settings.rules
 
     def draft_of(newest: Entry, now: Millis) -> Draft:
         if newest.frozen:
             raise WalletFrozen
-        draft = meter.spend(newest, kind, amount, counter, reference, now, world.settings.rules)
+        ceiling = limits.ceiling(world, newest, now)
+        draft = meter.spend(newest, kind, amount, counter, reference, now, rules, ceiling)
         if draft is None:
-            raise InsufficientFunds
+            barred = meter.limited(newest, ceiling, amount + meter.held(newest, rules), now)
+            raise SpendingLimitReached if barred else InsufficientFunds
         return draft
 
-    return post_once(world, credit_account(user), key, Fact(kind, -amount, counter, reference), draft_of, beside)
+    fact = Fact(kind, -amount, counter, reference)
+    entry = post_once(world, credit_account(user), key, fact, draft_of, beside)
+    look_after(world, entry)
+    return entry
 
 
 def compensate(

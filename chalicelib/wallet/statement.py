@@ -13,8 +13,7 @@ from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import Millis
 from chalicelib.runtime.tables import Item, Key
 from chalicelib.wallet.model.chain import Entry, Meter, from_item, genesis, proves
-from chalicelib.wallet.model.funds import funds
-from chalicelib.wallet.service import charge_due, head, ledger, nothing
+from chalicelib.wallet.service import charge_due, funds, head, ledger, nothing
 
 _MOST_PAGES: Final = 10_000
 _PAGE: Final = 100
@@ -39,7 +38,7 @@ def balance(world: World, user: str) -> Balance:
     coins = ledger(world).head(f"coins:{user}").balance
     now = max(world.now(), newest.at)
     meter = newest.meter
-    lasts = funds(newest, meter.session, meter.rate, 0, now, world.settings.rules).lasts if meter else 0
+    lasts = funds(world, newest, meter.session, meter.rate, 0, now).lasts if meter else 0
     promo = newest.balance - newest.buckets.paid
     return Balance(newest.buckets.paid, promo, coins, newest.frozen is not None, meter, lasts)
 

@@ -5,6 +5,7 @@ ledger   ``credit:{user}`` ``coins:{user}`` ``earnings:{reader}`` / number of th
          ``platform:{kind}:{shard}`` / the fact                                           a journal, not a chain
 wallet   ``topup#{id}`` / ``topup``,  ``event#{id}`` / ``event``
          payments, refunds                                    see ``payments_store``
+         promotional codes; saved cards and their charges     see ``promo_store``, ``recharge_store``
 
 The index ``due`` of the table wallet lists, by kind and shard, what waits for time.
 """
@@ -38,6 +39,13 @@ class Ledger:
         """The newest entry, strongly consistent: one read unit."""
         newest = self._tables.query(self.name, ("account", account), newest_first=True, limit=1).items
         return from_item(newest[0]) if newest else genesis(account)
+
+    def entry(self, account: str, seq: int) -> Entry:
+        """Entry ``seq`` of a chain that is at least so long. Raises LookupError for one that is not there."""
+        item = self._tables.get(self.name, {"account": account, "seq": seq_key(seq)})
+        if item is None:
+            raise LookupError(f"{account} has no entry {seq}")
+        return from_item(item)
 
     def newest_first(self, account: str, limit: int, start: Key | None = None) -> tuple[list[Entry], Key | None]:
         """A page of a chain, newest first."""

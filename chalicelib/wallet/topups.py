@@ -13,7 +13,7 @@ from chalicelib.kernel.errors import Forbidden, IdempotencyMismatch, Invalid, No
 from chalicelib.kernel.money import USD, Cents
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.tables import ConditionFailed
-from chalicelib.wallet import payments
+from chalicelib.wallet import limits, payments
 from chalicelib.wallet.model.payment import Payment
 from chalicelib.wallet.model.topup import LEAST, MOST, Close, Credit, Ignore, TopUp, is_id, judge
 from chalicelib.wallet.store import Stored, TopUps
@@ -23,11 +23,12 @@ def open_topup(world: World, user: str, topup_id: str, amount: Cents) -> TopUp:
     """Start a top-up of ``amount`` cents and return it with its payment page; the same one when repeated.
 
     ``topup_id`` derives from the request, so that a repeat finds it. Raises Invalid outside $5 to $500,
-    IdempotencyMismatch where the repeat asks for another amount, ProviderFailed when Stripe does not answer: the
-    repeat then goes on where this stopped.
+    SpendingLimitReached for who has excluded themselves, IdempotencyMismatch where the repeat asks for another amount,
+    ProviderFailed when Stripe does not answer: the repeat then goes on where this stopped.
     """
     if not LEAST <= amount <= MOST:
         raise Invalid(errors=({"field": "amount", "message": f"between {LEAST} and {MOST} cents"},))
+    limits.must_not_be_excluded(world, user)
     rows = _rows(world)
     topup = TopUp(topup_id, user, amount, USD, "pending", world.now())
     try:

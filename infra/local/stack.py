@@ -76,6 +76,8 @@ WEBHOOK_EVENTS: Final = (
     "checkout.session.async_payment_succeeded",
     "checkout.session.async_payment_failed",
     "checkout.session.expired",
+    "payment_intent.succeeded",
+    "payment_intent.payment_failed",
     "refund.created",
     "refund.updated",
     "refund.failed",

@@ -18,13 +18,13 @@ from rich.text import Text
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import Invalid, Problem
 from chalicelib.runtime.tables import Contended
-from scripts.admin import books, money, stages, verbs
+from scripts.admin import books, money, promos, stages, verbs
 from scripts.admin.verbs import Answer, Facts, Plan, Verb
 
 DONE: Final = 0
 REFUSED: Final = 1
 
-VERBS: Final = (*verbs.VERBS, *money.VERBS, *books.VERBS)
+VERBS: Final = (*verbs.VERBS, *money.VERBS, *books.VERBS, *promos.VERBS)
 
 _SHORTEST_REASON: Final = 3
 _LONGEST_REASON: Final = 500
@@ -36,6 +36,7 @@ _NOUNS: Final = {
     "guarantees": "decide on satisfaction requests",
     "reviews": "remove a review for cause",
     "ledger": "prove the books",
+    "promo": "make and stop promotional codes, give promotional credit",
     "payouts": "pay readers out, stop and resume that",
     "wallet": "look into a wallet, freeze it",
     "refunds": "give unused credit back",

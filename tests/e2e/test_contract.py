@@ -32,7 +32,8 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from infra.local.phone import REQUEST_SECONDS, Phone
-from tests.e2e.stage import ROOT, Stage
+from infra.local.waiting import until
+from tests.e2e.stage import ROOT, SOON, Stage
 
 EXPLORED: Final = int(os.environ.get("SOUL_CONTRACT", "0"))
 EXAMPLES: Final = EXPLORED or 8
@@ -99,6 +100,7 @@ def visitors(stage: Stage) -> Iterator[Visitors]:
     client, reader, admin = stage.client(5_000), stage.reader(), stage.client()
     stage.admin("people", "make-admin", admin.id, "--reason", "e2e: contract", "--yes")
     topup = client.api.post("/v1/wallet/topups", {"amount": 500})
+    refund = client.api.post("/v1/wallet/refunds", {"amount": 100})
     asked = client.ask(reader.id)
     client.do("cancel")
     booked = a_booking(client, reader)
@@ -115,6 +117,7 @@ def visitors(stage: Stage) -> Iterator[Visitors]:
             {
                 "session_id": [asked["id"]],
                 "topup_id": [topup["id"]],
+                "refund_id": [refund["id"]],
                 "booking_id": [booked],
                 "feed_ics": [calendar],
                 "slug": [reader.id],
@@ -171,6 +174,8 @@ def ask_many(visitors: Visitors, operation: Any, mode: GenerationMode, checks: l
     ask()
 
 
+ENOUGH: Final = 5_000
+"""Cents that a chain begins with at least."""
 MOVES: Final = (
     ("reader", "accept"),
     ("client", "join"),
@@ -182,6 +187,9 @@ MOVES: Final = (
 
 def a_reading(people: dict[str, Phone], moves: int) -> str:
     """The id of a fresh reading after so many of its usual moves. What was open ends first."""
+    if people["client"].credit() < ENOUGH:  # a chain may have given it back
+        people["client"].top_up(20_000)
+        until("the credit of the top-up", lambda: people["client"].credit() >= ENOUGH, seconds=SOON)
     for left in people["client"].api.get("/v1/sessions?open=true")["items"]:
         people["client"].api.post(f"/v1/sessions/{left['id']}/end")
     people["reader"].api.put("/v1/reader/presence", {"status": "online"})

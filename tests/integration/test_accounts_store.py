@@ -20,6 +20,7 @@ from chalicelib.runtime.identity import Caller, Claims
 from chalicelib.runtime.tables import Put
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model.session import Side
+from chalicelib.wallet import limits
 from tests.support.crowd import Crowd
 from tests.support.duo import Duo, refusals
 
@@ -65,7 +66,7 @@ def block_or_unblock(world: World, place: int, person: str, other: str) -> None:
 
 
 def limit(world: World, place: int, person: str) -> None:
-    service.set_limits(world, person, Wanted(1_000 * (place + 1), None, None, None))
+    limits.set_limits(world, person, Wanted(1_000 * (place + 1), None, None, None))
 
 
 def ask_or_block(world: World, place: int, own: str) -> None:

@@ -17,6 +17,7 @@ from chalicelib.operations import deletions, exports
 from chalicelib.operations.model.deletion import CODE_TRIES, LINGER
 from chalicelib.runtime.identity import Claims
 from chalicelib.runtime.tables import Contended, DynamoTables, Tables
+from chalicelib.wallet import limits
 from tests.support.aws import dynamodb_client
 from tests.support.crowd import Crowd
 from tests.support.duo import refusals
@@ -65,7 +66,7 @@ def a_life(world: World) -> dict[str, Any]:
     insist(lambda: accounts.prefer(world, person, {"news": frozenset({"email"})}, None, 0))
     other = insist(lambda: somebody(world))
     insist(lambda: accounts.block(world, person, other))
-    insist(lambda: accounts.set_limits(world, person, Wanted(5_000, None, None, None)))
+    insist(lambda: limits.set_limits(world, person, Wanted(5_000, None, None, None)))
     export = f"exp_{uuid4().hex}"
     insist(lambda: exports.ask(world, person, export))
     insist(lambda: exports.advance(world, export))

@@ -6,11 +6,13 @@ It follows the ledger and the sessions' rows as they are written, keeps its own 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from dataclasses import replace
 from typing import Final
 
 from chalicelib.runtime.tables import Item
 from chalicelib.sessions.model.session import Session, Who, from_item
 from chalicelib.wallet.model import chain
+from chalicelib.wallet.model.buckets import Buckets
 from chalicelib.wallet.model.chain import Entry, genesis, proves
 from tests.property.reference import HELD_MINUTES, MINUTE, REFUNDED, rounded_up
 from tests.property.tables import Change
@@ -34,6 +36,10 @@ class Books:
     def __init__(self, longest: int) -> None:
         self.longest = longest
         self.sums: Counter[str] = Counter()
+        self.most_spent: Counter[str] = Counter()
+        """By person, in cents, at any time."""
+        self.limits: dict[str, int] = {}
+        """What people let themselves spend, in all."""
         self.heads: dict[str, Entry] = {}
         self.sessions: dict[str, Session] = {}
         self.locks: dict[str, str] = {}
@@ -85,6 +91,9 @@ class Books:
         assert all(lot.rest >= 0 for lot in entry.buckets.lots)
         assert entry.buckets.paid >= 0
         self.heads[entry.account] = entry
+        self.most_spent[entry.account.partition(":")[2]] = max(
+            self.most_spent[entry.account.partition(":")[2]], entry.spent
+        )
         if entry.account.startswith("earnings:"):
             self.earned[entry.counter].append(entry.amount)
             return
@@ -176,8 +185,14 @@ class Books:
         if turned_out or ended:
             head = self.heads[f"credit:{session.client.user}"]
             seconds_left = self.minutes[session.id] * MINUTE > session.connected_before
-            pays = seconds_left or head.buckets.spendable(session.at) >= session.rate
+            pays = seconds_left or self._purse(head).spendable(session.at) >= session.rate
             assert head.frozen is not None or not pays
+
+    def _purse(self, head: Entry) -> Buckets:
+        """What may be spent: no paid money beyond the person's limit."""
+        most = self.limits.get(head.account.partition(":")[2])
+        left = head.buckets.paid if most is None else min(head.buckets.paid, max(0, most - head.spent))
+        return replace(head.buckets, paid=left)
 
     def _in_channels(self, was: Session, session: Session) -> None:
         """Who is in the channel, as Agora tells it, and which channels are left behind."""

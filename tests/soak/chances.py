@@ -39,6 +39,8 @@ KINDS: Final = {
     "tick short of time": 0.02,
     "tick reads an old page": 0.15,
     "page of Stripe not opened": 0.03,
+    "charge of a card lost": 0.1,
+    "answer to a charge lost": 0.1,
 }
 """How likely each is, where it can happen at all; a mood multiplies it."""
 CALM: Final = frozenset({"clock of a function apart", "request of a phone late", "phone without network"})

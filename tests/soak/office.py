@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Act = Callable[[World], object]
 
 _TIRED: Final = 40
-_REFUSALS: Final = frozenset({"insufficient_funds", "wallet_frozen", "not_found"})
+_REFUSALS: Final = frozenset({"insufficient_funds", "spending_limit_reached", "wallet_frozen", "not_found"})
 
 
 class Office:

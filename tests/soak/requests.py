@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 Act = Callable[[World, Trouble], Answer]
 
 _COMMON: Final = frozenset({OK, "forbidden", "not_found", "invalid_state"})
-_WALLET: Final = frozenset({"insufficient_funds", "wallet_frozen"})
+_WALLET: Final = frozenset({"insufficient_funds", "spending_limit_reached", "wallet_frozen"})
 DECLARED: Final = {
     "ask": frozenset({OK, "not_found", "reader_busy", "reader_unavailable", "session_open"}) | _WALLET,
     "look": frozenset({OK, "forbidden", "not_found"}),

@@ -9,6 +9,7 @@ import traceback
 from collections import Counter, deque
 from typing import Final
 
+from chalicelib.accounts.model.limits import Wanted as WantedLimits
 from chalicelib.gateways.agora import Media
 from chalicelib.gateways.clock import Clock, execution_name
 from chalicelib.kernel.settings import Rules
@@ -16,8 +17,10 @@ from chalicelib.kernel.time import HOUR, MINUTE, SECOND
 from chalicelib.runtime.tables import Tables
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model.session import Session
-from chalicelib.wallet import topups
+from chalicelib.wallet import limits, recharges, topups
+from chalicelib.wallet import service as wallet
 from chalicelib.wallet.events import apply_event
+from chalicelib.wallet.model.recharge import Wanted
 from tests.property.books import Books
 from tests.property.history import check_statements
 from tests.property.tables import Change
@@ -36,7 +39,7 @@ from tests.soak.storage import Shelf, Storage, Trouble
 from tests.soak.ticks import Ticks
 from tests.soak.timeline import Timeline
 from tests.soak.wire import Wire, WiredStorage
-from tests.support.events import checkout_event
+from tests.support.events import checkout_event, setup_event
 from tests.support.reading import add_reader
 from tests.support.worlds import NOON, HandClock, hand_world
 
@@ -110,7 +113,19 @@ class System:
             self.stripe.paid[topup.id] = topup
             with contextlib.redirect_stdout(Lines()):
                 apply_event(self.world, checkout_event(f"evt_{client}", "checkout.session.completed", topup))
+                if rng.random() < 0.4:
+                    self._carded(rng, client)
+                if rng.random() < 0.25:
+                    self.books.limits[client] = most = rng.choice((0, 250, 777, 3_000))
+                    limits.set_limits(self.world, client, WantedLimits(most, None, None, None))
         self.chances.quiet = False
+
+    def _carded(self, rng: random.Random, client: str) -> None:
+        """With a saved card that is charged when credit gets short."""
+        recharges.open_setup(self.world, client, f"set_{client}")
+        apply_event(self.world, setup_event(f"evt_card_{client}", client, setup_intent=f"seti_{client}"))
+        wanted = Wanted(enabled=True, threshold=rng.choice((0, 300, 1_000)), amount=500, daily_cap=2_500)
+        recharges.set_auto(self.world, client, wanted)
 
     def _tables(self, trouble: Trouble) -> Tables:
         return WiredStorage(self._wire, trouble) if self._wire else Storage(self.shelf, trouble)
@@ -202,12 +217,27 @@ class System:
             must(False, "the books are closed", told=traceback.format_exception(error)[-3:])
         self.judge.settled()
         self.office.settled()
-        paid = sum(topup.amount for topup in self.stripe.paid.values())
+        self._charged()
+        paid = sum(each.amount for each in self.stripe.paid.values())
+        paid += sum(each.amount for each in self.stripe.charged.values())
         must(self.books.sums["stripe:payments"] == -paid, "what was paid is credited, once", paid=paid)
         for session in self.books.sessions.values():
             left = session.pauses + (session.accepted_at is not None)
             missing = {session.channel_of(number) for number in range(left)} - self.channels.emptied
             must(not missing, "every channel was emptied", session=session, missing=missing)
+
+    def _charged(self) -> None:
+        """Of the saved cards: no charge is open any more, none was too much, and nobody spent beyond their limit."""
+        for client in self.clients:
+            settings = recharges.settings_of(self.world, client)
+            must(settings.in_flight is None, "every charge comes to its end", settings=settings)
+            charged = sum(each.amount for each in self.stripe.charged.values() if each.user == client)
+            must(charged <= settings.daily_cap, "no more is charged than the day allows", settings=settings)
+            head = wallet.head(self.world, client)
+            below = settings.threshold if settings.enabled else None
+            must(head.refill == below, "the newest entry says below what the card is charged", head=head)
+            most, spent = self.books.limits.get(client), self.books.most_spent[client]
+            must(most is None or spent <= most, "nobody spends beyond their limit", client=client, spent=spent)
 
     def counted(self) -> Counter[str]:
         """Readings by how they ended."""

@@ -60,6 +60,8 @@ class Ticks:
 
         def served(world: World, trouble: Trouble) -> dict[str, Any]:
             answer = tell(world, facts)
+            if facts["kind"] != "session":
+                return answer
             row = self._system.books.sessions[facts["id"]]
             own = (facts["epoch"], facts["turn"]) == (row.epoch, row.clock_turn)
             if not trouble.raced and not trouble.disturbed:

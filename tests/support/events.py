@@ -6,6 +6,7 @@ from typing import Any
 
 from chalicelib.gateways import World
 from chalicelib.wallet.events import apply_event
+from chalicelib.wallet.model.recharge import Recharge
 from chalicelib.wallet.model.topup import TopUp
 
 
@@ -23,6 +24,44 @@ def checkout_event(event: str, kind: str, topup: TopUp, **other: Any) -> dict[st
         "metadata": {"topup": topup.id, "user": topup.user},
     }
     return {"id": event, "object": "event", "type": kind, "data": {"object": checkout | other}}
+
+
+def setup_event(event: str, user: str, created: int = 1_900_000_000, **other: Any) -> dict[str, Any]:
+    """A page in mode setup on which ``user`` has saved a card; ``other`` changes fields of its Checkout Session."""
+    checkout = {
+        "id": f"cs_{event}",
+        "object": "checkout.session",
+        "client_reference_id": "set_1",
+        "mode": "setup",
+        "payment_status": "no_payment_required",
+        "customer": f"cus_{user}",
+        "setup_intent": "seti_1",
+        "metadata": {"user": user},
+    }
+    return {
+        "id": event,
+        "object": "event",
+        "type": "checkout.session.completed",
+        "created": created,
+        "data": {"object": checkout | other},
+    }
+
+
+def recharge_event(event: str, kind: str, charge: Recharge, **other: Any) -> dict[str, Any]:
+    """An event on the PaymentIntent of a recharge that fits ``charge`` in everything; ``other`` changes fields."""
+    paid = kind.endswith("succeeded")
+    intent = {
+        "id": f"pi_{charge.id}",
+        "object": "payment_intent",
+        "amount": charge.amount,
+        "amount_received": charge.amount if paid else 0,
+        "currency": charge.currency,
+        "customer": charge.customer,
+        "metadata": {"recharge": charge.id, "user": charge.user},
+        "last_payment_error": None if paid else {"code": "card_declined", "decline_code": "generic_decline"},
+        "status": "succeeded" if paid else "requires_payment_method",
+    }
+    return {"id": event, "object": "event", "type": kind, "data": {"object": intent | other}}
 
 
 def refund_event(kind: str, refund: str, intent: str, amount: int, status: str, **other: Any) -> dict[str, Any]:

@@ -36,14 +36,14 @@ table/sessions             dynamodb:UpdateItem            no  no     no      no 
 table/sessions             dynamodb:Scan                  no  no     no      no    no   no    no     no
 table/sessions/index/open  dynamodb:Query                 yes no     no      no    yes  yes   no     no
 
-table/wallet               dynamodb:GetItem               yes yes    yes     no    yes  yes   no     yes
+table/wallet               dynamodb:GetItem               yes yes    yes     yes   yes  yes   no     yes
 table/wallet               dynamodb:BatchGetItem          yes no     no      no    yes  yes   no     yes
 table/wallet               dynamodb:Query                 yes no     no      no    yes  yes   no     yes
-table/wallet               dynamodb:PutItem               yes yes    yes     no    yes  yes   no     yes
+table/wallet               dynamodb:PutItem               yes yes    yes     yes   yes  yes   no     yes
 table/wallet               dynamodb:DeleteItem            no  no     no      no    no   no    no     no
 table/wallet/index/due     dynamodb:Query                 no  no     no      no    yes  no    no     no
 
-table/accounts             dynamodb:GetItem               yes no     no      no    yes  yes   yes    no
+table/accounts             dynamodb:GetItem               yes yes    no      yes   yes  yes   yes    no
 table/accounts             dynamodb:PutItem               yes no     no      no    yes  yes   no     no
 table/accounts             dynamodb:Query                 yes no     no      no    yes  yes   no     no
 table/accounts             dynamodb:ConditionCheckItem    yes no     no      no    no   no    no     no
@@ -100,7 +100,7 @@ objects/digests            s3:DeleteObject                no  no     no      no 
 bucket/digests             s3:ListBucket                  no  no     no      no    no   no    no     yes
 identity/any               ses:SendEmail                  yes no     no      no    yes  yes   yes    no
 
-stateMachine:clock         states:StartExecution          yes no     no      yes   yes  yes   no     no
+stateMachine:clock         states:StartExecution          yes yes    no      yes   yes  yes   no     no
 function:billing_tick      lambda:InvokeFunction          no  no     no      no    yes  no    no     no
 function:reconcile         lambda:InvokeFunction          no  no     no      no    no   no    no     yes
 function:clock             lambda:InvokeFunction          no  no     no      no    no   no    no     no

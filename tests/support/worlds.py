@@ -11,7 +11,7 @@ from chalicelib.gateways.agora import Lease, Notice, build_lease, notice_of
 from chalicelib.gateways.clock import execution_name
 from chalicelib.gateways.mail import Letter
 from chalicelib.gateways.objects import UploadForm
-from chalicelib.gateways.stripe import CheckoutPage, Refused
+from chalicelib.gateways.stripe import CheckoutPage, Refused, SavedCard
 from chalicelib.kernel.errors import ProviderFailed, Unauthenticated, Unavailable
 from chalicelib.kernel.settings import Rules, Settings, Tables
 from chalicelib.kernel.time import Millis
@@ -21,6 +21,7 @@ from tests.support.memory import KEYS, MemoryTables
 NOON: Millis = 1_900_000_000_000
 APP_ID = "0123456789abcdef0123456789abcdef"
 CERTIFICATE = "fedcba9876543210fedcba9876543210"
+_CARD = SavedCard("cus_usr_client", "pm_1", "visa", "4242", 12, 2034)
 
 
 @dataclass
@@ -65,9 +66,33 @@ class OfflinePayments:
     down: bool = False
     loses_answers: bool = False
     asked: int = 0
+    charged: list[tuple[str, str, int]] = field(default_factory=list)
+    """Charges of saved cards: recharge, card, amount."""
+    coming: list[Exception | None] = field(default_factory=list)
+    """What becomes of the next charges."""
+    card: SavedCard | None = _CARD
+    """What a page in mode setup has saved."""
 
     def open_checkout(self, *, topup: str, user: str, amount: int, currency: str, return_url: str) -> CheckoutPage:
         return CheckoutPage(f"cs_test_{topup}", f"{return_url}/pay/{topup}/{user}/{amount}{currency}")
+
+    def make_customer(self, *, user: str) -> str:
+        return f"cus_{user}"
+
+    def open_setup(self, *, setup: str, user: str, customer: str, return_url: str) -> CheckoutPage:
+        return CheckoutPage(f"cs_{setup}", f"{return_url}/setup/{setup}/{user}/{customer}")
+
+    def saved_card(self, setup_intent: str) -> SavedCard | None:
+        del setup_intent
+        return self.card
+
+    def charge_saved(
+        self, *, recharge: str, user: str, customer: str, payment_method: str, amount: int, currency: str
+    ) -> str:
+        self.charged.append((recharge, payment_method, amount))
+        if self.coming and (failure := self.coming.pop(0)):
+            raise failure
+        return f"pi_{recharge}"
 
     def verified_event(self, payload: bytes, signature: str) -> dict[str, Any]:
         raise Unauthenticated

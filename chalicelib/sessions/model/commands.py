@@ -8,7 +8,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from chalicelib.kernel.errors import Forbidden, GraceExpired, InsufficientFunds, InvalidState, WalletFrozen
+from chalicelib.kernel.errors import (
+    Forbidden,
+    GraceExpired,
+    InsufficientFunds,
+    InvalidState,
+    SpendingLimitReached,
+    WalletFrozen,
+)
 from chalicelib.kernel.settings import Rules
 from chalicelib.kernel.time import Millis
 from chalicelib.sessions.model.moves import end, end_after_cut, forsaken, forsaken_by, meet, pause, turn_out
@@ -145,11 +152,13 @@ def safety_stop(session: Session, now: Millis, rules: Rules) -> Step | None:
 
 
 def must_pay(funds: Funds) -> None:
-    """Raise WalletFrozen or InsufficientFunds unless a paid second is left or the next minute is affordable."""
+    """Raise WalletFrozen, SpendingLimitReached or InsufficientFunds unless a paid second is left or the next minute is
+    affordable.
+    """
     if funds.frozen:
         raise WalletFrozen
     if funds.lasts <= 0:
-        raise InsufficientFunds
+        raise SpendingLimitReached if funds.limited else InsufficientFunds
 
 
 def departure(session: Session, who: Who, at: Millis, rules: Rules) -> tuple[Millis, Reason]:

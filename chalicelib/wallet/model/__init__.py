@@ -7,5 +7,7 @@
 ``receipt``  what a reading cost, folded from its entries
 ``topup``    what a payment of Stripe's means for a top-up
 ``payment``  what became of a payment, as Stripe tells it, and the postings that follow
+``promo``    who may redeem a promotional code
+``recharge`` when a saved card is charged, and what becomes of it; ``terms`` its bounds
 ``refund``   out of which payments unused credit goes back, and how far it has got
 """

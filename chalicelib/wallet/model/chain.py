@@ -17,6 +17,11 @@ from chalicelib.kernel.time import Millis
 from chalicelib.wallet.model.buckets import Buckets, Lot, Split
 
 _SEQ_DIGITS: Final = 12
+_STRIPE: Final = "stripe:"
+"""Counters by which paid money comes in and goes again; towards any other one it is spent."""
+
+NOTHING: Final[Cents] = -1
+"""The ceiling of who has excluded themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,10 @@ class Meter:
     max_minutes: int
     """No minute beyond this one is ever charged."""
     run: Run | None
+    ceiling: Cents | None = None
+    """What ``Entry.spent`` may reach by this reading: the person's own limits, as at its start or resume, or when they
+    were set last. None is no limit, ``NOTHING`` not even promotional credit.
+    """
 
     def connected(self, at: Millis) -> Millis:
         """Connected time at ``at``; a moment before the run counts as its start."""
@@ -83,8 +92,12 @@ class Entry:
     meter: Meter | None = None
     frozen: str | None = None
     """Why the wallet is frozen; None where it is not."""
+    refill: Cents | None = None
+    """With less than this the saved card is charged; None where that is off."""
     closed: bool = False
     """A closed chain refuses every further entry."""
+    spent: Cents = 0
+    """Paid money ever spent from this account, less what came back: what limits count. Promotional credit is none."""
     minute: int = 0
     """The minute of the reading that this entry charged; 0 for none."""
     kept: int | None = None
@@ -113,6 +126,7 @@ class Draft:
     buckets: Buckets
     meter: Meter | None = None
     frozen: str | None = None
+    refill: Cents | None = None
     closed: bool = False
     minute: int = 0
     kept: int | None = None
@@ -138,6 +152,7 @@ def follow(head: Entry, draft: Draft, now: Millis) -> Entry:
         "seq": head.seq + 1,
         "balance": balance,
         "currency": head.currency,
+        "spent": _spent(head, draft.counter, draft.buckets),
         "at": max(now, head.at),
         "prev_hash": head.hash,
     }
@@ -152,6 +167,7 @@ def proves(entry: Entry, before: Entry) -> bool:
         and entry.account == before.account
         and entry.currency == before.currency
         and entry.balance == before.balance + entry.amount == entry.buckets.total
+        and entry.spent == _spent(before, entry.counter, entry.buckets)
         and entry.prev_hash == before.hash
         and entry.hash == _digest(to_item(entry))
     )
@@ -184,9 +200,10 @@ def to_item(entry: Entry) -> dict[str, Any]:
         item["meter"] = _meter_item(entry.meter)
     if entry.split:
         item["split"] = [list(part) for part in entry.split]
-    if entry.kept is not None:
-        item["kept"] = entry.kept
-    for name in ("frozen", "closed", "minute", "refund"):
+    for name in ("kept", "refill"):
+        if (value := getattr(entry, name)) is not None:
+            item[name] = value
+    for name in ("frozen", "closed", "spent", "minute", "refund"):
         if value := getattr(entry, name):
             item[name] = value
     return item
@@ -208,7 +225,9 @@ def from_item(item: dict[str, Any]) -> Entry:
         buckets=Buckets(item["paid"], tuple(Lot(*lot) for lot in item.get("lots", ()))),
         meter=_meter_from(meter) if meter else None,
         frozen=item.get("frozen"),
+        refill=item.get("refill"),
         closed=item.get("closed", False),
+        spent=item.get("spent", 0),
         minute=item.get("minute", 0),
         kept=item.get("kept"),
         refund=item.get("refund", 0),
@@ -218,9 +237,16 @@ def from_item(item: dict[str, Any]) -> Entry:
     )
 
 
+def _spent(head: Entry, counter: str, buckets: Buckets) -> Cents:
+    """What is spent once ``buckets`` are what is left of those of ``head``."""
+    if not head.account.startswith("credit:") or counter.startswith(_STRIPE):
+        return head.spent
+    return head.spent + head.buckets.paid - buckets.paid
+
+
 def _meter_item(meter: Meter) -> dict[str, Any]:
     run = meter.run
-    return {
+    item = {
         "session": meter.session,
         "epoch": meter.epoch,
         "rate": meter.rate,
@@ -228,7 +254,10 @@ def _meter_item(meter: Meter) -> dict[str, Any]:
         "connected_before": meter.connected_before,
         "max_minutes": meter.max_minutes,
         "running_since": run.since if run else None,
-    } | ({"stood_at": run.until, "stood_for": run.reason} if run and run.until is not None else {})
+    }
+    if run and run.until is not None:
+        item |= {"stood_at": run.until, "stood_for": run.reason}
+    return item if meter.ceiling is None else item | {"ceiling": meter.ceiling}
 
 
 def _meter_from(item: dict[str, Any]) -> Meter:
@@ -241,6 +270,7 @@ def _meter_from(item: dict[str, Any]) -> Meter:
         connected_before=item["connected_before"],
         max_minutes=item["max_minutes"],
         run=None if since is None else Run(since, item.get("stood_at"), item.get("stood_for")),
+        ceiling=item.get("ceiling"),
     )
 
 

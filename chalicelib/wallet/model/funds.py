@@ -7,7 +7,7 @@ from chalicelib.kernel.settings import Rules
 from chalicelib.kernel.time import Millis
 from chalicelib.wallet.model.buckets import Buckets
 from chalicelib.wallet.model.chain import Entry, Run
-from chalicelib.wallet.model.meter import next_boundary
+from chalicelib.wallet.model.meter import limited, next_boundary, purse
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,20 +25,30 @@ class Funds:
     """Connected time that is paid or affordable, from this moment on."""
     stood: Run | None
     """Set where a freeze stood the meter and its session has not paused yet."""
+    limited: bool = False
+    """It is the client's own limits that pay no further minute, whatever the balance is."""
 
 
-def funds(head: Entry, session: str, rate: Cents, minutes: int, now: Millis, rules: Rules) -> Funds:
-    """The funds for ``session`` at ``rate`` cents a minute, of at most ``minutes`` if its meter is not open yet."""
+def funds(
+    head: Entry, session: str, rate: Cents, minutes: int, now: Millis, rules: Rules, ceiling: Cents | None = None
+) -> Funds:
+    """The funds for ``session`` at ``rate`` cents a minute, of at most ``minutes`` if its meter is not open yet.
+
+    A meter that runs has a ceiling of its own; any other is bound by ``ceiling``.
+    """
     meter = head.meter if head.meter and head.meter.session == session else None
     if meter is None:
-        count = 0 if head.frozen else _affordable(head.buckets, rate, now, minutes, rules)
-        return Funds(head.frozen, 0, None, None, count * rules.minute, None)
+        count = 0 if head.frozen else _affordable(purse(head, ceiling), rate, now, minutes, rules)
+        barred = count == 0 and limited(head, ceiling, rate, now)
+        return Funds(head.frozen, 0, None, None, count * rules.minute, None, barred)
     run = meter.run
     paid = meter.minute * rules.minute
     left = paid - meter.connected(now)
     begins = next_boundary(meter, rules) if run else now + left
     room = meter.max_minutes - meter.minute
-    count = _affordable(head.buckets, meter.rate, begins, room, rules) if begins is not None and not head.frozen else 0
+    ceiling = meter.ceiling if run else ceiling
+    left_in = purse(head, ceiling)
+    count = _affordable(left_in, meter.rate, begins, room, rules) if begins is not None and not head.frozen else 0
     running = run is not None and run.until is None
     run_out = begins + count * rules.minute if running and begins is not None and count < room else None
     return Funds(
@@ -48,6 +58,7 @@ def funds(head: Entry, session: str, rate: Cents, minutes: int, now: Millis, rul
         run_out=run_out,
         lasts=max(0, left + count * rules.minute),
         stood=run if run and run.until is not None else None,
+        limited=begins is not None and count == 0 and limited(head, ceiling, meter.rate, begins),
     )
 
 

@@ -15,7 +15,7 @@ from chalicelib.kernel.money import Cents, part_rounded_up
 from chalicelib.kernel.settings import Rules
 from chalicelib.kernel.time import Millis, ceil_div
 from chalicelib.wallet.model.buckets import Buckets, Lot, Part, Split, last_part
-from chalicelib.wallet.model.chain import Draft, Entry, Meter, Run
+from chalicelib.wallet.model.chain import NOTHING, Draft, Entry, Meter, Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,22 @@ def next_boundary(meter: Meter, rules: Rules) -> Millis | None:
     return boundary
 
 
+def purse(head: Entry, ceiling: Cents | None) -> Buckets:
+    """What may be spent of the credit: paid money only until ``Entry.spent`` has reached ``ceiling``."""
+    if ceiling is None:
+        return head.buckets
+    if ceiling == NOTHING:
+        return Buckets()
+    return replace(head.buckets, paid=min(head.buckets.paid, max(0, ceiling - head.spent)))
+
+
+def limited(head: Entry, ceiling: Cents | None, amount: Cents, at: Millis) -> bool:
+    """Whether it is ``ceiling`` that refuses ``amount`` at ``at``: no top-up would help."""
+    if ceiling is None or ceiling == NOTHING:
+        return ceiling == NOTHING
+    return replace(head.buckets, paid=max(0, ceiling - head.spent)).spendable(at) < amount
+
+
 def due(head: Entry, now: Millis, rules: Rules, before: Millis | None = None) -> Draft | None:
     """The next entry that time alone makes due by ``now``: a minute, or the expiry of a lot. None where nothing is.
 
@@ -100,17 +116,20 @@ def _next_minute(head: Entry, now: Millis, rules: Rules) -> tuple[Millis, Draft]
     return (begins, charge) if charge else None
 
 
-def apply(head: Entry, change: Change, charged: Sequence[Entry], now: Millis, rules: Rules) -> Draft | None:
+def apply(
+    head: Entry, change: Change, charged: Sequence[Entry], now: Millis, rules: Rules, ceiling: Cents | None = None
+) -> Draft | None:
     """The entry that carries out ``change``, or None where the wallet cannot pay for it.
 
-    ``charged`` are the entries, oldest first, of the minutes that ``minutes_cut`` names. Raises ValueError where
-    the change does not fit the meter: the caller decided on another state than ``head``.
+    ``charged`` are the entries, oldest first, of the minutes that ``minutes_cut`` names; ``ceiling`` is what a start or
+    a resume is bound by. Raises ValueError where the change does not fit the meter: the caller decided on another
+    state than ``head``.
     """
     match change:
         case Start():
-            return _start(head, change, now)
+            return _start(head, change, ceiling, now)
         case Resume():
-            return _resume(head, change, now, rules)
+            return _resume(head, change, ceiling, now, rules)
         case Stand():
             return _stop(head, change.at, charged, now, rules, refund=False, close=False)
         case Close():
@@ -135,7 +154,8 @@ def freeze(head: Entry, reason: str, now: Millis, rules: Rules) -> Draft:
     meter = head.meter
     if meter and meter.run and meter.run.until is None:
         boundary = next_boundary(meter, rules)
-        unpaid = boundary is not None and boundary <= now and head.buckets.spendable(boundary) < meter.rate
+        left = purse(head, meter.ceiling)
+        unpaid = boundary is not None and boundary <= now and left.spendable(boundary) < meter.rate
         until, why = (boundary, "low_balance") if unpaid else (max(now, meter.run.since), "frozen")
         meter = replace(meter, run=replace(meter.run, until=until, reason=why))
     return replace(_draft(head, "freeze", 0, "", reason, head.buckets), meter=meter, frozen=reason)
@@ -144,6 +164,32 @@ def freeze(head: Entry, reason: str, now: Millis, rules: Rules) -> Draft:
 def unfreeze(head: Entry, reference: str) -> Draft:
     """Lift the freeze. A meter that it stood stays so, until its session resumes."""
     return replace(_draft(head, "unfreeze", 0, "", reference, head.buckets), frozen=None)
+
+
+def limit(head: Entry, ceiling: Cents | None) -> Draft:
+    """The person's limits were set: the open meter is bound by ``ceiling`` from now on, and who has excluded themselves
+    is not charged by themselves any more. Post what is ``due`` first.
+    """
+    meter = replace(head.meter, ceiling=ceiling) if head.meter else None
+    refill = None if ceiling == NOTHING else head.refill
+    return replace(_draft(head, "limits_set", 0, "", "", head.buckets), meter=meter, refill=refill)
+
+
+def refill(head: Entry, below: Cents | None, reference: str) -> Draft:
+    """From now on the saved card is charged when there is less than ``below``; None: no more."""
+    return replace(_draft(head, "recharge_set", 0, "", reference, head.buckets), refill=below)
+
+
+def short(head: Entry, now: Millis, rules: Rules) -> bool:
+    """Whether the saved card should be charged: less is left than its owner said, or than the running meter holds.
+
+    Not while the wallet is frozen or owes something: the card pays for readings, not for a dispute.
+    """
+    if head.refill is None or head.frozen or head.buckets.paid < 0:
+        return False
+    running = head.meter is not None and head.meter.run is not None
+    ahead = head.meter.rate * rules.hold_minutes if head.meter and running else 0
+    return head.buckets.spendable(now) < max(head.refill, ahead)
 
 
 def dispute(head: Entry, amount: Cents, counter: str, reference: str, now: Millis, rules: Rules) -> Draft:
@@ -179,13 +225,21 @@ def _frozen_for(frozen: str | None, reference: str) -> str:
 
 
 def spend(
-    head: Entry, kind: str, amount: Cents, counter: str, reference: str, now: Millis, rules: Rules
+    head: Entry,
+    kind: str,
+    amount: Cents,
+    counter: str,
+    reference: str,
+    now: Millis,
+    rules: Rules,
+    ceiling: Cents | None = None,
 ) -> Draft | None:
-    """Any other spending of ``amount`` cents; None where what is not held does not cover it or the wallet is frozen.
+    """Any other spending of ``amount`` cents; None where what is not held does not cover it, the wallet is frozen, or
+    ``ceiling`` forbids it.
 
     Post what is ``due`` first: minutes that have begun come before other spending.
     """
-    if head.frozen or head.buckets.spendable(now) - held(head, rules) < amount:
+    if head.frozen or purse(head, ceiling).spendable(now) - held(head, rules) < amount:
         return None
     buckets, split = head.buckets.spend(amount, now)
     return replace(_draft(head, kind, -amount, counter, reference, buckets), split=split)
@@ -214,7 +268,7 @@ def grant(head: Entry, lot: Lot, reference: str) -> Draft:
     return _draft(head, "promo_granted", lot.rest, "platform:promo", reference, head.buckets.grant(lot))
 
 
-def _start(head: Entry, change: Start, now: Millis) -> Draft | None:
+def _start(head: Entry, change: Start, ceiling: Cents | None, now: Millis) -> Draft | None:
     if head.meter:
         raise ValueError("a meter is open")
     if head.frozen:
@@ -227,24 +281,26 @@ def _start(head: Entry, change: Start, now: Millis) -> Draft | None:
         connected_before=0,
         max_minutes=change.max_minutes,
         run=Run(max(now, head.at)),
+        ceiling=ceiling,
     )
     return _charge(head, meter, max(now, head.at), "meter_started")
 
 
-def _resume(head: Entry, change: Resume, now: Millis, rules: Rules) -> Draft | None:
+def _resume(head: Entry, change: Resume, ceiling: Cents | None, now: Millis, rules: Rules) -> Draft | None:
     meter = head.meter
     if meter is None or meter.run:
         raise ValueError("no standing meter")
     if head.frozen:
         return None
-    meter = replace(meter, epoch=change.epoch, max_minutes=change.max_minutes, run=Run(max(now, head.at)))
+    run = Run(max(now, head.at))
+    meter = replace(meter, epoch=change.epoch, max_minutes=change.max_minutes, run=run, ceiling=ceiling)
     if meter.connected_before < meter.minute * rules.minute:
         return replace(_draft(head, "meter_resumed", 0, "", meter.session, head.buckets), meter=meter)
     return _charge(head, meter, max(now, head.at), "meter_resumed")
 
 
 def _charge(head: Entry, meter: Meter, begins: Millis, kind: str) -> Draft | None:
-    if meter.minute >= meter.max_minutes or head.buckets.spendable(begins) < meter.rate:
+    if meter.minute >= meter.max_minutes or purse(head, meter.ceiling).spendable(begins) < meter.rate:
         return None
     buckets, split = head.buckets.spend(meter.rate, begins, metered=True)
     minute = meter.minute + 1
@@ -294,5 +350,5 @@ def _stop(
 
 
 def _draft(head: Entry, kind: str, amount: Cents, counter: str, reference: str, buckets: Buckets) -> Draft:
-    """A draft that leaves meter and freeze as they are."""
-    return Draft(kind, amount, counter, reference, buckets, meter=head.meter, frozen=head.frozen)
+    """A draft that leaves meter, freeze and refill as they are."""
+    return Draft(kind, amount, counter, reference, buckets, meter=head.meter, frozen=head.frozen, refill=head.refill)

@@ -12,6 +12,7 @@ from chalicelib.kernel.errors import Blocked, Invalid, InvalidState, NotFound
 from chalicelib.kernel.time import DAY
 from chalicelib.runtime.identity import Claims
 from chalicelib.runtime.tables import ConditionFailed, Put
+from chalicelib.wallet import limits
 from tests.support.diary import TODAY, Diary
 from tests.support.worlds import HandClock, hand_world
 
@@ -177,8 +178,8 @@ def test_blocks_come_in_pages(world: World, ada: str) -> None:
 
 
 def test_a_limit_is_stored_and_a_rise_comes_true_by_itself(world: World, ada: str) -> None:
-    service.set_limits(world, ada, Wanted(5_000, None, None, None))
-    asked = service.set_limits(world, ada, Wanted(None, None, 9_000, None))
+    limits.set_limits(world, ada, Wanted(5_000, None, None, None))
+    asked = limits.set_limits(world, ada, Wanted(None, None, 9_000, None))
     assert service.limits_of(world, ada).day == asked.day == Setting(5_000, None, world.now() + WAIT)
     forward(world, WAIT)
     held = service.limits_of(world, ada)
@@ -186,7 +187,7 @@ def test_a_limit_is_stored_and_a_rise_comes_true_by_itself(world: World, ada: st
 
 
 def test_a_refused_limit_changes_nothing(world: World, ada: str) -> None:
-    service.set_limits(world, ada, Wanted(5_000, None, None, None))
+    limits.set_limits(world, ada, Wanted(5_000, None, None, None))
     with pytest.raises(Invalid):
-        service.set_limits(world, ada, Wanted(1_000, -1, None, None))
+        limits.set_limits(world, ada, Wanted(1_000, -1, None, None))
     assert service.limits_of(world, ada).day == Setting(5_000)

@@ -41,6 +41,7 @@ from chalicelib.sessions import afterwards
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model import commands
 from chalicelib.sessions.model.session import Side
+from chalicelib.wallet import limits
 from chalicelib.wallet import service as wallet
 from tests.support.diary import TODAY, Diary
 from tests.support.memory import MemoryTables
@@ -522,7 +523,7 @@ def lived(world: World) -> str:
     accounts.agree(world, person, "terms", "1")
     accounts.add_device(world, person, "ios", "token-of-ada")
     accounts.prefer(world, person, {"news": frozenset({"email"})}, None, 0)
-    accounts.set_limits(world, person, Wanted(5_000, None, None, None))
+    limits.set_limits(world, person, Wanted(50_000, None, None, None))
     export = exports.ask(world, person, "exp_1")
     exports.advance(world, export.id)
     token, _ = readers.invite(world, email=ADA.email, actor="admin", reason="good")

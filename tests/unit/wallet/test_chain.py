@@ -42,7 +42,9 @@ def test_a_new_account_is_empty() -> None:
         "buckets": {"paid": 0, "lots": ()},
         "meter": None,
         "frozen": None,
+        "refill": None,
         "closed": False,
+        "spent": 0,
         "minute": 0,
         "kept": None,
         "refund": 0,
@@ -71,6 +73,16 @@ def test_an_entry_that_does_not_add_up_is_refused() -> None:
         follow(topped_up(), Draft("order", -200, "platform:shop", "ord_1", Buckets(301)), NOON)
 
 
+def test_a_sum_of_what_was_spent_that_does_not_follow_proves_nothing() -> None:
+    """Sealed like any other: it is the sum itself that is wrong."""
+    first = topped_up()
+    second = follow(first, Draft("order", -200, "platform:shop", "ord_1", Buckets(300)), NOON)
+    assert second.spent == 200
+    forged = replace(second, spent=0, hash="")
+    assert not proves(replace(forged, hash=_digest(to_item(forged))), first)
+    assert proves(replace(replace(second, hash=""), hash=_digest(to_item(replace(second, hash="")))), first)
+
+
 def test_a_closed_chain_refuses_every_entry() -> None:
     closed = follow(topped_up(), Draft("closed", 0, "", "x", Buckets(500), closed=True), NOON)
     with pytest.raises(ValueError, match="closed"):
@@ -93,8 +105,12 @@ _FULL = Entry(
     reference=derived_id("ses", "x"),
     at=NOON,
     buckets=Buckets(4_000_000, tuple(Lot(derived_id("pro", str(n)), 2_500, NOON + n, True) for n in range(4))),
-    meter=Meter(derived_id("ses", "x"), 999, 100_000, 180, 10_799_999, 180, Run(NOON, NOON + 9, "low_balance")),
+    meter=Meter(
+        derived_id("ses", "x"), 999, 100_000, 180, 10_799_999, 180, Run(NOON, NOON + 9, "low_balance"), 10_000_000
+    ),
     frozen="dispute of a payment",
+    refill=50_000,
+    spent=10_000_000,
     minute=180,
     split=(*((derived_id("pro", str(n)), 20_000) for n in range(4)), ("paid", 20_000)),
     prev_hash="f" * 64,

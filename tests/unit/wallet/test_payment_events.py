@@ -297,6 +297,15 @@ def test_a_dispute_during_the_talk_charges_what_is_due_and_stands_the_meter() ->
     assert [entry.kind for entry in stage.entries()] == ["topup", "meter_started", "minute", "dispute", "meter_stood"]
 
 
+def test_a_dispute_that_is_told_when_it_is_won_already_stops_no_talk() -> None:
+    stage = Stage(credit=0)
+    payments.credit(stage.world, Payment("pi_1", CLIENT, 500, "usd", "topup", "top_1", stage.clock()))
+    stage.begun().at(5)
+    events.apply_event(stage.world, dispute_event("funds_reinstated", "dp_1", "pi_1", 500, "won"))
+    assert stage.noticed().state == "active"
+    assert [entry.kind for entry in stage.entries()] == ["topup", "meter_started", "dispute", "dispute_won"]
+
+
 # --- both
 
 

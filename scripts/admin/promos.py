@@ -1,0 +1,167 @@
+"""The verbs of promotional credit. Money is in cents."""
+
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from datetime import datetime
+from typing import Final
+
+from chalicelib.accounts import service as accounts
+from chalicelib.gateways import World
+from chalicelib.kernel.errors import NotFound
+from chalicelib.kernel.time import SECOND, Millis, rfc3339
+from chalicelib.wallet import promos
+from chalicelib.wallet.model.promo import Code, made
+from scripts.admin.verbs import _WHY, Answer, Facts, Plan, Verb, _id, _takes_nothing, _takes_user, _text
+
+
+def make_code(world: World, asked: Namespace) -> Plan:
+    """Nothing to do where there is one that promises the same; refused where it promises something else."""
+    code = Code(
+        code=asked.code.strip().upper(),
+        amount=asked.amount,
+        valid_until=asked.until,
+        days=asked.days,
+        per_person=asked.per_person,
+        total=asked.total,
+        created_at=world.now(),
+    )
+
+    def act(operator: str, reason: str) -> Answer:
+        return Answer([_facts(promos.make(world, code, actor=operator, reason=reason))])
+
+    try:
+        found: Code | None = promos.code(world, code.code)
+    except NotFound:
+        found = None
+    if found and promos.same(found, code):
+        return Plan((), act)
+    made(code)
+    will = (
+        f"give {code.amount} cents for {code.days} days to whoever redeems {code.code} before "
+        f"{rfc3339(code.valid_until)}, {code.per_person} times each and {code.total} in all: up to "
+        f"{code.amount * code.total} cents"
+    )
+    return Plan((will,), act)
+
+
+def list_codes(world: World, asked: Namespace) -> Answer:
+    """All of them, also those that are over."""
+    del asked
+    return Answer([_facts(each) for each in promos.codes(world)])
+
+
+def show_code(world: World, asked: Namespace) -> Answer:
+    """``used`` of ``total`` were redeemed."""
+    return Answer([_facts(promos.code(world, asked.code))])
+
+
+def stop_code(world: World, asked: Namespace) -> Plan:
+    """What was redeemed stays with people."""
+    code = promos.code(world, asked.code)
+
+    def act(operator: str, reason: str) -> Answer:
+        return Answer([_facts(promos.stop(world, code.code, actor=operator, reason=reason))])
+
+    return Plan(() if code.stopped else (f"let nobody redeem {code.code} any more, after {code.used} did",), act)
+
+
+def grant_promo(world: World, asked: Namespace) -> Plan:
+    """``--ref`` is what makes it once: the same person, the same ref, the same credit."""
+    person = accounts.person(world, asked.user)
+
+    def act(operator: str, reason: str) -> Answer:
+        given = promos.grant(world, person.id, asked.amount, asked.days, asked.ref, actor=operator, reason=reason)
+        return Answer([{"user": person.id, "amount": given.amount, "expires_at": rfc3339(given.expires_at)}])
+
+    will = f"give {person.display_name} ({person.id}) {asked.amount} cents of promotional credit for {asked.days} days"
+    done = promos.granted(world, person.id, asked.ref) == asked.amount
+    return Plan(() if done else (will,), act)
+
+
+def _facts(code: Code) -> Facts:
+    return {
+        "code": code.code,
+        "amount": code.amount,
+        "valid_until": rfc3339(code.valid_until),
+        "days": code.days,
+        "per_person": code.per_person,
+        "used": code.used,
+        "total": code.total,
+        "stopped": code.stopped,
+    }
+
+
+def _moment(written: str) -> Millis:
+    try:
+        moment = datetime.fromisoformat(written)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise ArgumentTypeError("write a moment such as 2026-12-31T23:59:00Z")
+    return round(moment.timestamp() * SECOND)
+
+
+def _takes_code(parser: ArgumentParser) -> None:
+    parser.add_argument("code", type=_text, metavar="CODE", help="4 to 32 letters, digits and hyphens")
+
+
+def _takes_terms(parser: ArgumentParser) -> None:
+    _takes_code(parser)
+    parser.add_argument("--amount", type=int, required=True, help="cents for each redemption")
+    parser.add_argument("--until", type=_moment, required=True, help="redeemed before then: 2026-12-31T23:59:00Z")
+    parser.add_argument("--days", type=int, required=True, help="how long what was redeemed can be spent")
+    parser.add_argument("--per-person", type=int, default=1, help="redemptions of one person (1)")
+    parser.add_argument("--total", type=int, required=True, help="redemptions in all")
+
+
+def _takes_grant(parser: ArgumentParser) -> None:
+    _takes_user(parser)
+    parser.add_argument("--amount", type=int, required=True, help="cents")
+    parser.add_argument("--days", type=int, required=True, help="how long it can be spent")
+    parser.add_argument("--ref", type=_id, required=True, help="what it is for, such as a ticket: given once a ref")
+
+
+VERBS: Final = (
+    Verb(
+        "promo",
+        "make",
+        "Make a promotional code. Money is in cents.",
+        (f"promo make WELCOME5 --amount 500 --until 2026-12-31T23:59:00Z --days 30 --total 1000 --local {_WHY}",),
+        _takes_terms,
+        make_code,
+        changes=True,
+    ),
+    Verb(
+        "promo",
+        "list",
+        "List the promotional codes.",
+        ("promo list --stage prod", "promo list --local --json"),
+        _takes_nothing,
+        list_codes,
+    ),
+    Verb(
+        "promo",
+        "show",
+        "Show a promotional code, and how often it was redeemed.",
+        ("promo show WELCOME5 --stage prod",),
+        _takes_code,
+        show_code,
+    ),
+    Verb(
+        "promo",
+        "stop",
+        "Let nobody redeem a code any more.",
+        (f"promo stop WELCOME5 --stage prod {_WHY}",),
+        _takes_code,
+        stop_code,
+        changes=True,
+    ),
+    Verb(
+        "promo",
+        "grant",
+        "Give a person promotional credit, once for a ref.",
+        (f"promo grant usr_… --amount 500 --days 30 --ref ticket-1234 --stage prod {_WHY}",),
+        _takes_grant,
+        grant_promo,
+        changes=True,
+    ),
+)
