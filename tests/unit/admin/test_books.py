@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.kernel.time import DAY
+from chalicelib.kernel.time import DAY, MINUTE
 from chalicelib.operations import reconciliation
 from chalicelib.payouts import paying
 from scripts.admin.cli import run
@@ -70,7 +70,7 @@ def test_payouts_are_stopped_and_go_on_only_after_a_clean_reconciliation(soulsee
 
 def test_a_reconciliation_that_finds_something_says_so_and_stops_payouts(soulseer: Command, desk: Desk) -> None:
     pay_in(desk.world, "usr_client", 2_000, "topup:pi_none")
-    desk.clock.forward(1)
+    desk.clock.forward(MINUTE)
     assert soulseer("ledger", "differences") == (0, {"done": True, "would": [], "rows": []})
     code, told = soulseer("ledger", "reconcile", "--margin", "0", *WHY)
     assert (code, told["rows"][0]["differences"]) == (1, 1)
