@@ -281,29 +281,30 @@ def _settle(world: World, person_id: str) -> None:
 
 def _owed(world: World, deletion: Deletion) -> tuple[Entry, Entry, Cents]:
     """Give back to the cards what can be. The newest entries of credit and earnings then, and what is still owed, in
-    cents: what is on its way back, what could not be sent yet, and earnings, those on their way to Stripe too.
+    cents: what is on its way back, what could not be sent yet, and earnings, those on their way too.
     """
-    on_its_way, gives_more = _give_back(world, deletion)
+    gives_more = _give_back(world, deletion)
+    # The newest entries first: what comes back later than they were read fails the write that shuts the door.
     credit, refundable = refunds.refundable(world, deletion.person)
     earned = wallet.ledger(world).head(payouts.earnings_account(deletion.person))
-    # Read after the head: a payout that is made or returned later moves that.
     earnings = max(0, earned.balance) + paying.on_its_way(world, deletion.person)
-    return credit, earned, on_its_way + (refundable if gives_more else 0) + earnings
+    owed = refunds.on_its_way(world, deletion.person) + (refundable if gives_more else 0)
+    return credit, earned, owed + earnings
 
 
-def _give_back(world: World, deletion: Deletion) -> tuple[Cents, bool]:
-    """What is on its way back to the cards, and whether it is worth trying to send more: cards may refuse for ever."""
+def _give_back(world: World, deletion: Deletion) -> bool:
+    """Send back to the cards what can be; whether it is worth trying to send more: cards may refuse for ever."""
     if sessions.open_session(world, deletion.person):  # what is theirs they may use up undisturbed
-        return 0, True
+        return True
     for number in range(_REFUNDS):
         name = derived_id("rfd", deletion.person, "deletion", str(deletion.epoch), str(number))
         try:
             made = refunds.request(world, deletion.person, name, None, actor="system", reason="the account is deleted")
         except (InsufficientFunds, SessionOpen, WalletFrozen):
-            return 0, True
+            return True
         if made.status == "pending":
-            return made.amount_of("pending"), True
-    return 0, False
+            return True
+    return False
 
 
 def _audited(world: World, deletion: Deletion, action: str, now: Millis, owed: int) -> Put:

@@ -151,12 +151,12 @@ KINDS: Final[Mapping[str, Kind]] = {
     "booking": Kind(_bookings, _booking_called),
     "deletion": Kind(_deletions, _deletion_called),
     "export": Kind(_exports, _export_called),
-    "payout": Kind(_payouts, _never),
-    "payee": Kind(_payees, _never),
     "refund": Kind(_refunds, _refund_called),
     "recharge": Kind(_recharges, _recharge_called),
+    "payout": Kind(_payouts, _never),
+    "payee": Kind(_payees, _never),
 }
-"""In the order in which the tick works them: what is paid by the minute comes first."""
+"""In the order in which the tick works them: what is paid by the minute comes first, the daily run of payouts last."""
 
 
 @blueprint.lambda_function(name="clock")

@@ -46,8 +46,8 @@ def _of_readers(world: World, event: Mapping[str, Any], stored: Stored) -> str:
     if why := events.of_the_other_mode(world, event):
         return events.unexpected(world, event, stored, why)
     account = event.get("account")
-    if account is None and event["type"] in _TRANSFERS:
-        return paying.told_of_transfer(world, event, stored)
+    if account is None:  # of our own account: stored as nothing here, it would be taken for applied there
+        return _of_ours(world, event, stored)
     match event["type"]:
         case "account.updated" | "account.application.deauthorized":
             return _account_changed(world, account, stored)

@@ -29,9 +29,8 @@ TRANSFERS: Final = "stripe:transfers"
 
 RUN_AT: Final[Millis] = 6 * HOUR
 """When the daily run is, after midnight UTC."""
-AGAIN: Final[Millis] = MINUTE
-"""When a payout whose outcome is unknown is tried again, at first; each further time waits twice as long."""
-LONGEST_WAIT: Final[Millis] = HOUR
+WAITS: Final[tuple[Millis, ...]] = (*(MINUTE << doubled for doubled in range(6)), HOUR)
+"""How long after each call of unknown outcome the next one is made; the last goes for all that follow."""
 
 _MOST_REQUIREMENTS: Final = 50
 
@@ -198,7 +197,7 @@ def payable(available: Cents, least: Cents = LEAST) -> Cents:
 
 def tried(payout: Payout, now: Millis) -> Payout:
     """A call to Stripe begins: unless it brings an answer, it is made again later."""
-    wait = min(LONGEST_WAIT, AGAIN << min(payout.tries, 10))
+    wait = WAITS[min(payout.tries, len(WAITS) - 1)]
     return replace(payout, tries=payout.tries + 1, due_at=now + wait)
 
 

@@ -119,8 +119,10 @@ def advance(world: World, payout_id: str) -> Payout:
     now = world.now()
     if payout.state != "reserved" or payout.due_at is None or now < payout.due_at or rows.freeze():
         return payout
+    if accounts.person(world, payout.reader).suspended:
+        return payout
     begun = model.tried(payout, now)
-    if not world.wrote(rows.keep_payout(begun)):
+    if not world.wrote(rows.keep_payout(begun), rows.not_frozen()):
         return rows.payout(payout_id) or payout  # somebody else is at it, or the tick will be
     begun = replace(begun, rev=payout.rev + 1)
     try:

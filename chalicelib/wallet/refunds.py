@@ -32,8 +32,10 @@ from chalicelib.wallet.model import payment as model
 from chalicelib.wallet.model.chain import Entry
 from chalicelib.wallet.model.payment import REFUNDABLE, Payment, ToldRefund
 from chalicelib.wallet.model.refund import KEY_LIFE, Refund, Status, look_again, part_status, split, status
-from chalicelib.wallet.payments_store import RefundRows
+from chalicelib.wallet.payments_store import RefundRows, is_place
 from chalicelib.wallet.service import charge_due, head
+
+__all__ = ["is_place"]
 
 _TRIES: Final = 100
 _MOST_LOOKED_AT: Final = 100
@@ -110,6 +112,12 @@ def payments_of(world: World, user: str) -> list[Payment]:
     return payments.payment_rows(world).newest_of(user, _MOST_LOOKED_AT, 0)
 
 
+def on_its_way(world: World, user: str) -> Cents:
+    """What is going back to a person's cards, whoever asked for it: it may come back yet."""
+    parts = [each for payment in payments_of(world, user) for each in payment.refunds.values()]
+    return sum(each.amount for each in parts if not each.dead and each.status != "succeeded")
+
+
 def exists(world: World, refund_id: str) -> bool:
     """Whether there is such a refund."""
     return _rows(world).get(refund_id) is not None
@@ -123,9 +131,9 @@ def refund_of(world: World, user: str, refund_id: str) -> Progress:
     return found
 
 
-def refunds_of(world: World, user: str, limit: int, start: Key | None) -> tuple[list[Progress], Key | None]:
-    """A page of a person's refunds, newest first."""
-    refunds, following = _rows(world).of_user(user, limit, start)
+def refunds_of(world: World, user: str, limit: int, after: str | None) -> tuple[list[Progress], str | None]:
+    """A page of a person's refunds, newest first. ``after`` is the place of the last one shown, as answered before."""
+    refunds, following = _rows(world).of_user(user, limit, after)
     return _progress(world, refunds), following
 
 
@@ -191,8 +199,12 @@ def _told_of(world: World, refund: Refund, intent: str, name: str) -> list[ToldR
     sent = payment is not None and payment.refunds[name].stripe is not None
     if not sent and world.now() - refund.created_at < KEY_LIFE:
         return None
-    listed = payments.refunds_at_stripe(world, intent)
-    return listed if sent or any(each.part == name for each in listed) else None
+    try:
+        listed = payments.refunds_at_stripe(world, intent)
+    except Refused as refusal:  # the look was refused, which says nothing of the refund
+        raise ProviderFailed from refusal
+    listed = [each for each in listed if each.part == name]
+    return listed if sent or listed else None
 
 
 # --- setting it aside ----------------------------------------------------------------------------

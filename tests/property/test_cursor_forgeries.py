@@ -36,6 +36,7 @@ from chalicelib.scheduling.model.availability import MIDNIGHT
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model import commands
 from chalicelib.sessions.model.session import Side
+from chalicelib.wallet import refunds
 from chalicelib.wallet import service as wallet
 from tests.support.door import PickyTables, product_on
 from tests.support.reading import add_reader, pay_in
@@ -97,6 +98,7 @@ LISTS: Final = (
     _bookings("rosa", "reader", "upcoming"),
     _bookings("rosa", "reader", "past"),
     List("ada", "/v1/me/blocks?", "blocks:{me}", {"user": str}),
+    List("ada", "/v1/wallet/refunds?", "refunds:{me}", {"after": str}),
     _REVIEWS,
     List("rosa", "/v1/reader/earnings/entries?", "earnings:{me}", {"account": "earnings:{me}", "seq": str}),
     List("rosa", "/v1/reader/payouts?", "payouts:{me}", {"sk": str}),
@@ -126,6 +128,10 @@ class Everybody:
         for number in range(2 * READINGS):
             for place, each in enumerate(("ada", "bob")):
                 self._book(each, READERS[(number + place) % 2], f"bok_{each}_{number}", number)
+        for number in range(READINGS):
+            for each in ("ada", "bob"):
+                refunds.request(world, self.ids[each], f"rfd_{each}_{number}", 10)
+                clock.forward(SECOND)
         self._block()
 
     def _block(self) -> None:

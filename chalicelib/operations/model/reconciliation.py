@@ -17,7 +17,7 @@ from chalicelib.kernel.time import DAY, HOUR, MINUTE, SECOND, Millis
 
 MARGIN: Final[Millis] = 2 * HOUR
 """How old a movement at Stripe must be to be missed in the ledger: webhooks may be late."""
-OVERLAP: Final[Millis] = DAY
+OVERLAP: Final[Millis] = 14 * DAY
 """How far each run looks back behind where the last one ended."""
 ENTRY_MARGINS: Final = 3
 """How old an entry must be to be missed at Stripe, in margins."""
@@ -99,7 +99,7 @@ def _keys(kind: str, amount: Cents, source: Mapping[str, Any]) -> list[str]:
         case "refund" | "payment_refund" | "refund_failure":
             what = "refund" if kind in ("refund", "payment_refund") else "refund_failed"
             part = named.get("refund_part")
-            return [f"{what}:{each}" for each in (part, name) if each]
+            return [f"{what}:{each}" for each in (name, part) if each]
         case "adjustment" if source.get("object") == "dispute":
             return [f"{'dispute' if amount < 0 else 'dispute_won'}:{name}"]
         case "transfer":

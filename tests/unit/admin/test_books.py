@@ -79,7 +79,7 @@ def test_a_reconciliation_that_finds_something_says_so_and_stops_payouts(soulsee
     assert (code, told["rows"][0]["differences"]) == (1, 1)
     code, told = soulseer("ledger", "differences")
     assert (code, told["rows"][0]["about"]) == (1, "topup:pi_none")
-    assert paying.why_frozen(desk.world) == "reconciliation found 1 differences"
+    assert paying.why_frozen(desk.world) == "reconciliation found entry_without_transaction topup:pi_none"
     assert soulseer("payouts", "unfreeze", *WHY)[0] == 1
 
 

@@ -32,6 +32,22 @@ def test_less_than_fifteen_dollars_waits(desk: Desk, earned: int, paid: int) -> 
     assert (payout.amount if payout else 0) == paid
 
 
+def test_nothing_is_never_paid_out() -> None:
+    assert [model.payable(available, 0) for available in (-1, 0, 1)] == [0, 0, 1]
+
+
+def test_the_id_of_a_payout_is_made_of_the_reader_and_the_entry_before_it() -> None:
+    assert model.payout_id("usr_a", 1).startswith("pay_")
+    assert len({model.payout_id(reader, seq) for reader in ("usr_a", "usr_b") for seq in (1, 2)}) == 4
+    assert model.payout_id("usr_a", 1) == model.payout_id("usr_a", 1)
+
+
+def test_an_end_says_when_it_came_and_leaves_nothing_to_do() -> None:
+    payout = Payout("pay_1", READER, ACCOUNT, 5, "reserved", 1, due_at=2)
+    assert model.paid(payout, "tr_1", 3) == Payout("pay_1", READER, ACCOUNT, 5, "paid", 1, transfer="tr_1", ended_at=3)
+    assert model.returned(payout, "no", 3) == Payout("pay_1", READER, ACCOUNT, 5, "returned", 1, why="no", ended_at=3)
+
+
 def test_an_admin_may_pay_out_less(desk: Desk) -> None:
     desk.ready().earned(1)
     payout = paying.pay_out(desk.world, READER, least=1)
@@ -267,6 +283,25 @@ def test_a_transfer_that_we_did_not_ask_for_moves_nothing(desk: Desk, other: dic
     transfer = desk.stripe.transfers[payout.id] | {"amount_reversed": 500} | other
     desk.tell(desk.stripe.tell("transfer.reversed", transfer))
     assert (desk.balance, paying.payout_of(desk.world, payout.id)) == (0, payout)
+    assert {"no payout of ours", "not what our record says"} & set(desk.stored())
+
+
+def test_a_transfer_without_a_name_is_not_the_one_that_was_asked_for(desk: Desk) -> None:
+    desk.ready().earned(2_000)
+    desk.stripe.failures = ["after"]
+    payout = desk.paid_out()
+    assert payout
+    for name in (None, "", 7, "x" * 65):
+        desk.tell(desk.stripe.tell("transfer.created", desk.stripe.transfers[payout.id] | {"id": name}))
+    assert paying.payout_of(desk.world, payout.id).state == "reserved"
+
+
+def test_a_transfer_that_says_nothing_of_reversals_has_none(desk: Desk) -> None:
+    payout = made(desk)
+    transfer = desk.stripe.transfers[payout.id].copy()
+    del transfer["amount_reversed"]
+    desk.tell(desk.stripe.tell("transfer.updated", transfer))
+    assert desk.stored().count("paid") == 2
 
 
 def test_a_transfer_of_a_payout_that_was_returned_is_for_a_person_to_look_at(desk: Desk) -> None:

@@ -67,7 +67,8 @@ CHECKS: dict[str, Any] = {"currently_due": [], "past_due": [], "pending_verifica
     ],
 )
 def test_the_status_is_what_can_be_done_with_the_account(account: dict[str, Any] | None, status: str) -> None:
-    assert as_read(Payee(READER, ACCOUNT, 0), account, 1).status == status
+    read = as_read(Payee(READER, ACCOUNT, 0), account, 1)
+    assert (read.status, read.read_at) == (status, 1)
 
 
 def test_each_requirement_is_named_once_the_overdue_first() -> None:
