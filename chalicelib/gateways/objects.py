@@ -15,6 +15,8 @@ _SIGNATURE: Final = "s3v4"
 _MOST_PAGES: Final = 10
 _NO_OBJECT: Final = frozenset({"NoSuchKey", "404"})
 """What a missing object is called; an answer to HEAD has no body, and so no name for it."""
+_IS_THERE: Final = frozenset({"PreconditionFailed", "412"})
+_ANOTHER_PUTS_IT: Final = "ConditionalRequestConflict"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,9 @@ class Objects(Protocol):
 
     def put(self, key: str, content: bytes, media_type: str) -> None:
         """Store an object, in place of what was there."""
+
+    def put_new(self, key: str, content: bytes, media_type: str) -> bool:
+        """Store an object where there is none; False where there is one, which stays as it is."""
 
     def copy(self, key: str, to: str) -> None:
         """Store a copy of an object of this bucket."""
@@ -87,6 +92,10 @@ class S3Objects:
     def put(self, key: str, content: bytes, media_type: str) -> None:
         self._asked("put_object", Key=key, Body=content, ContentType=media_type)
 
+    def put_new(self, key: str, content: bytes, media_type: str) -> bool:
+        made = self._asked("put_object", Key=key, Body=content, ContentType=media_type, IfNoneMatch="*")
+        return made is not None
+
     def copy(self, key: str, to: str) -> None:
         self._asked("copy_object", Key=to, CopySource={"Bucket": self._bucket, "Key": key})
 
@@ -102,17 +111,18 @@ class S3Objects:
                 return
 
     def _asked(self, operation: str, **parameters: Any) -> Any:
-        """The answer, or None where there is no such object."""
+        """The answer, or None where there is no such object, or there is one that must not be there."""
         from botocore.exceptions import ClientError
 
         try:
             return getattr(_s3(), operation)(Bucket=self._bucket, **parameters)
         except Exception as error:
-            if is_passing_fault(error):
+            code = error.response["Error"]["Code"] if isinstance(error, ClientError) else None
+            if is_passing_fault(error) or code == _ANOTHER_PUTS_IT:
                 raise Unavailable("Files are out of reach. Try again in a moment.") from error
-            if not isinstance(error, ClientError):
+            if code is None:
                 raise
-            if error.response["Error"]["Code"] in _NO_OBJECT:
+            if code in _NO_OBJECT | _IS_THERE:
                 return None
             raise ProviderFailed("The file store refused.") from error
 

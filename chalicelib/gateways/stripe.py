@@ -25,6 +25,8 @@ SIGNATURE_TOLERANCE_SECONDS: Final = 300
 
 _REFUSALS: Final = frozenset({400, 402, 404})
 """Answers of Stripe's by which nothing was done, and nothing will be by asking again."""
+_LOST_ACCOUNT: Final = "account_invalid"
+"""With 403: a connected account that is not ours any more. Any other 403 is of our key, and no fault of the account."""
 
 
 class Refused(Exception):
@@ -350,10 +352,12 @@ def _mapped_errors() -> Iterator[None]:
     try:
         yield
     except stripe.StripeError as error:
+        said = error.error
+        code = error.code or getattr(said, "code", None)  # the library leaves it out of some
+        refused = error.http_status in _REFUSALS or code == _LOST_ACCOUNT
         # Other parameters under a known key say nothing of what the first ones did.
-        if error.http_status in _REFUSALS and not isinstance(error, stripe.IdempotencyError):
-            said = error.error
-            raise Refused(error.code, getattr(said, "decline_code", None)) from error
+        if refused and not isinstance(error, stripe.IdempotencyError):
+            raise Refused(code, getattr(said, "decline_code", None)) from error
         raise ProviderFailed from error
 
 

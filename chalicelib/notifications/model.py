@@ -221,9 +221,10 @@ def _payout_reversed(facts: Facts, zone: ZoneInfo) -> Words:
 
 def _payout_failed(facts: Facts, zone: ZoneInfo) -> Words:
     del zone
+    what = dollars(facts["amount"]) if "amount" in facts else "A payout in another currency"
     return Words(
         "Your bank did not take your earnings",
-        f"{dollars(facts['amount'])} could not be paid out to your bank. The money lies in your account at Stripe: "
+        f"{what} could not be paid out to your bank. The money lies in your account at Stripe: "
         "look at your bank details there, by your payout account in the app.",
     )
 

@@ -33,7 +33,7 @@ from chalicelib.operations import exports
 from chalicelib.operations.model import deletion as model
 from chalicelib.operations.model.deletion import CODE_DIGITS, Deletion, State
 from chalicelib.operations.store import Leaving
-from chalicelib.payouts import paying
+from chalicelib.payouts import payees, paying
 from chalicelib.payouts import service as payouts
 from chalicelib.readers import pictures
 from chalicelib.readers import service as readers
@@ -55,8 +55,6 @@ _STEPS: Final = 20
 _AT_ONCE: Final = 25
 """Readings or bookings out of which a person is taken in one step."""
 _SALT_BYTES: Final = 16
-_PAYOUTS: Final = 100
-"""Of a reader, newest first, that are looked at: there is one a day."""
 _REFUNDS: Final = 5
 """Of ten payments each, for one deletion."""
 
@@ -67,6 +65,7 @@ FORGETTING: Final[tuple[Callable[[World, str], None], ...]] = (
     pictures.forget,
     accounts.forget,
     recharges.forget,
+    payees.forget,
     scheduling.forget,
     exports.forget,
 )
@@ -298,16 +297,16 @@ def _settle(world: World, person_id: str) -> None:
 
 def _owed(world: World, deletion: Deletion) -> tuple[Entry, Entry, Cents]:
     """Give back to the cards what can be. The newest entries of credit and earnings then, and what is still owed, in
-    cents: what is on its way back, what a dispute may bring back, what could not be sent yet, and earnings.
+    cents: what is on its way back, what a dispute may bring back, what could not be sent yet, and earnings, those on
+    their way too.
     """
     gives_more = _give_back(world, deletion)
     # The newest entries first: what comes back later than they were read fails the write that shuts the door.
     credit, refundable = refunds.refundable(world, deletion.person)
     earned = wallet.ledger(world).head(payouts.earnings_account(deletion.person))
-    newest, _ = paying.payouts_of(world, deletion.person, _PAYOUTS, None)
-    reserved = sum(each.amount for each in newest if each.state == "reserved")
+    earnings = max(0, earned.balance) + paying.on_its_way(world, deletion.person)
     owed = refunds.may_come_back(world, deletion.person) + (refundable if gives_more else 0)
-    return credit, earned, owed + reserved + max(0, earned.balance)
+    return credit, earned, owed + earnings
 
 
 def _give_back(world: World, deletion: Deletion) -> bool:

@@ -155,12 +155,12 @@ KINDS: Final[Mapping[str, Kind]] = {
     "booking": Kind(_bookings, _booking_called),
     "deletion": Kind(_deletions, _deletion_called, _SPARE_ASKING),
     "export": Kind(_exports, _export_called),
-    "payout": Kind(_payouts, _never, _SPARE_ASKING),
-    "payee": Kind(_payees, _never, _SPARE_ASKING),
     "refund": Kind(_refunds, _refund_called, _SPARE_ASKING),
     "recharge": Kind(_recharges, _recharge_called, _SPARE_ASKING),
+    "payout": Kind(_payouts, _never, _SPARE_ASKING),
+    "payee": Kind(_payees, _never, _SPARE_ASKING),
 }
-"""In the order in which the tick works them: what is paid by the minute comes first."""
+"""In the order in which the tick works them: what is paid by the minute comes first, the daily run of payouts last."""
 
 
 @blueprint.lambda_function(name="clock")

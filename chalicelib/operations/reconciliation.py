@@ -27,7 +27,7 @@ from chalicelib.operations.reconciliation_store import Difference, Reconciliatio
 from chalicelib.payouts import paying
 from chalicelib.runtime import audit
 from chalicelib.runtime.logs import log
-from chalicelib.runtime.tables import ConditionFailed, Item
+from chalicelib.runtime.tables import Check, ConditionFailed, Item
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet import statement
 from chalicelib.wallet.model.chain import Entry, genesis, seq_key
@@ -79,7 +79,7 @@ def go_on(world: World, run_id: str, spent: Spent = lambda: False) -> Run:
         run = _match_movements(world, run, spent)
     if run.listed and not run.scanned:
         run = _prove_ledger(world, run, spent)
-    return _end(world, run) if run.scanned and not spent() else run
+    return _end(world, run, spent) if run.scanned and not spent() else run
 
 
 def differences(world: World) -> list[Difference]:
@@ -121,11 +121,14 @@ def last_run(world: World) -> Run | None:
     return rows_of(world).run()
 
 
-def check_clean(world: World) -> None:
-    """Raises InvalidState unless the last run came to its end and nothing is open that was not accepted."""
+def check_clean(world: World) -> Check:
+    """The operation that fails where another run has begun since. Raises InvalidState unless the last one came to its
+    end and nothing is open that was not accepted.
+    """
     run = last_run(world)
     if run is None or run.ended_at is None or _open(world):
         raise InvalidState("The last reconciliation did not end without differences. Run it again first.")
+    return rows_of(world).unchanged(run)
 
 
 def _open(world: World) -> list[Difference]:
@@ -312,16 +315,22 @@ def _paid_late(world: World, key: str, intent: str) -> bool:
 # --- the end -------------------------------------------------------------------------------------
 
 
-def _end(world: World, run: Run) -> Run:
+def _end(world: World, run: Run, spent: Spent) -> Run:
     """Say what the sums prove, resolve what agrees again, keep the digest, stop payouts where something is open."""
     rows = rows_of(world)
     _prove_sums(world, run)
     _prove_clearing(world, run)
-    _prove_digest(world, run)
+    if not run.held:
+        _prove_digest(world, run)
+        run = rows.keep(replace(run, held=True))
     for each in rows.differences():
-        agrees = _mismatch(world, each.movement) is None if each.movement else _proven_anew(run, each)
-        if agrees:
-            rows.resolve(each, world.now())
+        if each.movement:
+            if _mismatch(world, each.movement) is None:
+                rows.resolve(each, world.now())
+        elif each.seen_at < run.began_at:
+            _look_again(world, run, each)
+            if spent():
+                return run
     _keep_digest(world, run)
     left = _open(world)
     if left:
@@ -330,13 +339,31 @@ def _end(world: World, run: Run) -> Run:
     return rows.keep(replace(run, ended_at=world.now(), open=len(left)))
 
 
-def _proven_anew(run: Run, difference: Difference) -> bool:
-    """Whether the run would have seen it again, and did not."""
-    if difference.what == "changed_since_digest":
-        return False  # the digests since tell of the ledger as it was changed
-    if difference.what == "paid_from_nothing" and not _judges_clearing(run):
-        return False
-    return difference.seen_at < run.began_at
+def _look_again(world: World, run: Run, known: Difference) -> None:
+    """Resolve a difference that this run did not meet, if it is none: that it was not met proves nothing."""
+    rows = rows_of(world)
+    match known.what:
+        case "entry_without_transaction":
+            posted = wallet.ledger(world).receipt(known.about)
+            agrees = posted is not None and (
+                bool(rows.matched([known.about])) or _explained(world, run, known.about, posted)
+            )
+        case "broken_chain":
+            proof = statement.verify_chain(world, known.about)
+            agrees = proof.broken_at is None and proof.entries > 0
+        case "changed_since_digest":
+            agrees = False  # the digests since tell of the ledger as it was changed
+        case "paid_from_nothing" if not _judges_clearing(run):
+            return
+        case _:  # what is added up says nothing of what is younger
+            if run.until < known.seen_at:
+                return
+            agrees = True
+    now = world.now()
+    if agrees:
+        rows.resolve(known, now)
+    else:
+        rows.see(replace(known, seen_at=max(now, run.began_at)))
 
 
 def _prove_sums(world: World, run: Run) -> None:
@@ -408,7 +435,7 @@ def _keep_digest(world: World, run: Run) -> None:
         "sha256": model.digest(heads),
         "heads": {each.account: [each.seq, each.hash, each.balance] for each in heads},
     }
-    world.digests.put(_digest_key(day), json.dumps(told, sort_keys=True).encode(), _JSON)
+    world.digests.put_new(_digest_key(day), json.dumps(told, sort_keys=True).encode(), _JSON)
 
 
 def verify_digest(world: World, day: str) -> list[str]:
@@ -418,6 +445,7 @@ def verify_digest(world: World, day: str) -> list[str]:
         raise NotFound(f"There is no digest of {day}.")
     heads = [Head(account, *each) for account, each in told["heads"].items()]
     broken = [] if model.digest(heads) == told["sha256"] else ["digest"]
+    heads = [each for each in heads if each.seq]  # of a chain that was broken at its beginning it says nothing
     table = world.settings.tables.ledger
     for first in range(0, len(heads), _AT_ONCE):
         some = heads[first : first + _AT_ONCE]

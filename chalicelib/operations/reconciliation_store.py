@@ -12,7 +12,7 @@ from typing import Any, Final
 from chalicelib.kernel.errors import Unavailable
 from chalicelib.kernel.time import Millis
 from chalicelib.operations.model.reconciliation import Movement, What
-from chalicelib.runtime.tables import Absent, ConditionFailed, Equals, Item, Key, Operation, Put, Tables
+from chalicelib.runtime.tables import Absent, Check, ConditionFailed, Equals, Item, Key, Operation, Put, Tables
 
 _RUN: Final[Key] = {"pk": "reconciliation", "sk": "run"}
 _PAGE: Final = 100
@@ -47,6 +47,8 @@ class Run:
     """Differences that were open at its end."""
     against: str | None = None
     """The day of the newest digest before it."""
+    held: bool = False
+    """The ledger was held against it."""
     rev: int = 0
 
 
@@ -83,6 +85,10 @@ class Reconciliations:
         when = (Equals("rev", run.rev) if run.rev else Absent("pk"),)
         self._tables.write(Put(self._name, _RUN | asdict(kept), when=when), *beside)
         return kept
+
+    def unchanged(self, run: Run) -> Check:
+        """Fails where the run went on since, or another began."""
+        return Check(self._name, _RUN, when=(Equals("rev", run.rev),))
 
     def match(self, key: str, movement: str) -> str:
         """Says that the posting under ``key`` stands for this movement; the one that it stands for."""

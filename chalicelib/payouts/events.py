@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.gateways import World
+from chalicelib.kernel.money import USD
 from chalicelib.payouts.model import is_id
 from chalicelib.runtime import outbox
 from chalicelib.runtime.lazy import on_first_use
@@ -82,7 +83,7 @@ def _bank_refused(world: World, event: Mapping[str, Any], account: object, store
         kind="payout_failed",
         fact=name,
         at=world.now(),
-        facts={"amount": amount},
+        facts={"amount": amount} if payout.get("currency") == USD else {},  # mails speak of dollars
     )
     world.tables.write(stored("told"), told)
     return "told"

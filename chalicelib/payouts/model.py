@@ -29,9 +29,8 @@ TRANSFERS: Final = "stripe:transfers"
 
 RUN_AT: Final[Millis] = 6 * HOUR
 """When the daily run is, after midnight UTC."""
-AGAIN: Final[Millis] = MINUTE
-"""When a payout whose outcome is unknown is tried again, at first; each further time waits twice as long."""
-LONGEST_WAIT: Final[Millis] = HOUR
+WAITS: Final[tuple[Millis, ...]] = (*(MINUTE << doubled for doubled in range(6)), HOUR)
+"""How long after each call of unknown outcome the next one is made; the last goes for all that follow."""
 
 _MOST_REQUIREMENTS: Final = 50
 
@@ -92,8 +91,10 @@ class Payee:
     reader: str
     account: str
     """Stripe's id, ``acct_…``."""
-    due_at: Millis
-    """The reader's next turn in the daily run."""
+    due_at: Millis | None = None
+    """The reader's next turn in the daily run; None for one who was forgotten. The account stays known: what was
+    transferred to it may still be reversed.
+    """
     submitted: bool = False
     """The reader has filled in what Stripe asked for at first."""
     transfers: bool = False
@@ -105,6 +106,7 @@ class Payee:
     verifying: bool = False
     """Stripe is looking at what it was given."""
     read_at: Millis = 0
+    """When it was read, or could not be, last."""
     rev: int = 0
 
     @property
@@ -128,10 +130,15 @@ def as_read(payee: Payee, account: Mapping[str, Any] | None, now: Millis) -> Pay
         submitted=told.get("details_submitted") is True or account is None,
         transfers=capabilities.get("transfers") == "active",
         payouts_enabled=told.get("payouts_enabled") is True,
-        requirements=tuple(str(each) for each in asked)[:_MOST_REQUIREMENTS],
+        requirements=tuple(str(each) for each in asked)[:_MOST_REQUIREMENTS] if payee.due_at is not None else (),
         verifying=bool(needs.get("pending_verification")) or capabilities.get("transfers") == "pending",
         read_at=now,
     )
+
+
+def forgotten(payee: Payee) -> Payee:
+    """The payee without a turn, and without what Stripe wants of them."""
+    return replace(payee, due_at=None, requirements=())
 
 
 def next_run(now: Millis) -> Millis:
@@ -142,6 +149,9 @@ def next_run(now: Millis) -> Millis:
 # --- a payout ------------------------------------------------------------------------------------
 
 State = Literal["reserved", "paid", "returned"]
+
+OURS_TO_MEND: Final = frozenset({"balance_insufficient", "insufficient_funds"})
+"""Refusals that are no fault of the reader's: a person must see to our balance at Stripe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,10 +174,15 @@ class Payout:
     ended_at: Millis | None = None
     """When it was paid, or returned."""
     why: str | None = None
-    """Why it was returned: Stripe's code."""
+    """Why it was returned: Stripe's code. See ``said`` for what the reader is told."""
     reversed: Cents = 0
     """What of it was taken back from the account and is in the earnings again."""
     rev: int = 0
+
+    @property
+    def said(self) -> str | None:
+        """What the reader is told of ``why``: how our own balance stands is no concern of theirs."""
+        return "unavailable" if self.why in OURS_TO_MEND else self.why
 
 
 def payout_id(reader: str, seq: int) -> str:
@@ -182,7 +197,7 @@ def payable(available: Cents, least: Cents = LEAST) -> Cents:
 
 def tried(payout: Payout, now: Millis) -> Payout:
     """A call to Stripe begins: unless it brings an answer, it is made again later."""
-    wait = min(LONGEST_WAIT, AGAIN << min(payout.tries, 10))
+    wait = WAITS[min(payout.tries, len(WAITS) - 1)]
     return replace(payout, tries=payout.tries + 1, due_at=now + wait)
 
 
@@ -220,15 +235,15 @@ class Reversal:
 
 
 def reversals(told: object) -> list[Reversal]:
-    """What a list of Stripe's says, oldest first; what in it is no reversal is left out."""
-    found = [
-        Reversal(each["id"], each["amount"], each["created"])
+    """What a list of Stripe's says, each once, oldest first; what in it is no reversal is left out."""
+    found = {
+        each["id"]: Reversal(each["id"], each["amount"], each["created"])
         for each in (told if isinstance(told, list) else ())
         if isinstance(each, Mapping)
         and is_id(each.get("id"))
         and all(type(each.get(name)) is int and each[name] >= 0 for name in ("amount", "created"))
-    ]
-    return sorted(found, key=lambda each: (each.created, each.id))
+    }
+    return sorted(found.values(), key=lambda each: (each.created, each.id))
 
 
 def is_id(value: object) -> TypeGuard[str]:

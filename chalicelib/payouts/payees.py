@@ -11,7 +11,7 @@ from chalicelib.gateways import World
 from chalicelib.gateways.stripe import Refused
 from chalicelib.kernel.errors import InvalidState, Problem
 from chalicelib.kernel.time import SECOND
-from chalicelib.payouts.model import Payee, as_read, next_run
+from chalicelib.payouts.model import Payee, as_read, forgotten, next_run
 from chalicelib.payouts.store import PayoutRows
 from chalicelib.runtime import outbox
 from chalicelib.runtime.logs import log
@@ -55,7 +55,13 @@ def account_of(world: World, reader: str) -> Payee | None:
     try:
         return refresh(world, reader)
     except Problem:
+        world.wrote(rows_of(world).keep_payee(replace(payee, read_at=world.now())))  # it is not asked again at once
         return payee
+
+
+def payee_of(world: World, reader: str) -> Payee | None:
+    """The reader's account, as it was last read."""
+    return rows_of(world).payee(reader)
 
 
 def refresh(world: World, reader: str) -> Payee | None:
@@ -94,6 +100,18 @@ def reading(world: World, payee: Payee) -> tuple[Payee, list[Operation]]:
             )
         ]
     return replace(seen, rev=payee.rev + 1), [rows_of(world).keep_payee(seen), *told]
+
+
+def forget(world: World, reader: str) -> None:
+    """Take the reader out of the daily run, and drop what Stripe wanted of them. May be repeated."""
+    rows = rows_of(world)
+
+    def attempt() -> None:
+        payee = rows.payee(reader)
+        if payee and payee != forgotten(payee):
+            world.tables.write(rows.keep_payee(forgotten(payee)))
+
+    undisturbed(world.sleep, attempt)
 
 
 def rows_of(world: World) -> PayoutRows:

@@ -6,18 +6,19 @@ until Stripe has made the transfer or refused for good; then the money is back i
 unknown is made again with the same key, and before that it is looked for what the last one did: Stripe forgets keys.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
 from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
 from chalicelib.gateways.stripe import Refused
-from chalicelib.kernel.errors import NotFound, ProviderFailed
+from chalicelib.kernel.errors import NotFound, Problem, ProviderFailed
 from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import Millis
-from chalicelib.payouts import model
-from chalicelib.payouts.model import LEAST, TRANSFERS, Payee, Payout, Reversal
+from chalicelib.payouts import model, payees
+from chalicelib.payouts.model import LEAST, OURS_TO_MEND, TRANSFERS, Payee, Payout, Reversal
 from chalicelib.payouts.payees import rows_of
 from chalicelib.payouts.service import earnings_account, standing
 from chalicelib.payouts.store import FOREVER, Waiting
@@ -36,8 +37,6 @@ _WORRYING_TRIES: Final = 10
 """So many calls without an answer take a day: a person should look."""
 _PAGE: Final = 100
 _MOST_PAGES: Final = 1_000
-_OURS_TO_MEND: Final = frozenset({"balance_insufficient", "insufficient_funds"})
-"""Refusals that are no fault of the reader's: a person must see to our balance at Stripe."""
 
 
 # --- making payouts ------------------------------------------------------------------------------
@@ -102,7 +101,7 @@ def take_turn(world: World, reader: str) -> None:
 
     def attempt() -> None:
         payee, now = rows.payee(reader), world.now()
-        if payee and payee.due_at <= now:
+        if payee and payee.due_at is not None and payee.due_at <= now:
             world.tables.write(rows.keep_payee(replace(payee, due_at=model.next_run(now))))
 
     undisturbed(world.sleep, attempt)
@@ -129,7 +128,12 @@ def advance(world: World, payout_id: str) -> Payout:
     try:
         transfer = _transferred(world, begun)
     except Refused as refused:
-        return _returned(world, begun, refused.code or "refused")
+        code = refused.code or "refused"
+        done = _returned(world, begun, code)
+        if code not in OURS_TO_MEND:
+            with suppress(Problem):  # what the account lacks is seen now, and not refused anew every day
+                payees.refresh(world, payout.reader)
+        return done
     except ProviderFailed:
         (log.error if begun.tries >= _WORRYING_TRIES else log.warning)("payout_unanswered", id=payout_id)
         return begun
@@ -190,7 +194,7 @@ def _returned(world: World, payout: Payout, why: str) -> Payout:
     """Give the money back to the earnings, once."""
     rows = rows_of(world)
     fact = Fact("payout_returned", payout.amount, TRANSFERS, payout.id)
-    ours = why in _OURS_TO_MEND
+    ours = why in OURS_TO_MEND
     (log.error if ours else log.warning)("payout_refused", id=payout.id, code=why)
 
     def draft_of(newest: Entry, now: Millis) -> Draft:
@@ -227,10 +231,13 @@ def told_of_transfer(world: World, event: Mapping[str, Any], stored: Stored) -> 
     why = _unexpected(payout, transfer)
     if payout is None or why:
         return unexpected(world, event, stored, why)
+    try:
+        reversals = _reversals(world, payout, transfer)
+    except Refused as refused:  # told again, it would be refused again; reconciliation will miss what is missing
+        return unexpected(world, event, stored, f"reversals not listed: {refused.code or 'refused'}")
     was, operations = payout, list[Operation]()
     if payout.state == "reserved":
         payout, operations = _payment(world, payout, transfer["id"])
-    reversals = _reversals(world, payout, transfer)
     left = [each for each in reversals if wallet.ledger(world).receipt(f"payout_reversed:{each.id}") is None]
     payout, postings = _reversing(world, payout, left[:_AT_ONCE])
     changed = [rows.keep_payout(payout)] if payout != was else []
@@ -294,6 +301,12 @@ def payout_of(world: World, payout_id: str) -> Payout:
     return found
 
 
+def on_its_way(world: World, reader: str) -> Cents:
+    """What left the reader's earnings and did not arrive yet, of their newest hundred payouts."""
+    newest, _ = rows_of(world).page_of_reader(reader, _PAGE, None)
+    return sum(each.amount for each in newest if each.state == "reserved")
+
+
 def payouts_of(world: World, reader: str, limit: int, after: str | None) -> tuple[list[Payout], str | None]:
     """A page of the reader's payouts, newest first."""
     return rows_of(world).page_of_reader(reader, limit, after)
@@ -339,14 +352,15 @@ def freeze(world: World, *, actor: str, reason: str) -> None:
     log.error("payouts_frozen", reason=reason)
 
 
-def unfreeze(world: World, *, actor: str, reason: str) -> None:
-    """Let payouts go on. Where they do, nothing happens."""
+def unfreeze(world: World, *, actor: str, reason: str, checks: Callable[[], Sequence[Operation]] = tuple) -> None:
+    """Let payouts go on, if ``checks`` hold in the same write. Where they do, nothing happens."""
     rows = rows_of(world)
 
     def attempt() -> None:
         if frozen := rows.freeze():
             now = world.now()
-            world.tables.write(rows.lift_freeze(frozen), _of_all(world, "payouts_unfrozen", actor, reason, now))
+            said = _of_all(world, "payouts_unfrozen", actor, reason, now)
+            world.tables.write(rows.lift_freeze(frozen), said, *checks())
 
     undisturbed(world.sleep, attempt)
 

@@ -88,7 +88,7 @@ class PayoutView(Schema):
     status: Literal["reserved", "paid", "returned"]
     created_at: str
     paid_at: str | None
-    why: str | None
+    why: str | None = Field(description="Stripe's code; `unavailable` where it is no fault of one's account.")
 
     @classmethod
     def of(cls, payout: "Payout") -> Self:
@@ -100,5 +100,5 @@ class PayoutView(Schema):
             status=payout.state,
             created_at=rfc3339(payout.created_at),
             paid_at=rfc3339(payout.ended_at) if paid and payout.ended_at else None,
-            why=payout.why,
+            why=payout.said,
         )

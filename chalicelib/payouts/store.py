@@ -9,16 +9,15 @@
 The index ``due`` lists, by kind (``payee``, ``payout``) and shard, what waits for time.
 """
 
-import hashlib
 import re
 from dataclasses import asdict, replace
 from typing import Any, Final, Literal
 
 from chalicelib.kernel.time import Millis
 from chalicelib.payouts.model import Payee, Payout
-from chalicelib.runtime.tables import Absent, Check, Delete, Equals, Item, Key, Operation, Put, Range, Tables
+from chalicelib.runtime import due
+from chalicelib.runtime.tables import Absent, Check, Delete, Equals, Item, Key, Operation, Put, Tables
 
-_DUE: Final = "due"
 _FREEZE: Final[Key] = {"pk": "payouts", "sk": "freeze"}
 _MOMENT_DIGITS: Final = 13
 _PLACE: Final = re.compile(r"[0-9]{13}#[A-Za-z0-9_]{1,64}")
@@ -54,9 +53,12 @@ class PayoutRows:
 
     def keep_payee(self, payee: Payee) -> Put:
         """Puts the account in the place of the one with the same rev."""
-        item = _row("payee", payee.reader) | asdict(replace(payee, rev=payee.rev + 1))
-        due = {"due_shard": self._shard("payee", payee.reader)}
-        return Put(self._name, item | due, when=_unchanged(payee.rev))
+        raised = replace(payee, rev=payee.rev + 1)
+        item = _row("payee", payee.reader) | {
+            name: value for name, value in asdict(raised).items() if value is not None
+        }
+        waiting = due.waiting("payee", payee.reader, payee.due_at, self._shards)
+        return Put(self._name, item | waiting, when=_unchanged(payee.rev))
 
     # payouts
 
@@ -88,8 +90,8 @@ class PayoutRows:
         """Puts the payout in the place of the one with the same rev."""
         raised = replace(payout, rev=payout.rev + 1)
         item = _row("payout", payout.id) | {name: value for name, value in asdict(raised).items() if value is not None}
-        due = {} if payout.due_at is None else {"due_shard": self._shard("payout", payout.id)}
-        return Put(self._name, item | due, when=_unchanged(payout.rev))
+        waiting = due.waiting("payout", payout.id, payout.due_at, self._shards)
+        return Put(self._name, item | waiting, when=_unchanged(payout.rev))
 
     # what waits
 
@@ -97,15 +99,7 @@ class PayoutRows:
         self, kind: Waiting, shard: str, until: Millis, limit: int, start: Key | None
     ) -> tuple[list[Key], Key | None]:
         """A page of keys of what waits for a moment up to ``until``, longest ago first. It may be a moment behind."""
-        page = self._tables.query(
-            self._name,
-            ("due_shard", f"{kind}:{shard}"),
-            index=_DUE,
-            within=Range("due_at", 0, until),
-            limit=limit,
-            start=start,
-        )
-        return page.items, page.next_key
+        return due.page(self._tables, self._name, kind, shard, until, limit, start)
 
     # the freeze
 
@@ -124,10 +118,6 @@ class PayoutRows:
     def not_frozen(self) -> Check:
         """Fails while payouts are stopped."""
         return Check(self._name, _FREEZE, when=(Absent("pk"),))
-
-    def _shard(self, kind: Waiting, thing: str) -> str:
-        number = int.from_bytes(hashlib.sha256(thing.encode()).digest()[:4], "big") % self._shards
-        return f"{kind}:{number}"
 
 
 def is_place(place: str) -> bool:

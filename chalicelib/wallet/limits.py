@@ -3,7 +3,8 @@
 A limit counts paid money that was spent in any 24 hours, 7 days and 30 days up to now, less what came back in them:
 ``Entry.spent`` runs along the chain, so what was spent in a window is the difference of two entries. A decision is made
 on the newest entry and on limits that were read after it; setting limits is an entry too, so of a spending and a lower
-limit the second sees the first. The open meter carries its ceiling, so a minute asks nothing.
+limit the second sees the first. The newest entry says whether there are any, so who has none pays no read for them; the
+open meter carries its ceiling, so a minute asks nothing.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ _HALVINGS: Final = 40
 
 def ceiling(world: World, newest: Entry, now: Millis) -> Cents | None:
     """What ``Entry.spent`` of the person's credit may reach now; None without limits, ``NOTHING`` while excluded."""
+    if not newest.bounded:
+        return None
     return _ceiling_under(world, accounts.limits_of(world, _owner(newest.account)), newest, now)
 
 
@@ -62,7 +65,8 @@ def set_limits(world: World, user: str, wanted: Wanted) -> Limits:
         decided, keep = accounts.limits_change(world, user, wanted)
         if keep is None:
             return decided
-        entry = follow(newest, meter.limit(newest, _ceiling_under(world, decided, newest, now)), now)
+        ceiling_now = _ceiling_under(world, decided, newest, now)
+        entry = follow(newest, meter.limit(newest, ceiling_now, decided.any), now)
         charged_no_more = entry.refill is None and newest.refill is not None
         off = recharges.turned_off(world, user, "excluded") if charged_no_more else []
         if world.wrote(keep, book.put(entry), *off):

@@ -18,7 +18,7 @@ from chalicelib.wallet.model.refund import Refund
 from chalicelib.wallet.store import row
 
 _MOMENT_DIGITS: Final = 13
-_REFUND_PLACE: Final = re.compile(r"refund#[0-9]{13}#[A-Za-z0-9_]{1,64}")
+_PLACE: Final = re.compile(r"refund#[0-9]{13}#[A-Za-z0-9_]{1,64}")
 
 
 class PaymentRows:
@@ -79,11 +79,12 @@ class RefundRows:
         item = self._item(replace(refund, rev=refund.rev + 1))
         return Put(self._name, item, when=(Equals("rev", refund.rev),))
 
-    def of_user(self, user: str, limit: int, start: Key | None) -> tuple[list[Refund], Key | None]:
-        """A page of a person's refunds, newest first."""
+    def of_user(self, user: str, limit: int, after: str | None) -> tuple[list[Refund], str | None]:
+        """A page of a person's refunds, newest first. ``after`` is the place of the last one shown, as answered."""
+        start = {"pk": f"user#{user}", "sk": after} if after else None
         ids, following = _listed(self._tables, self._name, user, "refund", limit, start)
         found = self._tables.get_many(self._name, [row("refund", each) for each in ids])
-        return [_refund(item) for item in found if item], following
+        return [_refund(item) for item in found if item], str(following["sk"]) if following else None
 
     def due(self, shard: str, now: Millis, limit: int, start: Key | None) -> tuple[list[tuple[str, Key]], Key | None]:
         """A page of refunds that are to be looked at by ``now``, with their places in the index."""
@@ -96,11 +97,6 @@ class RefundRows:
         return {**row("refund", refund.id), **asdict(refund), "parts": parts, **waiting}
 
 
-def is_refund_place(place: str) -> bool:
-    """Whether this may be the place of a refund in its owner's list: not every sort key may start a query."""
-    return _REFUND_PLACE.fullmatch(place) is not None
-
-
 def _listed(
     tables: Tables, name: str, user: str, kind: str, limit: int, start: Key | None, since: Millis = 0
 ) -> tuple[list[str], Key | None]:
@@ -108,6 +104,11 @@ def _listed(
     within = Range("sk", f"{kind}#{_moment(since)}", f"{kind}#~")
     page = tables.query(name, ("pk", f"user#{user}"), within=within, newest_first=True, limit=limit, start=start)
     return [str(item["sk"]).rpartition("#")[2] for item in page.items], page.next_key
+
+
+def is_place(place: str) -> bool:
+    """Whether this may be a place in a person's list of refunds."""
+    return _PLACE.fullmatch(place) is not None
 
 
 def _moment(at: Millis) -> str:

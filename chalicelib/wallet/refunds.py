@@ -33,8 +33,10 @@ from chalicelib.wallet.model import payment as model
 from chalicelib.wallet.model.chain import Entry
 from chalicelib.wallet.model.payment import REFUNDABLE, Payment, ToldRefund
 from chalicelib.wallet.model.refund import KEY_LIFE, LEAST, Refund, Status, look_again, part_status, split, status
-from chalicelib.wallet.payments_store import RefundRows, is_refund_place
+from chalicelib.wallet.payments_store import RefundRows, is_place
 from chalicelib.wallet.service import charge_due, head
+
+__all__ = ["is_place"]
 
 _TRIES: Final = 100
 PATIENCE: Final = 8_000
@@ -134,11 +136,9 @@ def refund_of(world: World, user: str, refund_id: str) -> Progress:
     return found
 
 
-def refunds_of(world: World, user: str, limit: int, start: Key | None) -> tuple[list[Progress], Key | None]:
-    """A page of a person's refunds, newest first. Raises Invalid where it cannot start there."""
-    if start and not is_refund_place(start["sk"]):
-        raise Invalid(errors=({"field": "cursor", "message": "Not a cursor of this list."},))
-    refunds, following = _rows(world).of_user(user, limit, start)
+def refunds_of(world: World, user: str, limit: int, after: str | None) -> tuple[list[Progress], str | None]:
+    """A page of a person's refunds, newest first. ``after`` is the place of the last one shown, as answered before."""
+    refunds, following = _rows(world).of_user(user, limit, after)
     return _progress(world, refunds), following
 
 

@@ -9,6 +9,7 @@ from chalicelib.kernel.errors import (
     AlreadyDone,
     Forbidden,
     InsufficientFunds,
+    Invalid,
     InvalidState,
     LinkExpired,
     NotFound,
@@ -185,13 +186,15 @@ def create_refund(request: Request[NewRefund, None]) -> RefundView:
 @endpoint(blueprint, "GET", "/v1/wallet/refunds", query=ListQuery, returns=PageOf[RefundView])
 def list_refunds(request: Request[None, ListQuery]) -> PageOf[RefundView]:
     """One's refunds, newest first."""
-    scope = f"user#{request.caller.id}"
-    query = request.query
-    start = cursors.decode(query.cursor, f"refunds:{scope}", {"pk": scope, "sk": str}) if query.cursor else None
-    found, following = refunds.refunds_of(world(), request.caller.id, query.limit, start)
+    query, user = request.query, request.caller.id
+    scope = f"refunds:{user}"
+    after = cursors.decode(query.cursor, scope, {"after": str})["after"] if query.cursor else None
+    if after is not None and not refunds.is_place(after):
+        raise Invalid(errors=({"field": "cursor", "message": "Not a cursor of this list."},))
+    found, following = refunds.refunds_of(world(), user, query.limit, after)
     return PageOf[RefundView](
         items=[refund_view(each) for each in found],
-        next_cursor=cursors.encode(following, f"refunds:{scope}") if following else None,
+        next_cursor=cursors.encode({"after": following}, scope) if following else None,
     )
 
 

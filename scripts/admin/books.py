@@ -4,24 +4,28 @@ import re
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from typing import Final
 
+from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import InvalidState
 from chalicelib.kernel.time import SECOND, rfc3339
 from chalicelib.operations import reconciliation
 from chalicelib.operations.model.reconciliation import MARGIN
 from chalicelib.operations.reconciliation_store import Difference
-from chalicelib.payouts import paying
+from chalicelib.payouts import payees, paying
 from chalicelib.payouts.model import LEAST, Payout
 from scripts.admin.verbs import _WHY, Answer, Facts, Plan, Verb, _id, _takes_nothing, _takes_user
 
 _SHOWN: Final = 100
 """Payouts of a reader, newest first."""
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_SECONDS: Final = re.compile(r"[0-9]{1,7}")
 
 
 def run_payouts(world: World, asked: Namespace) -> Plan:
     """Pays who is due for it now, beside the daily run; repeated at once it pays nobody twice."""
     _refuse_while_frozen(world)
+    if asked.reader:
+        _refuse_who_cannot_be_paid(world, asked.reader)
     readers = [asked.reader] if asked.reader else list(paying.everybody(world))
     least = 1 if asked.all else LEAST
     due = {reader: amount for reader in readers if (amount := paying.would_pay(world, reader, least))}
@@ -35,6 +39,7 @@ def run_payouts(world: World, asked: Namespace) -> Plan:
 
 def list_payouts(world: World, asked: Namespace) -> Answer:
     """The newest hundred."""
+    accounts.person(world, asked.user)
     found, _ = paying.payouts_of(world, asked.user, _SHOWN, None)
     return Answer([_payout_facts(each) for each in found])
 
@@ -64,7 +69,7 @@ def unfreeze_payouts(world: World, asked: Namespace) -> Plan:
     reconciliation.check_clean(world)
 
     def act(operator: str, reason: str) -> Answer:
-        paying.unfreeze(world, actor=operator, reason=reason)
+        paying.unfreeze(world, actor=operator, reason=reason, checks=lambda: (reconciliation.check_clean(world),))
         return Answer([{"frozen": paying.why_frozen(world)}])
 
     return Plan((f"let payouts go on, which were stopped: {why}",), act)
@@ -129,6 +134,16 @@ def _difference_facts(difference: Difference) -> Facts:
     }
 
 
+def _refuse_who_cannot_be_paid(world: World, reader: str) -> None:
+    """Of somebody who was named, "nothing to do" would be no answer."""
+    payee = payees.payee_of(world, reader)
+    status = payee.status if payee else "none"
+    if accounts.person(world, reader).suspended:
+        raise InvalidState("They are suspended: nothing is paid to them.")
+    if status != "ready":
+        raise InvalidState(f"Their account at Stripe is not ready: {status}.")
+
+
 def _payout_facts(payout: Payout) -> Facts:
     return {
         "id": payout.id,
@@ -152,8 +167,8 @@ def _day(written: str) -> str:
 
 
 def _margin(written: str) -> int:
-    if not written.isdecimal() or len(written) > len("1000000"):
-        raise ArgumentTypeError("write a number of seconds")
+    if not _SECONDS.fullmatch(written) or int(written) > MARGIN // SECOND:
+        raise ArgumentTypeError(f"write a number of seconds, {MARGIN // SECOND} at most")
     return int(written)
 
 

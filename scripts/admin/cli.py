@@ -16,8 +16,9 @@ from rich.table import Table
 from rich.text import Text
 
 from chalicelib.gateways import World
+from chalicelib.gateways.stripe import Refused
 from chalicelib.kernel.errors import Invalid, Problem
-from chalicelib.runtime.tables import Contended
+from chalicelib.runtime.tables import ConditionFailed, Contended
 from scripts.admin import books, money, promos, stages, verbs
 from scripts.admin.verbs import Answer, Facts, Plan, Verb
 
@@ -62,6 +63,14 @@ def run(
                 found = _carried_out(found, asked, operator)
     except Problem as refused:
         return _refused(f"{refused.detail} ({refused.code})", refused.errors if isinstance(refused, Invalid) else ())
+    except Refused as refused:
+        return _refused(
+            f"Stripe says {refused.code or 'no'}. What was done before that stays; what was asked of it was not."
+        )
+    except ConditionFailed:
+        return _refused(
+            "Somebody else was at the same thing in that moment. Look how it stands, then repeat the command."
+        )
     except Contended:
         return _refused("Storage was too busy to say whether it wrote. Repeat the command: it finds out.")
     except (stages.NoStackError, BotoCoreError, ClientError) as failed:

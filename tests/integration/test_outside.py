@@ -80,6 +80,14 @@ def test_what_lies_below_a_prefix_goes_whole_and_nothing_else(bucket: Objects) -
     assert [bucket.size(key) for key in ("p/ann/1", "p/ann/2", "p/anna/1", "u/ann/1")] == [None, None, 1, 1]
 
 
+def test_what_is_put_as_new_is_put_once(bucket: Objects) -> None:
+    assert bucket.put_new("a.json", b"1", "application/json")
+    assert not bucket.put_new("a.json", b"2", "application/json")
+    assert bucket.beginning("a.json", 9) == b"1"
+    bucket.put("a.json", b"3", "application/json")
+    assert bucket.beginning("a.json", 9) == b"3"
+
+
 def test_a_link_shows_the_object(here: str) -> None:
     name = f"b-{uuid4().hex[:12]}"
     boto3.client("s3").create_bucket(Bucket=name)

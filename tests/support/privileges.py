@@ -41,6 +41,7 @@ table/wallet               dynamodb:GetItem               yes yes    yes     yes
 table/wallet               dynamodb:BatchGetItem          yes no     no      no    yes  yes   no     yes
 table/wallet               dynamodb:Query                 yes no     no      no    yes  yes   no     yes
 table/wallet               dynamodb:PutItem               yes yes    yes     yes   yes  yes   no     yes
+table/wallet               dynamodb:ConditionCheckItem    no  no     no      no    yes  no    no     no
 table/wallet               dynamodb:DeleteItem            no  no     no      no    no   no    no     no
 table/wallet/index/due     dynamodb:Query                 no  no     no      no    yes  no    no     no
 

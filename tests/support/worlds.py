@@ -197,6 +197,12 @@ class OfflineObjects:
         del media_type
         self._held()[key] = content
 
+    def put_new(self, key: str, content: bytes, media_type: str) -> bool:
+        del media_type
+        there = key in self._held()
+        self.held.setdefault(key, content)
+        return not there
+
     def copy(self, key: str, to: str) -> None:
         if key in self._held():
             self.held[to] = self.held[key]

@@ -61,6 +61,12 @@ class Limits:
     self_excluded_until: Setting = Setting()
     rev: int = 0
 
+    @property
+    def any(self) -> bool:
+        """Whether anything is limited, or will be."""
+        settings = (self.day, self.week, self.month, self.self_excluded_until)
+        return any(each.value is not None or each.then is not None for each in settings)
+
     def at(self, now: Millis) -> Limits:
         """As they are at ``now``: pending changes made, an exclusion that is over forgotten."""
         until = self.self_excluded_until.settled(now)

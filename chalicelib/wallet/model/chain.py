@@ -94,6 +94,8 @@ class Entry:
     """Why the wallet is frozen; None where it is not."""
     refill: Cents | None = None
     """With less than this the saved card is charged; None where that is off."""
+    bounded: bool = False
+    """The person has set limits, so whoever decides on this entry must ask for them."""
     closed: bool = False
     """A closed chain refuses every further entry."""
     spent: Cents = 0
@@ -127,6 +129,7 @@ class Draft:
     meter: Meter | None = None
     frozen: str | None = None
     refill: Cents | None = None
+    bounded: bool = False
     closed: bool = False
     minute: int = 0
     kept: int | None = None
@@ -203,7 +206,7 @@ def to_item(entry: Entry) -> dict[str, Any]:
     for name in ("kept", "refill"):
         if (value := getattr(entry, name)) is not None:
             item[name] = value
-    for name in ("frozen", "closed", "spent", "minute", "refund"):
+    for name in ("frozen", "bounded", "closed", "spent", "minute", "refund"):
         if value := getattr(entry, name):
             item[name] = value
     return item
@@ -226,6 +229,7 @@ def from_item(item: dict[str, Any]) -> Entry:
         meter=_meter_from(meter) if meter else None,
         frozen=item.get("frozen"),
         refill=item.get("refill"),
+        bounded=item.get("bounded", False),
         closed=item.get("closed", False),
         spent=item.get("spent", 0),
         minute=item.get("minute", 0),

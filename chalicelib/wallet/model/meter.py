@@ -166,13 +166,13 @@ def unfreeze(head: Entry, reference: str) -> Draft:
     return replace(_draft(head, "unfreeze", 0, "", reference, head.buckets), frozen=None)
 
 
-def limit(head: Entry, ceiling: Cents | None) -> Draft:
+def limit(head: Entry, ceiling: Cents | None, bounded: bool) -> Draft:
     """The person's limits were set: the open meter is bound by ``ceiling`` from now on, and who has excluded themselves
     is not charged by themselves any more. Post what is ``due`` first.
     """
     meter = replace(head.meter, ceiling=ceiling) if head.meter else None
     refill = None if ceiling == NOTHING else head.refill
-    return replace(_draft(head, "limits_set", 0, "", "", head.buckets), meter=meter, refill=refill)
+    return replace(_draft(head, "limits_set", 0, "", "", head.buckets), meter=meter, refill=refill, bounded=bounded)
 
 
 def refill(head: Entry, below: Cents | None, reference: str) -> Draft:
@@ -350,5 +350,15 @@ def _stop(
 
 
 def _draft(head: Entry, kind: str, amount: Cents, counter: str, reference: str, buckets: Buckets) -> Draft:
-    """A draft that leaves meter, freeze and refill as they are."""
-    return Draft(kind, amount, counter, reference, buckets, meter=head.meter, frozen=head.frozen, refill=head.refill)
+    """A draft that leaves meter, freeze, refill and limits as they are."""
+    return Draft(
+        kind,
+        amount,
+        counter,
+        reference,
+        buckets,
+        meter=head.meter,
+        frozen=head.frozen,
+        refill=head.refill,
+        bounded=head.bounded,
+    )

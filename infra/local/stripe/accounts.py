@@ -10,7 +10,7 @@ from typing import Any, Final
 from infra.local.store import Thing, new_id
 from infra.local.stripe import methods
 from infra.local.stripe.context import Context, Lever, Resource, created_filter, listed
-from infra.local.stripe.errors import StripeError, invalid, missing
+from infra.local.stripe.errors import StripeError, invalid, lost_account, missing
 from infra.local.stripe.events import emit
 from infra.local.stripe.forms import Params
 
@@ -51,6 +51,8 @@ def update(context: Context, params: Params, id_: str) -> Thing:
 
 def retrieve(context: Context, params: Params, id_: str) -> Thing:
     params.done()
+    if context.store.get(KIND, id_) is None:
+        raise lost_account(id_)
     return context.find(KIND, id_)
 
 

@@ -21,7 +21,7 @@ from infra.local.store import Thing, new_id
 from infra.local.stripe import balance, charges, checkout, refunds
 from infra.local.stripe.context import API_VERSION, Context, Resource
 from infra.local.stripe.control import Fault, Faults
-from infra.local.stripe.errors import StripeError, invalid
+from infra.local.stripe.errors import StripeError, invalid, lost_account
 from infra.local.stripe.events import CURRENT_REQUEST
 from infra.local.stripe.forms import Params, decoded
 from infra.local.web import LostAnswer, Request, Response
@@ -79,12 +79,7 @@ class Api:
         if not account:
             return self._context
         if self._context.store.get("account", account) is None:
-            raise StripeError(
-                403,
-                f"The provided key does not have access to account '{account}' (or that account does not exist). "
-                "Application access may have been revoked.",
-                code="account_invalid",
-            )
+            raise lost_account(account)
         if not _FOR_ACCOUNTS.fullmatch(request.path):
             raise StripeError(400, f"The local Stripe keeps no such thing for a connected account: {request.path}")
         return replace(self._context, account=account)

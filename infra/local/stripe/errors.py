@@ -57,3 +57,13 @@ def card_error(failure: Failure, **more: Any) -> StripeError:
         kept=True,
         **more,
     )
+
+
+def lost_account(account: str) -> StripeError:
+    """As Stripe says of an account that is not connected, or not any more."""
+    return StripeError(
+        403,
+        f"The provided key does not have access to account '{account}' (or that account does not exist). "
+        "Application access may have been revoked.",
+        code="account_invalid",
+    )

@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 
+from chalicelib.accounts import service as accounts
+from chalicelib.gateways.stripe import Refused
 from chalicelib.kernel.time import DAY, MINUTE
 from chalicelib.operations import reconciliation
 from chalicelib.payouts import paying
 from scripts.admin.cli import run
-from tests.support.payee import READER, Desk
+from tests.support.payee import ACCOUNT, READER, Desk
+from tests.support.people import person
 from tests.support.reading import pay_in
 
 WHY = ["--reason", "because", "--yes"]
@@ -110,9 +113,59 @@ def test_a_digest_is_verified_by_its_day(soulseer: Command, desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [["ledger", "verify-digest", "today"], ["ledger", "reconcile", "--margin", "-1", *WHY]]
+    "wrong",
+    [
+        ["ledger", "verify-digest", "today"],
+        *(["ledger", "reconcile", "--margin", each, *WHY] for each in ("-1", "7201", "9999999", "1_0", "٣", " 5", "")),
+    ],
 )
 def test_what_cannot_be_meant_is_wrong_usage(soulseer: Command, wrong: list[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         soulseer(*wrong)
     assert stopped.value.code == 2
+
+
+def test_somebody_who_is_named_and_cannot_be_paid_is_refused_with_the_reason(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refusal(*arguments: str) -> str:
+        assert run([*arguments, "--local"], lambda _: desk.world, lambda: OPERATOR) == 1
+        return capsys.readouterr().err
+
+    assert "no such person" in refusal("payouts", "run", "--reader", "usr_nobody", *WHY)
+    assert "no such person" in refusal("payouts", "list", "usr_nobody")
+    person(desk.world, "usr_other")
+    assert "not ready: none" in refusal("payouts", "run", "--reader", "usr_other", *WHY)
+    desk.stripe.onboarded(ACCOUNT, payouts_enabled=False)
+    desk.hear()
+    assert "not ready: restricted" in refusal("payouts", "run", "--reader", READER, *WHY)
+    desk.stripe.onboarded(ACCOUNT)
+    desk.hear()
+    accounts.suspend(desk.world, READER, actor="ops", reason="fraud")
+    assert "suspended" in refusal("payouts", "run", "--reader", READER, *WHY)
+    assert desk.balance == 2_000
+
+
+def test_a_reconciliation_that_stripe_refuses_or_another_one_overtakes_says_so(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refusal() -> str:
+        assert run(["ledger", "reconcile", "--local", *WHY], lambda _: desk.world, lambda: OPERATOR) == 1
+        return capsys.readouterr().err
+
+    def refuse(**_: Any) -> Any:
+        raise Refused("parameter_invalid")
+
+    whole = desk.stripe.balance_transactions
+    desk.stripe.balance_transactions = refuse  # type: ignore[method-assign] # as if
+    assert "Stripe says parameter_invalid" in refusal()
+    desk.stripe.balance_transactions = whole  # type: ignore[method-assign] # as it is
+    write = desk.tables.write
+
+    def late(*operations: Any) -> None:
+        desk.tables.write = write  # type: ignore[method-assign] # this once
+        reconciliation.begin(desk.world)
+        write(*operations)
+
+    desk.tables.write = late  # type: ignore[method-assign] # another one begins just before
+    assert "repeat the command" in refusal()

@@ -130,6 +130,47 @@ def test_every_alarm_tells_somebody(packaged: Package) -> None:
     assert all(each["AlarmActions"] == [{"Ref": "Alarms"}] for each in alarms.values())
 
 
+def test_it_is_noticed_when_the_books_were_not_proven_for_a_day(packaged: Package) -> None:
+    alarm = packaged.of_type("AWS::CloudWatch::Alarm")["ReconciliationStandsStill"]
+    (proven,) = [
+        each
+        for each in packaged.of_type("AWS::Logs::MetricFilter").values()
+        if each["MetricTransformations"][0]["MetricName"] == alarm["MetricName"]
+    ]
+    assert proven["FilterPattern"] == '{ $.event = "reconciled" && $.failed = 0 }'
+    assert (alarm["Period"] * alarm["EvaluationPeriods"], alarm["TreatMissingData"]) == (26 * 3600, "breaching")
+
+
+def test_every_rule_keeps_what_it_could_not_deliver_and_may_do_so(packaged: Package) -> None:
+    policy = packaged.of_type("AWS::SQS::QueuePolicy")["DeadLettersPolicy"]["PolicyDocument"]["Statement"]
+    (may,) = [each["Condition"]["ArnEquals"]["aws:SourceArn"] for each in policy]
+    told = {arn["Fn::Sub"].rpartition(":rule/")[2] for arn in may}
+    rules = [
+        event["Properties"]
+        for function in packaged.functions.values()
+        for event in function.get("Events", {}).values()
+        if event["Type"] in ("Schedule", "EventBridgeRule")
+    ]
+    assert rules
+    assert all(each["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["DeadLetters", "Arn"]}} for each in rules)
+    assert {each["Name"]["Fn::Sub"] for each in rules} <= told
+
+
+def test_a_digest_is_put_once_and_stays_under_its_name(packaged: Package) -> None:
+    statements = packaged.of_type("AWS::S3::BucketPolicy")["DigestsBucketPolicy"]["PolicyDocument"]["Statement"]
+    denied = {
+        action: each.get("Condition")
+        for each in statements
+        if each["Resource"] == {"Fn::Sub": "${DigestsBucket.Arn}/digests/*"} and each["Effect"] == "Deny"
+        for action in ([each["Action"]] if isinstance(each["Action"], str) else each["Action"])
+    }
+    assert denied == {
+        "s3:PutObject": {"Null": {"s3:if-none-match": "true"}},
+        "s3:DeleteObject": None,
+        "s3:DeleteObjectVersion": None,
+    }
+
+
 def test_the_machine_calls_the_clock_function_and_nothing_else(packaged: Package) -> None:
     machine = packaged.resources["ClockMachine"]["Properties"]
     assert machine["DefinitionSubstitutions"] == {"ClockFunctionArn": {"Fn::GetAtt": ["Clock", "Arn"]}}

@@ -31,7 +31,7 @@ from chalicelib.kernel.time import DAY, HOUR, MINUTE, Millis
 from chalicelib.notifications import model as notifications
 from chalicelib.operations import deletions, exports, handlers
 from chalicelib.operations.model.deletion import CODE_LIFE, CODE_TRIES, LATE_PAYMENTS, LINGER, MOST_CODES
-from chalicelib.payouts import paying
+from chalicelib.payouts import payees, paying
 from chalicelib.readers import reviews
 from chalicelib.readers import service as readers
 from chalicelib.readers.model import Description
@@ -526,6 +526,51 @@ def test_earnings_are_owed_too_and_promotional_credit_is_not(world: World, ada: 
     forward(world, COOLING)
     deletions.advance(world, reader)
     assert deletions.deletion_of(world, reader).owed == earned.balance == 700
+
+
+def test_a_payout_on_its_way_is_owed_until_it_arrived() -> None:
+    desk = Desk()
+    desk.reader = accounts.sign_in(desk.world, ADA).id
+    desk.ready().earned(1_500)
+    desk.stripe.failures = ["before"]
+    payout = desk.paid_out()
+    assert payout
+    assert payout.state == "reserved"
+    confirmed(desk.world, desk.reader)
+    paying.freeze(desk.world, actor="ops", reason="a difference")
+    forward(desk.world, COOLING)
+    deletions.advance(desk.world, desk.reader)
+    held = deletions.deletion_of(desk.world, desk.reader)
+    assert (held.state, held.owed) == ("awaiting_refund", 1_500)
+    paying.unfreeze(desk.world, actor="ops", reason="explained")
+    paying.advance(desk.world, payout.id)
+    forward(desk.world, DAY)
+    deletions.advance(desk.world, desk.reader)
+    assert deletions.deletion_of(desk.world, desk.reader).state == "closed"
+
+
+def test_who_was_forgotten_has_no_turn_in_the_daily_run_and_is_told_no_wants_of_stripes() -> None:
+    desk = Desk()
+    desk.reader = accounts.sign_in(desk.world, ADA).id
+    account = f"acct_{desk.reader}"
+    desk.ready().earned(2_000)
+    payout = desk.paid_out()
+    assert payout
+    needs = {"currently_due": ["individual.verification.document"]}
+    desk.stripe.onboarded(account, payouts_enabled=False, requirements=needs)
+    desk.hear()
+    assert list(paying.everybody(desk.world)) == [desk.reader]
+    confirmed(desk.world, desk.reader)
+    carried_out(desk.world, desk.reader)
+    assert list(paying.everybody(desk.world)) == []
+    paying.take_turn(desk.world, desk.reader)
+    desk.stripe.onboarded(account, payouts_enabled=False, requirements=needs)
+    desk.stripe.reverse(payout.id, 700)
+    desk.hear()
+    payee = payees.rows_of(desk.world).payee(desk.reader)
+    assert payee
+    assert (payee.requirements, payee.due_at) == ((), None)
+    assert (payees.rows_of(desk.world).owner(account), desk.balance) == (desk.reader, 700)
 
 
 def test_credit_that_comes_while_the_door_is_being_shut_goes_back_first(world: World, ada: str) -> None:

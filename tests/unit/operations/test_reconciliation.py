@@ -29,7 +29,7 @@ from chalicelib.operations.reconciliation_store import Run
 from chalicelib.payouts import paying
 from chalicelib.payouts.model import Payout
 from chalicelib.payouts.service import earnings_account
-from chalicelib.runtime.tables import Contended
+from chalicelib.runtime.tables import Check, Contended
 from chalicelib.wallet import refunds, topups
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.model.chain import Fact, follow, genesis, to_item
@@ -407,6 +407,98 @@ def test_a_run_is_held_against_the_newest_digest_there_is(desk: Border) -> None:
     assert found(desk) == [("changed_since_digest", f"{today} digest")], "a digest that is gone is one that changed"
 
 
+# --- what is none any more
+
+
+def test_a_posting_that_was_missed_is_missed_until_it_has_its_movement_whatever_the_margin(desk: Border) -> None:
+    pay_in(desk.world, CLIENT, 2_000, "topup:pi_none")
+    desk.clock.forward(LATER)
+    for _ in range(2):
+        assert reconciled(desk).open == 1
+        desk.clock.forward(1)
+        begun = reconciliation.begin(desk.world, margin=30 * DAY)
+        assert reconciliation.go_on(desk.world, begun.id).open == 1
+    assert found(desk) == [("entry_without_transaction", "topup:pi_none")]
+    with pytest.raises(InvalidState):
+        reconciliation.check_clean(desk.world)
+
+
+def test_a_posting_that_was_missed_is_none_any_more_once_its_movement_came(desk: Border) -> None:
+    desk.pays(2_000)
+    whole = desk.world.payments.balance_transactions, desk.world.payments.transaction_of
+    desk.world.payments.balance_transactions = lambda **_: ([], False)  # type: ignore[method-assign] # not there yet
+    desk.world.payments.transaction_of = lambda intent: None  # type: ignore[method-assign] # as said
+    assert reconciled(desk).open == 1
+    desk.world.payments.balance_transactions, desk.world.payments.transaction_of = whole  # type: ignore[method-assign] # now
+    assert (reconciled(desk).open, found(desk)) == (0, [])
+
+
+def test_a_posting_that_was_missed_and_is_gone_itself_stays_a_difference(desk: Border) -> None:
+    pay_in(desk.world, CLIENT, 2_000, "topup:pi_none")
+    desk.clock.forward(LATER)
+    assert reconciled(desk).open == 1
+    del desk.tables.rows["ledger"]["receipt:topup:pi_none", "receipt"]
+    reconciled(desk)
+    assert ("entry_without_transaction", "topup:pi_none") in found(desk)
+
+
+def test_a_chain_that_was_broken_is_whole_only_when_it_is_followed_to_its_end(desk: Border) -> None:
+    desk.pays(2_000)
+    desk.pays(3_000)
+    first = dict(entry_of(desk, f"credit:{CLIENT}"))
+    break_chain(desk)
+    reconciled(desk)
+    lose_an_entry(desk)  # no run meets a chain without its first entry
+    reconciled(desk)
+    assert ("broken_chain", f"credit:{CLIENT}") in found(desk)
+    desk.tables.rows["ledger"][f"credit:{CLIENT}", "000000000001"] = first
+    assert (reconciled(desk).open, found(desk)) == (0, [])
+
+
+@pytest.mark.parametrize("tamper", [post_from_nowhere, post_without_receipt])
+def test_what_is_added_up_agrees_again_only_where_all_was_added_up(
+    desk: Border, tamper: Callable[[Border], None]
+) -> None:
+    desk.pays(2_000)
+    tamper(desk)
+    desk.clock.forward(1)
+    run = reconciliation.go_on(desk.world, reconciliation.begin(desk.world, margin=0).id)
+    assert run.open == 1
+    desk.clock.forward(MINUTE)
+    run = reconciliation.go_on(desk.world, reconciliation.begin(desk.world).id)
+    assert run.open == 1, "what differs is younger than the margin"
+    del desk.tables.rows["ledger"]["credit:usr_other", "000000000001"]
+    reconciled(desk)
+    assert [what for what, _ in found(desk)] == ["changed_since_digest"], "only the digest tells of it still"
+
+
+def test_a_run_that_looks_again_at_much_goes_on_where_it_was(desk: Border) -> None:
+    for number in range(5):
+        pay_in(desk.world, CLIENT, 2_000, f"topup:pi_{number}")
+    desk.clock.forward(LATER)
+    reconciled(desk)
+    desk.clock.forward(1)
+    begun, rounds = reconciliation.begin(desk.world, margin=30 * DAY), 0
+    while (run := reconciliation.go_on(desk.world, begun.id, partial(next, iter([False] * 3), True))).ended_at is None:
+        rounds += 1
+        assert rounds < 20
+    assert (rounds > 1, run.open) == (True, 5)
+
+
+def test_payouts_go_on_only_where_no_run_has_begun_since_it_was_looked(desk: Border) -> None:
+    reconciled(desk)
+    paying.freeze(desk.world, actor="ops", reason="a difference")
+
+    def checks() -> tuple[Check]:
+        checked = reconciliation.check_clean(desk.world)
+        reconciliation.begin(desk.world)
+        return (checked,)
+
+    with pytest.raises(InvalidState):
+        paying.unfreeze(desk.world, actor="ops", reason="explained", checks=checks)
+    assert paying.why_frozen(desk.world) == "a difference"
+
+
 # --- what rightly stands for no movement
 
 
@@ -617,6 +709,15 @@ def test_the_first_digest_of_a_day_stays_the_days(desk: Border) -> None:
     reconciliation.go_on(desk.world, reconciliation.begin(desk.world, margin=SECOND).id)
     name = f"digests/{day(desk)}.json"
     assert desk.digests.held[name] == kept[name]
+
+
+def test_two_digests_of_a_day_at_once_leave_the_first(desk: Border) -> None:
+    desk.pays(1_000)
+    name = f"digests/{reconciliation.day_of(desk.clock.now + LATER)}.json"
+    desk.digests.size = lambda key: None  # type: ignore[method-assign] # the other one is not put yet
+    desk.digests.held[name] = b"{}"
+    reconciled(desk)
+    assert desk.digests.held[name] == b"{}"
 
 
 def test_the_order_of_heads_does_not_change_their_digest_and_their_content_does() -> None:

@@ -50,6 +50,7 @@ def ready() -> Desk:
     desk.stripe.calls.clear()
     payee = payees.rows_of(desk.world).payee(READER)
     assert payee
+    assert payee.due_at is not None
     desk.clock.now = payee.due_at
     return desk
 

@@ -1,5 +1,6 @@
 """Product §10: reserve, transfer, mark as paid; what is refused or reversed is back in the earnings, once."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,8 +9,9 @@ from chalicelib.accounts import service as accounts
 from chalicelib.kernel.errors import NotFound
 from chalicelib.kernel.time import DAY, HOUR, MINUTE
 from chalicelib.operations import handlers
-from chalicelib.payouts import model, paying, service
+from chalicelib.payouts import model, payees, paying, service
 from chalicelib.payouts.model import LEAST, MOST, Payout
+from chalicelib.payouts.schemas import PayoutView
 from tests.support.duo import assert_books_balance
 from tests.support.payee import ACCOUNT, READER, Desk
 
@@ -28,6 +30,22 @@ def test_what_is_available_is_transferred_and_marked_as_paid(desk: Desk) -> None
 def test_less_than_fifteen_dollars_waits(desk: Desk, earned: int, paid: int) -> None:
     payout = desk.ready().earned(earned).paid_out()
     assert (payout.amount if payout else 0) == paid
+
+
+def test_nothing_is_never_paid_out() -> None:
+    assert [model.payable(available, 0) for available in (-1, 0, 1)] == [0, 0, 1]
+
+
+def test_the_id_of_a_payout_is_made_of_the_reader_and_the_entry_before_it() -> None:
+    assert model.payout_id("usr_a", 1).startswith("pay_")
+    assert len({model.payout_id(reader, seq) for reader in ("usr_a", "usr_b") for seq in (1, 2)}) == 4
+    assert model.payout_id("usr_a", 1) == model.payout_id("usr_a", 1)
+
+
+def test_an_end_says_when_it_came_and_leaves_nothing_to_do() -> None:
+    payout = Payout("pay_1", READER, ACCOUNT, 5, "reserved", 1, due_at=2)
+    assert model.paid(payout, "tr_1", 3) == Payout("pay_1", READER, ACCOUNT, 5, "paid", 1, transfer="tr_1", ended_at=3)
+    assert model.returned(payout, "no", 3) == Payout("pay_1", READER, ACCOUNT, 5, "returned", 1, why="no", ended_at=3)
 
 
 def test_an_admin_may_pay_out_less(desk: Desk) -> None:
@@ -171,6 +189,35 @@ def test_an_answer_that_was_lost_is_found_and_nothing_is_transferred_twice(desk:
     assert desk.stripe.calls.count("transfer") == (2 if lost == "before" else 1)
 
 
+def test_an_account_that_is_lost_is_refused_once_and_not_every_day_anew(desk: Desk) -> None:
+    desk.ready().earned(2_000)
+    desk.stripe.failures = ["account_invalid", "account_invalid"]  # the transfer, and the look at the account
+    payout = desk.paid_out()
+    assert payout
+    assert (payout.state, payout.why) == ("returned", "account_invalid")
+    assert payees.account_of(desk.world, READER) == payees.rows_of(desk.world).payee(READER)
+    desk.clock.forward(DAY)
+    assert desk.paid_out() is None
+    assert desk.notices() == ["payout_returned", "payout_account_restricted"]
+
+
+def test_a_refused_payout_is_returned_also_while_the_account_cannot_be_read(desk: Desk) -> None:
+    desk.ready().earned(2_000)
+    desk.stripe.failures = ["account_invalid", "before"]
+    payout = desk.paid_out()
+    assert payout
+    assert (payout.state, desk.balance) == ("returned", 2_000)
+
+
+def test_a_reader_is_not_told_how_our_own_balance_stands(desk: Desk) -> None:
+    desk.ready().earned(2_000)
+    desk.stripe.failures = ["balance_insufficient"]
+    payout = desk.paid_out()
+    assert payout
+    assert (payout.why, PayoutView.of(payout).why) == ("balance_insufficient", "unavailable")
+    assert PayoutView.of(replace(payout, why="account_closed")).why == "account_closed"
+
+
 def test_a_reservation_that_storage_did_not_confirm_is_found_and_sent(desk: Desk) -> None:
     desk.ready().earned(2_000)
     desk.tables.fates = ["lost after"]
@@ -190,7 +237,7 @@ def test_reversals_are_taken_in_their_order_and_what_is_none_is_left_out() -> No
         {"amount": 1, "created": 3},
         "trr_c",
     ]
-    assert [each.id for each in model.reversals([*good[::-1], *strange])] == ["trr_b", "trr_a"]
+    assert [each.id for each in model.reversals([*good[::-1], *strange, *good])] == ["trr_b", "trr_a"]
     assert model.reversals(None) == model.reversals({}) == []
 
 
@@ -271,6 +318,25 @@ def test_a_transfer_that_we_did_not_ask_for_moves_nothing(desk: Desk, other: dic
     transfer = desk.stripe.transfers[payout.id] | {"amount_reversed": 500} | other
     desk.tell(desk.stripe.tell("transfer.reversed", transfer))
     assert (desk.balance, paying.payout_of(desk.world, payout.id)) == (0, payout)
+    assert {"no payout of ours", "not what our record says"} & set(desk.stored())
+
+
+def test_a_transfer_without_a_name_is_not_the_one_that_was_asked_for(desk: Desk) -> None:
+    desk.ready().earned(2_000)
+    desk.stripe.failures = ["after"]
+    payout = desk.paid_out()
+    assert payout
+    for name in (None, "", 7, "x" * 65):
+        desk.tell(desk.stripe.tell("transfer.created", desk.stripe.transfers[payout.id] | {"id": name}))
+    assert paying.payout_of(desk.world, payout.id).state == "reserved"
+
+
+def test_a_transfer_that_says_nothing_of_reversals_has_none(desk: Desk) -> None:
+    payout = made(desk)
+    transfer = desk.stripe.transfers[payout.id].copy()
+    del transfer["amount_reversed"]
+    desk.tell(desk.stripe.tell("transfer.updated", transfer))
+    assert desk.stored().count("paid") == 2
 
 
 def test_a_transfer_of_a_payout_that_was_returned_is_for_a_person_to_look_at(desk: Desk) -> None:
@@ -306,6 +372,33 @@ def test_reversals_that_the_event_does_not_hold_are_listed(desk: Desk) -> None:
     assert (desk.balance, desk.stripe.calls.count("reversals")) == (300, 1)
     desk.hear()
     assert desk.balance == 300
+
+
+def test_a_reversal_that_is_listed_twice_comes_back_once(desk: Desk) -> None:
+    payout = desk.ready().earned(2_000).paid_out()
+    assert payout
+    desk.stripe.reverse(payout.id, 500)
+    transfer = desk.stripe.events[-1]["data"]["object"]
+    transfer["reversals"]["data"] *= 2
+    desk.hear()
+    assert (desk.balance, desk.kinds()) == (500, ["payout", "payout_reversed"])
+
+
+def test_reversals_that_stripe_does_not_list_are_for_a_person_and_come_with_the_next(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    payout = desk.ready().earned(2_000).paid_out()
+    assert payout
+    desk.hear()
+    desk.stripe.reverse(payout.id, 500, telling=0)
+    desk.stripe.failures = ["resource_missing"]
+    desk.hear()
+    assert "reversals not listed: resource_missing" in desk.stored()
+    assert '"stripe_event_unexpected"' in capsys.readouterr().out
+    assert desk.balance == 0
+    desk.stripe.reverse(payout.id, 300, telling=0)
+    desk.hear()
+    assert (desk.balance, desk.kinds()) == (800, ["payout", "payout_reversed", "payout_reversed"])
 
 
 def test_a_reversal_told_before_its_transfer_was_known_counts(desk: Desk) -> None:

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from chalicelib.kernel.errors import InvalidState, ProviderFailed
+from chalicelib.kernel.time import MINUTE, SECOND
+from chalicelib.notifications.model import Notice, words
 from chalicelib.payouts import events, payees
 from chalicelib.payouts.model import Payee, as_read
 from chalicelib.wallet import topups
@@ -68,7 +70,8 @@ CHECKS: dict[str, Any] = {"currently_due": [], "past_due": [], "pending_verifica
     ],
 )
 def test_the_status_is_what_can_be_done_with_the_account(account: dict[str, Any] | None, status: str) -> None:
-    assert as_read(Payee(READER, ACCOUNT, 0), account, 1).status == status
+    read = as_read(Payee(READER, ACCOUNT, 0), account, 1)
+    assert (read.status, read.read_at) == (status, 1)
 
 
 def test_each_requirement_is_named_once_the_overdue_first() -> None:
@@ -127,6 +130,23 @@ def test_while_stripe_is_out_of_reach_the_last_known_status_is_told(desk: Desk) 
     assert found.status == "incomplete"
 
 
+def test_while_stripe_is_out_of_reach_it_is_not_asked_by_every_request(desk: Desk) -> None:
+    payees.open_account(desk.world, READER)
+    desk.clock.forward(MINUTE)
+    desk.stripe.calls.clear()
+    desk.stripe.failures = ["before"]
+    for _ in range(5):
+        found = payees.account_of(desk.world, READER)
+        assert found
+        assert found.status == "incomplete"
+    assert desk.stripe.calls == ["retrieve"]
+    desk.stripe.accounts[ACCOUNT] |= READY
+    desk.clock.forward(10 * SECOND)
+    found = payees.account_of(desk.world, READER)
+    assert found
+    assert found.status == "ready"
+
+
 def test_nobody_without_an_account_has_one(desk: Desk) -> None:
     assert payees.account_of(desk.world, READER) is None
     assert desk.stripe.calls == []
@@ -165,6 +185,19 @@ def test_a_bank_that_refuses_is_told_to_the_reader_and_moves_nothing(desk: Desk)
     for _ in range(2):
         desk.tell(event)
     assert (desk.balance, desk.notices()) == (2_000, ["payout_failed"])
+
+
+@pytest.mark.parametrize(
+    ("currency", "said"), [("usd", "$9.00 could not"), ("jpy", "A payout in another currency could")]
+)
+def test_what_a_bank_refused_is_told_in_dollars_only_where_it_is_dollars(desk: Desk, currency: str, said: str) -> None:
+    desk.ready()
+    payout = {"id": "po_1", "amount": 900, "currency": currency}
+    desk.tell(desk.stripe.tell("payout.failed", payout, account=ACCOUNT))
+    (row,) = desk.tables.rows["notices"].values()
+    told = words(Notice(READER, row["kind"], row["facts"]), "Europe/Vienna")
+    assert told
+    assert told.text.startswith(said)
 
 
 @pytest.mark.parametrize("payout", [{}, {"id": "po_1"}, {"id": "", "amount": 1}, {"id": "po_1", "amount": "1"}])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from chalicelib.accounts.model.limits import Limits, Wanted
@@ -82,8 +84,38 @@ def test_an_earnings_chain_spends_nothing() -> None:
 # --- windows -------------------------------------------------------------------------------------
 
 
-def test_without_limits_there_is_no_ceiling_and_nothing_of_the_chain_is_read() -> None:
-    assert ceiling(Stage()) is None
+def test_without_limits_there_is_no_ceiling_and_nothing_is_read() -> None:
+    stage = Stage()
+    nowhere = replace(stage.world, tables=None)  # type: ignore[arg-type]  # whoever reads here fails
+    assert limits.ceiling(nowhere, stage.head, NOON) is None
+
+
+def test_the_newest_entry_says_whether_there_are_limits() -> None:
+    stage = Stage(credit=50_000)
+    assert not stage.head.bounded
+    limited(stage, week=1_000)
+    stage.spend(1)
+    assert stage.head.bounded
+    limited(stage)
+    assert stage.head.bounded  # the limit holds for another day
+    stage.clock.now = NOON + DAY
+    assert ceiling(stage) is None
+    excluded(stage)
+    assert stage.head.bounded
+
+
+def test_who_has_taken_all_limits_back_is_asked_no_more() -> None:
+    stage = Stage()
+    limited(stage, day=1_000)
+    limited(stage)
+    stage.clock.now = NOON + DAY
+    limited(stage, day=2_000)
+    limited(stage)
+    stage.clock.now = NOON + 2 * DAY
+    sessions.limit_spending(stage.world, CLIENT, Wanted(None, None, None, stage.clock.now + 1))
+    stage.clock.now = NOON + 3 * DAY
+    limited(stage)
+    assert not stage.head.bounded
 
 
 @pytest.mark.parametrize(("name", "length"), [("day", DAY), ("week", 7 * DAY), ("month", 30 * DAY)])

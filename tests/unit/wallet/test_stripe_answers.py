@@ -58,6 +58,12 @@ def test_a_payment_that_stripe_does_not_know_is_refused(library: Library) -> Non
     assert refused.value.code == "resource_missing"
 
 
+def test_an_account_that_is_not_ours_any_more_is_refused(library: Library) -> None:
+    with pytest.raises(Refused) as refused:
+        library.payout_account("acct_nobody")
+    assert refused.value.code == "account_invalid"
+
+
 def test_another_amount_under_a_known_key_says_nothing_of_the_first(library: Library, intent: str) -> None:
     library.refund(intent=intent, amount=700, part=f"{intent}:0")
     with pytest.raises(ProviderFailed):
@@ -77,7 +83,8 @@ def test_each_call_is_made_once_so_that_a_silent_stripe_takes_no_longer_than_one
 
 
 @pytest.mark.parametrize(
-    "fault", [{"status": 401}, {"status": 409}, {"status": 429}, {"status": 500}, {"lose_answer": True}]
+    "fault",
+    [{"status": 401}, {"status": 403}, {"status": 409}, {"status": 429}, {"status": 500}, {"lose_answer": True}],
 )
 def test_whatever_else_goes_wrong_is_an_unknown_outcome(library: Library, intent: str, fault: dict[str, Any]) -> None:
     call(library.local, "PUT", "/_local/fault", {"path": "/v1/refunds", "count": 1} | fault)

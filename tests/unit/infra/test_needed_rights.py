@@ -1,0 +1,121 @@
+"""What the functions do to tables while money moves, they may do: a right that is missing shows on AWS alone."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, Final
+
+import pytest
+
+from chalicelib.kernel.time import DAY
+from chalicelib.operations import handlers
+from chalicelib.payouts import events, payees, paying
+from chalicelib.runtime.tables import Check, Delete, Put
+from chalicelib.wallet import refunds
+from tests.support.border import CLIENT, READER, Border, border
+from tests.support.privileges import BY_FUNCTION, Right
+
+_WRITES: Final = {Put: "PutItem", Check: "ConditionCheckItem", Delete: "DeleteItem"}
+_READS: Final = {"get": "GetItem", "get_many": "BatchGetItem", "query": "Query", "scan": "Scan"}
+
+
+class Watched:
+    """Tables that keep what was done to them."""
+
+    def __init__(self, tables: Any) -> None:
+        self._tables = tables
+        self.seen: set[str] = set()
+
+    def __getattr__(self, name: str) -> Any:
+        def call(*given: Any, index: str | None = None, **named: Any) -> Any:
+            if name in _READS and not (name == "get_many" and not given[1]):
+                self._see(given[0] + (f"/index/{index}" if index else ""), _READS[name])
+            return getattr(self._tables, name)(*given, **named, **({"index": index} if index else {}))
+
+        return call
+
+    def write(self, *operations: Any) -> None:
+        for each in operations:
+            self._see(each.table, _WRITES[type(each)])
+        self._tables.write(*operations)
+
+    def _see(self, table: str, action: str) -> None:
+        self.seen.add(str(Right(f"table/{table}", f"dynamodb:{action}")))
+
+
+class Unhurried:
+    def get_remaining_time_in_millis(self) -> int:
+        return 900_000
+
+
+@pytest.fixture
+def desk() -> Iterator[Border]:
+    with border() as desk:
+        desk.reader_is_ready()
+        desk.pays(12_000)
+        yield desk
+
+
+def watched(desk: Border) -> Watched:
+    tables = Watched(desk.tables)
+    desk.world = replace(desk.world)
+    object.__setattr__(desk.world, "tables", tables)
+    return tables
+
+
+def refused(function: str, watched: Watched) -> set[str]:
+    return watched.seen - {str(right) for right, has in BY_FUNCTION[function].items() if has}
+
+
+def test_the_tick_may_pay_readers_out_and_bring_on_what_waits(desk: Border) -> None:
+    desk.earns(3_000)
+    refunds.request(desk.world, CLIENT, "rfd_1", 500)
+    desk.clock.forward(2 * DAY)
+    tables = watched(desk)
+    told = [handlers.work(desk.world, {"shard": shard}, Unhurried(), print) for shard in "01"]
+    assert sum(each["failed"] for each in told) == 0
+    assert len(paying.payouts_of(desk.world, READER, 10, None)[0]) == 1
+    assert refused("billing_tick", tables) == set()
+
+
+def test_the_reconciliation_may_prove_the_books_and_stop_payouts(desk: Border) -> None:
+    desk.earns(3_000)
+    paying.pay_out(desk.world, READER)
+    refunds.request(desk.world, CLIENT, "rfd_1", 500)
+    desk.hears()
+    desk.pays(1_000, hears=False)
+    desk.clock.forward(2 * DAY)
+    tables = watched(desk)
+    handlers.proven(desk.world, {}, Unhurried(), print)
+    assert paying.why_frozen(desk.world)
+    assert refused("reconcile", tables) == set()
+
+
+def test_the_webhook_of_our_account_may_apply_every_event_that_moves_money(desk: Border) -> None:
+    desk.earns(3_000)
+    payout = paying.pay_out(desk.world, READER)
+    assert payout
+    refunds.request(desk.world, CLIENT, "rfd_1", 500)
+    intent = desk.pays(2_000, hears=False)
+    tables = watched(desk)
+    desk.hears()
+    desk.stripe.v1.refunds.create(params={"payment_intent": intent, "amount": 700})
+    dispute = desk.lever("disputes", charge=desk.stripe.v1.payment_intents.retrieve(intent).latest_charge)
+    desk.hears()
+    desk.lever(f"disputes/{dispute['id']}/close", outcome="won")
+    desk.lever(f"transfers/{payout.transfer}/reverse", amount=500)
+    desk.hears()
+    assert refused("stripe_webhook", tables) == set()
+
+
+def test_the_webhook_of_readers_accounts_may_apply_every_event_of_theirs(desk: Border) -> None:
+    payee = payees.rows_of(desk.world).payee(READER)
+    assert payee
+    tables = watched(desk)
+    about = {
+        "account.updated": {"id": payee.account},
+        "payout.failed": {"id": "po_1", "amount": 500, "currency": "usd"},
+    }
+    for kind, thing in about.items():
+        event = {"id": f"evt_{kind}", "type": kind, "account": payee.account, "data": {"object": thing}}
+        events.apply_connect_event(desk.world, event)
+    assert refused("stripe_connect_webhook", tables) == set()
