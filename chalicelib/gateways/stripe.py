@@ -14,7 +14,8 @@ from chalicelib.kernel.money import Cents
 from chalicelib.kernel.settings import Settings
 
 _TIMEOUT_SECONDS: Final = 8
-_RETRIES: Final = 1
+_RETRIES: Final = 0
+"""Of the library's own. Whatever calls is called again, with the same keys, and has not time for two silent calls."""
 _LONGEST_ID: Final = 255
 MOST_LISTED: Final = 100
 """Stripe's largest page."""

@@ -296,7 +296,10 @@ def _give_back(world: World, deletion: Deletion) -> bool:
     """Send back to the cards what can be; whether it is worth trying to send more: cards may refuse for ever."""
     if sessions.open_session(world, deletion.person):  # what is theirs they may use up undisturbed
         return True
+    begun = world.now()
     for number in range(_REFUNDS):
+        if world.now() - begun >= refunds.PATIENCE:
+            return True  # on another day: Stripe is slow
         name = derived_id("rfd", deletion.person, "deletion", str(deletion.epoch), str(number))
         try:
             made = refunds.request(world, deletion.person, name, None, actor="system", reason="the account is deleted")

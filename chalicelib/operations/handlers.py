@@ -45,6 +45,8 @@ _PAGE: Final = 100
 _MOST_PAGES: Final = 1_000
 _SPARE_MILLIS: Final = 10_000
 """What must be left of the function's time to begin another thing; less, and another call goes on."""
+_SPARE_ASKING: Final = 30_000
+"""The same for what asks Stripe: three calls may be silent, each for eight seconds."""
 _SPARE_RECONCILING: Final = 180_000
 """The same for a page of the ledger, with all chains that begin on it."""
 
@@ -70,6 +72,8 @@ class Kind:
 
     Raises NotFound.
     """
+    spare: Millis = _SPARE_MILLIS
+    """What must be left of the function's time to begin with one of them."""
 
 
 def _sessions(world: World, shard: str, limit: int, start: Key | None) -> tuple[list[Waiting], Key | None]:
@@ -149,12 +153,12 @@ def _refund_called(world: World, refund: str, epoch: int, turn: int) -> Millis |
 KINDS: Final[Mapping[str, Kind]] = {
     "session": Kind(_sessions, sessions.called_by_clock),
     "booking": Kind(_bookings, _booking_called),
-    "deletion": Kind(_deletions, _deletion_called),
+    "deletion": Kind(_deletions, _deletion_called, _SPARE_ASKING),
     "export": Kind(_exports, _export_called),
-    "refund": Kind(_refunds, _refund_called),
-    "recharge": Kind(_recharges, _recharge_called),
-    "payout": Kind(_payouts, _never),
-    "payee": Kind(_payees, _never),
+    "refund": Kind(_refunds, _refund_called, _SPARE_ASKING),
+    "recharge": Kind(_recharges, _recharge_called, _SPARE_ASKING),
+    "payout": Kind(_payouts, _never, _SPARE_ASKING),
+    "payee": Kind(_payees, _never, _SPARE_ASKING),
 }
 """In the order in which the tick works them: what is paid by the minute comes first, the daily run of payouts last."""
 
@@ -218,7 +222,7 @@ def _worked(world: World, facts: dict[str, Any], context: Any, again: CallAgain,
     for _ in range(_MOST_PAGES):
         waiting, following = KINDS[kind].page(world, facts["shard"], _PAGE, done)
         for thing in waiting:
-            if context.get_remaining_time_in_millis() < _SPARE_MILLIS:
+            if context.get_remaining_time_in_millis() < KINDS[kind].spare:
                 again(facts | {"start": done})
                 return False
             try:

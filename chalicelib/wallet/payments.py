@@ -11,6 +11,7 @@ from functools import partial, reduce
 from typing import Any
 
 from chalicelib.gateways import World
+from chalicelib.gateways.stripe import Refused
 from chalicelib.kernel.errors import Unavailable
 from chalicelib.kernel.time import Millis
 from chalicelib.runtime import audit, outbox
@@ -29,12 +30,19 @@ Told = Callable[[Payment], Payment]
 
 
 def credit(world: World, paid: Payment, *beside: Operation) -> Payment:
-    """Credit ``paid`` once, with all that was told of it before, and write what stands ``beside`` it.
+    """Credit ``paid`` once, with what was told of it before and fits it, and write what stands ``beside`` it.
 
     ``paid`` says who, how much, what for and when. Raises AlreadyDone where the PaymentIntent was credited as something
     else.
     """
-    return learn(world, paid.intent, lambda was: model.credited(was, paid), *beside)
+
+    def told(was: Payment) -> Payment:
+        now = model.credited(was, paid)
+        for name in was.refunds.keys() - now.refunds.keys():
+            log.error("stripe_refund_left_out", id=name)
+        return now
+
+    return learn(world, paid.intent, told, *beside)
 
 
 def learn(world: World, intent: str, told: Told, *beside: Operation) -> Payment:
@@ -128,6 +136,8 @@ def charge_refunded(world: World, event: Mapping[str, Any], stored: Stored) -> s
             known = learn_all(world, intent, refunds_at_stripe(world, intent))
         except model.Misfit as misfit:
             return _alarming(world, event, stored, str(misfit))
+        except Refused:
+            return _alarming(world, event, stored, "Stripe refuses to list its refunds")
         if model.unexplained(known, amount):
             raise Unavailable("Stripe counts more as refunded than it lists.")
     world.tables.write(stored("counted"))
@@ -148,12 +158,12 @@ def dispute_told(world: World, event: Mapping[str, Any], stored: Stored) -> str:
 
 
 def refunds_at_stripe(world: World, intent: str) -> list[ToldRefund]:
-    """Every refund of a payment that Stripe knows. Raises ProviderFailed."""
+    """Every refund of a payment that Stripe knows. Raises Refused, ProviderFailed."""
     return [told for each in world.payments.refunds_of(intent) if (told := model.refund_told(each))]
 
 
 def learn_all(world: World, intent: str, listed: Sequence[ToldRefund]) -> Payment:
-    """Learn of all these refunds, some in each transaction. Raises Misfit, and what ``learn`` raises."""
+    """Learn of all these refunds, some in each transaction. Raises Misfit, Unavailable, and what ``learn`` raises."""
     now = payment_rows(world).get(intent) or Payment(intent)
     for first in range(0, len(listed), model.MOST_AT_ONCE):
         some = listed[first : first + model.MOST_AT_ONCE]

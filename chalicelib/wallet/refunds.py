@@ -38,6 +38,8 @@ from chalicelib.wallet.service import charge_due, head
 __all__ = ["is_place"]
 
 _TRIES: Final = 100
+PATIENCE: Final = 8_000
+"""Milliseconds after which no further part is sent for now: who waits for an answer has half a minute, all in all."""
 _MOST_LOOKED_AT: Final = 100
 """Payments of a person, newest first, that a refund is looked for in."""
 
@@ -69,9 +71,7 @@ def request(
     """
 
     def attempt() -> Refund:
-        if made := _rows(world).get(refund_id):
-            if (made.user, made.asked) != (user, amount):
-                raise IdempotencyMismatch
+        if made := _made_before(world, user, refund_id, amount):
             return made
         newest = charge_due(world, head(world, user))
         now = max(world.now(), newest.at)
@@ -118,9 +118,9 @@ def on_its_way(world: World, user: str) -> Cents:
     return sum(each.amount for each in parts if not each.dead and each.status != "succeeded")
 
 
-def exists(world: World, refund_id: str) -> bool:
-    """Whether there is such a refund."""
-    return _rows(world).get(refund_id) is not None
+def asked_before(world: World, user: str, refund_id: str, amount: Cents | None) -> bool:
+    """Whether the same was asked for before. Raises IdempotencyMismatch where it was another amount."""
+    return _made_before(world, user, refund_id, amount) is not None
 
 
 def refund_of(world: World, user: str, refund_id: str) -> Progress:
@@ -149,14 +149,16 @@ def progress(world: World, refund_id: str) -> Progress:
 
 
 def advance(world: World, refund_id: str) -> Millis | None:
-    """Ask Stripe for every part of which the outcome is not known; answer when to look again, None for never.
+    """Ask Stripe for the parts of which the outcome is not known, as many as it answers soon; answer when to look
+    again, None for never.
 
     Safe to call at any moment, any number of times, at the same time. Raises NotFound, Unavailable.
     """
     seen = progress(world, refund_id)
     refund = seen.refund
-    for number, so_far in enumerate(seen.parts):
-        if so_far == "pending" and not _brought_on(world, refund, number):
+    begun = world.now()
+    for number in (number for number, so_far in enumerate(seen.parts) if so_far == "pending"):
+        if world.now() - begun >= PATIENCE or not _brought_on(world, refund, number):
             break  # each further one might take as long to say nothing
     done = progress(world, refund_id).status != "pending"
     look_at = None if done else look_again(refund.created_at, world.now())
@@ -187,6 +189,8 @@ def _brought_on(world: World, refund: Refund, number: int) -> bool:
         undisturbed(
             world.sleep, lambda: payments.learn(world, intent, lambda was: model.refused(was, name)), tries=_TRIES
         )
+    except model.Misfit as misfit:
+        log.error("refund_unexpected", id=refund.id, outcome=str(misfit))
     except ProviderFailed:
         log.warning("refund_not_answered", id=refund.id)
         return False
@@ -194,17 +198,27 @@ def _brought_on(world: World, refund: Refund, number: int) -> bool:
 
 
 def _told_of(world: World, refund: Refund, intent: str, name: str) -> list[ToldRefund] | None:
-    """What Stripe lists of the payment, where that tells of this part; None where it is to be sent, perhaps again."""
+    """What Stripe lists of the payment, where that tells of this part; None where it is to be sent, perhaps again.
+
+    Raises ProviderFailed.
+    """
     payment = payments.payment_rows(world).get(intent)
-    sent = payment is not None and payment.refunds[name].stripe is not None
-    if not sent and world.now() - refund.created_at < KEY_LIFE:
+    known = payment.refunds[name].stripe if payment else None
+    if not known and world.now() - refund.created_at < KEY_LIFE:
         return None
     try:
         listed = payments.refunds_at_stripe(world, intent)
     except Refused as refusal:  # the look was refused, which says nothing of the refund
         raise ProviderFailed from refusal
-    listed = [each for each in listed if each.part == name]
-    return listed if sent or listed else None
+    told = [each for each in listed if (each.id == known if known else each.part == name)]
+    return told if known or told else None
+
+
+def _made_before(world: World, user: str, refund_id: str, amount: Cents | None) -> Refund | None:
+    made = _rows(world).get(refund_id)
+    if made and (made.user, made.asked) != (user, amount):
+        raise IdempotencyMismatch("Another amount was asked for under this name before.")
+    return made
 
 
 # --- setting it aside ----------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """The verbs of a person's money: what is in the wallet, freezing it, giving it back. Money is in cents."""
 
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Sequence
 from typing import Final
 
@@ -14,7 +14,7 @@ from chalicelib.wallet import refunds
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.model.chain import Entry
 from chalicelib.wallet.refunds import Progress
-from scripts.admin.verbs import _WHY, Answer, Facts, Plan, Verb, _id, _takes_user
+from scripts.admin.verbs import _WHY, Answer, Facts, Plan, Verb, _id, _number, _takes_user
 
 _SHOWN: Final = 100
 """Refunds of a person, newest first."""
@@ -106,7 +106,7 @@ def show_refund(world: World, asked: Namespace) -> Answer:
 
 
 def make_refund(world: World, asked: Namespace) -> Plan:
-    """``--ref`` is what makes it once: the same person, the same ref, the same refund."""
+    """``--ref`` is what makes it once: the same person, the same ref, the same refund. Another amount is refused."""
     person = accounts.person(world, asked.user)
     refund = derived_id("rfd", person.id, "admin", asked.ref)
 
@@ -114,7 +114,7 @@ def make_refund(world: World, asked: Namespace) -> Plan:
         made = refunds.request(world, person.id, refund, asked.amount, actor=operator, reason=reason)
         return Answer([_facts(made)])
 
-    if refunds.exists(world, refund):
+    if refunds.asked_before(world, person.id, refund, asked.amount):
         return Plan((), act)
     will = tuple(
         f"give {part} cents of the payment {payment.intent} back to the card of {person.display_name} ({person.id})"
@@ -150,9 +150,9 @@ def _takes_amount(parser: ArgumentParser) -> None:
 
 
 def _cents(written: str) -> int:
-    cents = int(written)
+    cents = _number(written)
     if cents < 1:
-        raise ValueError
+        raise ArgumentTypeError("write one cent at least")
     return cents
 
 

@@ -10,7 +10,7 @@ from chalicelib.kernel.errors import NotFound
 from chalicelib.kernel.time import SECOND, Millis, rfc3339
 from chalicelib.wallet import promos
 from chalicelib.wallet.model.promo import Code, made
-from scripts.admin.verbs import _WHY, Answer, Facts, Plan, Verb, _id, _takes_nothing, _takes_user, _text
+from scripts.admin.verbs import _WHY, Answer, Facts, Plan, Verb, _id, _number, _takes_nothing, _takes_user, _text
 
 
 def make_code(world: World, asked: Namespace) -> Plan:
@@ -106,17 +106,17 @@ def _takes_code(parser: ArgumentParser) -> None:
 
 def _takes_terms(parser: ArgumentParser) -> None:
     _takes_code(parser)
-    parser.add_argument("--amount", type=int, required=True, help="cents for each redemption")
+    parser.add_argument("--amount", type=_number, required=True, help="cents for each redemption")
     parser.add_argument("--until", type=_moment, required=True, help="redeemed before then: 2026-12-31T23:59:00Z")
-    parser.add_argument("--days", type=int, required=True, help="how long what was redeemed can be spent")
-    parser.add_argument("--per-person", type=int, default=1, help="redemptions of one person (1)")
-    parser.add_argument("--total", type=int, required=True, help="redemptions in all")
+    parser.add_argument("--days", type=_number, required=True, help="how long what was redeemed can be spent")
+    parser.add_argument("--per-person", type=_number, default=1, help="redemptions of one person (1)")
+    parser.add_argument("--total", type=_number, required=True, help="redemptions in all")
 
 
 def _takes_grant(parser: ArgumentParser) -> None:
     _takes_user(parser)
-    parser.add_argument("--amount", type=int, required=True, help="cents")
-    parser.add_argument("--days", type=int, required=True, help="how long it can be spent")
+    parser.add_argument("--amount", type=_number, required=True, help="cents")
+    parser.add_argument("--days", type=_number, required=True, help="how long it can be spent")
     parser.add_argument("--ref", type=_id, required=True, help="what it is for, such as a ticket: given once a ref")
 
 

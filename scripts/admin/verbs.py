@@ -373,6 +373,7 @@ def _guarantee_facts(request: Guarantee) -> Facts:
 
 
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_NUMBER: Final = re.compile(r"[0-9]{1,9}")
 _ACCOUNT: Final = re.compile(r"(credit|coins|earnings):usr_[A-Za-z0-9]{1,60}")
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
@@ -395,6 +396,13 @@ def _id(written: str) -> str:
     if not _ID.fullmatch(written):
         raise ArgumentTypeError("write an id such as usr_… or ses_…")
     return written
+
+
+def _number(written: str) -> int:
+    """As everybody reads it: no signs, blanks, underscores or digits of other scripts."""
+    if not _NUMBER.fullmatch(written):
+        raise ArgumentTypeError("write a number in plain digits, such as 2500")
+    return int(written)
 
 
 def _account(written: str) -> str:

@@ -163,7 +163,7 @@ def test_a_refund_is_its_owners_own(payer: Payer, stage: Stage) -> None:
 def test_an_answer_of_stripes_that_is_lost_is_asked_for_again_by_the_tick(payer: Payer, stage: Stage) -> None:
     answer = requests.put(
         f"{stage.stack.stripe.url}/_local/fault",
-        json={"path": "/v1/refunds", "count": 2, "lose_answer": True},
+        json={"path": "/v1/refunds", "count": 1, "lose_answer": True},
         timeout=SOON,
     )
     answer.raise_for_status()

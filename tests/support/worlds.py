@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,6 +64,8 @@ class OfflinePayments:
     refusing: set[str] = field(default_factory=set)
     """PaymentIntents that nothing goes back of."""
     down: bool = False
+    lists_nothing: bool = False
+    """Refuses to say what it knows of a payment."""
     loses_answers: bool = False
     asked: int = 0
     charged: list[tuple[str, str, int]] = field(default_factory=list)
@@ -72,6 +74,8 @@ class OfflinePayments:
     """What becomes of the next charges."""
     card: SavedCard | None = _CARD
     """What a page in mode setup has saved."""
+    takes_time: Callable[[], object] = lambda: None
+    """What goes on while it is asked."""
 
     def open_checkout(self, *, topup: str, user: str, amount: int, currency: str, return_url: str) -> CheckoutPage:
         return CheckoutPage(f"cs_test_{topup}", f"{return_url}/pay/{topup}/{user}/{amount}{currency}")
@@ -108,6 +112,8 @@ class OfflinePayments:
 
     def refunds_of(self, intent: str) -> list[dict[str, Any]]:
         self._reached()
+        if self.lists_nothing:
+            raise Refused("resource_missing")
         return [dict(each) for each in self.refunds.values() if each["payment_intent"] == intent]
 
     def made_at_stripe(self, refund: str, intent: str, amount: int, part: str | None = None) -> dict[str, Any]:
@@ -118,6 +124,7 @@ class OfflinePayments:
 
     def _reached(self) -> None:
         self.asked += 1
+        self.takes_time()
         if self.down:
             raise ProviderFailed
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, TypeGuard
 
-from chalicelib.kernel.errors import AlreadyDone
+from chalicelib.kernel.errors import AlreadyDone, Unavailable
 from chalicelib.kernel.money import USD, Cents
 from chalicelib.kernel.settings import Rules
 from chalicelib.kernel.time import DAY, Millis
@@ -121,9 +121,13 @@ class Payment:
 
 
 def credited(was: Payment, paid: Payment) -> Payment:
-    """The payment once it is credited. Raises AlreadyDone where it was, as something else."""
+    """The payment once it is credited, without the refunds that waited for it and cannot be of it.
+
+    Raises AlreadyDone where it was, as something else.
+    """
     if was.user is None:
-        return replace(paid, refunds=was.refunds, disputes=was.disputes, rev=was.rev)
+        fitting = {name: each for name, each in was.refunds.items() if each.amount <= paid.amount}
+        return replace(paid, refunds=fitting, disputes=was.disputes, rev=was.rev)
     if (was.user, was.amount, was.currency, was.reference) != (paid.user, paid.amount, paid.currency, paid.reference):
         raise AlreadyDone
     return was
@@ -143,27 +147,34 @@ def refused(was: Payment, part: str) -> Payment:
 
 
 def name_of(payment: Payment, told: ToldRefund) -> str:
-    """The name of a refund in ``payment``: ours only if it is what we reserved."""
+    """The name of a refund in ``payment``: the one that it has; of a new one ours only if it is what we reserved."""
+    for name, known in payment.refunds.items():
+        if known.stripe == told.id:
+            return name
     own = payment.refunds.get(told.part) if told.part else None
-    ours = own and own.amount == told.amount and own.stripe in (None, told.id) and own.status != "refused"
+    ours = own and own.amount == told.amount and own.stripe is None and own.status != "refused"
     return told.part if ours and told.part else told.id
 
 
 def returned(was: Payment, told: ToldRefund) -> Payment:
-    """A refund is told of, for the first time or again. Raises Misfit."""
+    """A refund is told of, for the first time or again. Raises Misfit, and Unavailable where it is to be told again."""
     _same_currency(was, told.currency)
+    if was.user and told.amount > was.amount:
+        raise Misfit("larger than its payment")
     name = name_of(was, told)
     known = was.refunds.get(name)
     if known is None:
         _room_for_one_more(was, len(was.refunds), MOST_REFUNDS)
         known = Returned(told.amount, told.status, told.id)
+    if told.amount != known.amount:
+        raise Misfit("of another amount")
     status = max(known.status, told.status, key=_ORDER.__getitem__)
     now = replace(known, status=status, stripe=told.id)
     return was if now == was.refunds.get(name) else replace(was, refunds={**was.refunds, name: now})
 
 
 def disputed(was: Payment, dispute: str, currency: str, told: Dispute) -> Payment:
-    """A dispute that took the money is told of, for the first time or again. Raises Misfit."""
+    """A dispute that took the money is told of, for the first time or again. Raises Misfit, Unavailable as above."""
     _same_currency(was, currency)
     known = was.disputes.get(dispute)
     if known is None:
@@ -185,13 +196,15 @@ def unexplained(payment: Payment, amount_refunded: Cents) -> bool:
 
 
 def _same_currency(payment: Payment, currency: str) -> None:
-    if payment.user and payment.currency != currency:
+    """Of one that waits too: there is one currency, and its row holds it before anybody is credited."""
+    if payment.currency != currency:
         raise Misfit("of another currency")
 
 
 def _room_for_one_more(payment: Payment, there: int, most: int) -> None:
-    waiting = payment.user is None and len(payment.refunds) + len(payment.disputes) >= MOST_AT_ONCE
-    if there >= most or waiting:
+    if payment.user is None and len(payment.refunds) + len(payment.disputes) >= MOST_AT_ONCE:
+        raise Unavailable("More waits for this payment than is credited at once. Tell it again later.")
+    if there >= most:
         raise Misfit("more than a payment can keep")
 
 

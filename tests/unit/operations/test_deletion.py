@@ -317,6 +317,22 @@ def test_unused_credit_goes_back_to_the_cards_before_anybody_is_forgotten(world:
     assert sorted(audited(world, ada)) == ["person_deleted", "person_forgotten", "refund_asked"]
 
 
+def test_cards_that_are_slow_to_refuse_are_tried_on_another_day(world: World, ada: str) -> None:
+    pay_in(world, ada, 1_205, "topup:pi_1")
+    stripe(world).refusing.add("pi_1")
+    stripe(world).takes_time = lambda: forward(world, 7_900)
+    confirmed(world, ada)
+    forward(world, COOLING)
+    for asked in (2, 4):
+        begun = world.now()
+        deletions.advance(world, ada)
+        assert world.now() - begun < 20_000, "the clock's function has 30 seconds"
+        assert (stripe(world).asked, deletions.deletion_of(world, ada).owed) == (asked, 1_205)
+        forward(world, DAY)
+    deletions.advance(world, ada)
+    assert (stripe(world).asked, accounts.person(world, ada).deleted) == (5, True)
+
+
 def test_nobody_is_deleted_while_money_is_owed_to_them(world: World, ada: str) -> None:
     pay_in(world, ada, 1_205, "topup:pi_1")
     stripe(world).down = True

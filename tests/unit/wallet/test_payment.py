@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.kernel.errors import AlreadyDone
+from chalicelib.kernel.errors import AlreadyDone, Unavailable
 from chalicelib.kernel.time import DAY
 from chalicelib.wallet.model.payment import (
     MOST_CENTS,
@@ -99,11 +99,38 @@ def test_what_was_refused_and_is_told_of_all_the_same_is_somebody_elses() -> Non
     assert sum(amounts(now).values()) == 2_500 - 700
 
 
-def test_money_of_another_currency_is_not_of_this_payment() -> None:
+@pytest.mark.parametrize("payment", [PAID, WAITING], ids=["credited", "waiting"])
+def test_money_of_another_currency_is_not_of_this_payment(payment: Payment) -> None:
     with pytest.raises(Misfit):
-        returned(PAID, ToldRefund("re_1", 700, "eur", "succeeded"))
+        returned(payment, ToldRefund("re_1", 700, "eur", "succeeded"))
     with pytest.raises(Misfit):
-        disputed(PAID, "dp_1", "eur", Dispute(700))
+        disputed(payment, "dp_1", "eur", Dispute(700))
+
+
+def test_a_refund_is_not_larger_than_its_payment() -> None:
+    assert returned(PAID, told(amount=2_500)).refunded == 2_500
+    with pytest.raises(Misfit):
+        returned(PAID, told(amount=2_501))
+    waiting = returned(returned(WAITING, told(amount=2_501)), told(id_="re_2", amount=2_500))
+    assert set(credited(waiting, PAID).refunds) == {"re_2"}
+
+
+def test_a_refund_has_one_amount() -> None:
+    for known in (returned(PAID, told()), returned(reserved(PAID, "rfd_1:0", 700), told(part="rfd_1:0"))):
+        for part in (None, "rfd_1:0"):
+            with pytest.raises(Misfit):
+                returned(known, told(amount=701, part=part))
+
+
+def test_what_waits_and_finds_no_room_is_to_be_told_again() -> None:
+    full = WAITING
+    for number in range(5):
+        full = disputed(returned(full, told(id_=f"re_{number}")), f"dp_{number}", "usd", Dispute(1))
+    assert returned(full, told("failed", "re_0")).refunds["re_0"].dead
+    with pytest.raises(Unavailable):
+        returned(full, told(id_="re_more"))
+    with pytest.raises(Unavailable):
+        disputed(full, "dp_more", "usd", Dispute(1))
 
 
 def test_a_payment_keeps_so_many_refunds_and_disputes_and_no_more() -> None:
@@ -124,7 +151,7 @@ def test_so_much_can_go_back_as_did_not_yet() -> None:
     assert PAID.refundable(1_000) == 2_500
     assert reserved(PAID, "rfd_1:0", 700).refundable(1_000) == 1_800
     assert refused(reserved(PAID, "rfd_1:0", 700), "rfd_1:0").refundable(1_000) == 2_500
-    assert returned(PAID, told(amount=2_600)).refundable(1_000) == 0
+    assert returned(PAID, told(amount=2_500)).refundable(1_000) == 0
     assert PAID.refundable(1_000 + 180 * DAY - 1) == 2_500
     assert PAID.refundable(1_000 + 180 * DAY) == 0
     assert disputed(PAID, "dp_1", "usd", Dispute(1, returned=True)).refundable(1_000) == 0

@@ -86,9 +86,21 @@ def test_an_event_that_names_nothing_we_know_is_stored_and_alarms(
     assert '"level":"error","event":"stripe_event_unexpected"' in capsys.readouterr().out
 
 
-def test_money_of_another_currency_is_not_taken_for_ours(purse: Purse) -> None:
-    purse.tell(refund_event(CREATED, "re_1", "pi_top_1", 1_000, "succeeded", currency="eur"))
-    assert purse.balance == 2_500
+@pytest.mark.parametrize("paid_first", [True, False])
+def test_money_of_another_currency_is_never_taken_for_ours(
+    paid_first: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    purse = Purse()
+    dispute = dispute_event("created", "dp_1", "pi_top_1", 500, "needs_response")
+    dispute["data"]["object"]["currency"] = "jpy"
+    foreign = (refund_event(CREATED, "re_1", "pi_top_1", 1_000, "succeeded", currency="jpy"), dispute)
+    if not paid_first:
+        purse.tell(*foreign)
+    purse.pays(2_500)
+    purse.tell(*foreign)
+    assert (purse.balance, purse.frozen, purse.facts()) == (2_500, None, {"topup:pi_top_1"})
+    assert [outcome(purse.world, event) for event in foreign] == ["of another currency"] * 2
+    assert capsys.readouterr().out.count('"event":"stripe_event_unexpected"') == 2
 
 
 # --- a refund that somebody made at Stripe
@@ -136,6 +148,51 @@ def test_a_refund_told_before_its_payment_waits_for_it() -> None:
     assert purse.entries() == [("topup", 2_500, "top_1"), ("refund", -1_000, "re_1")]
 
 
+@pytest.mark.parametrize("paid_first", [True, False])
+def test_a_refund_larger_than_its_payment_takes_nothing_and_alarms_whichever_is_told_first(
+    paid_first: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    purse = Purse()
+    told = (
+        refund_event(CREATED, "re_1", "pi_top_1", 99_999_999, "succeeded"),
+        refund_event(CREATED, "re_2", "pi_top_1", 2_500, "succeeded"),
+    )
+    if not paid_first:
+        purse.tell(*told)
+    purse.pays(2_500)
+    purse.tell(*told, refund_event(FAILED, "re_1", "pi_top_1", 99_999_999, "failed"))
+    assert purse.facts() == {"topup:pi_top_1", "refund:re_2"}
+    assert purse.balance == 0
+    assert '"level":"error"' in capsys.readouterr().out
+
+
+def test_a_refund_that_waited_and_does_not_fit_its_payment_alarms_when_it_is_credited(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    purse = Purse()
+    purse.tell(refund_event(CREATED, "re_1", "pi_top_1", 2_501, "succeeded"))
+    assert '"level":"error"' not in capsys.readouterr().out
+    purse.pays(2_500)
+    (said,) = [line for line in capsys.readouterr().out.splitlines() if "stripe_refund_left_out" in line]
+    assert '"level":"error"' in said
+    assert '"id":"re_1"' in said
+
+
+@pytest.mark.parametrize("metadata", [{"refund_part": "rfd_1:0"}, {}])
+def test_a_refund_that_we_asked_for_is_known_by_stripes_name_of_it_whatever_else_is_told(
+    purse: Purse, metadata: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    purse.asks(1_000)
+    event = refund_event(UPDATED, "re_rfd_1_0", "pi_top_1", 1_001, "succeeded", metadata=metadata)
+    purse.tell(event)
+    assert (purse.balance, purse.facts()) == (1_500, {"topup:pi_top_1", "refund:rfd_1:0"})
+    assert outcome(purse.world, event) == "of another amount"
+    assert '"event":"stripe_event_unexpected"' in capsys.readouterr().out
+    purse.tell(refund_event(FAILED, "re_rfd_1_0", "pi_top_1", 1_000, "failed", metadata={}))
+    assert purse.facts() == {"topup:pi_top_1", "refund:rfd_1:0", "refund_failed:rfd_1:0"}
+    assert purse.balance == 2_500
+
+
 def test_the_51st_refund_of_a_payment_is_stored_and_alarms(purse: Purse, capsys: pytest.CaptureFixture[str]) -> None:
     for number in range(51):
         purse.tell(refund_event(CREATED, f"re_{number}", "pi_top_1", 10, "succeeded"))
@@ -145,10 +202,16 @@ def test_the_51st_refund_of_a_payment_is_stored_and_alarms(purse: Purse, capsys:
 
 def test_what_waits_for_its_payment_always_fits_into_its_transaction() -> None:
     purse = Purse()
-    for number in range(25):
-        purse.tell(refund_event(FAILED, f"re_{number}", "pi_top_1", 10, "failed"))
+    told = [refund_event(FAILED, f"re_{number}", "pi_top_1", 10, "failed") for number in range(12)]
+    purse.tell(*told[:10])
+    for event in told[10:]:
+        with pytest.raises(Unavailable):
+            purse.tell(event)
+        assert outcome(purse.world, event) is None, "Stripe is to tell it again"
     purse.pays(2_500)
     assert len(purse.entries()) == 1 + 2 * 10
+    purse.tell(*told)
+    assert len(purse.entries()) == 1 + 2 * 12
 
 
 # --- a charge that counts more than we heard
@@ -177,6 +240,16 @@ def test_a_charge_that_stripes_own_list_does_not_explain_is_not_stored_so_that_i
     assert (purse.balance, outcome(purse.world, event)) == (2_500, None)
     purse.stripe.refunds["re_1"] = purse.stripe.made_at_stripe("re_1", "pi_top_1", 1_000)
     assert purse.tell(event).balance == 1_500
+
+
+def test_a_charge_of_a_payment_that_stripe_does_not_know_is_stored_and_alarms(
+    purse: Purse, capsys: pytest.CaptureFixture[str]
+) -> None:
+    purse.stripe.lists_nothing = True
+    event = charge_event("pi_unheard_of", 1_000)
+    purse.tell(event)
+    assert outcome(purse.world, event) == "Stripe refuses to list its refunds"
+    assert '"level":"error","event":"stripe_event_unexpected"' in capsys.readouterr().out
 
 
 def test_an_old_count_is_explained_by_what_failed_since(purse: Purse) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -14,7 +15,8 @@ from chalicelib.kernel.errors import (
     SessionOpen,
     WalletFrozen,
 )
-from chalicelib.kernel.time import DAY, HOUR, MINUTE
+from chalicelib.kernel.time import DAY, HOUR, MINUTE, Millis
+from chalicelib.operations import handlers
 from chalicelib.operations.handlers import KINDS
 from chalicelib.wallet import payments, refunds
 from chalicelib.wallet import service as wallet
@@ -23,6 +25,7 @@ from chalicelib.wallet.model.payment import Payment
 from tests.support.events import dispute_event, refund_event
 from tests.support.purse import OWNER, Purse
 from tests.support.reading import CLIENT, Stage, grant
+from tests.support.worlds import HandClock
 
 
 @pytest.fixture
@@ -170,6 +173,51 @@ def test_a_stripe_that_does_not_answer_is_asked_for_one_part_only(purse: Purse) 
     assert purse.ticks().status == "succeeded"
 
 
+SLOW = 7_900
+"""Milliseconds: just short of the eight seconds for which Stripe is waited for."""
+
+
+def test_a_stripe_that_is_slow_to_answer_is_not_waited_for_ten_times(purse: Purse) -> None:
+    for number in range(2, 11):
+        purse.pays(500, str(number))
+    purse.stripe.takes_time = lambda: purse.clock.forward(SLOW)
+    for looked in range(5):
+        begun = purse.clock()
+        made = purse.ticks() if looked else purse.asks()
+        assert purse.clock() - begun <= 2 * SLOW, "there are 29 seconds to answer a request"
+        assert (made.parts.count("succeeded"), purse.stripe.asked) == (2 * looked + 2, 2 * looked + 2)
+        purse.days(0.1)
+    assert (made.status, due(purse)) == ("succeeded", [])
+    assert sorted(purse.stripe.refunds) == [f"rfd_1:{number}" for number in range(10)]
+
+
+def test_the_tick_begins_no_refund_that_it_may_have_no_time_for(purse: Purse) -> None:
+    """After a day each part is two calls: what became of it, and once more the part itself."""
+    purse.stripe.down = True
+    for number in range(6):
+        purse.asks(100, f"rfd_{number}")
+    purse.days(1).stripe.down = False
+    purse.stripe.takes_time = lambda: purse.clock.forward(SLOW)
+    calls: list[dict[str, Any]] = [{"shard": str(number)} for number in range(purse.world.settings.tick_shards)]
+    for _ in range(20):
+        if calls:
+            context = Until(purse.clock, purse.clock() + 46_000)
+            assert handlers.work(purse.world, calls.pop(), context, calls.append)["failed"] == 0
+            assert context.get_remaining_time_in_millis() > 0, "stopped in the middle of something"
+    assert (calls, len(purse.stripe.refunds)) == ([], 6)
+
+
+@dataclass
+class Until:
+    """The context of a function that is stopped at that moment."""
+
+    clock: HandClock
+    end: Millis
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self.end - self.clock()
+
+
 def test_a_refund_is_its_owners_own(purse: Purse) -> None:
     purse.asks()
     assert refunds.refund_of(purse.world, OWNER, "rfd_1").status == "succeeded"
@@ -292,6 +340,17 @@ def test_a_second_refund_under_one_name_is_somebody_elses(purse: Purse) -> None:
     assert purse.facts() >= {"refund:rfd_1:0", "refund:re_again"}
 
 
+def test_an_answer_that_cannot_be_of_our_payment_alarms_and_holds_up_nothing(
+    purse: Purse, capsys: pytest.CaptureFixture[str]
+) -> None:
+    purse.stripe.status = "pending"
+    purse.asks(1_000)
+    purse.stripe.refunds["rfd_1:0"]["amount"] = 999
+    assert purse.ticks().status == "pending"
+    assert purse.balance == 1_500
+    assert '"level":"error","event":"refund_unexpected"' in capsys.readouterr().out
+
+
 def test_when_stripe_may_have_forgotten_the_key_it_is_asked_first_what_became_of_it(purse: Purse) -> None:
     purse.stripe.loses_answers = True
     purse.asks()
@@ -301,6 +360,16 @@ def test_when_stripe_may_have_forgotten_the_key_it_is_asked_first_what_became_of
     purse.stripe.refunds = {"elsewhere": made["rfd_1:0"]}  # the key is forgotten: asking again would make another one
     assert purse.ticks().status == "succeeded"
     assert len(purse.stripe.refunds) == 1
+
+
+def test_where_stripe_refuses_to_say_what_became_of_it_nothing_is_given_back(purse: Purse) -> None:
+    purse.stripe.loses_answers = True
+    purse.asks()
+    purse.stripe.loses_answers, purse.stripe.lists_nothing = False, True
+    purse.clock.forward(20 * HOUR)
+    assert (purse.ticks().status, purse.balance) == ("pending", 0)
+    purse.stripe.lists_nothing = False
+    assert (purse.ticks().status, purse.balance) == ("succeeded", 0)
 
 
 def test_what_stripe_never_heard_of_is_sent_however_late(purse: Purse) -> None:

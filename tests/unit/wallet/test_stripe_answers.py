@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,8 +11,9 @@ import pytest
 from chalicelib.gateways.stripe import Refused, StripePayments
 from chalicelib.kernel.errors import ProviderFailed
 from infra.local.stripe.server import StripeServer
+from tests.support.door import product_on
 from tests.support.local_stripe import call, client_of, paid
-from tests.support.worlds import settings
+from tests.support.worlds import hand_world, settings
 
 
 class Library(StripePayments):
@@ -66,6 +68,18 @@ def test_another_amount_under_a_known_key_says_nothing_of_the_first(library: Lib
     library.refund(intent=intent, amount=700, part=f"{intent}:0")
     with pytest.raises(ProviderFailed):
         library.refund(intent=intent, amount=701, part=f"{intent}:0")
+
+
+@pytest.mark.parametrize("status", [409, 500, 503])
+def test_each_call_is_made_once_so_that_a_silent_stripe_takes_no_longer_than_one_time_out(
+    library: Library, intent: str, status: int
+) -> None:
+    gateway = StripePayments(replace(settings(), stripe_api_base=library.local.url))
+    with product_on(hand_world(), {gateway._secret_name: {"api_key": "sk_test_x"}}):
+        call(library.local, "PUT", "/_local/fault", {"path": "/v1/refunds", "count": 1, "status": status})
+        with pytest.raises(ProviderFailed):
+            gateway.refund(intent=intent, amount=700, part=f"{intent}:3")
+        assert gateway.refund(intent=intent, amount=700, part=f"{intent}:3")["amount"] == 700
 
 
 @pytest.mark.parametrize(
