@@ -253,21 +253,31 @@ def _fund(sums: Counter[str], item: Item) -> None:
 
 def _proven(world: World, run: Run, account: str, counts: Counter[str]) -> Head:
     """Follow a chain from its first entry, as far as it follows; count its entries that are settled."""
+
+    def count(entry: Entry) -> None:
+        counts["proven"] += entry.at < run.until
+
+    last, broken_at = _followed(world, account, count)
+    counts["chains"] += 1
+    if broken_at is not None:
+        _found(world, run, "broken_chain", account, f"entry {broken_at}")
+    return Head(account, last.seq, last.hash, last.balance)
+
+
+def _followed(world: World, account: str, seen: Callable[[Entry], object]) -> tuple[Entry, int | None]:
+    """The last entry of a chain that follows, and the number of the first that does not."""
     last = genesis(account)
 
     def follows(entry: Entry) -> None:
         nonlocal last
         last = entry
-        counts["proven"] += entry.at < run.until
+        seen(entry)
 
-    counts["chains"] += 1
     try:
         broken_at = statement.verify_chain(world, account, follows).broken_at
     except (KeyError, TypeError, ValueError):  # an entry that is none
         broken_at = last.seq + 1
-    if broken_at is not None:
-        _found(world, run, "broken_chain", account, f"entry {broken_at}")
-    return Head(account, last.seq, last.hash, last.balance)
+    return last, broken_at
 
 
 def _match_postings(world: World, run: Run, postings: Sequence[tuple[str, Item]]) -> None:
@@ -349,8 +359,8 @@ def _look_again(world: World, run: Run, known: Difference) -> None:
                 bool(rows.matched([known.about])) or _explained(world, run, known.about, posted)
             )
         case "broken_chain":
-            proof = statement.verify_chain(world, known.about)
-            agrees = proof.broken_at is None and proof.entries > 0
+            last, broken_at = _followed(world, known.about, lambda _: None)
+            agrees = broken_at is None and last.seq > 0
         case "changed_since_digest":
             agrees = False  # the digests since tell of the ledger as it was changed
         case "paid_from_nothing" if not _judges_clearing(run):

@@ -68,8 +68,8 @@ def request(
     """Take ``amount`` cents of unused paid credit, all that can be where None, and send it back; once, if repeated.
 
     ``actor`` is who asks, where that is not ``user``: the person themselves must ask for ``LEAST`` at least, or for all
-    that can be. Raises Invalid, SessionOpen, WalletFrozen, InsufficientFunds,
-    IdempotencyMismatch where the repeat asks for another amount, Unavailable.
+    that can be. Raises Invalid, SessionOpen, WalletFrozen, InsufficientFunds, IdempotencyMismatch where the
+    repeat asks for another amount, Unavailable.
     """
 
     def attempt() -> Refund:

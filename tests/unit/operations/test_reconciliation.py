@@ -455,6 +455,17 @@ def test_a_chain_that_was_broken_is_whole_only_when_it_is_followed_to_its_end(de
     assert (reconciled(desk).open, found(desk)) == (0, [])
 
 
+def test_a_chain_with_something_that_is_no_entry_does_not_end_the_run(desk: Border) -> None:
+    desk.pays(2_000)
+    desk.pays(3_000)
+    break_chain(desk)
+    reconciled(desk)
+    lose_an_entry(desk)  # no run meets it any more, and looks again only because it was broken
+    del desk.tables.rows["ledger"][f"credit:{CLIENT}", "000000000002"]["hash"]
+    assert reconciled(desk).ended_at is not None
+    assert ("broken_chain", f"credit:{CLIENT}") in found(desk)
+
+
 @pytest.mark.parametrize("tamper", [post_from_nowhere, post_without_receipt])
 def test_what_is_added_up_agrees_again_only_where_all_was_added_up(
     desk: Border, tamper: Callable[[Border], None]
