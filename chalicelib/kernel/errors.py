@@ -83,7 +83,7 @@ class SpendingLimitReached(
     Problem,
     status=HTTPStatus.PAYMENT_REQUIRED,
     code="spending_limit_reached",
-    default="This is more than the client's own spending limits allow.",
+    default="This is more than the spending limits allow that were set at /v1/me/limits.",
 ):
     pass
 

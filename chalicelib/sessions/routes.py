@@ -288,8 +288,8 @@ def put_limits(request: Request[LimitsBody, None]) -> LimitsView:
     asking for less takes it back.
 
     They hold in any 24 hours, 7 days and 30 days: beyond them, what spends is refused with `spending_limit_reached`,
-    and a reading stops. Only paid money counts, less what came back. While you have excluded yourself nothing can be
-    spent, and nothing can be paid in.
+    and a reading stops (`low_balance`, whatever credit there is). Only paid money counts, less what came back. While
+    you have excluded yourself nothing can be spent, and nothing can be paid in.
     """
     return LimitsView.of(service.limit_spending(world(), request.caller.id, request.body.wanted()))
 

@@ -157,6 +157,8 @@ def put_auto_recharge(request: Request[AutoRechargeBody, None]) -> AutoRechargeV
     """Say when the saved card is charged: with less than `threshold`, or than seven minutes of the reading that runs,
     `amount` is charged, never more than `daily_cap` in 24 hours, one charge at a time.
 
+    The card is left alone while your limits let you spend no more than is there, and while the wallet is frozen.
+
     It is turned off where the bank asks for you (`authentication_required`), where the card cannot pay any more
     (`card_unusable`), after three refusals in a row (`declined`), where you exclude yourself (`excluded`), and where
     Stripe does not say in 20 hours what became of a charge (`unknown`). You are told.

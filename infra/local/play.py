@@ -110,6 +110,7 @@ class Play:
                 second = SecondAct(self._stack, self._telling, self._client, self._reader)
                 self._telling.play(second.steps, "Act 2")
                 self._played.crossed = second.crossed
+                self._played.statement = list(self._entries())[::-1]
                 self._telling.play([self._prove], "The end")
         return self._played
 

@@ -73,7 +73,7 @@ def _statement(entries: list[Json]) -> Table:
 
 def _earnings(played: Played) -> Table:
     total = played.receipt["total"]["amount"]
-    table = _table("Where it went")
+    table = _table("Where the price of the reading went")
     table.add_column("of", ratio=1)
     table.add_column("share", justify="right")
     table.add_column("amount", justify="right")

@@ -6,6 +6,7 @@ what is too long for the width is cut, with a mark. The colours are of middle br
 light; none of them says what no word or mark says too.
 """
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -26,6 +27,8 @@ _ROWS_BESIDE_TIMELINE: Final = 8
 """The picture with its frame."""
 _FRAMES_PER_SECOND: Final = 5
 _FADED: Final = "dim"
+_SEEN_SECONDS: Final = 2.0
+"""How long each act stays on the screen at least."""
 
 GREEN, CYAN, BLUE = "color(28)", "color(30)", "color(27)"
 MAGENTA, ORANGE, RED = "color(164)", "color(130)", "color(196)"
@@ -101,10 +104,12 @@ class LiveScreen:
         self.console = console
         self._timeline = Timeline()
         self._act = ""
+        self._until = 0.0
         self._now: Now = lambda: None
 
     def begin(self, act: str) -> None:
-        self._act = act
+        time.sleep(max(0.0, self._until - time.monotonic()))
+        self._act, self._until = act, time.monotonic() + _SEEN_SECONDS
 
     def tell(self, who: str, what: str) -> None:
         self._timeline.add(who, what)
@@ -158,10 +163,10 @@ class PlainScreen:
 
 def screen() -> LiveScreen | PlainScreen:
     """The screen that standard output is."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, file=sys.stdout)
     if console.is_terminal and not console.is_dumb_terminal:
-        return LiveScreen(Console(highlight=False, width=min(WIDTH, console.width)))
-    return PlainScreen(Console(highlight=False, width=WIDTH, color_system=None))
+        return LiveScreen(Console(highlight=False, file=sys.stdout, width=min(WIDTH, console.width)))
+    return PlainScreen(Console(highlight=False, file=sys.stdout, width=WIDTH, color_system=None))
 
 
 def _panel(now: Moment | None, act: str, seconds: float, width: int) -> Panel:

@@ -8,7 +8,9 @@
 It goes on where the reading ended, with the same two people. The daily work is asked for, as an admin may.
 """
 
+from contextlib import redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from typing import Final
 
 import requests
@@ -118,7 +120,7 @@ class SecondAct:
         self._await_credit(before - taken)
         status = self._client.api.get("/v1/wallet")["status"]
         self._check(
-            f"taken once: {dollars(before - taken)}, and the wallet is frozen", held=status == "frozen", saw=status
+            f"taken once: the wallet is at {dollars(before - taken)}, and frozen", held=status == "frozen", saw=status
         )
         self._refused("nothing can be spent", 423, self._give_tip)
 
@@ -151,8 +153,9 @@ class SecondAct:
         hold = self._world.settings.rules.earnings_hold / SECOND
         self._tell("reader", f"has earned {dollars(earned)}, held for {hold:.0f} s here, for three days elsewhere")
         until("earnings being available", lambda: self._earned("available") == earned, seconds=hold + _SOON)
-        paid = paying.pay_out(self._world, self._reader.id, actor=_ADMIN, reason=_WHY)
-        again = paying.pay_out(self._world, self._reader.id, actor=_ADMIN, reason=_WHY)
+        with redirect_stdout(StringIO()):  # what services log is not for this screen
+            paid = paying.pay_out(self._world, self._reader.id, actor=_ADMIN, reason=_WHY)
+            again = paying.pay_out(self._world, self._reader.id, actor=_ADMIN, reason=_WHY)
         self._check(
             f"paid out {dollars(earned)}, and a second run pays nothing",
             held=paid is not None and paid.state == "paid" and paid.amount == earned and again is None,
@@ -162,8 +165,9 @@ class SecondAct:
 
     def _reconcile(self) -> None:
         """The books are held against Stripe's balance."""
-        begun = reconciliation.begin(self._world, margin=0, actor=_ADMIN, reason=_WHY)
-        run = reconciliation.go_on(self._world, begun.id)
+        with redirect_stdout(StringIO()):
+            begun = reconciliation.begin(self._world, margin=0, actor=_ADMIN, reason=_WHY)
+            run = reconciliation.go_on(self._world, begun.id)
         differences = [f"{each.what} {each.about}" for each in reconciliation.differences(self._world)]
         crossed = self.crossed = Crossed(tuple(self._crossings(run.until // SECOND + 1)), tuple(differences))
         self._check(

@@ -32,9 +32,11 @@ def run_payouts(world: World, asked: Namespace) -> Plan:
 
     def act(operator: str, reason: str) -> Answer:
         made = (paying.pay_out(world, reader, least=least, actor=operator, reason=reason) for reader in due)
-        return Answer([_payout_facts(each) for each in made if each])
+        paid = [each for each in made if each]
+        return Answer([_payout_facts(each) for each in paid], holds=all(each.state != "returned" for each in paid))
 
-    return Plan(tuple(f"pay {amount} cents to {reader}" for reader, amount in due.items()), act)
+    nobody = f"Nothing to do: nobody who can be paid has {least} cents or more that are held no longer."
+    return Plan(tuple(f"pay {amount} cents to {reader}" for reader, amount in due.items()), act, nobody)
 
 
 def list_payouts(world: World, asked: Namespace) -> Answer:

@@ -152,7 +152,7 @@ def _show(found: Answer | Plan, asked: Namespace) -> None:
         print("\n".join(f"Would {each}." for each in found.will))
         print("Nothing was done. Repeat it with --yes.")
     else:
-        print("Nothing to do: it is so already.")
+        print(found.otherwise)
 
 
 def _show_rows(rows: list[Facts]) -> None:

@@ -44,6 +44,8 @@ class Plan:
     will: tuple[str, ...]
     act: Callable[[str, str], Answer]
     """Takes the operator and the reason. Called only if there is something to do."""
+    otherwise: str = "Nothing to do: it is so already."
+    """What is said where there is nothing to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -394,7 +396,7 @@ def _email(written: str) -> str:
 
 def _id(written: str) -> str:
     if not _ID.fullmatch(written):
-        raise ArgumentTypeError("write an id such as usr_… or ses_…")
+        raise ArgumentTypeError("write an id such as usr_…; `people find --email` tells a person's")
     return written
 
 
@@ -445,7 +447,7 @@ def _takes_subject_or_email(parser: ArgumentParser) -> None:
     by.add_argument("--email", type=_email, help="their address; reads the whole table of accounts")
 
 
-_WHY: Final = '--reason "…" --yes'
+_WHY: Final = '--reason "asked for by phone" --yes'
 
 VERBS: Final = (
     Verb(

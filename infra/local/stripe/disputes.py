@@ -234,8 +234,10 @@ def _object(context: Context, charge: Thing, kind: Dispute, amount: int) -> Thin
 def _open(context: Context, body: dict[str, Any]) -> Thing:
     statuses = {"needs_response": False, "warning_needs_response": True}
     kind = Dispute(str(body.get("reason", "fraudulent")), "10.4", statuses[str(body.get("status", "needs_response"))])
-    amount = body.get("amount")
-    return open_(context, context.find(charges.KIND, str(body["charge"]), "charge", ""), kind, amount and int(amount))
+    amount, named = body.get("amount"), str(body["charge"])
+    if named.startswith("pi_"):  # what `wallet show` tells of a payment
+        named = str(context.find("payment_intent", named, "charge", "")["latest_charge"])
+    return open_(context, context.find(charges.KIND, named, "charge", ""), kind, amount and int(amount))
 
 
 def _close(context: Context, body: dict[str, Any], id_: str) -> Thing:

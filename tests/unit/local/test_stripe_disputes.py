@@ -120,9 +120,10 @@ def test_what_was_refunded_is_not_disputed(local: StripeServer, client: stripe.S
     client.v1.refunds.create(params={"payment_intent": intent.id, "amount": 2400})
 
     assert post(local, "/_local/disputes", {"charge": intent.latest_charge, "amount": 101}) == 400
-    assert post(local, "/_local/disputes", {"charge": intent.latest_charge}) == 200
+    assert post(local, "/_local/disputes", {"charge": intent.id}) == 200, "by the payment"
     assert post(local, "/_local/disputes", {"charge": intent.latest_charge}) == 400
     assert post(local, "/_local/disputes", {"charge": "ch_nothing"}) == 404
+    assert post(local, "/_local/disputes", {"charge": "pi_nothing"}) == 404
     assert post(local, "/_local/disputes/dp_nothing/close", {"outcome": "won"}) == 404
 
 
