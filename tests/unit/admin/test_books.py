@@ -51,6 +51,15 @@ def test_a_run_says_whom_it_would_pay_and_pays_them_once_it_is_confirmed(soulsee
     assert (reserved["actor"], reserved["reason"]) == (OPERATOR, "because")
 
 
+def test_a_payout_that_stripe_refuses_is_no_success(soulseer: Command, desk: Desk) -> None:
+    def refuse(**_: Any) -> Any:
+        raise Refused("balance_insufficient")
+
+    desk.stripe.transfer = refuse  # type: ignore[method-assign] # our balance there is too small
+    code, told = soulseer("payouts", "run", *WHY)
+    assert (code, told["rows"][0]["state"], desk.balance) == (1, "returned", 2_000)
+
+
 def test_one_reader_may_be_paid_what_is_less_than_usual(soulseer: Command, desk: Desk) -> None:
     soulseer("payouts", "run", *WHY)
     desk.earned(3, ago=0)
