@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from chalice.app import Blueprint
 
 from chalicelib.gateways import world
-from chalicelib.kernel.errors import Invalid, InvalidState, ProviderFailed
+from chalicelib.kernel.errors import InvalidState, ProviderFailed
 from chalicelib.payouts import service
 from chalicelib.payouts.schemas import (
     EarningsQuery,
@@ -93,9 +93,7 @@ def get_payout_account(request: Request[None, None]) -> PayoutAccountView:
 def list_payouts(request: Request[None, ListQuery]) -> PageOf[PayoutView]:
     """One's payouts, newest first."""
     query, scope = request.query, f"payouts:{request.caller.id}"
-    after = cursors.decode(query.cursor, scope, {"sk": str})["sk"] if query.cursor else None
-    if after is not None and not store.is_place(after):
-        raise Invalid(errors=({"field": "cursor", "message": "Not a cursor of this list."},))
+    after = cursors.decode(query.cursor, scope, {"sk": store.PLACE})["sk"] if query.cursor else None
     found, following = paying.payouts_of(world(), request.caller.id, query.limit, after)
     cursor = cursors.encode({"sk": following}, scope) if following else None
     return PageOf[PayoutView](items=[PayoutView.of(each) for each in found], next_cursor=cursor)

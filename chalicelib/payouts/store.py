@@ -20,7 +20,8 @@ from chalicelib.runtime.tables import Absent, Check, Delete, Equals, Item, Key, 
 
 _FREEZE: Final[Key] = {"pk": "payouts", "sk": "freeze"}
 _MOMENT_DIGITS: Final = 13
-_PLACE: Final = re.compile(r"[0-9]{13}#[A-Za-z0-9_]{1,64}")
+PLACE: Final = re.compile(r"[0-9]{13}#[A-Za-z0-9_]{1,64}")
+"""A place in a reader's list of payouts."""
 FOREVER: Final[Millis] = 10**_MOMENT_DIGITS
 
 Waiting = Literal["payee", "payout"]
@@ -118,11 +119,6 @@ class PayoutRows:
     def not_frozen(self) -> Check:
         """Fails while payouts are stopped."""
         return Check(self._name, _FREEZE, when=(Absent("pk"),))
-
-
-def is_place(place: str) -> bool:
-    """Whether this may be a place in a reader's list of payouts."""
-    return _PLACE.fullmatch(place) is not None
 
 
 def _row(kind: str, thing: str) -> Key:

@@ -8,6 +8,7 @@ is no permission and no proof: whoever reads one says what its key must look lik
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -24,8 +25,9 @@ def encode(key: dict[str, Any], scope: str) -> str:
     return base64.urlsafe_b64encode(_digest(payload, scope) + payload).decode().rstrip("=")
 
 
-Shape = Mapping[str, str | type[str] | type[int]]
-"""What a key must hold, by name: this very value, or any of this type."""
+Expected = str | re.Pattern[str] | type[str] | type[int]
+Shape = Mapping[str, Expected]
+"""What a key must hold, by name: this very value, text that is as a whole of this pattern, or any of this type."""
 
 
 def decode(cursor: str, scope: str, shape: Shape) -> dict[str, Any]:
@@ -51,9 +53,11 @@ def _opened(cursor: str, scope: str, shape: Shape) -> dict[str, Any]:
     return key
 
 
-def _fits(value: object, expected: str | type[str] | type[int]) -> bool:
+def _fits(value: object, expected: Expected) -> bool:
     if isinstance(expected, str):
         return value == expected
+    if isinstance(expected, re.Pattern):
+        return isinstance(value, str) and expected.fullmatch(value) is not None
     if type(value) is not expected:  # a bool is no int here
         return False
     if isinstance(value, str):

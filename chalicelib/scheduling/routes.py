@@ -166,9 +166,7 @@ def list_bookings(request: Request[None, BookingsQuery]) -> PageOf[BookingView]:
     """One's bookings: the client's, or with `as=reader` the reader's."""
     query, user = request.query, request.caller.id
     scope = f"bookings:{query.as_}:{query.when}:{user}"
-    after = cursors.decode(query.cursor, scope, {"after": str})["after"] if query.cursor else None
-    if after is not None and not service.is_place(after):
-        raise Invalid(errors=({"field": "cursor", "message": "Not a cursor of this list."},))
+    after = cursors.decode(query.cursor, scope, {"after": service.PLACE})["after"] if query.cursor else None
     page, following = service.bookings_of(world(), query.as_, user, query.when, query.limit, after)
     return PageOf[BookingView](
         items=[_view(request, each) for each in page],

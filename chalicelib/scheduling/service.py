@@ -44,7 +44,7 @@ from chalicelib.scheduling.model import availability as hours
 from chalicelib.scheduling.model import booking as model
 from chalicelib.scheduling.model.availability import Availability, Hours
 from chalicelib.scheduling.model.booking import Booking, Look, Open, Outcome, Remind
-from chalicelib.scheduling.store import Due, Schedule, When, is_place
+from chalicelib.scheduling.store import PLACE, Due, Schedule, When
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model import commands, moves
 from chalicelib.sessions.model.session import Booked, Modality, Session, Side, Step, Who
@@ -53,7 +53,7 @@ from chalicelib.wallet import service as wallet
 from chalicelib.wallet.model.chain import Entry
 from chalicelib.wallet.model.funds import Funds
 
-__all__ = ["When", "is_place"]
+__all__ = ["PLACE", "When"]
 
 _STEPS: Final = 10
 """More than a booking can owe at once."""

@@ -38,7 +38,8 @@ _DUE_KEY: Final = ("due_shard", "due_at", "pk", "sk")
 
 _PAGE: Final = 1_000
 _MOST_PAGES: Final = 20
-_LISTED: Final = re.compile(r"[0-9]{13}#[A-Za-z0-9_]{1,64}")
+PLACE: Final = re.compile(r"[0-9]{13}#[A-Za-z0-9_]{1,64}")
+"""A place in a person's list."""
 _LAST: Final = "9" * 13 + "~"
 _CELL_DIGITS: Final = 10
 _MOMENT_DIGITS: Final = 13
@@ -196,11 +197,6 @@ class Schedule:
         if old:
             operations.append(Delete(self._name, {"pk": f"feed#{old}", "sk": "feed"}))
         return operations
-
-
-def is_place(place: str) -> bool:
-    """Whether this may be a place in a person's list."""
-    return _LISTED.fullmatch(place) is not None
 
 
 def _cell_name(moment: Millis) -> str:

@@ -18,7 +18,8 @@ from chalicelib.wallet.model.refund import Refund
 from chalicelib.wallet.store import row
 
 _MOMENT_DIGITS: Final = 13
-_PLACE: Final = re.compile(r"refund#[0-9]{13}#[A-Za-z0-9_]{1,64}")
+PLACE: Final = re.compile(r"refund#[0-9]{13}#[A-Za-z0-9_]{1,64}")
+"""A place in a person's list of refunds."""
 
 
 class PaymentRows:
@@ -104,11 +105,6 @@ def _listed(
     within = Range("sk", f"{kind}#{_moment(since)}", f"{kind}#~")
     page = tables.query(name, ("pk", f"user#{user}"), within=within, newest_first=True, limit=limit, start=start)
     return [str(item["sk"]).rpartition("#")[2] for item in page.items], page.next_key
-
-
-def is_place(place: str) -> bool:
-    """Whether this may be a place in a person's list of refunds."""
-    return _PLACE.fullmatch(place) is not None
 
 
 def _moment(at: Millis) -> str:

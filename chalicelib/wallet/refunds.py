@@ -33,10 +33,10 @@ from chalicelib.wallet.model import payment as model
 from chalicelib.wallet.model.chain import Entry
 from chalicelib.wallet.model.payment import REFUNDABLE, Payment, ToldRefund
 from chalicelib.wallet.model.refund import KEY_LIFE, LEAST, Refund, Status, look_again, part_status, split, status
-from chalicelib.wallet.payments_store import RefundRows, is_place
+from chalicelib.wallet.payments_store import PLACE, RefundRows
 from chalicelib.wallet.service import charge_due, head
 
-__all__ = ["is_place"]
+__all__ = ["PLACE"]
 
 _TRIES: Final = 100
 PATIENCE: Final = 8_000

@@ -9,7 +9,6 @@ from chalicelib.kernel.errors import (
     AlreadyDone,
     Forbidden,
     InsufficientFunds,
-    Invalid,
     InvalidState,
     LinkExpired,
     NotFound,
@@ -190,9 +189,7 @@ def list_refunds(request: Request[None, ListQuery]) -> PageOf[RefundView]:
     """One's refunds, newest first."""
     query, user = request.query, request.caller.id
     scope = f"refunds:{user}"
-    after = cursors.decode(query.cursor, scope, {"after": str})["after"] if query.cursor else None
-    if after is not None and not refunds.is_place(after):
-        raise Invalid(errors=({"field": "cursor", "message": "Not a cursor of this list."},))
+    after = cursors.decode(query.cursor, scope, {"after": refunds.PLACE})["after"] if query.cursor else None
     found, following = refunds.refunds_of(world(), user, query.limit, after)
     return PageOf[RefundView](
         items=[refund_view(each) for each in found],

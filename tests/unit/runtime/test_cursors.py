@@ -1,5 +1,6 @@
 """Cursors come back only to the list that gave them."""
 
+import re
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from chalicelib.runtime.cursors import Shape, decode, encode
 
 KEY = {"account": "credit:usr_1", "seq": "000000000012", "at": 17}
 SHAPE: Shape = {"account": "credit:usr_1", "seq": str, "at": int}
+PLACE = re.compile(r"refund#[0-9]{2}")
 
 
 def test_a_cursor_gives_back_its_key() -> None:
@@ -55,3 +57,13 @@ def test_what_is_no_cursor_is_refused(cursor: str) -> None:
 def test_a_key_that_this_list_never_gave_out_is_refused_however_well_it_is_signed(made_up: dict[str, Any]) -> None:
     with pytest.raises(Invalid):
         decode(encode(made_up, "s"), "s", SHAPE)
+
+
+def test_a_place_of_a_pattern_comes_back() -> None:
+    assert decode(encode({"sk": "refund#01"}, "s"), "s", {"sk": PLACE}) == {"sk": "refund#01"}
+
+
+@pytest.mark.parametrize("value", ["refund#1", "refund#011", "x refund#01", "refund#01\n", "", 1, None, ["refund#01"]])
+def test_only_what_is_of_the_pattern_as_a_whole_is_a_place(value: object) -> None:
+    with pytest.raises(Invalid):
+        decode(encode({"sk": value}, "s"), "s", {"sk": PLACE})
