@@ -22,11 +22,10 @@ from chalicelib.kernel.errors import (
 from chalicelib.kernel.time import DAY, HOUR
 from chalicelib.notifications.model import Notice, words
 from chalicelib.runtime.identity import Claims
-from chalicelib.runtime.tables import Contended, Operation
 from chalicelib.wallet import limits, promos, statement
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.model.promo import LONGEST, Code, made, normalised
-from tests.support.memory import MemoryTables
+from tests.support.losing import LosingTables
 from tests.support.worlds import NOON, HandClock, hand_world
 
 USER = "usr_ada"
@@ -278,26 +277,10 @@ def test_nobody_is_given_what_they_cannot_have(world: World, ada: str) -> None:
 # --- when storage fails --------------------------------------------------------------------------
 
 
-class Failing(MemoryTables):
-    """Write number ``at`` is lost: before it takes effect, or after."""
-
-    def __init__(self, at: int, *, after: bool) -> None:
-        super().__init__()
-        self.left, self.after = at, after
-
-    def write(self, *operations: Operation) -> None:
-        self.left -= 1
-        if self.left == -1 and not self.after:
-            raise Contended("lost")
-        super().write(*operations)
-        if self.left == -1:
-            raise Contended("lost")
-
-
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("at", [1, 2])
 def test_a_lost_write_redeems_once(at: int, after: bool) -> None:
-    world = hand_world(Failing(at, after=after))
+    world = hand_world(LosingTables(at, after=after))
     offered(world)
     assert promos.redeem(world, USER, "red_1", "WELCOME5").amount == 500
     assert (wallet.head(world, USER).balance, used(world)) == (500, 1)

@@ -21,7 +21,7 @@ from chalicelib.kernel.errors import (
 from chalicelib.kernel.time import DAY, HOUR, MINUTE
 from chalicelib.notifications.model import Notice, words
 from chalicelib.operations import handlers
-from chalicelib.runtime.tables import Contended, Item, Key, Operation
+from chalicelib.runtime.tables import Contended, Item, Key
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model.commands import finish, leave
 from chalicelib.wallet import recharges, statement
@@ -29,6 +29,7 @@ from chalicelib.wallet import service as wallet
 from chalicelib.wallet.events import apply_event
 from chalicelib.wallet.model.recharge import DECLINES, REST, AutoRecharge, Recharge, Wanted
 from tests.support.events import recharge_event, setup_event
+from tests.support.losing import LosingTables
 from tests.support.memory import MemoryTables
 from tests.support.reading import CLIENT, Stage, pay_in
 from tests.support.worlds import NOON, OfflinePayments, hand_world
@@ -618,27 +619,11 @@ def test_a_deleted_person_leaves_no_card(stage: Stage) -> None:
 # --- when storage fails --------------------------------------------------------------------------
 
 
-class Losing(MemoryTables):
-    """Write number ``at`` is lost: before it takes effect, or after."""
-
-    def __init__(self, at: int, *, after: bool) -> None:
-        super().__init__()
-        self.left, self.after = at, after
-
-    def write(self, *operations: Operation) -> None:
-        self.left -= 1
-        if self.left == -1 and not self.after:
-            raise Contended("lost")
-        super().write(*operations)
-        if self.left == -1:
-            raise Contended("lost")
-
-
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("at", range(9))
 @pytest.mark.parametrize("ending", ["paid", "refused"])
 def test_each_write_lost_in_turn_ends_in_the_same_books(at: int, after: bool, ending: str) -> None:
-    world = hand_world(Losing(at, after=after))
+    world = hand_world(LosingTables(at, after=after))
     pay_in(world, CLIENT, 5_000, "topup:1")
     carded(world)
     wallet.spend(world, CLIENT, "order", 4_500, "platform:shop", "order:1", "ord_1")
