@@ -18,17 +18,16 @@ from chalicelib.runtime import cursors
 from chalicelib.runtime.endpoint import Request, Text, endpoint
 from chalicelib.runtime.lazy import on_first_use
 from chalicelib.runtime.schemas import ListQuery, PageOf
-from chalicelib.wallet.schemas import EntryView, csv_of, entry_view
+from chalicelib.wallet.pages import statement_page
+from chalicelib.wallet.schemas import EntryView
 
 if TYPE_CHECKING:
     from chalicelib.payouts import payees, paying, statement, store
-    from chalicelib.wallet import statement as entries
 else:
     payees = on_first_use("chalicelib.payouts.payees")
     paying = on_first_use("chalicelib.payouts.paying")
     statement = on_first_use("chalicelib.payouts.statement")
     store = on_first_use("chalicelib.payouts.store")
-    entries = on_first_use("chalicelib.wallet.statement")
 
 blueprint = Blueprint(__name__)
 
@@ -55,15 +54,7 @@ def list_earnings_entries(request: Request[None, ListQuery]) -> PageOf[EntryView
 
     Of CSV, the header `Link` with `rel="next"` leads to the following page.
     """
-    query, account = request.query, service.earnings_account(request.caller.id)
-    start = cursors.decode(query.cursor, account, {"account": account, "seq": str}) if query.cursor else None
-    found, following = entries.page(world(), account, query.limit, start)
-    views = [entry_view(entry) for entry in found]
-    cursor = cursors.encode(following, account) if following else None
-    if "text/csv" in request.accept:
-        more = f'<?limit={query.limit}&cursor={cursor}>; rel="next"'
-        return Text(csv_of(views), "text/csv", {"Link": more} if cursor else {})
-    return PageOf[EntryView](items=views, next_cursor=cursor)
+    return statement_page(service.earnings_account(request.caller.id), request.query, request.accept)
 
 
 @endpoint(

@@ -23,6 +23,7 @@ from chalicelib.runtime.endpoint import Request, Text, endpoint
 from chalicelib.runtime.lazy import on_first_use
 from chalicelib.runtime.schemas import ListQuery, PageOf
 from chalicelib.wallet import statement
+from chalicelib.wallet.pages import statement_page
 from chalicelib.wallet.schemas import (
     AutoRechargeBody,
     AutoRechargeView,
@@ -37,8 +38,6 @@ from chalicelib.wallet.schemas import (
     TopUpView,
     WalletView,
     auto_recharge_view,
-    csv_of,
-    entry_view,
     promo_view,
     refund_view,
     topup_view,
@@ -72,14 +71,7 @@ def list_entries(request: Request[None, EntriesQuery]) -> PageOf[EntryView] | Te
     """
     query = request.query
     account = statement.account_of(request.caller.id, query.account)
-    start = cursors.decode(query.cursor, account, {"account": account, "seq": str}) if query.cursor else None
-    entries, following = statement.page(world(), account, query.limit, start)
-    views = [entry_view(entry) for entry in entries]
-    cursor = cursors.encode(following, account) if following else None
-    if "text/csv" in request.accept:
-        more = f'<?account={query.account}&limit={query.limit}&cursor={cursor}>; rel="next"'
-        return Text(csv_of(views), "text/csv", {"Link": more} if cursor else {})
-    return PageOf[EntryView](items=views, next_cursor=cursor)
+    return statement_page(account, query, request.accept, f"account={query.account}&")
 
 
 @endpoint(
