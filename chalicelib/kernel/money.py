@@ -17,6 +17,11 @@ def reader_share(gross: Cents) -> Cents:
     return gross * READER_SHARE_PERCENT // 100
 
 
+def coin_value(coins: int, cents_per_100: Cents) -> Cents:
+    """What ``coins`` are worth in cents when they are spent on a reader, rounded down (product §6)."""
+    return coins * cents_per_100 // 100
+
+
 def part_rounded_up(price: Cents, part: int, whole: int) -> Cents:
     """``price * part / whole`` in cents, rounded up: how an unused part of a minute is refunded (rule 5)."""
     return -(-price * part // whole)
