@@ -55,8 +55,10 @@ def test_what_nobody_paid_posts_nothing() -> None:
 
 
 def test_what_waited_stays_when_the_payment_is_credited() -> None:
-    now = credited(returned(WAITING, told()), PAID)
-    assert amounts(now) == {"topup:pi_1": 2_500, "refund:re_1": -700}
+    waiting = replace(disputed(returned(WAITING, told()), "dp_1", "usd", Dispute(900)), rev=2)
+    now = credited(waiting, PAID)
+    assert now == replace(PAID, refunds=waiting.refunds, disputes=waiting.disputes, rev=2)
+    assert amounts(now) == {"topup:pi_1": 2_500, "refund:re_1": -700, "dispute:dp_1": -900}
 
 
 @pytest.mark.parametrize("other", [{"user": "usr_2"}, {"amount": 1}, {"currency": "eur"}, {"reference": "top_2"}])
