@@ -14,6 +14,7 @@ import chalicelib.scheduling.routes
 import chalicelib.sessions.afterwards_routes
 import chalicelib.sessions.handlers
 import chalicelib.sessions.routes
+import chalicelib.wallet.coin_routes
 import chalicelib.wallet.handlers
 import chalicelib.wallet.routes
 from chalicelib.accounts.service import sign_in
@@ -27,6 +28,7 @@ for part in (
     chalicelib.accounts.routes,
     chalicelib.readers.routes,
     chalicelib.wallet.routes,
+    chalicelib.wallet.coin_routes,
     chalicelib.wallet.handlers,
     chalicelib.payouts.handlers,
     chalicelib.sessions.routes,

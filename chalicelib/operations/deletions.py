@@ -354,7 +354,7 @@ def _letter(code: str) -> str:
     return (
         f"{code}\n\n"
         "Give this code in the app within 30 minutes to have your account deleted. Thirty days later it is gone; until "
-        "then you can take it back.\n\n"
+        "then you can take it back. Coins cannot be paid out: those that are left by then are lost.\n\n"
         "If you did not ask for this, do nothing: your account stays. Nobody from SoulSeer will ask you for this code."
     )
 
