@@ -82,6 +82,6 @@ def _words(world: World, purchase: Purchase, at: int) -> list[Operation]:
             kind=fact.kind,
             fact=purchase.key,
             at=at,
-            facts={"coins": purchase.coins},
+            facts={"coins": abs(fact.amount)},
         ),
     ]
