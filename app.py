@@ -3,6 +3,7 @@
 from chalice.app import Chalice
 
 import chalicelib.accounts.routes
+import chalicelib.live.handlers
 import chalicelib.notifications.handlers
 import chalicelib.operations.handlers
 import chalicelib.operations.routes
@@ -13,6 +14,7 @@ import chalicelib.scheduling.routes
 import chalicelib.sessions.afterwards_routes
 import chalicelib.sessions.handlers
 import chalicelib.sessions.routes
+import chalicelib.wallet.handlers
 import chalicelib.wallet.routes
 from chalicelib.accounts.service import sign_in
 from chalicelib.gateways import world
@@ -25,10 +27,12 @@ for part in (
     chalicelib.accounts.routes,
     chalicelib.readers.routes,
     chalicelib.wallet.routes,
+    chalicelib.wallet.handlers,
     chalicelib.payouts.handlers,
     chalicelib.sessions.routes,
     chalicelib.sessions.afterwards_routes,
     chalicelib.sessions.handlers,
+    chalicelib.live.handlers,
     chalicelib.payouts.routes,
     chalicelib.scheduling.routes,
     chalicelib.operations.routes,

@@ -72,6 +72,9 @@ PACKAGING_ONLY: Final = (
     "xmod",
     # cffi reads C declarations with it; cryptography comes with its own already read.
     "pycparser",
+    # google-auth signs with cryptography where there is one, and with these where not.
+    "pyasn1",
+    "pyasn1_modules",
 )
 
 NEVER_READ: Final = (
@@ -84,6 +87,8 @@ NEVER_READ: Final = (
     "boto3/examples",
     "botocore/data/*/*/examples-1.json",
     "stripe/params",
+    # With it botocore starts with OpenSSL, which Apple's library brings, and with cryptography: for nothing.
+    "urllib3/contrib/pyopenssl.py",
     "**/*.pyi",
     "**/py.typed",
 )

@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from functools import cache
 
 from chalicelib.gateways.agora import Agora, Media
+from chalicelib.gateways.appstore import AppleStore, AppStore
 from chalicelib.gateways.clock import Clock, StepFunctionsClock
 from chalicelib.gateways.mail import Mail, SesMail
 from chalicelib.gateways.objects import Objects, S3Objects
+from chalicelib.gateways.play import GooglePlay, PlayStore
+from chalicelib.gateways.signals import AgoraSignals, Signals
 from chalicelib.gateways.stripe import Payments, StripePayments
 from chalicelib.kernel.errors import Problem
 from chalicelib.kernel.settings import Settings, settings_from
@@ -34,7 +37,10 @@ class World:
     """Waits that many seconds before a contended write is tried again."""
     clock: Clock
     payments: Payments
+    appstore: AppStore
+    play: PlayStore
     media: Media
+    signals: Signals
     mail: Mail
     exports: Objects
     pictures: Objects
@@ -88,7 +94,10 @@ def world_of(settings: Settings, tables: Tables) -> World:
         sleep=time.sleep,
         clock=StepFunctionsClock(settings.clock_machine_arn),
         payments=StripePayments(settings),
+        appstore=AppleStore(settings),
+        play=GooglePlay(settings),
         media=Agora(settings),
+        signals=AgoraSignals(settings),
         mail=SesMail(settings),
         exports=S3Objects(settings.exports_bucket),
         pictures=S3Objects(settings.pictures_bucket),

@@ -18,7 +18,7 @@ def reader_share(gross: Cents) -> Cents:
 
 
 def coin_value(coins: int, cents_per_100: Cents) -> Cents:
-    """What ``coins`` are worth when they are given to a reader, rounded down to a cent."""
+    """What ``coins`` are worth in cents when they are spent on a reader, rounded down (product §6)."""
     return coins * cents_per_100 // 100
 
 

@@ -38,6 +38,14 @@ class Rules:
     """How long before its start a booking's reading opens, and how long after it a late one is waited for."""
     earnings_hold: Millis = 3 * DAY
     """How old earnings must be to be paid out (product §10)."""
+    host_gone: Millis = 2 * MINUTE
+    """How long a live stream goes on without its host (product §6)."""
+    stream_max: Millis = 8 * HOUR
+    """The longest that a stream is live."""
+    stream_late: Millis = 30 * MINUTE
+    """How long after its time a scheduled stream may still start."""
+    audience_lease: Millis = 60 * MINUTE
+    """The longest life of a token for a stream (product §6)."""
 
     @property
     def grace_total(self) -> Millis:
@@ -65,6 +73,7 @@ class Tables:
     accounts: str
     readers: str
     scheduling: str
+    live: str
     notices: str
     audit: str
     idempotency: str
@@ -98,6 +107,24 @@ class Settings:
     """Name of the secret ``{"secret"}`` that Agora signs its notices with."""
     agora_api_base: str | None
     """Another address than Agora's own; None uses Agora's."""
+    apple_secret: str
+    """Name of the secret ``{"bundle_id", "app_apple_id", "environment", "issuer_id", "key_id", "private_key",
+    "root_certificates"}`` of our app in the App Store.
+    """
+    apple_api_base: str | None
+    """Another address than the App Store Server API's own; None uses Apple's."""
+    apple_online_checks: bool
+    """Whether Apple is asked if a certificate was revoked."""
+    google_secret: str
+    """Name of the secret ``{"package_name", "service_account", "push_audience", "push_email"}`` of our app in Google
+    Play.
+    """
+    google_api_base: str | None
+    """Another address than the Play Developer API's own; None uses Google's."""
+    google_certs_url: str | None
+    """Another address of the keys that Google signs its pushes with; None uses Google's."""
+    cents_per_100_coins: int
+    """What coins are worth when they are spent on a reader."""
     checkout_return_url: str
     """Where Stripe's pages, of Checkout and of onboarding, send people back to."""
     api_url: str | None
@@ -137,6 +164,13 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         agora_rest_secret=environment["AGORA_REST_SECRET"],
         agora_notices_secret=environment["AGORA_NOTICES_SECRET"],
         agora_api_base=environment.get("AGORA_API_BASE") or None,
+        apple_secret=environment["APPLE_SECRET"],
+        apple_api_base=environment.get("APPLE_API_BASE") or None,
+        apple_online_checks=environment.get("APPLE_ONLINE_CHECKS", "on") != "off",
+        google_secret=environment["GOOGLE_SECRET"],
+        google_api_base=environment.get("GOOGLE_API_BASE") or None,
+        google_certs_url=environment.get("GOOGLE_CERTS_URL") or None,
+        cents_per_100_coins=int(environment.get("CENTS_PER_100_COINS") or 100),
         checkout_return_url=environment["CHECKOUT_RETURN_URL"],
         api_url=environment.get("API_URL") or None,
         mail_from=environment["MAIL_FROM"],
@@ -172,4 +206,8 @@ def _rules_from(environment: Mapping[str, str]) -> Rules:
         booking_notice=span("BOOKING_NOTICE_SECONDS", default.booking_notice),
         booking_join=span("BOOKING_JOIN_SECONDS", default.booking_join),
         earnings_hold=span("EARNINGS_HOLD_SECONDS", default.earnings_hold),
+        host_gone=span("HOST_GONE_SECONDS", default.host_gone),
+        stream_max=span("STREAM_MAX_SECONDS", default.stream_max),
+        stream_late=span("STREAM_LATE_SECONDS", default.stream_late),
+        audience_lease=span("AUDIENCE_LEASE_SECONDS", default.audience_lease),
     )

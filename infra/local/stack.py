@@ -59,6 +59,10 @@ LENGTHS: Final = (
     "BOOKING_NOTICE_SECONDS",
     "BOOKING_JOIN_SECONDS",
     "EARNINGS_HOLD_SECONDS",
+    "HOST_GONE_SECONDS",
+    "STREAM_MAX_SECONDS",
+    "STREAM_LATE_SECONDS",
+    "AUDIENCE_LEASE_SECONDS",
 )
 SETTINGS: Final = {
     # Absent means the product's own length.
@@ -376,6 +380,7 @@ def _parameters(settings: Mapping[str, str], vendors: _Counterparts, endpoint: s
         "AuthAudience": AUDIENCE,
         "StripeApiBase": vendors.stripe.url,
         "AgoraApiBase": vendors.agora.url,
+        "AppleOnlineChecks": "off",
         "CheckoutReturnUrl": f"{vendors.stripe.url}/return",
         "MailFrom": MAIL_FROM,
         "ApiUrl": f"{endpoint}/restapis/{{api}}/{{stage}}/_user_request_",
@@ -428,6 +433,7 @@ _WARM_EVENTS: Final = {
         "shard": "0",
     },
     "notify": {"Records": []},
+    "live_signals": {"Records": []},
     "clock": {"kind": "session", "id": "ses_00000000000000000000000000", "epoch": 0},
 }
 """Events that find nothing to do. One that fails would be no use: the local AWS then throws the worker away."""

@@ -150,6 +150,8 @@ def _environment(stage: Stage, issuer: IssuerServer, agora: AgoraServer) -> dict
             app_id=_AGORA.app_id, customer_id=_AGORA.customer_id, customer_secret=_AGORA.customer_secret
         ),
         "AGORA_NOTICES_SECRET": "agora_notices",
+        "APPLE_SECRET": "apple",
+        "GOOGLE_SECRET": "google",
         "CHECKOUT_RETURN_URL": "https://app.test/topup",
         "MAIL_FROM": "hello@soulseer.test",
         "EXPORTS_BUCKET": "exports",

@@ -29,6 +29,7 @@ KEYS: Final[dict[str, tuple[str, ...]]] = {
     "accounts": ("pk", "sk"),
     "readers": ("pk", "sk"),
     "scheduling": ("pk", "sk"),
+    "live": ("pk", "sk"),
     "notices": ("pk", "sk"),
     "audit": ("pk", "sk"),
     "idempotency": ("id",),
@@ -45,8 +46,10 @@ INDEXES: Final[dict[str, tuple[str, str]]] = {
     "by_video_rate": ("pk", "by_video_rate"),
     "pending": ("pending", "asked_at"),
     "due": ("due_shard", "due_at"),
+    "listed": ("listing", "listed_at"),
+    "leaders": ("pk", "total"),
 }
-KEYS_ONLY: Final = frozenset({"by_client", "by_reader", "due"})
+KEYS_ONLY: Final = frozenset({"by_client", "by_reader", "due", "listed"})
 """Indexes that hold nothing but the keys of the row and their own."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -151,6 +151,29 @@ class OfflineAgora:
 
 
 @dataclass
+class OfflineAppStore:
+    """``AppStore`` that signs nothing."""
+
+
+@dataclass
+class OfflinePlay:
+    """``PlayStore`` that sells nothing."""
+
+
+@dataclass
+class OfflineSignals:
+    """``Signals`` that keeps what is told, by channel, and can be out of reach."""
+
+    told: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    down: bool = False
+
+    def publish(self, channel: str, messages: Sequence[dict[str, Any]]) -> None:
+        if self.down:
+            raise ProviderFailed
+        self.told += [(channel, message) for message in messages]
+
+
+@dataclass
 class OfflineMail:
     """``Mail`` that keeps what it is given, and can be out of reach."""
 
@@ -238,6 +261,13 @@ def settings(rules: Rules | None = None, names: dict[str, str] | None = None) ->
         agora_rest_secret="agora_rest",
         agora_notices_secret="agora_notices",
         agora_api_base=None,
+        apple_secret="apple",
+        apple_api_base=None,
+        apple_online_checks=False,
+        google_secret="google",
+        google_api_base=None,
+        google_certs_url=None,
+        cents_per_100_coins=100,
         checkout_return_url="https://app.test/topup",
         mail_from="SoulSeer <hello@soulseer.test>",
         exports_bucket="exports",
@@ -258,7 +288,10 @@ def hand_world(tables: storage.Tables | None = None, rules: Rules | None = None,
         "sleep": lambda seconds: None,
         "clock": Executions(),
         "payments": OfflinePayments(),
+        "appstore": OfflineAppStore(),
+        "play": OfflinePlay(),
         "media": OfflineAgora(),
+        "signals": OfflineSignals(),
         "mail": OfflineMail(),
         "exports": OfflineObjects(),
         "pictures": OfflineObjects(),

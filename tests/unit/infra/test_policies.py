@@ -104,12 +104,15 @@ def test_only_what_needs_a_secret_may_read_it() -> None:
         for name in POLICIES
     }
     assert readers == {
-        "api": {"stripe", "agora", "agora_rest"},
+        "api": {"stripe", "agora", "agora_rest", "apple", "google"},
         "stripe_webhook": {"stripe"},
         "stripe_connect_webhook": {"stripe", "stripe_connect"},
         "reconcile": {"stripe"},
         "agora_webhook": {"agora_rest", "agora_notices"},
-        "billing_tick": {"stripe", "agora_rest"},
+        "apple_webhook": {"apple"},
+        "google_webhook": {"google"},
+        "live_signals": {"agora_rest"},
+        "billing_tick": {"stripe", "agora_rest", "apple", "google"},
         "clock": {"stripe", "agora_rest"},
         "notify": set(),
     }

@@ -10,7 +10,7 @@ ENVIRONMENT = {
     **{f"{name}_TABLE": f"soulseer-dev-{name.lower()}" for name in ("LEDGER", "WALLET", "SESSIONS", "ACCOUNTS")},
     **{
         f"{name}_TABLE": f"soulseer-dev-{name.lower()}"
-        for name in ("READERS", "AUDIT", "IDEMPOTENCY", "SCHEDULING", "NOTICES")
+        for name in ("READERS", "AUDIT", "IDEMPOTENCY", "SCHEDULING", "NOTICES", "LIVE")
     },
     "CLOCK_MACHINE_ARN": "arn:machine",
     "AUTH_ISSUER": "https://issuer.test/",
@@ -20,6 +20,8 @@ ENVIRONMENT = {
     "AGORA_SECRET": "agora",
     "AGORA_REST_SECRET": "agora_rest",
     "AGORA_NOTICES_SECRET": "agora_notices",
+    "APPLE_SECRET": "apple",
+    "GOOGLE_SECRET": "google",
     "CHECKOUT_RETURN_URL": "https://app.test",
     "MAIL_FROM": "hello@soulseer.test",
     "EXPORTS_BUCKET": "exports",
@@ -39,6 +41,8 @@ def test_the_lengths_are_those_of_the_product() -> None:
     assert (rules.quarter, rules.booking_notice, rules.booking_join) == (15 * MINUTE, 2 * HOUR, 10 * MINUTE)
     assert (rules.lease, rules.warning) == (5 * MINUTE, 2 * MINUTE)
     assert rules.earnings_hold == 3 * DAY
+    assert (rules.host_gone, rules.stream_late) == (2 * MINUTE, 30 * MINUTE)
+    assert (rules.stream_max, rules.audience_lease) == (8 * HOUR, HOUR)
 
 
 def test_without_short_settings_the_lengths_are_the_products() -> None:
@@ -63,6 +67,10 @@ def test_a_local_stack_may_shorten_them() -> None:
         "BOOKING_JOIN_SECONDS": "6",
         "EARNINGS_HOLD_SECONDS": "7",
         "DELETION_SECONDS": "8",
+        "HOST_GONE_SECONDS": "9",
+        "STREAM_MAX_SECONDS": "10",
+        "STREAM_LATE_SECONDS": "11",
+        "AUDIENCE_LEASE_SECONDS": "12",
         "RATE_LIMITS": "off",
     }
     settings = settings_from(ENVIRONMENT | short)
@@ -80,6 +88,10 @@ def test_a_local_stack_may_shorten_them() -> None:
         booking_join=6_000,
         earnings_hold=7_000,
         cooling_off=8_000,
+        host_gone=9_000,
+        stream_max=10_000,
+        stream_late=11_000,
+        audience_lease=12_000,
     )
     assert settings.rules.grace_total == 4_500
     assert not settings.rate_limits

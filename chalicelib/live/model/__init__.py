@@ -1,0 +1,1 @@
+"""Decisions about streams and gifts, pure."""
