@@ -184,6 +184,23 @@ def _dispute_won(facts: Facts, zone: ZoneInfo) -> Words:
     )
 
 
+def _coins_taken_back(facts: Facts, zone: ZoneInfo) -> Words:
+    del zone
+    return Words(
+        "Coins were taken back",
+        f"A purchase of coins was given back to you or withdrawn, so {facts['coins']:,} coins left your account. Where "
+        "they were spent already, what you buy next makes up for them. If you know nothing of it, write to support.",
+    )
+
+
+def _coins_given_back(facts: Facts, zone: ZoneInfo) -> Words:
+    del zone
+    return Words(
+        "Your coins are back",
+        f"A purchase of coins that had been withdrawn stands again: {facts['coins']:,} coins are back in your account.",
+    )
+
+
 def _favorite_online(facts: Facts, _: ZoneInfo) -> Words:
     return Words(f"{facts['name']} is online", f"{facts['name']}, one of your favorites, is online now.")
 
@@ -271,6 +288,8 @@ SAID: Final[Mapping[str, Callable[[Facts, ZoneInfo], Words]]] = {
     "refund_failed": _refund_failed,
     "dispute": _dispute,
     "dispute_won": _dispute_won,
+    "coins_taken_back": _coins_taken_back,
+    "coins_given_back": _coins_given_back,
     "favorite_online": _favorite_online,
     "queue_offer": _queue_offer,
     "payout_paid": _payout_paid,

@@ -5,6 +5,7 @@ ledger   ``credit:{user}`` ``coins:{user}`` ``earnings:{reader}`` / number of th
          ``platform:{kind}:{shard}`` / the fact                                           a journal, not a chain
 wallet   ``topup#{id}`` / ``topup``,  ``event#{id}`` / ``event``
          payments, refunds                                    see ``payments_store``
+         purchases of coins at app stores, packs              see ``purchases_store``
          promotional codes; saved cards and their charges     see ``promo_store``, ``recharge_store``
 
 The index ``due`` of the table wallet lists, by kind and shard, what waits for time.
@@ -146,6 +147,11 @@ class Events:
         """Adds the event with its outcome."""
         item = row("event", event) | {"type": kind, "at": at}
         return lambda outcome: Put(self._name, item | {"outcome": outcome}, when=(Absent("pk"),))
+
+
+def bought(user: str, at: Millis, store: str, thing: str) -> Key:
+    """Where a purchase of coins stands in its person's list."""
+    return {"pk": f"user#{user}", "sk": f"coins#{at:013d}#{store}#{thing}"}
 
 
 def row(kind: str, thing: str) -> Key:
