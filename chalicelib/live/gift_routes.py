@@ -18,10 +18,10 @@ from chalicelib.kernel.errors import (
     WalletFrozen,
 )
 from chalicelib.live.gift_schemas import (
-    CatalogueView,
     FeedQuery,
+    GiftView,
     GivenView,
-    LeaderboardView,
+    LeaderView,
     NewGift,
     SentView,
     TicketView,
@@ -49,11 +49,11 @@ _STREAM = "/v1/streams/{stream_id}"
 _CANNOT_PAY = (InsufficientFunds, SpendingLimitReached, WalletFrozen)
 
 
-@endpoint(blueprint, "GET", "/v1/gifts", returns=CatalogueView, public=True)
-def list_gifts(request: Request[None, None]) -> CatalogueView:
-    """What there is to give to a live stream, and what it costs in coins."""
+@endpoint(blueprint, "GET", "/v1/gifts", returns=PageOf[GiftView], public=True)
+def list_gifts(request: Request[None, None]) -> PageOf[GiftView]:
+    """What there is to give to a live stream, in the order in which it is shown: all of it on one page."""
     del request
-    return CatalogueView(gifts=[gift_view(each) for each in gifts.catalogue(world()).active()])
+    return PageOf[GiftView](items=[gift_view(each) for each in gifts.catalogue(world()).active()], next_cursor=None)
 
 
 @endpoint(
@@ -101,11 +101,13 @@ def list_sent(request: Request[None, FeedQuery]) -> PageOf[SentView]:
     )
 
 
-@endpoint(blueprint, "GET", f"{_STREAM}/leaderboard", returns=LeaderboardView, errors=(Blocked, Forbidden, NotFound))
-def get_leaderboard(request: Request[None, None]) -> LeaderboardView:
-    """Who sent the most coins to a stream that one may watch: 100 at most. It may be a moment behind."""
+@endpoint(blueprint, "GET", f"{_STREAM}/leaderboard", returns=PageOf[LeaderView], errors=(Blocked, Forbidden, NotFound))
+def get_leaderboard(request: Request[None, None]) -> PageOf[LeaderView]:
+    """Who sent the most coins to a stream that one may watch, the most first: 100 at most, on one page. It may be a
+    moment behind.
+    """
     found = gifts.leaders(world(), request.caller.id, request.path["stream_id"])
-    return LeaderboardView(leaders=[leader_view(each) for each in found])
+    return PageOf[LeaderView](items=[leader_view(each) for each in found], next_cursor=None)
 
 
 @endpoint(

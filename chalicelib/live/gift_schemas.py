@@ -25,12 +25,6 @@ class GiftView(Schema):
     animation: str = Field(description="What the apps show.")
 
 
-class CatalogueView(Schema):
-    """What there is to give, in the order in which it is shown."""
-
-    gifts: list[GiftView]
-
-
 class NewGift(Schema):
     """Which gift."""
 
@@ -78,12 +72,6 @@ class LeaderView(Schema):
     sender: PersonView
     coins: int
     gifts: int = Field(description="How many.")
-
-
-class LeaderboardView(Schema):
-    """Who sent the most coins, the most first."""
-
-    leaders: list[LeaderView]
 
 
 class TicketView(Schema):
