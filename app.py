@@ -3,6 +3,7 @@
 from chalice.app import Chalice
 
 import chalicelib.accounts.routes
+import chalicelib.live.gift_routes
 import chalicelib.live.handlers
 import chalicelib.live.routes
 import chalicelib.notifications.handlers
@@ -32,6 +33,7 @@ for part in (
     chalicelib.sessions.routes,
     chalicelib.sessions.afterwards_routes,
     chalicelib.live.routes,
+    chalicelib.live.gift_routes,
     chalicelib.live.handlers,
     chalicelib.payouts.routes,
     chalicelib.scheduling.routes,

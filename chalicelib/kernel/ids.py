@@ -29,5 +29,23 @@ def derived_id(prefix: str, *facts: str) -> str:
     return f"{prefix}_{_crockford(int.from_bytes(digest[: _ULID_BITS // 8], 'big'))}"
 
 
+def to_number(prefix: str, written: str) -> int:
+    """The 128 bits of an id of ours. Raises ValueError for what is none with that prefix."""
+    start, _, ulid = written.partition("_")
+    if start != prefix or len(ulid) != _ULID_LENGTH or any(letter not in _CROCKFORD for letter in ulid):
+        raise ValueError(f"no id of {prefix}")
+    number = 0
+    for letter in ulid:
+        number = number << 5 | _CROCKFORD.index(letter)
+    if number >> _ULID_BITS:
+        raise ValueError(f"no id of {prefix}")
+    return number
+
+
+def of_number(prefix: str, number: int) -> str:
+    """The id that has those 128 bits."""
+    return f"{prefix}_{_crockford(number)}"
+
+
 def _crockford(number: int) -> str:
     return "".join(_CROCKFORD[number >> 5 * place & 31] for place in reversed(range(_ULID_LENGTH)))

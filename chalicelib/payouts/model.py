@@ -192,7 +192,7 @@ def payout_id(reader: str, seq: int) -> str:
 
 def payable(available: Cents, least: Cents = LEAST) -> Cents:
     """What to pay out of ``available``; 0 where it is too little."""
-    return min(available, MOST) if available >= max(1, least) else 0
+    return max(0, min(available, MOST)) if available >= least else 0
 
 
 def tried(payout: Payout, now: Millis) -> Payout:

@@ -5,6 +5,7 @@ ledger   ``credit:{user}`` ``coins:{user}`` ``earnings:{reader}`` / number of th
          ``platform:{kind}:{shard}`` / the fact                                           a journal, not a chain
 wallet   ``topup#{id}`` / ``topup``,  ``event#{id}`` / ``event``
          payments, refunds                                    see ``payments_store``
+         purchases of coins at app stores, packs              see ``purchases_store``
          promotional codes; saved cards and their charges     see ``promo_store``, ``recharge_store``
 
 The index ``due`` of the table wallet lists, by kind and shard, what waits for time.
@@ -96,6 +97,12 @@ class Ledger:
         }
         return Put(self.name, item, when=(Absent("account"),))
 
+    def journal_once(self, kind: str, key: str, fact: Fact, currency: str, at: Millis) -> list[Put]:
+        """Adds the platform's side of ``fact`` with a receipt of its own, as an entry has: for money at Stripe."""
+        put = self.journal(kind, key, fact.amount, currency, fact.counter, at)
+        item = _receipt_key(key) | meaning(put.item["account"], fact) | {"entry_seq": key, "at": at}
+        return [put, Put(self.name, item, when=(Absent("account"),))]
+
 
 def meaning(account: str, fact: Fact) -> Item:
     """What makes two postings of one key the same: account, kind, amount, counter, reference."""
@@ -148,6 +155,11 @@ class Events:
         return lambda outcome: Put(self._name, item | {"outcome": outcome}, when=(Absent("pk"),))
 
 
+def bought(user: str, at: Millis, store: str, thing: str) -> Key:
+    """Where a purchase of coins stands in its person's list."""
+    return {"pk": f"user#{user}", "sk": f"coins#{at:013d}#{store}#{thing}"}
+
+
 def row(kind: str, thing: str) -> Key:
     """The key of a thing of that kind."""
     return {"pk": f"{kind}#{thing}", "sk": kind}
@@ -158,4 +170,4 @@ def _topup_item(topup: TopUp) -> dict[str, Any]:
 
 
 def _topup(item: dict[str, Any]) -> TopUp:
-    return TopUp(**{name: item[name] for name in TopUp.__dataclass_fields__})
+    return TopUp(**{name: item[name] for name in TopUp.__dataclass_fields__ if name in item})

@@ -9,5 +9,6 @@
 ``payment``  what became of a payment, as Stripe tells it, and the postings that follow
 ``promo``    who may redeem a promotional code
 ``recharge`` when a saved card is charged, and what becomes of it; ``terms`` its bounds
+``purchase`` what an app store tells of a purchase of coins; ``packs`` what is sold
 ``refund``   out of which payments unused credit goes back, and how far it has got
 """

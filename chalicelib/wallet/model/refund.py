@@ -66,17 +66,16 @@ def split(
 
     Raises InsufficientFunds where there is nothing to give back, or less than was asked for.
     """
-    wanted = left = max(0, paid) if asked is None else asked
+    left = paid if asked is None else min(asked, paid)
     parts: list[tuple[Payment, Cents]] = []
     for payment in payments:
         part = min(left, payment.refundable(now))
         if part > 0 and len(parts) < MOST_PARTS:
             parts.append((payment, part))
             left -= part
-    found = wanted - left
-    if not found or wanted > paid or (asked is not None and left):
-        most = min(found, max(0, paid))
-        raise InsufficientFunds(f"{most} cents can go back to the cards that paid them; the rest is to be spent.")
+    found = sum(part for _, part in parts)
+    if found < (asked or 1):
+        raise InsufficientFunds(f"{found} cents can go back to the cards that paid them; the rest is to be spent.")
     return tuple(parts)
 
 

@@ -33,7 +33,8 @@ def test_less_than_fifteen_dollars_waits(desk: Desk, earned: int, paid: int) -> 
 
 
 def test_nothing_is_never_paid_out() -> None:
-    assert [model.payable(available, 0) for available in (-1, 0, 1)] == [0, 0, 1]
+    for least in (-1, 0):
+        assert [model.payable(available, least) for available in (-1, 0, 1)] == [0, 0, 1]
 
 
 def test_the_id_of_a_payout_is_made_of_the_reader_and_the_entry_before_it() -> None:

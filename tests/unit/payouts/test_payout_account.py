@@ -8,7 +8,7 @@ from chalicelib.kernel.errors import InvalidState, ProviderFailed
 from chalicelib.kernel.time import MINUTE, SECOND
 from chalicelib.notifications.model import Notice, words
 from chalicelib.payouts import events, payees
-from chalicelib.payouts.model import Payee, as_read
+from chalicelib.payouts.model import Payee, as_read, forgotten
 from chalicelib.wallet import topups
 from tests.support.connect import READY
 from tests.support.events import checkout_event, dispute_event
@@ -82,6 +82,14 @@ def test_each_requirement_is_named_once_the_overdue_first() -> None:
 def test_no_more_than_fifty_requirements_are_kept() -> None:
     needs = {"currently_due": [f"person.{number}" for number in range(60)]}
     assert len(as_read(Payee(READER, ACCOUNT, 0), READY | {"requirements": needs}, 1).requirements) == 50
+
+
+def test_of_who_was_forgotten_no_requirement_is_kept_and_the_account_stays_known() -> None:
+    known = Payee(READER, ACCOUNT, 7, submitted=True, requirements=("external_account",), rev=3)
+    gone = forgotten(known)
+    assert gone == Payee(READER, ACCOUNT, None, submitted=True, rev=3)
+    assert as_read(known, {"requirements": NEEDS}, 1).requirements == ("external_account",)
+    assert as_read(gone, {"requirements": NEEDS}, 1).requirements == ()
 
 
 def test_events_in_the_wrong_order_leave_what_stripe_says_now(desk: Desk) -> None:

@@ -356,6 +356,20 @@ def test_other_spending_takes_what_is_not_held_promotional_credit_first() -> Non
     assert meter.spend(head, "order", 351, "platform:shop", "ord_1", at(1), RULES) is None
 
 
+def test_it_is_the_limit_that_refuses_what_it_leaves_and_promotional_credit_together_do_not_cover() -> None:
+    head = replace(wallet(500, Lot("pro_1", 400, at(60))), spent=500)
+    for ceiling in (500, 499):  # used up, and lowered below what was spent
+        assert not meter.limited(head, ceiling, 400, NOON)
+        assert meter.limited(head, ceiling, 401, NOON)
+    assert not meter.limited(head, 501, 401, NOON)
+
+
+def test_what_a_person_sets_is_an_entry_that_moves_no_money() -> None:
+    head = wallet(500)
+    assert after(head, meter.limit(head, 300, bounded=True), NOON).fact == Fact("limits_set", 0, "", "")
+    assert after(head, meter.refill(head, 300, "usr_1"), NOON).fact == Fact("recharge_set", 0, "", "usr_1")
+
+
 def test_a_frozen_wallet_spends_nothing() -> None:
     head = wallet(1_000)
     frozen = after(head, meter.freeze(head, "dispute", at(1), RULES), at(1))
@@ -437,6 +451,16 @@ def test_a_second_freeze_leaves_the_meter_where_the_first_stood_it() -> None:
     assert (again.frozen, again.meter) == ("fraud", frozen.meter)
 
 
+def test_a_dispute_that_is_won_leaves_the_freeze_to_the_others() -> None:
+    head = wallet(1_000)
+    for name in ("dp_1", "dp_2", "dp_3"):
+        head = after(head, meter.dispute(head, 100, "stripe:disputes", name, NOON, RULES), NOON)
+    for name, left in (("dp_2", "dispute:dp_1,dp_3"), ("dp_1", "dispute:dp_3"), ("dp_3", None)):
+        head = after(head, meter.dispute_won(head, 100, "stripe:disputes", name), NOON)
+        assert head.frozen == left
+    assert head.balance == 1_000
+
+
 def test_credit_after_a_freeze_pays_no_minute_not_even_at_the_tie() -> None:
     head = started(wallet(100))
     frozen = after(head, meter.freeze(head, "dispute", at(90), RULES), at(90))
@@ -470,6 +494,31 @@ def test_the_connected_time_of_a_meter_ends_where_a_freeze_stood_it() -> None:
     assert frozen.meter is not None
     assert frozen.meter.connected(at(90)) == 20_000
     assert replace(head.meter, run=None, connected_before=MINUTE).connected(at(90)) == MINUTE
+
+
+# --- when the saved card is charged
+
+
+def filled(head: Entry, below: int) -> Entry:
+    return after(head, meter.refill(head, below, "usr_1"), NOON)
+
+
+def test_credit_is_short_below_what_its_owner_said_and_only_what_still_counts_is_credit() -> None:
+    head = filled(wallet(500, Lot("pro_1", 200, at(60))), 700)
+    assert not meter.short(head, at(59.999), RULES)
+    assert meter.short(head, at(60), RULES)
+
+
+def test_nobody_has_less_than_nothing_and_who_owes_a_cent_is_not_filled() -> None:
+    assert not meter.short(filled(wallet(0), 0), NOON, RULES)
+    assert meter.short(filled(wallet(0), 1), NOON, RULES)
+    assert not meter.short(filled(wallet(-1), 1), NOON, RULES)
+
+
+def test_while_a_meter_runs_its_next_seven_minutes_are_the_least() -> None:
+    assert not meter.short(filled(started(wallet(800)), 700), NOON, RULES)
+    assert meter.short(filled(started(wallet(799)), 0), NOON, RULES)
+    assert meter.short(filled(started(wallet(800)), 701), NOON, RULES)
 
 
 # --- giving back long after

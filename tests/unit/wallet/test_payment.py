@@ -55,8 +55,10 @@ def test_what_nobody_paid_posts_nothing() -> None:
 
 
 def test_what_waited_stays_when_the_payment_is_credited() -> None:
-    now = credited(returned(WAITING, told()), PAID)
-    assert amounts(now) == {"topup:pi_1": 2_500, "refund:re_1": -700}
+    waiting = replace(disputed(returned(WAITING, told()), "dp_1", "usd", Dispute(900)), rev=2)
+    now = credited(waiting, PAID)
+    assert now == replace(PAID, refunds=waiting.refunds, disputes=waiting.disputes, rev=2)
+    assert amounts(now) == {"topup:pi_1": 2_500, "refund:re_1": -700, "dispute:dp_1": -900}
 
 
 @pytest.mark.parametrize("other", [{"user": "usr_2"}, {"amount": 1}, {"currency": "eur"}, {"reference": "top_2"}])
@@ -74,6 +76,34 @@ def test_a_status_only_moves_on() -> None:
 def test_a_refund_that_is_told_again_changes_nothing() -> None:
     once = returned(PAID, told())
     assert returned(once, told()) is once
+
+
+def test_a_dispute_that_is_told_again_changes_nothing() -> None:
+    once = disputed(PAID, "dp_1", "usd", Dispute(700, lost=True))
+    for again in (Dispute(700), Dispute(700, lost=True)):
+        assert disputed(once, "dp_1", "usd", again) is once
+
+
+@pytest.mark.parametrize(
+    ("status", "dead", "on_its_way"),
+    [
+        ("reserved", False, True),
+        ("requires_action", False, True),
+        ("pending", False, True),
+        ("succeeded", False, False),
+        ("canceled", True, False),
+        ("failed", True, False),
+        ("refused", True, False),
+    ],
+)
+def test_a_refund_is_on_its_way_until_it_arrived_or_is_dead(status: str, dead: bool, on_its_way: bool) -> None:
+    assert (Returned(700, status).dead, Returned(700, status).on_its_way) == (dead, on_its_way)
+
+
+def test_a_dispute_is_open_until_it_is_won_or_lost() -> None:
+    assert Dispute(700).open
+    assert not Dispute(700, returned=True).open
+    assert not Dispute(700, lost=True).open
 
 
 def test_what_was_set_aside_is_ours_and_keeps_its_name() -> None:
@@ -109,7 +139,7 @@ def test_money_of_another_currency_is_not_of_this_payment(payment: Payment) -> N
 
 def test_a_refund_is_not_larger_than_its_payment() -> None:
     assert returned(PAID, told(amount=2_500)).refunded == 2_500
-    with pytest.raises(Misfit):
+    with pytest.raises(Misfit, match=r"^larger than its payment$"):
         returned(PAID, told(amount=2_501))
     waiting = returned(returned(WAITING, told(amount=2_501)), told(id_="re_2", amount=2_500))
     assert set(credited(waiting, PAID).refunds) == {"re_2"}
@@ -127,7 +157,7 @@ def test_what_waits_and_finds_no_room_is_to_be_told_again() -> None:
     for number in range(5):
         full = disputed(returned(full, told(id_=f"re_{number}")), f"dp_{number}", "usd", Dispute(1))
     assert returned(full, told("failed", "re_0")).refunds["re_0"].dead
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unavailable, match=r"^More waits for this payment than .+\. Tell it again later\.$"):
         returned(full, told(id_="re_more"))
     with pytest.raises(Unavailable):
         disputed(full, "dp_more", "usd", Dispute(1))
@@ -139,7 +169,7 @@ def test_a_payment_keeps_so_many_refunds_and_disputes_and_no_more() -> None:
         full = returned(full, told(id_=f"re_{number}", amount=1))
     assert returned(full, told("failed", "re_0", 1)).refunds["re_0"].dead
     assert full.refundable(2_000) == 0
-    with pytest.raises(Misfit):
+    with pytest.raises(Misfit, match=r"^more than a payment can keep$"):
         returned(full, told(id_="re_more", amount=1))
     for number in range(MOST_DISPUTES):
         full = disputed(full, f"dp_{number}", "usd", Dispute(1))
@@ -152,10 +182,11 @@ def test_so_much_can_go_back_as_did_not_yet() -> None:
     assert reserved(PAID, "rfd_1:0", 700).refundable(1_000) == 1_800
     assert refused(reserved(PAID, "rfd_1:0", 700), "rfd_1:0").refundable(1_000) == 2_500
     assert returned(PAID, told(amount=2_500)).refundable(1_000) == 0
+    assert returned(returned(PAID, told(amount=2_500)), told(id_="re_2")).refundable(1_000) == 0
     assert PAID.refundable(1_000 + 180 * DAY - 1) == 2_500
     assert PAID.refundable(1_000 + 180 * DAY) == 0
     assert disputed(PAID, "dp_1", "usd", Dispute(1, returned=True)).refundable(1_000) == 0
-    assert WAITING.refundable(1_000) == 0
+    assert replace(PAID, user=None).refundable(1_000) == 0
 
 
 def test_what_a_charge_counts_is_known_refund_by_refund_or_not() -> None:
@@ -186,6 +217,7 @@ REFUND = {"id": "re_1", "amount": 700, "currency": "usd", "status": "succeeded",
 def test_a_refund_of_stripes_is_read() -> None:
     assert refund_told(REFUND) == told(part="rfd_1:0")
     assert refund_told(REFUND | {"status": "of tomorrow"}) == told("pending", part="rfd_1:0")
+    assert refund_told(REFUND | {"amount": MOST_CENTS}) == told(amount=MOST_CENTS, part="rfd_1:0")
     assert refund_told(REFUND | {"status": []}) == told("pending", part="rfd_1:0")
     others: tuple[Any, ...] = (None, {}, [], {"refund_part": 1})
     for metadata in others:

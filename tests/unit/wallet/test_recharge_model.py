@@ -60,6 +60,8 @@ def test_asking_for_what_holds_changes_nothing_and_another_amount_forgets_no_ref
     refused_ = replace(READY, declines=2, rest_until=NOON)
     assert asked(refused_, ON) == refused_
     assert asked(refused_, replace(ON, threshold=0)) == replace(refused_, threshold=0)
+    off_ = replace(refused_, enabled=False)
+    assert asked(off_, replace(ON, enabled=False)) == off_
 
 
 def test_turning_it_off_oneself_has_no_reason() -> None:

@@ -23,7 +23,7 @@ from chalicelib.wallet import payments, refunds
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.model.buckets import Lot
 from chalicelib.wallet.model.payment import MOST_ASKED, MOST_REFUNDS, Payment
-from chalicelib.wallet.model.refund import LEAST
+from chalicelib.wallet.model.refund import LEAST, look_again, split
 from tests.support.events import dispute_event, refund_event
 from tests.support.purse import OWNER, Purse
 from tests.support.reading import CLIENT, Stage, grant
@@ -150,6 +150,24 @@ def test_what_people_ask_for_leaves_room_for_refunds_that_are_made_at_stripe() -
         purse.asks(LEAST, "rfd_one_more")
     purse.tell(refund_event("refund.created", "re_1", "pi_top_1", 6_000, "succeeded"))
     assert purse.balance == 0
+
+
+BROUGHT = Payment("pi_1", OWNER, 2_500)
+
+
+@pytest.mark.parametrize(
+    ("asked", "paid", "most"),
+    [(2_501, 3_000, 2_500), (700, 500, 500), (2_600, 500, 500), (700, 0, 0), (700, -5, 0), (None, 0, 0), (None, -5, 0)],
+)
+def test_who_asks_for_more_than_payments_brought_and_credit_holds_hears_how_much_can_go_back(
+    asked: int | None, paid: int, most: int
+) -> None:
+    with pytest.raises(InsufficientFunds, match=rf"^{most} cents can go back"):
+        split([BROUGHT], asked, paid, 0)
+
+
+def test_all_that_can_go_back_may_be_a_cent() -> None:
+    assert split([BROUGHT], None, 1, 0) == ((BROUGHT, 1),)
 
 
 def test_nothing_is_nothing_to_give_back(purse: Purse) -> None:
@@ -426,6 +444,14 @@ def test_what_stripe_never_heard_of_is_sent_however_late(purse: Purse) -> None:
     purse.asks()
     purse.stripe.down = False
     assert purse.days(2).ticks().status == "succeeded"
+
+
+@pytest.mark.parametrize(
+    ("age", "following"),
+    [(0, MINUTE), (30_000, MINUTE), (HOUR, HOUR), (DAY + 1, DAY), (60 * DAY - 1, DAY), (60 * DAY, None)],
+)
+def test_what_is_not_done_is_looked_at_soon_at_first_and_then_daily(age: Millis, following: Millis | None) -> None:
+    assert look_again(7, 7 + age) == (None if following is None else 7 + age + following)
 
 
 def test_after_sixty_days_nobody_looks_any_more(purse: Purse, capsys: pytest.CaptureFixture[str]) -> None:

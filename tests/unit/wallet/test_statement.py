@@ -67,6 +67,17 @@ def test_chains_of_more_than_a_page_are_followed_to_the_end() -> None:
     assert verify_chain(stage.world, ACCOUNT) == Proof(ACCOUNT, 250, 250, 201)
 
 
+def test_each_entry_that_follows_is_shown_in_its_order_and_none_from_the_first_that_does_not() -> None:
+    stage = talked()
+    shown: list[int] = []
+    verify_chain(stage.world, ACCOUNT, lambda entry: shown.append(entry.seq))
+    assert shown == [1, 2, 3, 4, 5]
+    shown.clear()
+    rows(stage)[(ACCOUNT, seq_key(3))]["amount"] = -1
+    verify_chain(stage.world, ACCOUNT, lambda entry: shown.append(entry.seq))
+    assert shown == [1, 2]
+
+
 class _ChangedMeanwhile(MemoryTables):
     """Tables where something happens to a chain between the look at its newest entry and the reading of the rest."""
 
@@ -123,7 +134,8 @@ def test_a_sum_is_of_one_currency() -> None:
 
 
 def test_what_is_left_in_a_clearing_account_is_not_settled() -> None:
-    left = {"session:ses_1": 250, "tip:tip_1": 3, "guarantee:gua_1": -2, "gift:gif_1": 5, "escrow:esc_1": -7}
+    left = {"session:ses_1": 250, "tip:tip_1": 3, "guarantee:gua_1": -2, "gift:str_1": 5, "escrow:esc_1": -7}
+    left["stream:str_2:7"] = 70
     sums = left | {"session:ses_2": 0, "platform:fees": 9, "platform:guarantees": -9}
     books = TrialBalance({(name, "usd"): amount for name, amount in sums.items()}, {}, (), ())
     assert books.unsettled() == left

@@ -1,0 +1,95 @@
+"""Coins (product §4, §6): an account of their own, bought for money and burnt for gifts and tickets, never credit.
+
+A balance below zero, after a purchase was taken back, buys nothing.
+"""
+
+from collections import Counter
+from typing import Final
+
+from chalicelib.gateways import World
+from chalicelib.kernel.errors import InsufficientFunds, Unavailable, WalletFrozen
+from chalicelib.kernel.time import Millis
+from chalicelib.runtime.tables import Key
+from chalicelib.wallet import limits
+from chalicelib.wallet.model import meter
+from chalicelib.wallet.model.chain import Draft, Entry, Fact
+from chalicelib.wallet.model.purchase import Purchase
+from chalicelib.wallet.service import Beside, head, ledger, nothing, post_once
+
+BURNT: Final = "platform:burnt"
+"""Where coins go that were spent."""
+
+_PAGE: Final = 100
+_MOST_PAGES: Final = 100
+
+
+def coins_account(user: str) -> str:
+    """The chain of a person's coins."""
+    return f"coins:{user}"
+
+
+def spend(world: World, user: str, kind: str, coins: int, key: str, reference: str, beside: Beside = nothing) -> Entry:
+    """Burn ``coins`` once under ``key``; the entry, also when repeated. ``beside`` as in ``post_once``.
+
+    Raises WalletFrozen, SpendingLimitReached (excluded), InsufficientFunds, and what ``post_once`` raises.
+    """
+    if coins < 1:
+        raise ValueError("a spending is of one coin at least")
+
+    def draft_of(newest: Entry, now: Millis) -> Draft:
+        del now
+        credit = head(world, user)
+        if credit.frozen:
+            raise WalletFrozen
+        if credit.bounded:
+            limits.must_not_be_excluded(world, user)
+        if newest.balance < coins:
+            raise InsufficientFunds("The coins do not cover this. Buy more and try again.")
+        return meter.receive(newest, kind, -coins, BURNT, reference)
+
+    return post_once(world, coins_account(user), key, Fact(kind, -coins, BURNT, reference), draft_of, beside)
+
+
+def give_back(
+    world: World, user: str, kind: str, coins: int, key: str, reference: str, beside: Beside = nothing
+) -> Entry:
+    """Give ``coins`` back that were spent, once under ``key``, whatever state the wallet is in; as ``spend`` otherwise.
+
+    Raises what ``post_once`` raises.
+    """
+    if coins < 1:
+        raise ValueError("what is given back is one coin at least")
+
+    def draft_of(newest: Entry, now: Millis) -> Draft:
+        del now
+        return meter.receive(newest, kind, coins, BURNT, reference)
+
+    return post_once(world, coins_account(user), key, Fact(kind, coins, BURNT, reference), draft_of, beside)
+
+
+def balance(world: World, user: str) -> int:
+    """How many coins a person has; below zero where they owe some."""
+    return ledger(world).head(coins_account(user)).balance
+
+
+def consumed(world: World, user: str, purchase: Purchase) -> int:
+    """How much of a purchase was spent, in percent rounded down, the coins that came first being spent first.
+
+    Coins that came later are the last to go, so what is left of it is what the balance is above them. Raises
+    Unavailable where more was posted since than can be looked through.
+    """
+    book, account = ledger(world), coins_account(user)
+    left, later = balance(world, user), Counter[str]()
+    start: Key | None = None
+    for _ in range(_MOST_PAGES):
+        page, start = book.newest_first(account, _PAGE, start)
+        for entry in page:
+            if entry.reference == purchase.reference and entry.amount > 0:
+                above = sum(max(0, coins) for coins in later.values())
+                rest = min(purchase.coins, max(0, left - above))
+                return 100 * (purchase.coins - rest) // purchase.coins
+            if entry.counter != BURNT:  # what came in, less what was taken back of that very thing
+                later[entry.reference] += entry.amount
+        if start is None:
+            return 0  # it never gave any
+    raise Unavailable("The statement is too long to look through.")

@@ -1,0 +1,82 @@
+"""Product §4: packs of coins. What was sold once stays what it was."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from chalicelib.kernel.errors import Invalid, InvalidState
+from chalicelib.wallet import purchases
+from chalicelib.wallet.model.packs import DEFAULT, MOST_PACKS, Pack, Packs, from_item, to_item, with_pack
+from chalicelib.wallet.purchases_store import PackRows
+from tests.support.worlds import hand_world
+
+
+def test_there_are_five_packs_at_first() -> None:
+    assert [(each.id, each.coins, each.price, each.active) for each in DEFAULT.packs] == [
+        ("coins_100", 100, 149, True),
+        ("coins_500", 500, 699, True),
+        ("coins_1200", 1_200, 1_599, True),
+        ("coins_2500", 2_500, 3_199, True),
+        ("coins_6500", 6_500, 7_999, True),
+    ]
+
+
+def test_a_pack_is_added_in_the_order_of_its_coins() -> None:
+    now = with_pack(DEFAULT, Pack("coins_200", 200, 290))
+    assert [each.id for each in now.packs][:3] == ["coins_100", "coins_200", "coins_500"]
+    assert len(now.packs) == 6
+
+
+def test_a_packs_price_may_change_and_its_coins_never() -> None:
+    now = with_pack(DEFAULT, Pack("coins_100", 100, 199))
+    known = now.known("coins_100")
+    assert known
+    assert (known.price, len(now.packs)) == (199, 5)
+    with pytest.raises(InvalidState):
+        with_pack(DEFAULT, Pack("coins_100", 101, 149))
+
+
+def test_a_stopped_pack_is_known_to_purchases_of_it() -> None:
+    world = hand_world()
+    stopped = with_pack(DEFAULT, Pack("coins_100", 100, 149, active=False))
+    world.tables.write(PackRows(world.tables, "wallet").replace(stopped))
+    assert purchases.pack_of(world, "coins_100") == Pack("coins_100", 100, 149, active=False)
+    assert purchases.pack_of(world, "coins_101") is None
+
+
+@pytest.mark.parametrize(
+    ("pack", "field"),
+    [
+        (Pack("coins_1", 0, 149), "coins"),
+        (Pack("coins_1", 1_000_001, 149), "coins"),
+        (Pack("coins_1", 1, 49), "price"),
+        (Pack("coins_1", 1, 50_001), "price"),
+        (Pack("co", 1, 50), "id"),
+        (Pack("1coins", 1, 50), "id"),
+        (Pack("Coins_1", 1, 50), "id"),
+        (Pack("c" * 41, 1, 50), "id"),
+    ],
+)
+def test_a_pack_out_of_bounds_is_refused(pack: Pack, field: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        with_pack(DEFAULT, pack)
+    assert [each["field"] for each in refused.value.errors] == [field]
+
+
+@pytest.mark.parametrize("pack", [Pack("coi", 1, 50), Pack("c" * 40, 1_000_000, 50_000)])
+def test_a_pack_at_its_bounds_is_taken(pack: Pack) -> None:
+    assert with_pack(DEFAULT, pack).known(pack.id) == pack
+
+
+def test_there_are_forty_packs_at_most() -> None:
+    full = Packs(tuple(Pack(f"coins_{number}", number, 100) for number in range(1, MOST_PACKS + 1)))
+    with pytest.raises(InvalidState):
+        with_pack(full, Pack("one_more", 1, 100))
+    assert with_pack(full, Pack("coins_1", 1, 100, active=False)).known("coins_1")
+    assert with_pack(replace(full, packs=full.packs[1:]), Pack("one_more", 1, 100)).known("one_more")
+
+
+def test_packs_are_stored_as_they_are() -> None:
+    assert from_item(to_item(DEFAULT)) == DEFAULT
