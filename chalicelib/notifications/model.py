@@ -230,6 +230,14 @@ def _coins_withdrawn(facts: Facts, zone: ZoneInfo) -> Words:
     )
 
 
+def _ticket_back(facts: Facts, zone: ZoneInfo) -> Words:
+    del zone
+    return Words(
+        "Your ticket was given back",
+        f"The stream that you had a ticket of did not take place. {facts['coins']} coins are back in your wallet.",
+    )
+
+
 def _coins_given_back(facts: Facts, zone: ZoneInfo) -> Words:
     del zone
     return Words(
@@ -326,6 +334,7 @@ SAID: Final[Mapping[str, Callable[[Facts, ZoneInfo], Words]]] = {
     "refund_failed": _refund_failed,
     "dispute": _dispute,
     "dispute_won": _dispute_won,
+    "ticket_back": _ticket_back,
     "coins_taken_back": _coins_taken_back,
     "coins_given_back": _coins_given_back,
     "coins_granted": _coins_granted,

@@ -51,8 +51,8 @@ def bought_by(
 
 
 def bought_since(world: World, user: str, moment: Millis) -> list[tuple[Millis, Cents]]:
-    """When, after ``moment``, the person paid how much for coins that stand: of their hundred newest purchases."""
-    found, _ = bought_by(world, user, _MOST_COUNTED, None, max(0, moment + 1))
+    """When, since ``moment``, the person paid how much for coins that stand: of their hundred newest purchases."""
+    found, _ = bought_by(world, user, _MOST_COUNTED, None, max(0, moment))
     return [(each.at, each.cents) for each in found]
 
 

@@ -93,6 +93,6 @@ def _words(world: World, purchase: Purchase, at: Millis) -> list[Operation]:
             kind=fact.kind,
             fact=purchase.key,
             at=at,
-            facts={"coins": purchase.coins},
+            facts={"coins": abs(fact.amount)},
         ),
     ]

@@ -147,9 +147,7 @@ def life_of_coins(world: World) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("wrong", [never_answers, never_arrives])
-def test_coins_end_the_same_whichever_write_goes_wrong(
-    fragile: Any, table_names: dict[str, str], wrong: Send
-) -> None:
+def test_coins_end_the_same_whichever_write_goes_wrong(fragile: Any, table_names: dict[str, str], wrong: Send) -> None:
     def played(at: int) -> tuple[dict[str, Any], int]:
         world = replace(hand_world(DynamoTables(fragile)), settings=settings(names=table_names))
         with fault(fragile, wrong, *WRITES, at=at) as made:

@@ -187,9 +187,9 @@ def short(head: Entry, now: Millis, rules: Rules) -> bool:
     """
     if head.refill is None or head.frozen or head.buckets.paid < 0:
         return False
-    running = head.meter is not None and head.meter.run is not None
-    ahead = head.meter.rate * rules.hold_minutes if head.meter and running else 0
-    return head.buckets.spendable(now) < max(head.refill, ahead)
+    meter = head.meter
+    least = max(head.refill, meter.rate * rules.hold_minutes) if meter and meter.run else head.refill
+    return head.buckets.spendable(now) < least
 
 
 def dispute(head: Entry, amount: Cents, counter: str, reference: str, now: Millis, rules: Rules) -> Draft:

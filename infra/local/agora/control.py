@@ -1,12 +1,13 @@
 """``/_local/…``: what a phone's SDK does with Agora, and what only a test wants.
 
-    POST   /_local/channels/{channel}/join      {"app_id", "uid", "token"} → {"device", "expires_at"}
+    POST   /_local/channels/{channel}/join      {"app_id", "uid", "token", "role"?} → {"device", "expires_at"}
     POST   /_local/channels/{channel}/renew     {"device", "token"}
     POST   /_local/channels/{channel}/leave     {"device", "reason"?}
     POST   /_local/channels/{channel}/lose      {"device", "after_seconds"?}: the connection is gone
     GET    /_local/channels                     every participant
     GET    /_local/channels/{channel}           who is in it
     GET    /_local/rules                        every rule that the REST API took, newest first
+    GET    /_local/messages[?channel=…]         what was sent by signalling, oldest first
     GET    /_local/notices[?channel=…]          every notice with its deliveries, oldest first
     POST   /_local/notices                      {"event_type", "payload"}: one that nothing here causes
     POST   /_local/notices/{id}/send            {"copies"?, "delay_seconds"?, "secret"?}
@@ -16,17 +17,17 @@
     PUT    /_local/fault                        {"how": "hang" | "refuse" | "error" | "lose_answer", "count"?}
     DELETE /_local/fault
 
-``way`` is how notices go from now on, those of one channel or all. A token is verified for real. A refusal is
-``{"error": {"code", "message"}}``: 403 ``invalid_app_id``, ``invalid_token``, ``token_expired`` or ``banned``; 409
-``not_in_channel``; 400 what cannot be meant. A fault is of the REST API, for the next ``count`` calls or until it is
-deleted.
+``way`` is how notices go from now on, those of one channel or all. A token is verified for real; in a live stream the
+``role`` is ``broadcaster`` or ``audience``. A refusal is ``{"error": {"code", "message"}}``: 403 ``invalid_app_id``,
+``invalid_token``, ``token_expired``, ``no_privilege`` or ``banned``; 409 ``not_in_channel``; 400 what cannot be meant.
+A fault is of the REST API, for the next ``count`` calls or until it is deleted.
 """
 
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final
 
-from infra.local.agora import channels, notices
+from infra.local.agora import channels, notices, signalling
 from infra.local.agora.context import AgoraError, Context, Way
 from infra.local.agora.rest import FAULTS, Faults
 from infra.local.store import Thing
@@ -56,6 +57,7 @@ class Control:
             ("GET", r"/_local/channels", self._participants),
             ("GET", channel, self._participants),
             ("GET", r"/_local/rules", self._rules),
+            ("GET", r"/_local/messages", self._messages),
             ("GET", r"/_local/notices", self._notices),
             ("POST", r"/_local/notices", self._make_notice),
             ("POST", r"/_local/notices/(?P<id_>[^/]+)/send", self._send_notice),
@@ -81,7 +83,8 @@ class Control:
         return answer
 
     def _join(self, _: Request, body: Body, channel: str) -> object:
-        device = channels.join(self._context, channel, str(body["app_id"]), int(body["uid"]), str(body["token"]))
+        who = str(body["app_id"]), int(body["uid"]), str(body["token"]), str(body.get("role", ""))
+        device = channels.join(self._context, channel, *who)
         return {"device": device["id"], "expires_at": device["expires_at"]}
 
     def _renew(self, _: Request, body: Body, channel: str) -> object:
@@ -103,6 +106,9 @@ class Control:
 
     def _rules(self, _: Request, __: Body) -> object:
         return {"data": channels.rules(self._context)}
+
+    def _messages(self, request: Request, _: Body) -> object:
+        return {"data": signalling.messages(self._context, request.parameters.get("channel"))}
 
     def _notices(self, request: Request, _: Body) -> object:
         return {"data": notices.listed(self._context, request.parameters.get("channel"))}

@@ -92,14 +92,18 @@ def inbox(agora: AgoraServer) -> Iterator[Inbox]:
         yield inbox
 
 
-def media(uid: int = 1, channel: str = CHANNEL, ends: float = START + 300, **key: str) -> dict[str, Any]:
+def media(uid: int = 1, channel: str = CHANNEL, ends: float = START + 300, **key: Any) -> dict[str, Any]:
     """A lease as the API gives it to a phone, made by the product's own code."""
     lease = leased(uid, channel, ends, **key)
     return {"app_id": lease.app_id, "channel": lease.channel, "uid": lease.uid, "rtc_token": lease.rtc_token}
 
 
-def leased(uid: int, channel: str, ends: float, app: str = APP, certificate: str = CERTIFICATE) -> Lease:
-    return build_lease(app, certificate, channel=channel, uid=uid, user="usr_1", expires_at=int(ends * 1000))
+def leased(
+    uid: int, channel: str, ends: float, app: str = APP, certificate: str = CERTIFICATE, *, publisher: bool = True
+) -> Lease:
+    return build_lease(
+        app, certificate, channel=channel, uid=uid, user="usr_1", expires_at=int(ends * 1000), publisher=publisher
+    )
 
 
 def device(agora: AgoraServer, uid: int = 1, **lease: Any) -> Device:
@@ -165,6 +169,17 @@ def test_a_token_of_the_product_opens_its_channel(agora: AgoraServer) -> None:
 def test_any_other_token_opens_nothing(agora: AgoraServer, given: dict[str, Any], code: str) -> None:
     assert refusal(lambda: Device(agora.url).join(media() | given)) == code
     assert call(agora, "GET", "channels")["data"] == []
+
+
+def test_a_token_to_hear_does_not_broadcast(agora: AgoraServer, inbox: Inbox) -> None:
+    hears = media(uid=1_000, publisher=False)
+    assert refusal(lambda: Device(agora.url, "broadcaster").join(hears)) == "no_privilege"
+    assert refusal(lambda: Device(agora.url, "singer").join(hears)) == "invalid_role"
+    Device(agora.url, "broadcaster").join(media())
+    viewer = Device(agora.url, "audience")
+    viewer.join(hears)
+    viewer.leave()
+    inbox.wait(lambda: set(inbox.told()) == {(103, 1, None), (105, 1_000, None), (106, 1_000, 1)})
 
 
 def test_a_token_changed_anywhere_opens_nothing(agora: AgoraServer) -> None:
