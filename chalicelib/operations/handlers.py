@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from chalicelib.operations import deletions, exports, reconciliation
     from chalicelib.payouts import paying
     from chalicelib.scheduling import service as scheduling
-    from chalicelib.wallet import recharges, refunds
+    from chalicelib.wallet import consumptions, recharges, refunds
 else:
+    consumptions = on_first_use("chalicelib.wallet.consumptions")
     deletions = on_first_use("chalicelib.operations.deletions")
     exports = on_first_use("chalicelib.operations.exports")
     live = on_first_use("chalicelib.live.service")
@@ -52,7 +53,7 @@ _MOST_PAGES: Final = 1_000
 _SPARE_MILLIS: Final = 10_000
 """What must be left of the function's time to begin another thing; less, and another call goes on."""
 _SPARE_ASKING: Final = 30_000
-"""The same for what asks Stripe: three calls may be silent, each for eight seconds."""
+"""The same for what asks a vendor: three calls of Stripe's may be silent, each for eight seconds."""
 _SPARE_RECONCILING: Final = 180_000
 """The same for a page of the ledger, with all chains that begin on it."""
 
@@ -120,6 +121,11 @@ def _recharge_called(world: World, recharge: str, epoch: int, turn: int) -> Mill
     return recharges.advance(world, recharge)
 
 
+def _consumptions(world: World, shard: str, limit: int, start: Key | None) -> tuple[list[Waiting], Key | None]:
+    found, following = consumptions.page_of_shard(world, shard, limit, start)
+    return [Waiting(each, key, partial(consumptions.advance, world, each)) for each, key in found], following
+
+
 def _exports(world: World, shard: str, limit: int, start: Key | None) -> tuple[list[Waiting], Key | None]:
     found, following = exports.page_of_shard(world, shard, limit, start)
     ids = [(key["pk"].partition("#")[2], key) for key in found]
@@ -180,6 +186,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "export": Kind(_exports, _export_called),
     "refund": Kind(_refunds, _refund_called, _SPARE_ASKING),
     "recharge": Kind(_recharges, _recharge_called, _SPARE_ASKING),
+    "consumption": Kind(_consumptions, _never, _SPARE_ASKING),
     "payout": Kind(_payouts, _never, _SPARE_ASKING),
     "payee": Kind(_payees, _never, _SPARE_ASKING),
 }

@@ -8,6 +8,7 @@ from typing import Any
 
 from chalicelib.gateways import World
 from chalicelib.gateways.agora import Lease, Notice, build_lease, notice_of
+from chalicelib.gateways.appstore import Notification, Transaction
 from chalicelib.gateways.clock import execution_name
 from chalicelib.gateways.mail import Letter
 from chalicelib.gateways.objects import UploadForm
@@ -155,7 +156,33 @@ class OfflineAgora:
 
 @dataclass
 class OfflineAppStore:
-    """``AppStore`` that signs nothing."""
+    """``AppStore`` that believes what it was given, and keeps what it is told; it can be out of reach."""
+
+    signed: dict[str, Transaction] = field(default_factory=dict)
+    told: list[tuple[str, bool, int]] = field(default_factory=list)
+    """Purchase, whether it was delivered, how much of it was used."""
+    refusing: bool = False
+    down: bool = False
+    loses_answers: bool = False
+
+    def verified_transaction(self, signed: str) -> Transaction:
+        if self.down:
+            raise Unavailable
+        if signed not in self.signed:
+            raise Unauthenticated("This was not signed by Apple.")
+        return self.signed[signed]
+
+    def verified_notification(self, payload: bytes) -> Notification:
+        raise Unauthenticated
+
+    def send_consumption(self, transaction: str, *, delivered: bool, consumed: int) -> bool:
+        if self.down:
+            raise Unavailable
+        if not self.refusing:
+            self.told.append((transaction, delivered, consumed))
+        if self.loses_answers:
+            raise Unavailable
+        return not self.refusing
 
 
 @dataclass
@@ -266,7 +293,6 @@ def settings(rules: Rules | None = None, names: dict[str, str] | None = None) ->
         agora_api_base=None,
         apple_secret="apple",
         apple_api_base=None,
-        apple_online_checks=False,
         google_secret="google",
         google_api_base=None,
         google_certs_url=None,
