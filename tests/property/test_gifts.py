@@ -208,7 +208,7 @@ class Evening:
 HAPPENS: Final[list[tuple[int, Callable[[Evening], None]]]] = [
     (5, Evening.buys),
     (2, Evening.changes_its_mind),
-    (3, Evening.makes),
+    (6, Evening.makes),
     (2, Evening.starts),
     (2, Evening.ends),
     (3, Evening.ticks),
