@@ -46,9 +46,19 @@ def list_consents(request: Request[None, None]) -> PageOf[ConsentView]:
 
 @endpoint(blueprint, "POST", "/v1/me/consents", body=NewConsent, returns=ConsentView, errors=(InvalidState,))
 def give_consent(request: Request[NewConsent, None]) -> ConsentView:
-    """Agree to a version of the terms or the guidelines. Agreeing again keeps the first time."""
+    """Agree to a version of the terms or the guidelines. Agreeing again keeps the first time.
+
+    Nobody has to agree to `consumption`: that a store which decides on your refund is told how much of the purchase you
+    used.
+    """
     body = request.body
     return ConsentView.of(service.agree(world(), request.caller.id, body.document, body.version))
+
+
+@endpoint(blueprint, "DELETE", "/v1/me/consents/{document}", returns=None, errors=(InvalidState, NotFound))
+def withdraw_consent(request: Request[None, None]) -> None:
+    """Take back what you agreed to; done, too, where you did not. Only `consumption` can be taken back."""
+    service.withdraw(world(), request.caller.id, request.path["document"])
 
 
 @endpoint(blueprint, "GET", "/v1/me/devices", returns=PageOf[DeviceView])

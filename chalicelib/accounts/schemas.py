@@ -96,15 +96,21 @@ class NewConsent(Schema):
 
 
 class ConsentView(Schema):
-    """A version that one agreed to, and when first."""
+    """A version that one agreed to, when first, and when one took that back."""
 
     document: Document
     version: str
     at: str
+    withdrawn_at: str | None
 
     @classmethod
     def of(cls, consent: Consent) -> Self:
-        return cls(document=consent.document, version=consent.version, at=rfc3339(consent.at))
+        return cls(
+            document=consent.document,
+            version=consent.version,
+            at=rfc3339(consent.at),
+            withdrawn_at=None if consent.withdrawn_at is None else rfc3339(consent.withdrawn_at),
+        )
 
 
 class NewDevice(Schema):

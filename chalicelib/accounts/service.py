@@ -138,6 +138,27 @@ def agree(world: World, person_id: str, document: Document, version: str) -> Con
     return undisturbed(world.sleep, attempt)
 
 
+def withdraw(world: World, person_id: str, document: str) -> None:
+    """Take back every consent to that document, from now on.
+
+    Raises NotFound where it is no document, InvalidState for one that cannot be taken back.
+    """
+    rows = _belongings(world)
+
+    def attempt() -> None:
+        was = rows.consents(person_id)
+        decided = consents.withdrawn(was, document, world.now())
+        if decided != was:
+            world.tables.write(rows.keep_consents(person_id, decided))
+
+    undisturbed(world.sleep, attempt)
+
+
+def agrees(world: World, person_id: str, document: Document) -> bool:
+    """Whether the person is there, and agrees to that document, to whichever version, at this moment."""
+    return not is_deleted(world, person_id) and bool(consents_of(world, person_id).holding(document))
+
+
 def devices_of(world: World, person_id: str) -> Devices:
     """The devices that the person's pushes go to."""
     return _belongings(world).devices(person_id)

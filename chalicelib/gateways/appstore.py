@@ -1,14 +1,105 @@
 """The App Store: transactions and notifications that Apple signed (StoreKit 2, App Store Server Notifications V2), and
 what Apple asks of us about a purchase (App Store Server API), by Apple's own library.
+
+The library follows the certificates of a signature to Apple's root, asks Apple whether they were revoked, and compares
+bundle and environment. What is in it is checked here, field by field, before anybody believes it.
 """
 
-from typing import Protocol
+from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+
+from chalicelib.gateways.breaker import CircuitBreaker
+from chalicelib.kernel.errors import Malformed, Problem, ProviderFailed, Unauthenticated, Unavailable
 from chalicelib.kernel.settings import Settings
+from chalicelib.kernel.time import Millis
+from chalicelib.runtime.logs import log
+
+if TYPE_CHECKING:
+    from appstoreserverlibrary.signed_data_verifier import SignedDataVerifier, VerificationException
+
+T = TypeVar("T")
+
+LONGEST_SIGNED: Final = 16_384
+"""Characters of a signed transaction. One of Apple's has about five thousand, most of them certificates."""
+WHOLE: Final = 100_000
+"""All of a purchase, as Apple counts percentages: in thousandths."""
+MOST_QUANTITY: Final = 10
+"""What StoreKit sells at once."""
+
+_JWS: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+_TRANSACTION: Final = re.compile(r"[0-9]{1,32}")
+_PRODUCT: Final = re.compile(r"[A-Za-z0-9._-]{1,100}")
+_UUID: Final = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_WORD: Final = re.compile(r"[A-Za-z0-9_ -]{1,64}")
+_LATEST: Final[Millis] = 2**53
+
+_ENVIRONMENTS: Final = ("Production", "Sandbox")
+"""Of the secret. In any other, of Xcode's, the library believes what nobody signed."""
+_CHECK_SECONDS: Final = 8
+"""For a look at a signature: the library waits half a minute for each of the two answers on its certificates."""
+_API_SECONDS: Final = (1, 5)
+"""To connect, and to read."""
+_REST_SECONDS: Final = 20
+"""After Apple's API failed, it is not called for so long."""
+_REFUSALS: Final = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
+"""Answers that would come again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """A purchase as Apple told of it at one moment."""
+
+    id: str
+    product: str
+    type: str
+    """Apple's word, as ``Consumable``."""
+    quantity: int
+    account_token: str | None
+    """The UUID that the app gave with the purchase."""
+    taken_back: int
+    """How much of it was refunded, in thousandths of a per cent: 0 while it stands, ``WHOLE`` where all was."""
+    at: Millis
+    """When Apple signed this: orders what is told of one purchase."""
+    environment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """What Apple tells by itself."""
+
+    id: str
+    """The same each time that it is sent."""
+    kind: str
+    """Apple's ``notificationType``."""
+    at: Millis
+    transaction: Transaction | None
 
 
 class AppStore(Protocol):
-    """What the wallet asks of Apple."""
+    """What the wallet asks of Apple, and hears from it."""
+
+    def verified_transaction(self, signed: str) -> Transaction:
+        """The transaction that Apple signed for our app, in our environment.
+
+        Raises Unauthenticated when it did not, Malformed when what was signed is no transaction, Unavailable when Apple
+        does not say whether the certificates still hold, ProviderFailed when our app is not set up.
+        """
+
+    def verified_notification(self, payload: bytes) -> Notification:
+        """The notification of a webhook's body. Raises as ``verified_transaction`` does."""
+
+    def send_consumption(self, transaction: str, *, delivered: bool, consumed: int) -> bool:
+        """Tell Apple, with the customer's consent, whether a purchase was delivered, and how much of it was used up, in
+        thousandths of a per cent; False where Apple refuses for good. Telling it again does no harm.
+
+        Raises ProviderFailed when Apple does not take it now, Unavailable when it is out of reach.
+        """
 
 
 class AppleStore:
@@ -17,4 +108,253 @@ class AppleStore:
     def __init__(self, settings: Settings) -> None:
         self._secret = settings.apple_secret
         self._base = settings.apple_api_base
-        self._online = settings.apple_online_checks
+        self._breaker = CircuitBreaker()
+
+    def verified_transaction(self, signed: str) -> Transaction:
+        return _transaction(self._verified(signed, "verify_and_decode_signed_transaction"))
+
+    def verified_notification(self, payload: bytes) -> Notification:
+        import json
+
+        try:
+            body = json.loads(payload)
+        except (ValueError, RecursionError):
+            body = None
+        signed = body.get("signedPayload") if isinstance(body, dict) else None
+        if not isinstance(signed, str):
+            raise Unauthenticated("This is no notification of Apple's.")
+        told = self._verified(signed, "verify_and_decode_notification", most=len(payload))
+        inner = told.data.signedTransactionInfo if told.data else None
+        return Notification(
+            id=_text(told.notificationUUID, _UUID).lower(),
+            kind=_text(told.rawNotificationType, _WORD),
+            at=_moment(told.signedDate),
+            transaction=self.verified_transaction(inner) if inner is not None else None,
+        )
+
+    def send_consumption(self, transaction: str, *, delivered: bool, consumed: int) -> bool:
+        import requests
+        from appstoreserverlibrary.api_client import APIException
+        from appstoreserverlibrary.models.ConsumptionRequest import ConsumptionRequest
+        from appstoreserverlibrary.models.DeliveryStatus import DeliveryStatus
+
+        if self._breaker.is_open:
+            raise Unavailable("Apple rests after a failure; the minute tick tries again.")
+        said = ConsumptionRequest(
+            customerConsented=True,
+            sampleContentProvided=False,
+            consumptionPercentage=consumed,
+            deliveryStatus=DeliveryStatus.DELIVERED if delivered else DeliveryStatus.UNDELIVERED_OTHER,
+        )
+        try:
+            self._client().send_consumption_information(transaction, said)
+        except APIException as refusal:
+            if refusal.http_status_code in _REFUSALS:
+                log.error("consumption_refused", provider="apple", status=refusal.http_status_code)
+                return False
+            self._breaker.trip(_REST_SECONDS)
+            raise ProviderFailed(f"Apple answered {refusal.http_status_code}.") from refusal
+        except requests.RequestException as error:
+            self._breaker.trip(_REST_SECONDS)
+            raise Unavailable("Apple is out of reach.") from error
+        return True
+
+    def _verified(self, signed: str, decode: str, most: int = LONGEST_SIGNED) -> Any:
+        """What is signed, as the library's object. ``decode`` names the method for it."""
+        from appstoreserverlibrary.signed_data_verifier import VerificationException
+
+        if len(signed) > most or not _JWS.fullmatch(signed):
+            raise Unauthenticated("This was not signed by Apple.")
+        app = _app(self._secret)
+        look, offline = (getattr(_verifier(*app, online=online), decode) for online in (True, False))
+        try:
+            return _in_time(lambda: look(signed))
+        except VerificationException as error:
+            raise _refusal(error, signed, lambda: offline(signed)) from error
+        except Problem:
+            raise
+        except Exception as error:  # whatever the library stumbles over now is content: the signature was Apple's
+            raise Malformed("Signed, but not as Apple does.") from error
+
+    def _client(self) -> Any:
+        """The library's client, with our address and our time-outs: it has neither as a parameter."""
+        import requests
+        from appstoreserverlibrary.api_client import AppStoreServerAPIClient
+        from appstoreserverlibrary.models.Environment import Environment
+
+        base = self._base
+
+        class Client(AppStoreServerAPIClient):
+            def _get_full_url(self, path: str) -> str:
+                return f"{base or self._base_url}{path}"
+
+            def _execute_request(self, method: str, url: str, params: Any, headers: Any, json: Any, data: Any) -> Any:
+                return requests.request(
+                    method,
+                    url,
+                    params=params,
+                    headers=headers,
+                    json=json,
+                    data=data,
+                    timeout=_API_SECONDS,
+                    allow_redirects=False,
+                )
+
+        held = _held(self._secret, "private_key", "key_id", "issuer_id", "bundle_id")
+        environment = Environment(_app(self._secret)[1])
+        try:
+            return Client(
+                held["private_key"].encode(), held["key_id"], held["issuer_id"], held["bundle_id"], environment
+            )
+        except (TypeError, ValueError) as error:  # no key
+            raise _not_set_up() from error
+
+
+# --- what our app is, by the secret -------------------------------------------------------------------
+
+
+def _app(secret_name: str) -> tuple[tuple[bytes, ...], str, str, int | None]:
+    """Apple's roots, our environment, bundle and app id. Raises ProviderFailed where they are not set."""
+    from base64 import b64decode
+
+    held = _held(secret_name, "bundle_id", "environment")
+    environment, app_id, roots = held["environment"], held.get("app_apple_id"), held.get("root_certificates")
+    if environment not in _ENVIRONMENTS or (environment == "Production" and type(app_id) is not int):
+        raise _not_set_up()
+    if not isinstance(roots, list) or not roots:
+        raise _not_set_up()
+    try:
+        return tuple(b64decode(each, validate=True) for each in roots), environment, held["bundle_id"], app_id
+    except (TypeError, ValueError) as error:
+        raise _not_set_up() from error
+
+
+def _held(secret_name: str, *names: str) -> dict[str, Any]:
+    """The secret. Raises ProviderFailed where one of its texts is missing, Unavailable where it cannot be read."""
+    from chalicelib.runtime.secrets import secret
+
+    held: dict[str, Any] = dict(secret(secret_name))
+    if not all(isinstance(held.get(name), str) for name in names):
+        raise _not_set_up()
+    return held
+
+
+def _not_set_up() -> ProviderFailed:
+    log.error("app_store_not_set_up", provider="apple")
+    return ProviderFailed("The App Store is not set up.")
+
+
+# --- what Apple signed --------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=4)
+def _verifier(
+    roots: tuple[bytes, ...], environment: str, bundle: str, app_id: int | None, *, online: bool
+) -> SignedDataVerifier:
+    """Kept, for it remembers for a quarter of an hour which certificates Apple said hold.
+
+    Raises ProviderFailed where a root is no certificate: to the library every signature would be wrong then.
+    """
+    from appstoreserverlibrary.models.Environment import Environment
+    from appstoreserverlibrary.signed_data_verifier import SignedDataVerifier
+    from cryptography.x509 import load_der_x509_certificate
+
+    try:
+        for root in roots:
+            load_der_x509_certificate(root)
+    except ValueError as error:
+        raise _not_set_up() from error
+    return SignedDataVerifier(list(roots), online, Environment(environment), bundle, app_id)
+
+
+def _in_time(act: Callable[[], T], seconds: float = _CHECK_SECONDS) -> T:
+    """What ``act`` answers. Raises Unavailable when it takes longer; it is left to itself then."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    pool = ThreadPoolExecutor(1)
+    try:
+        return pool.submit(act).result(timeout=seconds)
+    except TimeoutError:
+        raise Unavailable("Apple does not say whether its certificates hold.") from None
+    finally:
+        pool.shutdown(wait=False)
+
+
+def _refusal(error: VerificationException, signed: str, offline: Callable[[], object]) -> Problem:
+    """What a refusal of the library's means: not Apple's, or not to be told at present.
+
+    It calls both alike where Apple's answer on a certificate was none. What holds but for that answer, and is in date,
+    must come again: Apple may not repeat what we called wrong.
+    """
+    from appstoreserverlibrary.signed_data_verifier import VerificationException, VerificationStatus
+
+    if error.status == VerificationStatus.RETRYABLE_VERIFICATION_FAILURE:
+        return Unavailable("Apple does not say whether its certificates hold.")
+    if error.status == VerificationStatus.INVALID_ENVIRONMENT:
+        return Unauthenticated("This is of another environment of Apple's.")
+    if error.status == VerificationStatus.INVALID_APP_IDENTIFIER:
+        return Unauthenticated("This is of another app.")
+    try:
+        offline()
+    except VerificationException:
+        return Unauthenticated("This was not signed by Apple.")
+    except Exception:  # noqa: BLE001 - as above: the signature was Apple's
+        return Malformed("Signed, but not as Apple does.")
+    if not _in_date(signed):
+        return Unauthenticated("The certificates of this signature are out of date.")
+    log.error("certificate_not_confirmed", provider="apple")
+    return Unavailable("Apple does not confirm its certificates.")
+
+
+def _in_date(signed: str) -> bool:
+    """Whether the certificates that come with what was verified are in date."""
+    from base64 import b64decode
+    from datetime import UTC, datetime
+
+    import jwt
+    from cryptography.x509 import load_der_x509_certificate
+
+    carried = [load_der_x509_certificate(b64decode(each)) for each in jwt.get_unverified_header(signed)["x5c"]]
+    now = datetime.now(UTC)
+    return all(each.not_valid_before_utc <= now <= each.not_valid_after_utc for each in carried)
+
+
+def _transaction(told: Any) -> Transaction:
+    """Read a transaction. Raises Malformed for a field that no transaction of Apple's has."""
+    quantity, token = told.quantity, told.appAccountToken
+    if type(quantity) is not int or not 1 <= quantity <= MOST_QUANTITY:
+        raise Malformed("Signed, but no transaction.")
+    return Transaction(
+        id=_text(told.transactionId, _TRANSACTION),
+        product=_text(told.productId, _PRODUCT),
+        type=_text(told.rawType, _WORD),
+        quantity=quantity,
+        account_token=_text(token, _UUID).lower() if token is not None else None,
+        taken_back=_taken_back(told.revocationDate, told.revocationPercentage),
+        at=_moment(told.signedDate),
+        environment=told.environment.value,
+    )
+
+
+def _taken_back(date: object, percentage: object) -> int:
+    """How much was refunded. What is reversed carries neither; a percentage is told since 2026, of a part or of all."""
+    if date is None:
+        return 0
+    _moment(date)
+    if percentage is None:
+        return WHOLE
+    if type(percentage) is not int or not 0 <= percentage <= WHOLE:
+        raise Malformed("Signed, but no transaction.")
+    return percentage
+
+
+def _text(value: object, pattern: re.Pattern[str]) -> str:
+    if not isinstance(value, str) or not pattern.fullmatch(value):
+        raise Malformed("Signed, but not as Apple does.")
+    return value
+
+
+def _moment(value: object) -> Millis:
+    if type(value) is not int or not 0 < value < _LATEST:
+        raise Malformed("Signed, but not as Apple does.")
+    return value

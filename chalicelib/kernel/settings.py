@@ -113,8 +113,6 @@ class Settings:
     """
     apple_api_base: str | None
     """Another address than the App Store Server API's own; None uses Apple's."""
-    apple_online_checks: bool
-    """Whether Apple is asked if a certificate was revoked."""
     google_secret: str
     """Name of the secret ``{"package_name", "service_account", "push_audience", "push_email"}`` of our app in Google
     Play.
@@ -166,7 +164,6 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         agora_api_base=environment.get("AGORA_API_BASE") or None,
         apple_secret=environment["APPLE_SECRET"],
         apple_api_base=environment.get("APPLE_API_BASE") or None,
-        apple_online_checks=environment.get("APPLE_ONLINE_CHECKS", "on") != "off",
         google_secret=environment["GOOGLE_SECRET"],
         google_api_base=environment.get("GOOGLE_API_BASE") or None,
         google_certs_url=environment.get("GOOGLE_CERTS_URL") or None,

@@ -2,11 +2,18 @@
 module is their handler, so imports stay lean.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chalice.app import Blueprint
 
+from chalicelib.gateways import world
 from chalicelib.runtime import webhooks
+from chalicelib.runtime.lazy import on_first_use
+
+if TYPE_CHECKING:
+    from chalicelib.wallet import apple
+else:
+    apple = on_first_use("chalicelib.wallet.apple")
 
 blueprint = Blueprint(__name__)
 
@@ -26,7 +33,8 @@ def google_webhook(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 
 def _apply_apple(payload: bytes, signature: str) -> None:
-    raise NotImplementedError
+    del signature  # it is within the body
+    apple.hear(world(), world().appstore.verified_notification(payload))
 
 
 def _apply_google(payload: bytes, authorization: str) -> None:

@@ -34,19 +34,23 @@ from chalicelib.wallet.schemas import (
     PageView,
     PromoBody,
     PromoView,
+    PurchaseView,
     RefundView,
+    SignedTransaction,
     TopUpView,
     WalletView,
     auto_recharge_view,
     promo_view,
+    purchase_view,
     refund_view,
     topup_view,
     wallet_view,
 )
 
 if TYPE_CHECKING:
-    from chalicelib.wallet import promos, recharges, refunds, topups
+    from chalicelib.wallet import apple, promos, recharges, refunds, topups
 else:
+    apple = on_first_use("chalicelib.wallet.apple")
     promos = on_first_use("chalicelib.wallet.promos")
     recharges = on_first_use("chalicelib.wallet.recharges")
     refunds = on_first_use("chalicelib.wallet.refunds")
@@ -193,3 +197,22 @@ def list_refunds(request: Request[None, ListQuery]) -> PageOf[RefundView]:
 def get_refund(request: Request[None, None]) -> RefundView:
     """One of one's refunds."""
     return refund_view(refunds.refund_of(world(), request.caller.id, request.path["refund_id"]))
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "/v1/coins/apple",
+    body=SignedTransaction,
+    returns=PurchaseView,
+    status=201,
+    idempotent=True,
+    errors=(Forbidden, InvalidState, ProviderFailed),
+)
+def buy_coins_from_apple(request: Request[SignedTransaction, None]) -> PurchaseView:
+    """Have the coins of a purchase in the App Store: once, however often it is handed in.
+
+    It must have been bought with the `account_token` of `/v1/coins/packs`, otherwise it is `forbidden`, and nobody has
+    the coins. One that Apple gave the money back for is `invalid_state`. Finish the transaction in the app after a 201.
+    """
+    return purchase_view(apple.bought(world(), request.caller.id, request.body.signed_transaction))

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import ConfigDict, Field
 
+from chalicelib.gateways.appstore import LONGEST_SIGNED
+from chalicelib.kernel.money import COINS
 from chalicelib.kernel.time import SECOND, rfc3339
 from chalicelib.runtime.schemas import ListQuery, Money, Schema
 from chalicelib.wallet.model import terms
@@ -15,6 +17,7 @@ from chalicelib.wallet.model.topup import LEAST, MOST, TopUp
 from chalicelib.wallet.statement import Balance
 
 if TYPE_CHECKING:
+    from chalicelib.wallet.model.purchase import Purchase
     from chalicelib.wallet.model.recharge import AutoRecharge, Wanted
     from chalicelib.wallet.promos import Promotion
     from chalicelib.wallet.refunds import Progress
@@ -100,6 +103,22 @@ class PromoView(Schema):
 
     amount: Money
     expires_at: str
+
+
+class SignedTransaction(Schema):
+    """A purchase of coins in the App Store: StoreKit's `jwsRepresentation` of the transaction."""
+
+    signed_transaction: Annotated[str, Field(min_length=1, max_length=LONGEST_SIGNED)]
+
+
+class PurchaseView(Schema):
+    """Coins bought at an app store."""
+
+    id: str
+    store: Literal["apple", "google"]
+    coins: Money = Field(description="What stands of it.")
+    status: Literal["standing", "partly", "taken_back"]
+    at: str
 
 
 class PageView(Schema):
@@ -194,6 +213,7 @@ _DESCRIPTIONS = {
     "guarantee": "Given back on your request",
     "reading_earned": "Your share of a reading",
     "tip_earned": "Your share of a tip",
+    "gift_earned": "Your share of a stream's gifts and tickets",
     "guarantee_returned": "Your share of a reading, given back to the client",
     "booking": "Booking of a reading",
     "booking_refund": "Booking given back",
@@ -283,6 +303,18 @@ def auto_recharge_view(settings: AutoRecharge) -> AutoRechargeView:
 def promo_view(promotion: Promotion) -> PromoView:
     """What a redemption gave."""
     return PromoView(amount=Money(amount=promotion.amount), expires_at=rfc3339(promotion.expires_at))
+
+
+def purchase_view(purchase: Purchase) -> PurchaseView:
+    """A purchase at a store, and what became of it."""
+    kept = purchase.kept
+    return PurchaseView(
+        id=purchase.reference,
+        store=purchase.store,
+        coins=Money(amount=kept, currency=COINS),
+        status="standing" if kept == purchase.coins else "partly" if kept else "taken_back",
+        at=rfc3339(purchase.heard_at),
+    )
 
 
 def refund_view(refund: Progress) -> RefundView:

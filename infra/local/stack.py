@@ -35,6 +35,7 @@ from chalicelib.runtime import aws
 from chalicelib.runtime.tables import DynamoTables
 from infra.local.agora.context import Account
 from infra.local.agora.server import AgoraServer
+from infra.local.apple.server import AppleServer
 from infra.local.deploy import STACK, STAGE, Secrets, deploy, put_secrets, verify_sender
 from infra.local.issuer import AUDIENCE, IssuerServer
 from infra.local.journal import Journal
@@ -118,6 +119,7 @@ class Addresses:
     issuer_url: str
     stripe_url: str
     agora_url: str
+    apple_url: str
     stripe_webhook_secret: str
     stripe_connect_webhook_secret: str
     endpoint_url: str
@@ -137,6 +139,7 @@ class Stack:
     issuer: IssuerServer
     stripe: StripeServer
     agora: AgoraServer
+    apple: AppleServer
     ministack: MiniStack
     session: boto3.Session
 
@@ -227,11 +230,12 @@ class _Options:
 
 @dataclass(frozen=True, slots=True)
 class _Counterparts:
-    """Of the vendors. Bound to their ports; Stripe and Agora start later, when they know where to send what."""
+    """Of the vendors. Bound to their ports; all but the issuer start later, when they know where to send what."""
 
     issuer: IssuerServer
     stripe: StripeServer
     agora: AgoraServer
+    apple: AppleServer
 
 
 def _up(running: ExitStack, options: _Options) -> Stack:
@@ -259,7 +263,7 @@ def _up(running: ExitStack, options: _Options) -> Stack:
         deployed = deploy(
             session, ministack.url, options.package, _parameters(options.settings, vendors, ministack.url)
         )
-        secrets = put_secrets(session, ministack.url)
+        secrets = put_secrets(session, ministack.url, vendors.apple.secret())
         verify_sender(session, ministack.url, parseaddr(MAIL_FROM)[1])
     if lost := go_on(session, ministack, journal):
         options.say(f"  {lost} items put back from the journal")
@@ -273,6 +277,7 @@ def _up(running: ExitStack, options: _Options) -> Stack:
         issuer_url=vendors.issuer.url,
         stripe_url=vendors.stripe.url,
         agora_url=vendors.agora.url,
+        apple_url=vendors.apple.url,
         stripe_webhook_secret=secrets.stripe["webhook_secret"],
         stripe_connect_webhook_secret=secrets.stripe_connect["webhook_secret"],
         endpoint_url=ministack.url,
@@ -283,7 +288,7 @@ def _up(running: ExitStack, options: _Options) -> Stack:
             for name, person in PEOPLE.items()
         },
     )
-    stack = Stack(addresses, {}, vendors.issuer, vendors.stripe, vendors.agora, ministack, session)
+    stack = Stack(addresses, {}, vendors.issuer, vendors.stripe, vendors.agora, vendors.apple, ministack, session)
     _remember_ports(state, stack, options.port)
     _warm(stack, options.say)
     tick(stack.aws("lambda"), f"{STACK}-billing_tick", _WARM_EVENTS["billing_tick"], stack.world().settings.tick_shards)
@@ -328,11 +333,13 @@ def _counterparts(running: ExitStack, state: Path, ports: Mapping[str, int]) -> 
     running.callback(stripe.stop)
     agora = AgoraServer(state, ports["agora"])
     running.callback(agora.stop)
-    return _Counterparts(issuer, stripe, agora)
+    apple = AppleServer(state, ports["apple"])
+    running.callback(apple.stop)
+    return _Counterparts(issuer, stripe, agora, apple)
 
 
 def _open_vendors(vendors: _Counterparts, secrets: Secrets, function_urls: Mapping[str, Mapping[str, Any]]) -> None:
-    """Give Stripe and Agora our accounts with them, tell them where to send what, and let them begin."""
+    """Give each vendor our account with it, tell it where to send what, and let it begin."""
     connect = function_urls["stripe_connect_webhook"]
     vendors.stripe.send_webhooks_to(
         "connect",
@@ -353,6 +360,9 @@ def _open_vendors(vendors: _Counterparts, secrets: Secrets, function_urls: Mappi
     hook = function_urls["agora_webhook"]
     vendors.agora.send_notices_to(hook["url"], secrets.agora_notices["secret"], hook["headers"])
     vendors.agora.start()
+    hook = function_urls["apple_webhook"]
+    vendors.apple.send_notifications_to(hook["url"], hook["headers"])
+    vendors.apple.start()
 
 
 def _package(say: Say) -> Path:
@@ -380,7 +390,7 @@ def _parameters(settings: Mapping[str, str], vendors: _Counterparts, endpoint: s
         "AuthAudience": AUDIENCE,
         "StripeApiBase": vendors.stripe.url,
         "AgoraApiBase": vendors.agora.url,
-        "AppleOnlineChecks": "off",
+        "AppleApiBase": vendors.apple.url,
         "CheckoutReturnUrl": f"{vendors.stripe.url}/return",
         "MailFrom": MAIL_FROM,
         "ApiUrl": f"{endpoint}/restapis/{{api}}/{{stage}}/_user_request_",
@@ -445,7 +455,7 @@ def _client(session: boto3.Session, service: Any, endpoint: str) -> Any:
 
 def _remembered_ports(state: Path, wanted: int) -> dict[str, int]:
     """Those of the last run with this state, so that its tokens and open pages stay valid; or the wanted ones."""
-    names = ("aws", "issuer", "stripe", "agora")
+    names = ("aws", "issuer", "stripe", "agora", "apple")
     ports = {name: wanted and wanted + place for place, name in enumerate(names)}  # 0: whichever is free
     try:
         kept = json.loads((state / "ports.json").read_text())
@@ -461,6 +471,7 @@ def _remember_ports(state: Path, stack: Stack, wanted: int) -> None:
         "issuer": stack.issuer.port,
         "stripe": stack.stripe.port,
         "agora": stack.agora.port,
+        "apple": stack.apple.port,
     }
     _write(state / "ports.json", json.dumps(ports))
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from chalicelib.gateways import World
 from chalicelib.gateways.agora import Lease, Notice, build_lease, notice_of
+from chalicelib.gateways.appstore import Notification, Transaction
 from chalicelib.gateways.clock import execution_name
 from chalicelib.gateways.mail import Letter
 from chalicelib.gateways.objects import UploadForm
@@ -135,14 +136,17 @@ class OfflineAgora:
 
     removed: list[tuple[str, int | None]] = field(default_factory=list)
     down: bool = False
+    bars: dict[tuple[str, int | None], Millis] = field(default_factory=dict)
+    """How long they were barred."""
 
-    def lease(self, *, channel: str, uid: int, user: str, expires_at: Millis) -> Lease:
-        return build_lease(APP_ID, CERTIFICATE, channel=channel, uid=uid, user=user, expires_at=expires_at)
+    def lease(self, **asked: Any) -> Lease:
+        return build_lease(APP_ID, CERTIFICATE, **asked)
 
-    def remove(self, channel: str, uid: int | None) -> None:
+    def remove(self, channel: str, uid: int | None, *, bar: Millis = 0) -> None:
         if self.down:
             raise Unavailable
         self.removed.append((channel, uid))
+        self.bars[channel, uid] = bar
 
     def verified_notice(self, payload: bytes, signature: str) -> Notice | None:
         if signature != "signed":
@@ -152,7 +156,33 @@ class OfflineAgora:
 
 @dataclass
 class OfflineAppStore:
-    """``AppStore`` that signs nothing."""
+    """``AppStore`` that believes what it was given, and keeps what it is told; it can be out of reach."""
+
+    signed: dict[str, Transaction] = field(default_factory=dict)
+    told: list[tuple[str, bool, int]] = field(default_factory=list)
+    """Purchase, whether it was delivered, how much of it was used."""
+    refusing: bool = False
+    down: bool = False
+    loses_answers: bool = False
+
+    def verified_transaction(self, signed: str) -> Transaction:
+        if self.down:
+            raise Unavailable
+        if signed not in self.signed:
+            raise Unauthenticated("This was not signed by Apple.")
+        return self.signed[signed]
+
+    def verified_notification(self, payload: bytes) -> Notification:
+        raise Unauthenticated
+
+    def send_consumption(self, transaction: str, *, delivered: bool, consumed: int) -> bool:
+        if self.down:
+            raise Unavailable
+        if not self.refusing:
+            self.told.append((transaction, delivered, consumed))
+        if self.loses_answers:
+            raise Unavailable
+        return not self.refusing
 
 
 @dataclass
@@ -263,7 +293,6 @@ def settings(rules: Rules | None = None, names: dict[str, str] | None = None) ->
         agora_api_base=None,
         apple_secret="apple",
         apple_api_base=None,
-        apple_online_checks=False,
         google_secret="google",
         google_api_base=None,
         google_certs_url=None,

@@ -1,14 +1,20 @@
-"""What a person agreed to. A history: nothing is ever taken out of it, and the first time counts."""
+"""What a person agreed to. A history: nothing is ever taken out of it, and the first time counts.
+
+What may be taken back keeps that, too; given again, it is one more consent.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
-from chalicelib.kernel.errors import InvalidState
+from chalicelib.kernel.errors import InvalidState, NotFound
 from chalicelib.kernel.time import Millis
 
-Document = Literal["terms", "guidelines"]
+Document = Literal["terms", "guidelines", "consumption"]
+"""``consumption``: that a store which decides on a refund is told how much of the purchase was used."""
+WITHDRAWABLE: Final = frozenset({"consumption"})
+"""What nobody has to agree to."""
 
 MOST: Final = 100
 """Versions that one person can have agreed to: far more than there will ever be."""
@@ -21,6 +27,7 @@ class Consent:
     document: Document
     version: str
     at: Millis
+    withdrawn_at: Millis | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +38,12 @@ class Consents:
     rev: int = 0
 
     def of(self, document: Document, version: str) -> Consent | None:
-        """The consent to that version, if it was given."""
-        return next((each for each in self.given if (each.document, each.version) == (document, version)), None)
+        """The consent to that version, if it was given and holds."""
+        return next((each for each in self.holding(document) if each.version == version), None)
+
+    def holding(self, document: Document) -> tuple[Consent, ...]:
+        """The consents to any version of it that were not withdrawn."""
+        return tuple(each for each in self.given if each.document == document and each.withdrawn_at is None)
 
 
 def agreed(consents: Consents, document: Document, version: str, now: Millis) -> Consents:
@@ -42,3 +53,17 @@ def agreed(consents: Consents, document: Document, version: str, now: Millis) ->
     if len(consents.given) >= MOST:
         raise InvalidState("There are too many consents of yours. Contact support.")
     return replace(consents, given=(*consents.given, Consent(document, version, now)))
+
+
+def withdrawn(consents: Consents, document: str, now: Millis) -> Consents:
+    """The history with no consent to that document that holds.
+
+    Raises NotFound where it is no document, InvalidState for one that cannot be taken back.
+    """
+    if document not in get_args(Document):
+        raise NotFound("There is no such document.")
+    if document not in WITHDRAWABLE:
+        raise InvalidState("This was agreed to for as long as the account is there.")
+    holding = [each for each in consents.given if each.document == document and each.withdrawn_at is None]
+    given = tuple(replace(each, withdrawn_at=now) if each in holding else each for each in consents.given)
+    return replace(consents, given=given)

@@ -1,8 +1,9 @@
 """A purchase of coins at an app store: what the store has told of it, and what follows.
 
 A store tells more than once, late and in any order, and each telling bears the moment at which it was so. The newest
-one counts, so the order in which they come makes no difference; of two of one moment, the one that takes back. A
-purchase stands, or was taken back: each change from one to the other is one posting, numbered, so each is posted once.
+one counts, so the order in which they come makes no difference; of two of one moment, the one that takes back more. A
+purchase stands, was taken back, or stands in part (a store may refund a part): each change of how many of its coins
+stand is one posting, numbered, so each is posted once.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ class Told:
     at: Millis
     """When the store says that it was so; what is older changes nothing."""
     environment: str
+    taken: int = 0
+    """Coins that were taken back of a purchase that stands otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +59,18 @@ class Purchase:
     environment: str
     heard_at: Millis
     """When we heard of it first."""
+    taken: int = 0
+    """As in ``Told``."""
     flips: int = 0
-    """Postings: an odd one gave the coins, an even one took them back."""
+    """Postings: the first gave the coins, later ones took some or all of them back, or gave them back."""
+    change: int = 0
+    """Coins that the newest posting moved."""
     rev: int = 0
+
+    @property
+    def kept(self) -> int:
+        """Coins of it that stand."""
+        return self.coins - self.taken if self.standing else 0
 
     @property
     def reference(self) -> str:
@@ -73,11 +85,9 @@ class Purchase:
     @property
     def fact(self) -> Fact:
         """What the newest posting means."""
-        if self.flips % 2 == 0:
-            kind, amount = "coins_taken_back", -self.coins
-        else:
-            kind, amount = "coins_bought" if self.flips == 1 else "coins_given_back", self.coins
-        return Fact(kind, amount, f"store:{self.store}", self.reference)
+        given = "coins_bought" if self.flips == 1 else "coins_given_back"
+        kind = given if self.change > 0 else "coins_taken_back"
+        return Fact(kind, self.change, f"store:{self.store}", self.reference)
 
 
 def heard(was: Purchase | None, told: Told, now: Millis) -> Purchase:
@@ -86,26 +96,26 @@ def heard(was: Purchase | None, told: Told, now: Millis) -> Purchase:
     Raises Forbidden where it was another person's, ValueError for what can be no purchase.
     """
     if was is None:
-        if not _ID.fullmatch(told.id) or told.coins < 1:
+        if not _ID.fullmatch(told.id) or told.coins < 1 or told.taken < 0:
             raise ValueError("no purchase")
-        return Purchase(
+        was = Purchase(
             store=told.store,
             id=told.id,
             user=told.user,
             product=told.product,
             coins=told.coins,
-            standing=told.standing,
-            at=told.at,
+            standing=False,
+            at=0,
             environment=told.environment,
             heard_at=now,
-            flips=int(told.standing),
         )
     if told.user != was.user:
         raise Forbidden("This was bought for another account.")
-    if (told.at, not told.standing) <= (was.at, not was.standing):
+    new = replace(was, standing=told.standing, taken=min(told.taken, was.coins), at=told.at)
+    if (new.at, -new.kept) <= (was.at, -was.kept):
         return was
-    flips = was.flips + (was.flips % 2 != told.standing)
-    return replace(was, standing=told.standing, at=told.at, flips=flips)
+    change = new.kept - was.kept
+    return replace(new, flips=was.flips + 1, change=change) if change else new
 
 
 def account_token(user: str) -> str:

@@ -1,5 +1,7 @@
 """Consents, devices, blocks and limits as a person's requests meet them, on tables in memory."""
 
+from dataclasses import replace
+
 import pytest
 
 from chalicelib.accounts import service
@@ -56,6 +58,47 @@ def test_there_is_an_end_to_consents(world: World, ada: str) -> None:
     with pytest.raises(InvalidState):
         service.agree(world, ada, "terms", "one more")
     assert service.agree(world, ada, "terms", "0").version == "0"
+
+
+def test_what_nobody_has_to_agree_to_can_be_taken_back_and_given_again(world: World, ada: str) -> None:
+    assert not service.agrees(world, ada, "consumption")
+    service.withdraw(world, ada, "consumption")
+    first = service.agree(world, ada, "consumption", "1")
+    assert service.agrees(world, ada, "consumption")
+    forward(world, 1_000)
+    service.withdraw(world, ada, "consumption")
+    service.withdraw(world, ada, "consumption")
+    assert not service.agrees(world, ada, "consumption")
+    forward(world, 1_000)
+    second = service.agree(world, ada, "consumption", "1")
+    assert service.agrees(world, ada, "consumption")
+    withdrawn = replace(first, withdrawn_at=world.now() - 1_000)
+    assert service.consents_of(world, ada).given == (withdrawn, second)
+    assert second.at == world.now()
+
+
+def test_a_withdrawal_takes_back_every_version_of_that_document_alone(world: World, ada: str) -> None:
+    for version in ("1", "2"):
+        service.agree(world, ada, "consumption", version)
+    terms = service.agree(world, ada, "terms", "1")
+    service.withdraw(world, ada, "consumption")
+    assert [each.withdrawn_at is None for each in service.consents_of(world, ada).given] == [False, False, True]
+    assert service.agree(world, ada, "terms", "1") == terms
+
+
+def test_the_terms_cannot_be_taken_back_nor_what_is_no_document(world: World, ada: str) -> None:
+    service.agree(world, ada, "terms", "1")
+    with pytest.raises(InvalidState):
+        service.withdraw(world, ada, "terms")
+    with pytest.raises(NotFound):
+        service.withdraw(world, ada, "cookies")
+    assert service.agrees(world, ada, "terms")
+
+
+def test_who_is_not_there_any_more_agrees_to_nothing(world: World, ada: str) -> None:
+    service.agree(world, ada, "consumption", "1")
+    world.tables.write(*service.closing(world, service.person(world, ada), "asked for"))
+    assert not service.agrees(world, ada, "consumption")
 
 
 # --- devices -------------------------------------------------------------------------------------

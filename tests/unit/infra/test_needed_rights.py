@@ -6,13 +6,19 @@ from typing import Any, Final
 
 import pytest
 
+from chalicelib.accounts import service as accounts
+from chalicelib.gateways.appstore import WHOLE, Notification, Transaction
 from chalicelib.kernel.time import DAY
 from chalicelib.operations import handlers
 from chalicelib.payouts import events, payees, paying
+from chalicelib.runtime.identity import Claims
 from chalicelib.runtime.tables import Check, Delete, Put
-from chalicelib.wallet import refunds
+from chalicelib.wallet import apple, refunds
+from chalicelib.wallet.model.purchase import account_token
 from tests.support.border import CLIENT, READER, Border, border
+from tests.support.memory import MemoryTables
 from tests.support.privileges import BY_FUNCTION, Right
+from tests.support.worlds import NOON, hand_world
 
 _WRITES: Final = {Put: "PutItem", Check: "ConditionCheckItem", Delete: "DeleteItem"}
 _READS: Final = {"get": "GetItem", "get_many": "BatchGetItem", "query": "Query", "scan": "Scan"}
@@ -119,3 +125,23 @@ def test_the_webhook_of_readers_accounts_may_apply_every_event_of_theirs(desk: B
         event = {"id": f"evt_{kind}", "type": kind, "account": payee.account, "data": {"object": thing}}
         events.apply_connect_event(desk.world, event)
     assert refused("stripe_connect_webhook", tables) == set()
+
+
+def test_the_webhook_of_the_app_store_may_do_what_it_does_and_nothing_else() -> None:
+    tables = Watched(MemoryTables())
+    world = hand_world(tables)
+    sign_in = accounts.sign_in(world, Claims("ada", None, "Ada"))
+    accounts.agree(world, sign_in.id, "consumption", "1")
+    tables.seen.clear()
+    bought = Transaction("1", "coins_500", "Consumable", 1, account_token(sign_in.id), 0, NOON, "Sandbox")
+    told = {
+        "ONE_TIME_CHARGE": bought,
+        "CONSUMPTION_REQUEST": bought,
+        "REFUND": replace(bought, taken_back=WHOLE, at=NOON + 1),
+        "REFUND_REVERSED": replace(bought, at=NOON + 2),
+        "TEST": None,
+    }
+    for number, (kind, transaction) in enumerate(told.items()):
+        apple.hear(world, Notification(f"{number}", kind, NOON, transaction))
+    rights = {str(right) for right, has in BY_FUNCTION["apple_webhook"].items() if has and "table/" in str(right)}
+    assert tables.seen == rights

@@ -26,6 +26,7 @@ FIELDS = {
     "issuer_url",
     "stripe_url",
     "agora_url",
+    "apple_url",
     "stripe_webhook_secret",
     "stripe_connect_webhook_secret",
     "endpoint_url",

@@ -95,6 +95,30 @@ def test_of_two_words_of_one_moment_the_refund_counts(order: tuple[Told, ...]) -
     assert coins.balance(world, USER) == 0
 
 
+def test_a_part_of_a_purchase_is_taken_back_and_given_back(world: World) -> None:
+    for told in (BOUGHT, replace(BOUGHT, taken=200, at=NOON + 10), replace(BOUGHT, taken=350, at=NOON + 20), REVERSED):
+        purchases.learn(world, told)
+    assert [amount for _, amount, _ in posted(world)] == [500, -200, -150]
+    known = purchases.learn(world, replace(REVERSED, at=NOON + 30))
+    assert posted(world)[-1] == ("coins_given_back", 350, "store:apple")
+    assert (known.kept, known.standing) == (500, True)
+
+
+def test_a_purchase_that_we_hear_of_when_a_part_was_taken_back_gives_the_rest(world: World) -> None:
+    purchases.learn(world, replace(BOUGHT, taken=200))
+    assert posted(world) == [("coins_bought", 300, "store:apple")]
+    purchases.learn(world, replace(BOUGHT, taken=600, at=NOON + 10))
+    assert coins.balance(world, USER) == 0
+
+
+@pytest.mark.parametrize("order", [*permutations((BOUGHT, replace(BOUGHT, taken=200)))])
+def test_of_two_words_of_one_moment_the_one_that_takes_more_counts(order: tuple[Told, ...]) -> None:
+    world = hand_world()
+    for told in order:
+        purchases.learn(world, told)
+    assert coins.balance(world, USER) == 300
+
+
 def test_what_was_refunded_before_we_heard_of_it_gives_nothing_until_it_stands(world: World) -> None:
     purchases.learn(world, REFUNDED)
     assert posted(world) == []
@@ -116,7 +140,7 @@ def test_the_stores_have_names_of_their_own(world: World) -> None:
     assert coins.balance(world, USER) == 1_000
 
 
-@pytest.mark.parametrize("change", [{"id": ""}, {"id": "a#b"}, {"id": "x" * 129}, {"coins": 0}])
+@pytest.mark.parametrize("change", [{"id": ""}, {"id": "a#b"}, {"id": "x" * 129}, {"coins": 0}, {"taken": -1}])
 def test_what_can_be_no_purchase_is_refused(world: World, change: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="no purchase"):
         purchases.learn(world, Told(**{name: getattr(BOUGHT, name) for name in Told.__dataclass_fields__} | change))
