@@ -224,7 +224,7 @@ def _app(secret_name: str) -> tuple[tuple[bytes, ...], str, str, int | None]:
     if not isinstance(roots, list) or not roots:
         raise _not_set_up()
     try:
-        return tuple(b64decode(each, validate=True) for each in roots), environment, held["bundle_id"], app_id
+        return tuple(b64decode(each) for each in roots), environment, held["bundle_id"], app_id
     except (TypeError, ValueError) as error:
         raise _not_set_up() from error
 
@@ -283,13 +283,11 @@ def _in_time(act: Callable[[], T], seconds: float = _CHECK_SECONDS) -> T:
 def _refusal(error: VerificationException, signed: str, offline: Callable[[], object]) -> Problem:
     """What a refusal of the library's means: not Apple's, or not to be told at present.
 
-    It calls both alike where Apple's answer on a certificate was none. What holds but for that answer, and is in date,
-    must come again: Apple may not repeat what we called wrong.
+    Where Apple's answer on a certificate was missing, or none, it calls both alike. What holds but for that answer, and
+    is in date, must come again: Apple may not repeat what we called wrong.
     """
     from appstoreserverlibrary.signed_data_verifier import VerificationException, VerificationStatus
 
-    if error.status == VerificationStatus.RETRYABLE_VERIFICATION_FAILURE:
-        return Unavailable("Apple does not say whether its certificates hold.")
     if error.status == VerificationStatus.INVALID_ENVIRONMENT:
         return Unauthenticated("This is of another environment of Apple's.")
     if error.status == VerificationStatus.INVALID_APP_IDENTIFIER:

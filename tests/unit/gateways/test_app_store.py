@@ -124,6 +124,9 @@ WRONG: dict[str, Callable[[AppleServer], str]] = {
     "a leaf out of date": lambda server: odd_chain(server, leaf_until=datetime(2026, 1, 1, tzinfo=UTC)).sign(
         transaction()
     ),
+    "a leaf that has gone out of date since": lambda server: odd_chain(
+        server, leaf_until=datetime(2026, 10, 1, tzinfo=UTC)
+    ).sign(transaction()),
     "a leaf for another purpose": lambda server: odd_chain(server, leaf_oid=None).sign(transaction()),
     "an intermediate for another purpose": lambda server: odd_chain(server, intermediate_oid=None).sign(transaction()),
     "two certificates": lambda server: server.context.chain.sign(transaction(), {"x5c": server.context.chain.x5c[:2]}),

@@ -191,6 +191,16 @@ def test_in_any_order_and_however_often_it_ends_the_same(words: Sequence[Word], 
         assert set(statement.trial_balance(world).total.values()) <= {0}
 
 
+@pytest.mark.parametrize("kind", ["ONE_TIME_CHARGE", "CONSUMPTION_REQUEST", "TEST"])
+def test_a_notification_is_stored_with_its_effect_in_one_write(kind: str) -> None:
+    tables = LosingTables(1_000, after=False)
+    world = made(tables)
+    consent(world)
+    before = tables.left
+    apple.hear(world, heard(kind, BOUGHT))
+    assert before - tables.left == 1
+
+
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("lost", range(4))
 def test_a_lost_write_loses_nothing_and_doubles_nothing(lost: int, after: bool) -> None:
@@ -348,6 +358,8 @@ def test_a_question_that_says_it_comes_from_the_future_was_asked_now(world: Worl
     store(world).down = True
     asked = question(world, at=NOON + 100 * HOUR)
     assert consumptions.advance(world, asked.id) == NOON + MINUTE
+    clock(world).forward(12 * HOUR)
+    assert consumptions.advance(world, asked.id) is None
 
 
 def test_what_apple_refuses_is_not_tried_again(world: World) -> None:
