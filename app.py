@@ -3,7 +3,9 @@
 from chalice.app import Chalice
 
 import chalicelib.accounts.routes
+import chalicelib.live.gift_routes
 import chalicelib.live.handlers
+import chalicelib.live.routes
 import chalicelib.notifications.handlers
 import chalicelib.operations.handlers
 import chalicelib.operations.routes
@@ -12,7 +14,6 @@ import chalicelib.payouts.routes
 import chalicelib.readers.routes
 import chalicelib.scheduling.routes
 import chalicelib.sessions.afterwards_routes
-import chalicelib.sessions.handlers
 import chalicelib.sessions.routes
 import chalicelib.wallet.handlers
 import chalicelib.wallet.routes
@@ -31,7 +32,8 @@ for part in (
     chalicelib.payouts.handlers,
     chalicelib.sessions.routes,
     chalicelib.sessions.afterwards_routes,
-    chalicelib.sessions.handlers,
+    chalicelib.live.routes,
+    chalicelib.live.gift_routes,
     chalicelib.live.handlers,
     chalicelib.payouts.routes,
     chalicelib.scheduling.routes,

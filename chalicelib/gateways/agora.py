@@ -47,13 +47,15 @@ _OTHER_DEVICE: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A right to be in one channel until ``expires_at``: the RTC token for media, the RTM token for text."""
+    """A right to be in one channel until ``expires_at``: the RTC token for media, the RTM token for text, which who may
+    not write has none of.
+    """
 
     app_id: str
     channel: str
     uid: int
     rtc_token: str
-    rtm_token: str
+    rtm_token: str | None
     expires_at: Millis
 
 
@@ -72,17 +74,20 @@ class Notice:
 
 
 class Media(Protocol):
-    """What a reading asks of Agora, and hears from it."""
+    """What readings and streams ask of Agora, and hear from it."""
 
-    def lease(self, *, channel: str, uid: int, user: str, expires_at: Millis) -> Lease:
-        """A lease for ``user`` to publish and hear in ``channel`` as ``uid``, until ``expires_at``.
+    def lease(
+        self, *, channel: str, uid: int, user: str, expires_at: Millis, publisher: bool, chat: bool = True
+    ) -> Lease:
+        """A lease for ``user`` to hear in ``channel`` as ``uid`` until ``expires_at``, as a ``publisher`` to be heard
+        too, and with ``chat`` to write.
 
         Agora counts whole seconds: the moment is rounded down. Raises ProviderFailed when the keys are unusable.
         """
 
-    def remove(self, channel: str, uid: int | None) -> None:
-        """Put ``uid`` out of ``channel``, which they may enter again; None puts everybody out, and bars the channel
-        for as long as a token lives. Repeating it does no harm.
+    def remove(self, channel: str, uid: int | None, *, bar: Millis = 0) -> None:
+        """Put ``uid`` out of ``channel``, or with None everybody, and bar it to them for that long: it opens again at
+        once where ``bar`` is 0. Repeating it does no harm.
 
         Raises ProviderFailed when Agora cannot do it now, Unavailable when it is out of reach: then it may or may not
         be done. A rule that Agora refuses as wrong is logged as an error and not asked for again.
@@ -103,21 +108,25 @@ class Agora:
         self._rest_secret = settings.agora_rest_secret
         self._notices_secret = settings.agora_notices_secret
         self._rules_url = f"{settings.agora_api_base or _API_BASE}/dev/v1/kicking-rule"
-        self._bar_seconds = max(_SHORTEST_BAR_SECONDS, ceil_div(settings.rules.lease, SECOND))
         self._breaker = CircuitBreaker()
 
-    def lease(self, *, channel: str, uid: int, user: str, expires_at: Millis) -> Lease:
+    def lease(
+        self, *, channel: str, uid: int, user: str, expires_at: Millis, publisher: bool, chat: bool = True
+    ) -> Lease:
         keys = _keys(self._tokens_secret, "app_id", "app_certificate")
-        return build_lease(*keys, channel=channel, uid=uid, user=user, expires_at=expires_at)
+        return build_lease(
+            *keys, channel=channel, uid=uid, user=user, expires_at=expires_at, publisher=publisher, chat=chat
+        )
 
-    def remove(self, channel: str, uid: int | None) -> None:
+    def remove(self, channel: str, uid: int | None, *, bar: Millis = 0) -> None:
         from urllib3.exceptions import HTTPError
 
         if self._breaker.is_open:
             raise Unavailable("Agora rests after a failure; the minute tick tries again.")
         app_id, *customer = _keys(self._rest_secret, "app_id", "customer_id", "customer_secret")
-        who = {"time_in_seconds": self._bar_seconds} if uid is None else {"uid": uid, "time_in_seconds": 0}
-        rule = {"appid": app_id, "cname": channel, "privileges": ["join_channel"]} | who
+        lasts = max(_SHORTEST_BAR_SECONDS, ceil_div(bar, SECOND)) if bar > 0 else 0
+        who = {} if uid is None else {"uid": uid}
+        rule = {"appid": app_id, "cname": channel, "privileges": ["join_channel"], "time_in_seconds": lasts} | who
         try:
             status = _post(self._rules_url, rule, ":".join(customer))
         except HTTPError as error:
@@ -196,21 +205,31 @@ def _pool() -> PoolManager:
     )
 
 
-def build_lease(app_id: str, certificate: str, *, channel: str, uid: int, user: str, expires_at: Millis) -> Lease:
-    """Build both tokens. Raises ValueError for a channel or uid that Agora would misread (uid 0 is anybody)."""
+def build_lease(
+    app_id: str,
+    certificate: str,
+    *,
+    channel: str,
+    uid: int,
+    user: str,
+    expires_at: Millis,
+    publisher: bool,
+    chat: bool = True,
+) -> Lease:
+    """Build the tokens. Raises ValueError for a channel or uid that Agora would misread (uid 0 is anybody)."""
     from agora_token_builder import RtcTokenBuilder, RtmTokenBuilder
 
     if not _APP_KEY.fullmatch(app_id) or not _APP_KEY.fullmatch(certificate):
         raise ProviderFailed("The media service is not set up.")
     if not _CHANNEL.fullmatch(channel) or not 1 <= uid <= _MOST_UID or not user:
         raise ValueError("not a channel and participant of ours")
-    publisher, rtm_user = 1, 1
+    role, rtm_user = 1 if publisher else 2, 1
     until = expires_at // SECOND
     return Lease(
         app_id=app_id,
         channel=channel,
         uid=uid,
-        rtc_token=RtcTokenBuilder.buildTokenWithUid(app_id, certificate, channel, uid, publisher, until),
-        rtm_token=RtmTokenBuilder.buildToken(app_id, certificate, user, rtm_user, until),
+        rtc_token=RtcTokenBuilder.buildTokenWithUid(app_id, certificate, channel, uid, role, until),
+        rtm_token=RtmTokenBuilder.buildToken(app_id, certificate, user, rtm_user, until) if chat else None,
         expires_at=until * SECOND,
     )

@@ -4,11 +4,41 @@ from typing import Any
 
 from chalice.app import Blueprint
 
+from chalicelib.gateways import World, world
+from chalicelib.runtime.logs import log
+from chalicelib.runtime.tables import item_of
+
 blueprint = Blueprint(__name__)
 
 
 @blueprint.lambda_function(name="live_signals")
 def live_signals(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Tell who watches what is new; what could not be told is named, and comes again (ReportBatchItemFailures)."""
-    del event, context
-    return {"batchItemFailures": []}
+    del context
+    return told(world(), event)
+
+
+def told(world: World, event: dict[str, Any]) -> dict[str, Any]:
+    """One stream after the other; one that fails holds up no other. It comes again from its first record on, with
+    whatever else was written since: who was told that knows it by its id.
+    """
+    # Here, not above: the API declares this function too, and tells nobody anything.
+    from chalicelib.live.model.signal import Word, messages, word
+
+    words: dict[str, list[Word]] = {}
+    first: dict[str, str] = {}
+    for record in event["Records"]:
+        image = record["dynamodb"].get("NewImage")
+        if image is None:
+            continue  # a row that is gone
+        if found := word(item_of(image), new=record["eventName"] == "INSERT"):
+            words.setdefault(found.channel, []).append(found)
+            first.setdefault(found.channel, record["dynamodb"]["SequenceNumber"])
+    failed = []
+    for channel, said in words.items():
+        try:
+            world.signals.publish(channel, messages(said))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the others are told
+            log.warning("signals_not_sent", stream=channel, error=type(error).__name__, count=len(said))
+            failed.append({"itemIdentifier": first[channel]})
+    return {"batchItemFailures": failed}

@@ -152,6 +152,12 @@ def _booking_closed(facts: Facts, zone: ZoneInfo) -> Words:
 
 def _refund(facts: Facts, zone: ZoneInfo) -> Words:
     del zone
+    if "coins" in facts:
+        return Words(
+            "A payment goes back to your card",
+            f"{dollars(facts['amount'])} that you paid for coins go back to the card that you paid with, so "
+            f"{facts['coins']:,} coins left your account.",
+        )
     return Words(
         "A payment goes back to your card",
         f"{dollars(facts['amount'])} of your SoulSeer credit go back to the card that you paid with.",
@@ -160,6 +166,12 @@ def _refund(facts: Facts, zone: ZoneInfo) -> Words:
 
 def _refund_failed(facts: Facts, zone: ZoneInfo) -> Words:
     del zone
+    if "coins" in facts:
+        return Words(
+            "A payment could not be given back",
+            f"{dollars(facts['amount'])} that you paid for coins could not be given back to the card that you paid "
+            f"with. {facts['coins']:,} coins are in your account again.",
+        )
     return Words(
         "A payment could not be given back",
         f"{dollars(facts['amount'])} could not be given back to the card that you paid with. They are in your SoulSeer "
@@ -169,6 +181,13 @@ def _refund_failed(facts: Facts, zone: ZoneInfo) -> Words:
 
 def _dispute(facts: Facts, zone: ZoneInfo) -> Words:
     del zone
+    if "coins" in facts:
+        return Words(
+            "A payment of yours was disputed",
+            f"Your bank took back a payment of {dollars(facts['amount'])} for coins, so {facts['coins']:,} coins left "
+            "your account, and your wallet is frozen until this is settled. If you know nothing of it, write to "
+            "support.",
+        )
     return Words(
         "A payment of yours was disputed",
         f"Your bank took back a payment of {dollars(facts['amount'])}, so it left your SoulSeer credit, and your "
@@ -178,6 +197,11 @@ def _dispute(facts: Facts, zone: ZoneInfo) -> Words:
 
 def _dispute_won(facts: Facts, zone: ZoneInfo) -> Words:
     del zone
+    if "coins" in facts:
+        return Words(
+            "A disputed payment is yours again",
+            f"The dispute of your payment is settled: {facts['coins']:,} coins are in your account again.",
+        )
     return Words(
         "A disputed payment is yours again",
         f"The dispute of your payment is settled: {dollars(facts['amount'])} are in your SoulSeer credit again.",
@@ -190,6 +214,14 @@ def _coins_taken_back(facts: Facts, zone: ZoneInfo) -> Words:
         "Coins were taken back",
         f"A purchase of coins was given back to you or withdrawn, so {facts['coins']:,} coins left your account. Where "
         "they were spent already, what you buy next makes up for them. If you know nothing of it, write to support.",
+    )
+
+
+def _ticket_back(facts: Facts, zone: ZoneInfo) -> Words:
+    del zone
+    return Words(
+        "Your ticket was given back",
+        f"The stream that you had a ticket of did not take place. {facts['coins']} coins are back in your wallet.",
     )
 
 
@@ -288,6 +320,7 @@ SAID: Final[Mapping[str, Callable[[Facts, ZoneInfo], Words]]] = {
     "refund_failed": _refund_failed,
     "dispute": _dispute,
     "dispute_won": _dispute_won,
+    "ticket_back": _ticket_back,
     "coins_taken_back": _coins_taken_back,
     "coins_given_back": _coins_given_back,
     "favorite_online": _favorite_online,

@@ -1,5 +1,6 @@
-"""The two clocks. ``clock`` is what the Step Functions machine calls at a deadline, ``billing_tick`` what a rule calls
-every minute; ``kind`` says whose thing it is.
+"""What comes of itself. The two clocks: ``clock`` is what the Step Functions machine calls at a deadline,
+``billing_tick`` what a rule calls every minute; ``kind`` says whose thing it is. And ``agora_webhook``, which hears who
+is in the channels of readings and streams.
 
 The tick brings everything up to date that time can still change. The rule's event names no shard: the function then
 calls itself once a shard, so that the shards are worked in parallel. A page is a moment behind at most; what is behind
@@ -18,12 +19,14 @@ from chalicelib.gateways import World, world
 from chalicelib.gateways.clock import clock_time
 from chalicelib.kernel.errors import NotFound
 from chalicelib.kernel.time import Millis
+from chalicelib.runtime import webhooks
 from chalicelib.runtime.lazy import on_first_use
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.tables import Key
 from chalicelib.sessions import service as sessions
 
 if TYPE_CHECKING:
+    from chalicelib.live import service as live
     from chalicelib.operations import deletions, exports, reconciliation
     from chalicelib.payouts import paying
     from chalicelib.scheduling import service as scheduling
@@ -32,6 +35,7 @@ else:
     consumptions = on_first_use("chalicelib.wallet.consumptions")
     deletions = on_first_use("chalicelib.operations.deletions")
     exports = on_first_use("chalicelib.operations.exports")
+    live = on_first_use("chalicelib.live.service")
     recharges = on_first_use("chalicelib.wallet.recharges")
     reconciliation = on_first_use("chalicelib.operations.reconciliation")
     paying = on_first_use("chalicelib.payouts.paying")
@@ -42,6 +46,8 @@ blueprint = Blueprint(__name__)
 
 CallAgain = Callable[[dict[str, Any]], None]
 
+_STREAMS: Final = "str_"
+"""What the names of streams' channels begin with; others are of readings."""
 _PAGE: Final = 100
 _MOST_PAGES: Final = 1_000
 _SPARE_MILLIS: Final = 10_000
@@ -141,6 +147,21 @@ def _payees(world: World, shard: str, limit: int, start: Key | None) -> tuple[li
     return [Waiting(reader, key, partial(paying.take_turn, world, reader)) for reader, key in found], following
 
 
+def _streams(world: World, shard: str, limit: int, start: Key | None) -> tuple[list[Waiting], Key | None]:
+    found, following = live.page_of_shard(world, shard, limit, start)
+    return [Waiting(key["pk"], key, partial(live.look_after, world, key["pk"])) for key in found], following
+
+
+def _stream_called(world: World, stream: str, epoch: int, turn: int) -> Millis | None:
+    return live.called_by_clock(world, stream, epoch, turn)
+
+
+def _removals(world: World, shard: str, limit: int, start: Key | None) -> tuple[list[Waiting], Key | None]:
+    found, following = live.page_of_removals(world, shard, limit, start)
+    before = [(key["pk"].partition("#")[2], key["sk"], key) for key in found]
+    return [Waiting(user, key, partial(live.put_out, world, stream, user)) for stream, user, key in before], following
+
+
 def _never(world: World, thing: str, epoch: int, turn: int) -> None:
     """No execution of the clock waits for it: the tick is quick enough."""
     del world, thing, epoch, turn
@@ -159,6 +180,8 @@ def _refund_called(world: World, refund: str, epoch: int, turn: int) -> Millis |
 KINDS: Final[Mapping[str, Kind]] = {
     "session": Kind(_sessions, sessions.called_by_clock),
     "booking": Kind(_bookings, _booking_called),
+    "stream": Kind(_streams, _stream_called),
+    "removal": Kind(_removals, _never),
     "deletion": Kind(_deletions, _deletion_called, _SPARE_ASKING),
     "export": Kind(_exports, _export_called),
     "refund": Kind(_refunds, _refund_called, _SPARE_ASKING),
@@ -192,6 +215,21 @@ def tell(world: World, event: dict[str, Any]) -> dict[str, Any]:
         log.error("clock_of_nothing", kind=str(event["kind"]), id=str(event["id"]))
         return {"done": True}
     return {"done": True} if wake is None else {"done": False, "wake_at": clock_time(wake)}
+
+
+@blueprint.lambda_function(name="agora_webhook")
+def agora_webhook(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Verify, apply, and say 200 only when the effect is stored."""
+    del context
+    return webhooks.answered(event, "agora", "agora-signature-v2", _hear)
+
+
+def _hear(payload: bytes, signature: str) -> None:
+    notice = world().media.verified_notice(payload, signature)
+    if notice is None:
+        return
+    hear = live.hear if notice.channel.startswith(_STREAMS) else sessions.hear
+    hear(world(), notice)
 
 
 @blueprint.schedule(Rate(1, unit=Rate.MINUTES), name="billing_tick")

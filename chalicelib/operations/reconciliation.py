@@ -261,6 +261,8 @@ def _proven(world: World, run: Run, account: str, counts: Counter[str]) -> Head:
     counts["chains"] += 1
     if broken_at is not None:
         _found(world, run, "broken_chain", account, f"entry {broken_at}")
+    if model.account_class(account) == "stream" and (why := model.shard_fault(last.balance, closed=last.closed)):
+        _found(world, run, why, account, f"{last.balance}")
     return Head(account, last.seq, last.hash, last.balance)
 
 
@@ -363,7 +365,7 @@ def _look_again(world: World, run: Run, known: Difference) -> None:
             agrees = broken_at is None and last.seq > 0
         case "changed_since_digest":
             agrees = False  # the digests since tell of the ledger as it was changed
-        case "paid_from_nothing" if not _judges_clearing(run):
+        case "paid_from_nothing" | "left_over" if not _judges_clearing(run):
             return
         case _:  # what is added up says nothing of what is younger
             if run.until < known.seen_at:
@@ -395,8 +397,8 @@ def _prove_sums(world: World, run: Run) -> None:
 
 
 def _prove_clearing(world: World, run: Run) -> None:
-    """Nobody was paid out of what nobody paid in, class by class. Where the margin is small, what is being written now
-    may be read in part, and it is not judged.
+    """Nobody was paid out of what nobody paid in, and nobody was left out, class by class. Where the margin is small,
+    what is being written now may be read in part, and it is not judged.
     """
     if not _judges_clearing(run):
         return
@@ -405,6 +407,8 @@ def _prove_clearing(world: World, run: Run) -> None:
         left = amount + run.sums.get(f"funded: {name}", 0)
         if account in model.CLEARING and left < 0:
             _found(world, run, "paid_from_nothing", name, str(left))
+        if account in model.AT_ONCE and amount > 0:
+            _found(world, run, "left_over", name, str(amount))
 
 
 def _judges_clearing(run: Run) -> bool:

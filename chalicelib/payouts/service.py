@@ -57,6 +57,14 @@ def booking_earned(world: World, reader: str, booking: str, gross: Cents, now: M
     return _shared(world, reader, ("booking", "escrow", booking), gross, now)
 
 
+def stream_earned(world: World, reader: str, stream: str, amount: Cents, not_before: Millis) -> tuple[Entry, Operation]:
+    """The entry of what a stream's gifts and tickets brought the reader, and the operation that posts it, for the
+    transaction that closes the stream's shards.
+    """
+    account = earnings_account(reader)
+    return wallet.earn(world, account, "gift_earned", amount, f"gift:{stream}", stream, not_before)
+
+
 def _shared(
     world: World, reader: str, what: tuple[str, str, str], gross: Cents, now: Millis, *, reference: str | None = None
 ) -> tuple[Cents, list[Operation]]:

@@ -42,6 +42,7 @@ class Fields(TypedDict, total=False):
     reader: str
     session: str
     booking: str
+    stream: str
     user: str
     topup: str
     id: str

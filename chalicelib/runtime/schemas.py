@@ -2,14 +2,20 @@
 
 import json
 import os
+import re
 from dataclasses import dataclass
-from typing import Annotated, Generic, TypeVar
+from datetime import UTC, datetime
+from typing import Annotated, Final, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from chalicelib.kernel.money import USD, Cents
+from chalicelib.kernel.time import SECOND, Millis
 
 MOST_ON_A_PAGE = 100
+_MOMENT: Final = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})"
+)
 
 
 class Schema(BaseModel):
@@ -48,6 +54,42 @@ class PageOf(Generic[T]):
         """The page as JSON, as a ``Schema`` of these fields would give it."""
         items = ",".join(each.model_dump_json(by_alias=by_alias) for each in self.items)
         return f'{{"items":[{items}],"next_cursor":{json.dumps(self.next_cursor)}}}'
+
+
+class PersonView(Schema):
+    """Somebody, as others see them."""
+
+    id: str
+    display_name: str
+
+
+class MediaView(Schema):
+    """A lease on a media channel. Renew it before `expires_at`."""
+
+    app_id: str
+    channel: str
+    uid: int
+    rtc_token: str
+    rtm_token: str | None = Field(description="Null for who may not write.")
+    expires_at: str
+
+
+def _written_as_a_moment(value: object) -> object:
+    """Pydantic would take a number in a string for Unix time, and a time without a zone for one of anywhere."""
+    try:
+        if isinstance(value, str) and _MOMENT.fullmatch(value):
+            return datetime.fromisoformat(value).astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise ValueError("Write it as 2026-12-31T18:30:00Z.")
+
+
+Moment = Annotated[datetime, BeforeValidator(_written_as_a_moment), Field(description="RFC 3339, with its offset.")]
+
+
+def millis(moment: datetime) -> Millis:
+    """The moment as the program counts it."""
+    return round(moment.timestamp() * SECOND)
 
 
 class ListQuery(Schema):

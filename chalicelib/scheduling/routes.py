@@ -12,6 +12,7 @@ from chalicelib.kernel.errors import (
     Invalid,
     InvalidState,
     NotFound,
+    ProviderFailed,
     ReaderBusy,
     ReaderUnavailable,
     SessionOpen,
@@ -19,10 +20,11 @@ from chalicelib.kernel.errors import (
     SpendingLimitReached,
     WalletFrozen,
 )
+from chalicelib.live.schemas import StreamView, StreamWithMedia, media_of
 from chalicelib.runtime import cursors
 from chalicelib.runtime.endpoint import Request, Text, endpoint
 from chalicelib.runtime.lazy import on_first_use
-from chalicelib.runtime.schemas import PageOf
+from chalicelib.runtime.schemas import PageOf, millis
 from chalicelib.scheduling.schemas import (
     AvailabilityBody,
     AvailabilityView,
@@ -35,15 +37,16 @@ from chalicelib.scheduling.schemas import (
     OverridesView,
     SlotsQuery,
     SlotsView,
-    millis,
 )
 from chalicelib.sessions.model.session import Side
 from chalicelib.sessions.schemas import NewSession, SessionView, session_view
 
 if TYPE_CHECKING:
+    from chalicelib.live import service as live
     from chalicelib.scheduling import feed, service
     from chalicelib.scheduling.model.booking import Booking
 else:
+    live = on_first_use("chalicelib.live.service")
     feed = on_first_use("chalicelib.scheduling.feed")
     service = on_first_use("chalicelib.scheduling.service")
 
@@ -255,6 +258,27 @@ def get_calendar(request: Request[None, None]) -> Text:
     """The calendar behind a secret address, which ends in `.ics`: one's bookings in both roles, times in UTC."""
     user, bookings = service.feed(world(), request.path["feed_ics"].removesuffix(_SUFFIX))
     return Text(feed.rendered(user, bookings), feed.MEDIA_TYPE)
+
+
+# --- streams -------------------------------------------------------------------------------------
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "/v1/streams/{stream_id}/start",
+    returns=StreamWithMedia,
+    tags=("live",),
+    errors=(Forbidden, InvalidState, NotFound, ProviderFailed, SessionOpen),
+)
+def start_stream(request: Request[None, None]) -> StreamWithMedia:
+    """The host goes live, with a lease to publish. Who has not come into the channel two minutes later was never there.
+
+    Not while one is in a reading. Repeating it gives another lease.
+    """
+    user = request.caller.id
+    stream, lease = service.go_live(world(), request.path["stream_id"], user)
+    return StreamWithMedia(stream=StreamView.of(live.as_seen_by(world(), stream, user), user), media=media_of(lease))
 
 
 # --- readings that are not booked ----------------------------------------------------------------

@@ -1,15 +1,15 @@
 """What the scheduling endpoints take and give."""
 
 import re
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import TYPE_CHECKING, Annotated, Final, Literal, Self, get_args
 
 from pydantic import BeforeValidator, ConfigDict, Field
 
 from chalicelib.accounts.model.person import known_zone
 from chalicelib.kernel.errors import Invalid
-from chalicelib.kernel.time import SECOND, Millis, rfc3339
-from chalicelib.runtime.schemas import Id, ListQuery, Money, Schema
+from chalicelib.kernel.time import Millis, rfc3339
+from chalicelib.runtime.schemas import Id, ListQuery, Moment, Money, PersonView, Schema
 from chalicelib.scheduling.model.availability import (
     MOST_HOURS,
     MOST_OVERRIDES,
@@ -20,7 +20,6 @@ from chalicelib.scheduling.model.availability import (
 )
 from chalicelib.scheduling.model.booking import Booking, State, refund_of_client
 from chalicelib.sessions.model.session import Modality, Reason, Who
-from chalicelib.sessions.schemas import PersonView
 
 if TYPE_CHECKING:
     from chalicelib.scheduling.service import Slots
@@ -29,19 +28,6 @@ Day = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday"
 
 _DAYS: Final[tuple[Day, ...]] = get_args(Day)
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_MOMENT: Final = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})"
-)
-
-
-def _written_as_a_moment(value: object) -> object:
-    """Pydantic would take a number in a string for Unix time, and a time without a zone for one of anywhere."""
-    try:
-        if isinstance(value, str) and _MOMENT.fullmatch(value):
-            return datetime.fromisoformat(value).astimezone(UTC)
-    except (ValueError, OverflowError):
-        pass
-    raise ValueError("Write it as 2026-12-31T18:30:00Z.")
 
 
 def _written_as_a_date(value: object) -> object:
@@ -53,18 +39,12 @@ def _written_as_a_date(value: object) -> object:
     raise ValueError("Write it as 2026-12-31.")
 
 
-Moment = Annotated[datetime, BeforeValidator(_written_as_a_moment), Field(description="RFC 3339, with its offset.")]
 LocalDate = Annotated[date, BeforeValidator(_written_as_a_date), Field(description="A day where the reader lives.")]
 Minutes = Annotated[Literal[15, 30, 45, 60], Field(description="How long.")]
 LocalTime = Annotated[
     str,
     Field(pattern=r"^(([01][0-9]|2[0-3]):(00|15|30|45)|24:00)$", description="Wall clock, on a quarter of an hour."),
 ]
-
-
-def millis(moment: datetime) -> Millis:
-    """The moment as the program counts it."""
-    return round(moment.timestamp() * SECOND)
 
 
 class Stretch(Schema):

@@ -15,6 +15,7 @@ from typing import Final, get_args
 
 from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
+from chalicelib.gateways.agora import Lease
 from chalicelib.kernel.clock import clock_lost
 from chalicelib.kernel.errors import (
     Blocked,
@@ -34,6 +35,8 @@ from chalicelib.kernel.ids import derived_id
 from chalicelib.kernel.money import Cents
 from chalicelib.kernel.settings import Rules
 from chalicelib.kernel.time import DAY, Millis
+from chalicelib.live import service as live
+from chalicelib.live.model.stream import Stream
 from chalicelib.payouts import service as payouts
 from chalicelib.readers import service as readers
 from chalicelib.runtime import audit, outbox
@@ -533,8 +536,11 @@ def _wound(world: World, booking: Booking, now: Millis) -> Booking:
 def ask(world: World, client: Side, session_id: str, reader_id: str, modality: Modality) -> Snapshot:
     """Ask a reader for a reading now. It ends at either side's next booking.
 
-    Raises as ``sessions.create`` does; SessionOpen and ReaderBusy also where a booking of theirs is about to begin.
+    Raises as ``sessions.create`` does; SessionOpen and ReaderBusy also where a booking of theirs is about to begin, and
+    ReaderBusy while the reader is live.
     """
+    if (on_air := live.open_of(world, reader_id)) and on_air.state == "live":
+        raise ReaderBusy("The reader is live.")
     ends_by = [
         begins
         for user, refusal in ((client.user, SessionOpen), (reader_id, ReaderBusy))
@@ -559,6 +565,19 @@ def _next_start(world: World, user: str, refusal: type[Problem]) -> Millis | Non
                 raise refusal
             return booking.start
     raise Unavailable
+
+
+# --- streams -------------------------------------------------------------------------------------
+
+
+def go_live(world: World, stream_id: str, host: str) -> tuple[Stream, Lease]:
+    """Start a stream of one's own, in no reading. Raises as ``live.start`` does, and SessionOpen."""
+    if sessions.open_session(world, host):  # one whose time is over ends by this
+        raise SessionOpen
+    try:
+        return live.start(world, stream_id, host, sessions.in_none(world, host))
+    except ConditionFailed:
+        raise SessionOpen from None
 
 
 # --- somebody leaves -----------------------------------------------------------------------------

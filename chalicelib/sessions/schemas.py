@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field
 from chalicelib.gateways.agora import Lease
 from chalicelib.kernel.settings import Rules
 from chalicelib.kernel.time import SECOND, Millis, ceil_div, rfc3339
-from chalicelib.runtime.schemas import Id, ListQuery, Money, Schema
+from chalicelib.runtime.schemas import Id, ListQuery, MediaView, Money, PersonView, Schema
 from chalicelib.sessions.model.due import deadline
 from chalicelib.sessions.model.session import Modality, Reason, Session, Side, State, Who
 from chalicelib.wallet.model.funds import Funds
@@ -23,13 +23,6 @@ class NewSession(Schema):
 
     reader: Annotated[Id, Field(description="The reader's id, not the slug.")]
     modality: Modality
-
-
-class PersonView(Schema):
-    """One of the two people."""
-
-    id: str
-    display_name: str
 
 
 class PresentView(Schema):
@@ -62,17 +55,6 @@ class SessionView(Schema):
     deadline_at: str | None = Field(description="When ringing, joining or grace is over.")
     next_beat_seconds: int = Field(description="Send the next heartbeat after this long.")
     present: PresentView
-
-
-class MediaView(Schema):
-    """A lease on the media channel. Renew it before `expires_at`."""
-
-    app_id: str
-    channel: str
-    uid: int
-    rtc_token: str
-    rtm_token: str
-    expires_at: str
 
 
 class SessionWithMedia(Schema):

@@ -370,7 +370,9 @@ def lease(world: World, seen: Snapshot, user: str) -> Lease | None:
     if session.state not in ("waiting", "active", "reconnecting") or seen.funds.frozen or seen.funds.lasts <= 0:
         return None
     until = min(seen.now + rules.lease, seen.now + seen.funds.lasts, session.last_moment(seen.now, rules))
-    return world.media.lease(channel=session.channel, uid=_UIDS[session.who(user)], user=user, expires_at=until)
+    return world.media.lease(
+        channel=session.channel, uid=_UIDS[session.who(user)], user=user, expires_at=until, publisher=True
+    )
 
 
 # --- reading it ----------------------------------------------------------------------------------
@@ -400,6 +402,11 @@ def open_session(world: World, user: str) -> Snapshot | None:
         return None
     seen = advance(world, session)
     return seen if seen.session.is_open else None
+
+
+def in_none(world: World, user: str) -> Operation:
+    """The operation that fails a transaction where ``user`` is in an open session."""
+    return _rows(world).free(user)
 
 
 def sessions_of(world: World, who: Who, user: str, limit: int, start: Key | None) -> tuple[list[Snapshot], Key | None]:
@@ -628,7 +635,7 @@ def _emptied(world: World, session: Session) -> Session:
     """Put out of its channels whoever may not be there any more. What fails is owed still; the tick tries again."""
     try:
         for number in session.abandoned[:_REMOVALS]:
-            world.media.remove(session.channel_of(number), None)
+            world.media.remove(session.channel_of(number), None, bar=world.settings.rules.lease)
             session = replace(session, cleared=number + 1)
         for who in session.lingering:
             world.media.remove(session.channel, _UIDS[who])

@@ -5,6 +5,8 @@ A limit counts paid money that was spent in any 24 hours, 7 days and 30 days up 
 on the newest entry and on limits that were read after it; setting limits is an entry too, so of a spending and a lower
 limit the second sees the first. The newest entry says whether there are any, so who has none pays no read for them; the
 open meter carries its ceiling, so a minute asks nothing.
+
+What was paid for coins counts too: by Stripe what is not given back, at an app store the pack's price here.
 """
 
 from __future__ import annotations
@@ -23,10 +25,11 @@ from chalicelib.wallet.store import Ledger
 if TYPE_CHECKING:
     from chalicelib.accounts import service as accounts
     from chalicelib.accounts.model.limits import Limits, Wanted
-    from chalicelib.wallet import recharges
+    from chalicelib.wallet import bought, recharges
     from chalicelib.wallet import service as wallet
 else:
     accounts = on_first_use("chalicelib.accounts.service")
+    bought = on_first_use("chalicelib.wallet.bought")
     recharges = on_first_use("chalicelib.wallet.recharges")
     wallet = on_first_use("chalicelib.wallet.service")
 
@@ -49,6 +52,17 @@ def must_not_be_excluded(world: World, user: str) -> None:
     until = accounts.limits_of(world, user).self_excluded_until.value
     if until is not None:
         raise SpendingLimitReached(f"You have excluded yourself until {rfc3339(until)}.")
+
+
+def must_leave(world: World, user: str, price: Cents) -> None:
+    """Raises SpendingLimitReached where the person's limits, or what the open meter holds, leave less than ``price``
+    for what is not paid by credit.
+    """
+    newest = wallet.charge_due(world, wallet.head(world, user))
+    now = max(world.now(), newest.at)
+    most = ceiling(world, newest, now)
+    if most is not None and newest.spent + meter.held(newest, world.settings.rules) + price > most:
+        raise SpendingLimitReached
 
 
 def set_limits(world: World, user: str, wanted: Wanted) -> Limits:
@@ -79,13 +93,17 @@ def _ceiling_under(world: World, held: Limits, newest: Entry, now: Millis) -> Ce
     if held.self_excluded_until.value is not None:
         return NOTHING
     windows = ((MONTH, held.month.value), (WEEK, held.week.value), (DAY, held.day.value))
+    limited = [(length, most) for length, most in windows if most is not None]
+    if not limited:
+        return None
     book, before = wallet.ledger(world), genesis(newest.account)
+    paid = bought.bought_since(world, _owner(newest.account), now - limited[0][0])
     ceilings = []
-    for length, most in windows:  # the longest first: where it begins the shorter ones do not begin earlier
-        if most is not None:
-            before = _last_until(book, now - length, before, newest)
-            ceilings.append(before.spent + most)
-    return min(ceilings, default=None)
+    for length, most in limited:  # the longest first: where it begins the shorter ones do not begin earlier
+        before = _last_until(book, now - length, before, newest)
+        coins = sum(cents for at, cents in paid if at > now - length)
+        ceilings.append(max(0, before.spent + most - coins))
+    return min(ceilings)
 
 
 def _last_until(book: Ledger, moment: Millis, low: Entry, newest: Entry) -> Entry:

@@ -8,13 +8,14 @@ written before.
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial, reduce
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.gateways import World
 from chalicelib.gateways.stripe import Refused
 from chalicelib.kernel.errors import Unavailable
 from chalicelib.kernel.time import Millis
 from chalicelib.runtime import audit, outbox
+from chalicelib.runtime.lazy import on_first_use
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.tables import Operation
 from chalicelib.wallet.model import payment as model
@@ -24,6 +25,13 @@ from chalicelib.wallet.model.topup import is_id
 from chalicelib.wallet.payments_store import PaymentRows
 from chalicelib.wallet.service import charge_due, credit_account, ledger
 from chalicelib.wallet.store import Stored
+
+if TYPE_CHECKING:
+    from chalicelib.wallet import coin_payments
+else:
+    coin_payments = on_first_use("chalicelib.wallet.coin_payments")
+
+_NONE: Final[Mapping[str, int]] = {}
 
 Told = Callable[[Payment], Payment]
 """What is known of a payment once it was told more."""
@@ -82,18 +90,25 @@ def _changes(world: World, was: Payment, now: Payment) -> list[Operation]:
     due = {key: fact for key, fact in model.facts(now).items() if key not in before}
     if not due or now.user is None:
         return [*rows]
+    if now.source == "coins":
+        coins = model.coins_of(was, now, due)
+        at, postings = coin_payments.posted(world, now.user, now, due, coins)
+        return [*rows, *postings, *_words(world, now.user, now, due, at, coins)]
     newest = charge_due(world, ledger(world).head(credit_account(now.user)))
     newest, postings = posted_after(world, newest, now, due)
     return [*rows, *postings, *_words(world, now.user, now, due, newest.at)]
 
 
-def _words(world: World, user: str, payment: Payment, due: Mapping[str, Fact], at: Millis) -> list[Operation]:
-    """The audit log's word, and the person's, of every posting but the payment itself."""
+def _words(
+    world: World, user: str, payment: Payment, due: Mapping[str, Fact], at: Millis, coins: Mapping[str, int] = _NONE
+) -> list[Operation]:
+    """The audit log's word, and the person's, of every posting but the payment itself; ``coins`` that it moved."""
     tables = world.settings.tables
     said: list[Operation] = []
     for key, fact in due.items():
         if fact.counter == model.PAYMENTS:
             continue
+        moved: dict[str, str | int | bool | None] = {"coins": abs(coins[key])} if key in coins else {}
         said += [
             audit.entry(
                 tables.audit,
@@ -102,9 +117,16 @@ def _words(world: World, user: str, payment: Payment, due: Mapping[str, Fact], a
                 actor="stripe",
                 reason="told by Stripe",
                 at=at,
-                detail={"amount": fact.amount, "payment": payment.intent, "of": fact.reference},
+                detail=moved | {"amount": fact.amount, "payment": payment.intent, "of": fact.reference},
             ),
-            outbox.notice(tables.notices, to=user, kind=fact.kind, fact=key, at=at, facts={"amount": abs(fact.amount)}),
+            outbox.notice(
+                tables.notices,
+                to=user,
+                kind=fact.kind,
+                fact=key,
+                at=at,
+                facts=moved | {"amount": abs(fact.amount)},
+            ),
         ]
     return said
 

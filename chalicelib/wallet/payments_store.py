@@ -15,7 +15,7 @@ from chalicelib.runtime import due
 from chalicelib.runtime.tables import Absent, Equals, Key, Put, Range, Tables
 from chalicelib.wallet.model.payment import Payment, from_item, to_item
 from chalicelib.wallet.model.refund import Refund
-from chalicelib.wallet.store import row
+from chalicelib.wallet.store import bought, row
 
 _MOMENT_DIGITS: Final = 13
 PLACE: Final = re.compile(r"refund#[0-9]{13}#[A-Za-z0-9_]{1,64}")
@@ -50,6 +50,8 @@ class PaymentRows:
         changed = Put(self._name, item, when=(Equals("rev", was.rev) if was.rev else Absent("pk"),))
         if payment.user is None or was.user:
             return [changed]
+        if payment.source == "coins":  # none of those that credit can be given back of
+            return [changed, Put(self._name, bought(payment.user, payment.at, "stripe", payment.intent))]
         place = f"payment#{_moment(payment.at)}#{payment.intent}"
         return [changed, Put(self._name, {"pk": f"user#{payment.user}", "sk": place})]
 

@@ -6,13 +6,14 @@ told.
 """
 
 from chalicelib.gateways import World
+from chalicelib.kernel.time import Millis
 from chalicelib.runtime import audit, outbox
 from chalicelib.runtime.tables import Operation
 from chalicelib.wallet.coins import coins_account
 from chalicelib.wallet.model import meter
 from chalicelib.wallet.model import purchase as model
 from chalicelib.wallet.model.chain import follow
-from chalicelib.wallet.model.packs import Pack
+from chalicelib.wallet.model.packs import Pack, Packs
 from chalicelib.wallet.model.purchase import Purchase, Told
 from chalicelib.wallet.purchases_store import PackRows, PurchaseRows
 from chalicelib.wallet.service import ledger
@@ -40,7 +41,17 @@ def purchase_of(world: World, store: str, purchase: str) -> Purchase | None:
 
 def pack_of(world: World, product: str) -> Pack | None:
     """The pack that a store's product is, sold any more or not."""
-    return PackRows(world.tables, world.settings.tables.wallet).get().known(product)
+    return packs_of(world).known(product)
+
+
+def packs_of(world: World) -> Packs:
+    """All packs, sold or not."""
+    return pack_rows(world).get()
+
+
+def pack_rows(world: World) -> PackRows:
+    """The rows of this world's packs."""
+    return PackRows(world.tables, world.settings.tables.wallet)
 
 
 def purchase_rows(world: World) -> PurchaseRows:
@@ -63,7 +74,7 @@ def _changes(world: World, was: Purchase | None, now: Purchase) -> list[Operatio
     return [*rows, book.put(entry), book.put_receipt(now.key, entry), *said]
 
 
-def _words(world: World, purchase: Purchase, at: int) -> list[Operation]:
+def _words(world: World, purchase: Purchase, at: Millis) -> list[Operation]:
     """The audit log's word, and the person's, of what was taken back or given back."""
     tables, fact = world.settings.tables, purchase.fact
     return [

@@ -5,10 +5,12 @@
 ``packs`` / ``packs``                                   the packs, once an admin has changed them
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from chalicelib.runtime.tables import Absent, Equals, Key, Put, Tables
+from chalicelib.kernel.time import Millis
+from chalicelib.runtime.tables import Absent, Equals, Key, Put, Range, Tables
 from chalicelib.wallet.model import packs as packs_model
 from chalicelib.wallet.model.packs import Packs
 from chalicelib.wallet.model.purchase import Purchase, from_item, to_item
@@ -28,6 +30,22 @@ class PurchaseRows:
         """The purchase, strongly consistent."""
         item = self._tables.get(self._name, _row(store, purchase))
         return from_item(item) if item else None
+
+    def get_many(self, names: Sequence[tuple[str, str]]) -> list[Purchase]:
+        """Those of these purchases, ``(store, id)``, 100 at most, that there are."""
+        found = self._tables.get_many(self._name, [_row(store, purchase) for store, purchase in names])
+        return [from_item(item) for item in found if item]
+
+    def of_user(
+        self, user: str, limit: int, start: Key | None, since: Millis = 0
+    ) -> tuple[list[tuple[str, str]], Key | None]:
+        """A page of a person's purchases of ``since`` or later, newest first: ``(store, id)``."""
+        within = Range("sk", f"coins#{since:013d}", "coins#~")
+        page = self._tables.query(
+            self._name, ("pk", f"user#{user}"), within=within, newest_first=True, limit=limit, start=start
+        )
+        names = [str(item["sk"]).split("#") for item in page.items]
+        return [(store, purchase) for _, _, store, purchase in names], page.next_key
 
     def replace(self, purchase: Purchase, was: Purchase | None) -> list[Put]:
         """Adds the purchase, also to its person's list, or changes it if nobody did since ``was``."""

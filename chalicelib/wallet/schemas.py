@@ -213,6 +213,7 @@ _DESCRIPTIONS = {
     "guarantee": "Given back on your request",
     "reading_earned": "Your share of a reading",
     "tip_earned": "Your share of a tip",
+    "gift_earned": "Your share of a stream's gifts and tickets",
     "guarantee_returned": "Your share of a reading, given back to the client",
     "booking": "Booking of a reading",
     "booking_refund": "Booking given back",

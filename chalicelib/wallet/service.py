@@ -336,11 +336,14 @@ def give_back(
     return [book.put(entry), book.put_receipt(key, entry)]
 
 
-def earn(world: World, account: str, kind: str, amount: Cents, counter: str, reference: str) -> tuple[Entry, Operation]:
+def earn(
+    world: World, account: str, kind: str, amount: Cents, counter: str, reference: str, not_before: Millis = 0
+) -> tuple[Entry, Operation]:
     """The next entry of an earnings chain and the operation that posts it, for the caller's transaction."""
     book = ledger(world)
     newest = book.head(account)
-    entry = follow(newest, meter.receive(newest, kind, amount, counter, reference), max(world.now(), newest.at))
+    now = max(world.now(), newest.at, not_before)
+    entry = follow(newest, meter.receive(newest, kind, amount, counter, reference), now)
     return entry, book.put(entry)
 
 

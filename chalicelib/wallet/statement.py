@@ -97,8 +97,8 @@ class TrialBalance:
         )
 
     def unsettled(self) -> dict[str, Cents]:
-        """Clearing accounts with something left in them: readings that are not settled yet, tips, escrows, gifts."""
-        clearing = ("session:", "tip:", "guarantee:", "gift:", "escrow:")
+        """Clearing accounts with something left: readings and streams that are not settled yet, tips, escrows."""
+        clearing = ("session:", "tip:", "guarantee:", "gift:", "escrow:", "stream:")
         return {name: amount for (name, _), amount in self.accounts.items() if amount and name.startswith(clearing)}
 
 

@@ -97,6 +97,12 @@ class Ledger:
         }
         return Put(self.name, item, when=(Absent("account"),))
 
+    def journal_once(self, kind: str, key: str, fact: Fact, currency: str, at: Millis) -> list[Put]:
+        """Adds the platform's side of ``fact`` with a receipt of its own, as an entry has: for money at Stripe."""
+        put = self.journal(kind, key, fact.amount, currency, fact.counter, at)
+        item = _receipt_key(key) | meaning(put.item["account"], fact) | {"entry_seq": key, "at": at}
+        return [put, Put(self.name, item, when=(Absent("account"),))]
+
 
 def meaning(account: str, fact: Fact) -> Item:
     """What makes two postings of one key the same: account, kind, amount, counter, reference."""
@@ -164,4 +170,4 @@ def _topup_item(topup: TopUp) -> dict[str, Any]:
 
 
 def _topup(item: dict[str, Any]) -> TopUp:
-    return TopUp(**{name: item[name] for name in TopUp.__dataclass_fields__})
+    return TopUp(**{name: item[name] for name in TopUp.__dataclass_fields__ if name in item})

@@ -14,8 +14,8 @@ from chalicelib.kernel.money import USD, Cents
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.tables import ConditionFailed
 from chalicelib.wallet import limits, payments
-from chalicelib.wallet.model.payment import Payment
-from chalicelib.wallet.model.topup import LEAST, MOST, Close, Credit, Ignore, TopUp, is_id, judge
+from chalicelib.wallet.model.payment import Payment, Source
+from chalicelib.wallet.model.topup import LEAST, MOST, Close, Credit, Ignore, TopUp, is_id, judge, same
 from chalicelib.wallet.store import Stored, TopUps
 
 
@@ -29,19 +29,26 @@ def open_topup(world: World, user: str, topup_id: str, amount: Cents) -> TopUp:
     if not LEAST <= amount <= MOST:
         raise Invalid(errors=({"field": "amount", "message": f"between {LEAST} and {MOST} cents"},))
     limits.must_not_be_excluded(world, user)
-    rows = _rows(world)
-    topup = TopUp(topup_id, user, amount, USD, "pending", world.now())
+    return open_page(world, TopUp(topup_id, user, amount, USD, "pending", world.now()))
+
+
+def open_page(world: World, wanted: TopUp) -> TopUp:
+    """Keep what is ``wanted`` and return it with its payment page; the one there is when repeated.
+
+    Raises IdempotencyMismatch where that is of something else, ProviderFailed when Stripe does not answer.
+    """
+    rows, topup = _rows(world), wanted
     try:
         world.tables.write(rows.create(topup))
     except ConditionFailed:
-        topup = topup_of(world, user, topup_id)
-        if topup.amount != amount:
+        topup = topup_of(world, wanted.user, wanted.id)
+        if not same(topup, wanted):
             raise IdempotencyMismatch from None
     if topup.checkout_url:
         return topup
     page = world.payments.open_checkout(
         topup=topup.id,
-        user=user,
+        user=topup.user,
         amount=topup.amount,
         currency=topup.currency,
         return_url=world.settings.checkout_return_url,
@@ -50,7 +57,7 @@ def open_topup(world: World, user: str, topup_id: str, amount: Cents) -> TopUp:
     try:
         world.tables.write(rows.replace(opened, was=topup))
     except ConditionFailed:
-        return topup_of(world, user, topup_id)  # paid or ended meanwhile
+        return topup_of(world, topup.user, topup.id)  # paid or ended meanwhile
     return opened
 
 
@@ -78,7 +85,10 @@ def told(world: World, event: Mapping[str, Any], stored: Stored) -> str:
     match verdict, topup:
         case Credit(payment_intent=intent), TopUp():
             paid = replace(topup, status="paid", payment_intent=intent)
-            payment = Payment(intent, topup.user, topup.amount, topup.currency, "topup", topup.id, world.now())
+            source: Source = "coins" if topup.coins else "topup"
+            payment = Payment(
+                intent, topup.user, topup.amount, topup.currency, source, topup.id, world.now(), topup.coins
+            )
             payments.credit(world, payment, stored(outcome), rows.replace(paid, was=topup))
         case Close(status=status), TopUp():
             world.tables.write(stored(outcome), rows.replace(replace(topup, status=status), was=topup))

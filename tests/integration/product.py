@@ -26,6 +26,8 @@ SECRETS: Final = {
     "agora": {"app_id": "0" * 32, "app_certificate": "1" * 32},
     "agora_rest": {"app_id": "0" * 32, "customer_id": "customer", "customer_secret": "secret:of:customer"},
     "agora_notices": {"secret": AGORA_NOTICES_SECRET},
+    "apple": {"bundle_id": "test.soulseer"},
+    "google": {"package_name": "test.soulseer"},
 }
 
 

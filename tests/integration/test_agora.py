@@ -18,9 +18,9 @@ import pytest
 from chalicelib.gateways import World
 from chalicelib.gateways.agora import Agora, Notice, notice_of
 from chalicelib.kernel.errors import Malformed, Problem, ProviderFailed, Unavailable
+from chalicelib.operations.handlers import agora_webhook
 from chalicelib.readers import service as readers
 from chalicelib.sessions import service
-from chalicelib.sessions.handlers import agora_webhook
 from chalicelib.sessions.model.commands import accept, join
 from chalicelib.sessions.model.session import Session, Side
 from infra.local.web import LostAnswer, Request, Response, Server, json_response
@@ -55,8 +55,8 @@ def agora(monkeypatch: pytest.MonkeyPatch) -> Iterator[OtherEnd]:
 # --- removal
 
 
-def test_everybody_is_put_out_and_barred_for_as_long_as_a_token_lives(product: World, agora: OtherEnd) -> None:
-    product.media.remove("ses_1-0", None)
+def test_everybody_is_put_out_and_barred_for_as_long_as_is_asked(product: World, agora: OtherEnd) -> None:
+    product.media.remove("ses_1-0", None, bar=300_000)
     (request,) = agora.asked
     assert (request.method, request.path) == ("POST", "/dev/v1/kicking-rule")
     assert request.headers["authorization"] == "Basic " + base64.b64encode(b"customer:secret:of:customer").decode()

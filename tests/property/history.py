@@ -16,6 +16,7 @@ from chalicelib.gateways.agora import Notice
 from chalicelib.gateways.clock import execution_name
 from chalicelib.kernel.errors import Problem, ProviderFailed, Unavailable
 from chalicelib.kernel.settings import Rules
+from chalicelib.kernel.time import Millis
 from chalicelib.operations.handlers import tell
 from chalicelib.readers import service as readers
 from chalicelib.sessions import service as sessions
@@ -226,7 +227,7 @@ class WatchedAgora(OfflineAgora):
         super().__init__()
         self._books = books
 
-    def remove(self, channel: str, uid: int | None) -> None:
+    def remove(self, channel: str, uid: int | None, *, bar: Millis = 0) -> None:
         session, _, number = channel.rpartition("-")
         row = self._books.sessions[session]
         if uid is None:
@@ -235,7 +236,7 @@ class WatchedAgora(OfflineAgora):
             who: Who = "client" if uid == UIDS["client"] else "reader"
             assert channel == row.channel
             assert not row.side(who).present
-        super().remove(channel, uid)
+        super().remove(channel, uid, bar=bar)
 
 
 class Exact(History):
@@ -527,9 +528,9 @@ class FailingAgora(OfflineAgora):
         super().__init__(agora.removed, agora.down)
         self._fault = fault
 
-    def remove(self, channel: str, uid: int | None) -> None:
+    def remove(self, channel: str, uid: int | None, *, bar: Millis = 0) -> None:
         if self._fault == "refused":
             raise ProviderFailed
-        super().remove(channel, uid)
+        super().remove(channel, uid, bar=bar)
         if self._fault == "unknown":
             raise Unavailable

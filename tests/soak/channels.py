@@ -24,7 +24,6 @@ from tests.support.worlds import APP_ID, CERTIFICATE
 SECRET: Final = "notices"
 _QUIT, _TIMEOUT, _PUT_OUT, _EXPIRED, _OTHER_DEVICE = 1, 2, 3, 9, 5
 _EVENTS: Final = ((103, 104), (105, 106), (107, 108))
-_BAR: Final = 300
 _REST: Final = 20 * SECOND
 _MOST_CALLS: Final = 10
 """A second, of an account."""
@@ -160,10 +159,10 @@ class Gateway:
         self._chances = chances
         self._rests_until: Millis = 0
 
-    def lease(self, *, channel: str, uid: int, user: str, expires_at: Millis) -> Lease:
-        return build_lease(APP_ID, CERTIFICATE, channel=channel, uid=uid, user=user, expires_at=expires_at)
+    def lease(self, **asked: Any) -> Lease:
+        return build_lease(APP_ID, CERTIFICATE, **asked)
 
-    def remove(self, channel: str, uid: int | None) -> None:
+    def remove(self, channel: str, uid: int | None, *, bar: Millis = 0) -> None:
         chances = self._chances
         if self._timeline.now < self._rests_until:
             raise Unavailable
@@ -173,7 +172,7 @@ class Gateway:
             self._failed(ProviderFailed())
         if chances("removal slow"):
             self._timeline.pass_time(chances.span("removal slow", 1, 2 * SECOND))
-        self._channels.rule(channel, uid, _BAR if uid is None else 0)
+        self._channels.rule(channel, uid, bar)
         if chances("removal of unknown outcome"):
             self._failed(Unavailable())
 

@@ -8,7 +8,7 @@ from typing import Any
 from chalicelib.gateways import World
 from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import DAY
-from chalicelib.wallet import events, payments, refunds, statement, topups
+from chalicelib.wallet import coins, events, packs, payments, refunds, statement, topups
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.model.chain import Entry
 from chalicelib.wallet.model.payment import Payment
@@ -39,6 +39,17 @@ class Purse:
         events.apply_event(self.world, checkout_event(f"evt_{name}", "checkout.session.completed", topup))
         self.clock.forward(1_000)
         return f"pi_top_{name}"
+
+    def buys(self, pack: str = "coins_500", name: str = "c1") -> str:
+        """The owner pays for a pack of coins on the web; the PaymentIntent."""
+        self.tell(self.paid(pack, name))
+        self.clock.forward(1_000)
+        return f"pi_top_{name}"
+
+    def paid(self, pack: str = "coins_500", name: str = "c1") -> dict[str, Any]:
+        """The event that says so."""
+        topup = packs.open_checkout(self.world, OWNER, f"top_{name}", pack, "web")
+        return checkout_event(f"evt_{name}", "checkout.session.completed", topup)
 
     def tell(self, *told: dict[str, Any]) -> Purse:
         """Stripe delivers these, in this order."""
@@ -75,6 +86,11 @@ class Purse:
         return self.head.balance
 
     @property
+    def coins(self) -> int:
+        """The owner's coins."""
+        return coins.balance(self.world, OWNER)
+
+    @property
     def frozen(self) -> str | None:
         """What the wallet is frozen for."""
         return self.head.frozen
@@ -91,6 +107,19 @@ class Purse:
         assert statement.verify_chain(self.world, account).broken_at is None
         assert set(statement.trial_balance(self.world).total.values()) <= {0}
         return [(entry.kind, entry.amount, entry.reference) for entry in chain(self.world, account)]
+
+    def coin_entries(self) -> list[tuple[str, int, str]]:
+        """As ``entries``, of the coins."""
+        account = coins.coins_account(OWNER)
+        assert statement.verify_chain(self.world, account).broken_at is None
+        assert set(statement.trial_balance(self.world).total.values()) <= {0}
+        return [(entry.kind, entry.amount, entry.reference) for entry in chain(self.world, account)]
+
+    def journal(self) -> list[tuple[str, Cents, str]]:
+        """What the platform has of coins that were paid by Stripe: fact, amount and counter, by the fact."""
+        rows = self.tables.rows["ledger"].values()
+        told = [row for row in rows if row["account"].startswith("platform:coins:")]
+        return sorted((row["seq"], row["amount"], row["counter"]) for row in told)
 
     def facts(self) -> set[str]:
         """The keys of all that was posted."""

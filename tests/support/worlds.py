@@ -136,14 +136,17 @@ class OfflineAgora:
 
     removed: list[tuple[str, int | None]] = field(default_factory=list)
     down: bool = False
+    bars: dict[tuple[str, int | None], Millis] = field(default_factory=dict)
+    """How long they were barred."""
 
-    def lease(self, *, channel: str, uid: int, user: str, expires_at: Millis) -> Lease:
-        return build_lease(APP_ID, CERTIFICATE, channel=channel, uid=uid, user=user, expires_at=expires_at)
+    def lease(self, **asked: Any) -> Lease:
+        return build_lease(APP_ID, CERTIFICATE, **asked)
 
-    def remove(self, channel: str, uid: int | None) -> None:
+    def remove(self, channel: str, uid: int | None, *, bar: Millis = 0) -> None:
         if self.down:
             raise Unavailable
         self.removed.append((channel, uid))
+        self.bars[channel, uid] = bar
 
     def verified_notice(self, payload: bytes, signature: str) -> Notice | None:
         if signature != "signed":

@@ -41,6 +41,7 @@ What = Literal[
     "entries_without_receipt",
     "unbalanced",
     "paid_from_nothing",
+    "left_over",
     "changed_since_digest",
 ]
 
@@ -148,6 +149,17 @@ def account_class(account: str) -> str:
 
 CLEARING: Final = frozenset({"session", "tip", "escrow", "guarantee", "gift"})
 """Classes of accounts that value passes through: never below zero, for nobody is paid what nobody paid."""
+AT_ONCE: Final = frozenset({"gift"})
+"""Those that it passes through in one transaction and at one moment: nothing may ever be left in them."""
+
+
+def shard_fault(balance: Cents, *, closed: bool) -> What | None:
+    """What is wrong with what gathered on an account of a stream, if anything: nobody is paid what nobody gave, and
+    what was given is paid when the account is closed.
+    """
+    if balance < 0:
+        return "paid_from_nothing"
+    return "left_over" if closed and balance else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,8 +39,7 @@ def funds(
     meter = head.meter if head.meter and head.meter.session == session else None
     if meter is None:
         count = 0 if head.frozen else _affordable(purse(head, ceiling), rate, now, minutes, rules)
-        barred = count == 0 and limited(head, ceiling, rate, now)
-        return Funds(head.frozen, 0, None, None, count * rules.minute, None, barred)
+        return Funds(head.frozen, 0, None, None, count * rules.minute, None, limited(head, ceiling, rate, now))
     run = meter.run
     paid = meter.minute * rules.minute
     left = paid - meter.connected(now)
@@ -58,7 +57,7 @@ def funds(
         run_out=run_out,
         lasts=max(0, left + count * rules.minute),
         stood=run if run and run.until is not None else None,
-        limited=begins is not None and count == 0 and limited(head, ceiling, meter.rate, begins),
+        limited=begins is not None and limited(head, ceiling, meter.rate, begins),
     )
 
 

@@ -187,9 +187,9 @@ def short(head: Entry, now: Millis, rules: Rules) -> bool:
     """
     if head.refill is None or head.frozen or head.buckets.paid < 0:
         return False
-    running = head.meter is not None and head.meter.run is not None
-    ahead = head.meter.rate * rules.hold_minutes if head.meter and running else 0
-    return head.buckets.spendable(now) < max(head.refill, ahead)
+    meter = head.meter
+    least = max(head.refill, meter.rate * rules.hold_minutes) if meter and meter.run else head.refill
+    return head.buckets.spendable(now) < least
 
 
 def dispute(head: Entry, amount: Cents, counter: str, reference: str, now: Millis, rules: Rules) -> Draft:
@@ -202,13 +202,23 @@ def dispute(head: Entry, amount: Cents, counter: str, reference: str, now: Milli
     return replace(taken, meter=frozen.meter, frozen=frozen.frozen)
 
 
+def freeze_for(head: Entry, reference: str, now: Millis, rules: Rules) -> Draft | None:
+    """Freeze the wallet for a dispute that took coins, not credit; None where an admin froze it. As ``freeze``."""
+    frozen = _frozen_for(head.frozen, reference)
+    return None if frozen == head.frozen else freeze(head, frozen, now, rules)
+
+
+def release(head: Entry, reference: str) -> Draft | None:
+    """Lift the freeze for that dispute; None where it names no such one."""
+    if reference not in disputes(head.frozen):
+        return None
+    return replace(unfreeze(head, reference), frozen=_frozen_without(head.frozen, reference))
+
+
 def dispute_won(head: Entry, amount: Cents, counter: str, reference: str) -> Draft:
     """Give ``amount`` back, and lift the freeze if it was for nothing but this dispute."""
     back = receive(head, "dispute_won", amount, counter, reference)
-    left = [each for each in disputes(head.frozen) if each != reference]
-    if not disputes(head.frozen):
-        return back
-    return replace(back, frozen=_DISPUTES + ",".join(left) if left else None)
+    return replace(back, frozen=_frozen_without(head.frozen, reference))
 
 
 def disputes(frozen: str | None) -> list[str]:
@@ -222,6 +232,14 @@ def _frozen_for(frozen: str | None, reference: str) -> str:
         return frozen
     # More would not fit into an entry, and are no accident: an admin has to look.
     return _DISPUTES + ",".join([*named, reference]) if len(named) < _MOST_NAMED else "disputes"
+
+
+def _frozen_without(frozen: str | None, reference: str) -> str | None:
+    named = disputes(frozen)
+    if not named:
+        return frozen
+    left = [each for each in named if each != reference]
+    return _DISPUTES + ",".join(left) if left else None
 
 
 def spend(

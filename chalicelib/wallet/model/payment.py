@@ -16,7 +16,7 @@ from typing import Any, Final, Literal, TypeGuard
 from chalicelib.kernel.errors import AlreadyDone, Unavailable
 from chalicelib.kernel.money import USD, Cents
 from chalicelib.kernel.settings import Rules
-from chalicelib.kernel.time import DAY, Millis
+from chalicelib.kernel.time import DAY, Millis, ceil_div
 from chalicelib.wallet.model import meter
 from chalicelib.wallet.model.chain import Draft, Entry, Fact
 
@@ -36,7 +36,8 @@ MOST_AT_ONCE: Final = 10
 REFUNDABLE: Final = 180 * DAY
 """How long a payment can be given back to the card that made it."""
 
-Source = Literal["topup", "recharge"]
+Source = Literal["topup", "recharge", "coins"]
+"""Of the last, the money is the platform's and the person has coins: never credit, and never given back from here."""
 
 _ORDER: Final = {
     "reserved": 0,
@@ -112,6 +113,8 @@ class Payment:
     source: Source = "topup"
     reference: str = ""
     at: Millis = 0
+    coins: int = 0
+    """How many it bought."""
     refunds: Mapping[str, Returned] = field(default_factory=dict)
     """By our own name (``{refund}:{part}``), or by Stripe's where it is none of ours."""
     disputes: Mapping[str, Dispute] = field(default_factory=dict)
@@ -124,7 +127,9 @@ class Payment:
 
     def refundable(self, now: Millis) -> Cents:
         """What can still go back to where it came from: nothing of one that is old or was ever disputed."""
-        if self.user is None or self.disputes or now - self.at >= REFUNDABLE or len(self.refunds) >= MOST_ASKED:
+        if self.user is None or self.source == "coins" or self.disputes or now - self.at >= REFUNDABLE:
+            return 0
+        if len(self.refunds) >= MOST_ASKED:
             return 0
         return max(0, self.amount - self.refunded)
 
@@ -239,6 +244,34 @@ def facts(payment: Payment) -> dict[str, Fact]:
     return found
 
 
+def coins_of(was: Payment, now: Payment, due: Mapping[str, Fact]) -> dict[str, int]:
+    """How many coins each posting that is ``due`` of a payment for coins moves, by its key: all that it bought, and of
+    what goes back its part, rounded up.
+
+    Reckoned from what went back in all, so that parts never add up to more, and all of the money takes all coins.
+    """
+    back = -sum(fact.amount for fact in facts(was).values() if fact.counter != PAYMENTS)
+    moved: dict[str, int] = {}
+    for key, fact in due.items():
+        if fact.counter == PAYMENTS:
+            moved[key] = now.coins
+        else:
+            moved[key] = _coins_gone(now, back) - _coins_gone(now, back - fact.amount)
+            back -= fact.amount
+    return moved
+
+
+def left_of(payment: Payment) -> tuple[Cents, int]:
+    """What of a payment for coins is not taken back: cents, and coins."""
+    back = -sum(fact.amount for fact in facts(payment).values() if fact.counter != PAYMENTS)
+    return max(0, payment.amount - back), payment.coins - _coins_gone(payment, back)
+
+
+def _coins_gone(payment: Payment, back: Cents) -> int:
+    """How many of its coins are gone while ``back`` cents of it are: a refund and a dispute may both take the same."""
+    return ceil_div(payment.coins * min(back, payment.amount), payment.amount)
+
+
 def draft(head: Entry, fact: Fact, payment: Payment, now: Millis, rules: Rules) -> Draft:
     """The entry that posts ``fact``: a dispute freezes the wallet for as long as it has not given the money back."""
     if fact.kind == "dispute" and not payment.disputes[fact.reference].returned:
@@ -291,7 +324,7 @@ _TAKING: Final = frozenset({"needs_response", "under_review", "lost"})
 
 def to_item(payment: Payment) -> dict[str, Any]:
     """The payment as it is stored, without its key."""
-    return {name: getattr(payment, name) for name in _PLAIN} | {
+    return {name: getattr(payment, name) for name in (*_PLAIN, "coins")} | {
         "refunds": {key: [each.amount, each.status, each.stripe] for key, each in payment.refunds.items()},
         "disputes": {key: [each.amount, each.returned, each.lost] for key, each in payment.disputes.items()},
     }
@@ -301,6 +334,7 @@ def from_item(item: Mapping[str, Any]) -> Payment:
     """The payment that ``to_item`` stored."""
     return Payment(
         **{name: item[name] for name in _PLAIN},
+        coins=item.get("coins", 0),
         refunds={key: Returned(*each) for key, each in item["refunds"].items()},
         disputes={key: Dispute(*each) for key, each in item["disputes"].items()},
     )

@@ -1,4 +1,4 @@
-"""A top-up by Stripe Checkout: our own record says who gets how much; Stripe only says that it was paid."""
+"""A top-up by Stripe Checkout, of credit or of coins: our record says who gets how much; Stripe, that it was paid."""
 
 from __future__ import annotations
 
@@ -31,6 +31,10 @@ class TopUp:
     checkout_url: str | None = None
     payment_intent: str | None = None
     """What paid it."""
+    pack: str | None = None
+    """Of coins: the pack that is bought. None buys credit."""
+    coins: int = 0
+    """How many it buys; 0 buys credit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,11 @@ class Ignore:
 def is_id(value: object) -> TypeGuard[str]:
     """Whether this may be an id, ours or Stripe's: what else an event may say would be no key of a table."""
     return isinstance(value, str) and _ID.fullmatch(value) is not None
+
+
+def same(topup: TopUp, wanted: TopUp) -> bool:
+    """Whether both buy the same: so much credit, or that pack, whose price may have changed meanwhile."""
+    return topup.pack == wanted.pack and (topup.pack is not None or topup.amount == wanted.amount)
 
 
 def judge(event_type: str, checkout: Mapping[str, Any], topup: TopUp | None) -> Credit | Close | Ignore:

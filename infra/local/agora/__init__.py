@@ -9,7 +9,8 @@ network, or the token runs out.
     channels.py  who is in which channel, and who may not be
     tokens.py    RTC tokens (version 006) read and verified
     notices.py   signed notices of who came and went, and what may go wrong on their way
-    rest.py      ``/dev/v1/kicking-rule``, and its being down
+    rest.py      the REST API, and its being down
+    signalling.py  messages to everybody in a channel, kept
     control.py   ``/_local/…``: what a phone's SDK does, and what only a test wants
     device.py    that SDK, for phones and tests
 """

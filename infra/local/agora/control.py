@@ -7,6 +7,7 @@
     GET    /_local/channels                     every participant
     GET    /_local/channels/{channel}           who is in it
     GET    /_local/rules                        every rule that the REST API took, newest first
+    GET    /_local/messages[?channel=…]         what was sent by signalling, oldest first
     GET    /_local/notices[?channel=…]          every notice with its deliveries, oldest first
     POST   /_local/notices                      {"event_type", "payload"}: one that nothing here causes
     POST   /_local/notices/{id}/send            {"copies"?, "delay_seconds"?, "secret"?}
@@ -26,7 +27,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final
 
-from infra.local.agora import channels, notices
+from infra.local.agora import channels, notices, signalling
 from infra.local.agora.context import AgoraError, Context, Way
 from infra.local.agora.rest import FAULTS, Faults
 from infra.local.store import Thing
@@ -56,6 +57,7 @@ class Control:
             ("GET", r"/_local/channels", self._participants),
             ("GET", channel, self._participants),
             ("GET", r"/_local/rules", self._rules),
+            ("GET", r"/_local/messages", self._messages),
             ("GET", r"/_local/notices", self._notices),
             ("POST", r"/_local/notices", self._make_notice),
             ("POST", r"/_local/notices/(?P<id_>[^/]+)/send", self._send_notice),
@@ -103,6 +105,9 @@ class Control:
 
     def _rules(self, _: Request, __: Body) -> object:
         return {"data": channels.rules(self._context)}
+
+    def _messages(self, request: Request, _: Body) -> object:
+        return {"data": signalling.messages(self._context, request.parameters.get("channel"))}
 
     def _notices(self, request: Request, _: Body) -> object:
         return {"data": notices.listed(self._context, request.parameters.get("channel"))}

@@ -1,6 +1,6 @@
-"""The channel management REST API: ``POST /dev/v1/kicking-rule``, as "Create a banning rule" describes it.
+"""The REST API: ``POST /dev/v1/kicking-rule``, as "Create a banning rule" describes it, and messages (``signalling``).
 
-Basic authentication with the customer's id and secret; 10 calls a second; lengths are moved to the nearest that Agora
+Basic authentication with the customer's id and secret; 10 rules a second; lengths are moved to the nearest that Agora
 takes. Only what SoulSeer uses is known (no ``ip``, no ``time`` in minutes, no privilege but ``join_channel``): the rest
 is a 400, never ignored.
 """
@@ -13,7 +13,7 @@ from http import HTTPStatus
 from threading import Event, Lock
 from typing import Any, Final
 
-from infra.local.agora import channels
+from infra.local.agora import channels, signalling
 from infra.local.agora.context import AgoraError, Context
 from infra.local.web import LostAnswer, Request, Response, Route, json_object, json_response
 
@@ -64,13 +64,31 @@ class Rest:
     def __init__(self, context: Context, faults: Faults) -> None:
         self._context = context
         self._faults = faults
-        self._calls: deque[float] = deque()
+        self._rules: deque[float] = deque()
+        self._messages: deque[float] = deque()
         self._lock = Lock()
 
     def routes(self) -> list[Route]:
-        return [("POST", r"/dev/v1/kicking-rule", self._create_rule)]
+        messages = r"/dev/v2/project/(?P<app_id>[^/]+)/rtm/users/(?P<sender>[^/]+)/channel_messages"
+        return [("POST", r"/dev/v1/kicking-rule", self._create_rule), ("POST", messages, self._send_message)]
 
     def _create_rule(self, request: Request) -> Response:
+        def act() -> dict[str, Any]:
+            self._check_rate(self._rules, _CALLS_PER_SECOND)
+            return {"status": "success", "id": self._applied(json_object(request.body))["number"]}
+
+        return self._answered(request, act)
+
+    def _send_message(self, request: Request, app_id: str, sender: str) -> Response:
+        def act() -> dict[str, Any]:
+            self._check_rate(self._messages, signalling.CALLS_PER_SECOND)
+            with self._context.store.transaction():
+                sent = signalling.send(self._context, app_id, sender, json_object(request.body))
+            return {"result": "success", "request_id": sent["id"], "code": "message_sent"}
+
+        return self._answered(request, act)
+
+    def _answered(self, request: Request, act: Callable[[], dict[str, Any]]) -> Response:
         fault = self._faults.strike()
         if fault == HANG:
             self._faults.hang()
@@ -80,15 +98,14 @@ class Rest:
             return _failed(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal error.")
         try:
             self._check_credentials(request)
-            self._check_rate()
-            rule = self._applied(json_object(request.body))
+            answer = act()
         except AgoraError as refusal:
             return _failed(refusal.status, str(refusal))
         except ValueError as error:
             return _failed(HTTPStatus.BAD_REQUEST, str(error))
         if fault == LOSE_ANSWER:
             raise LostAnswer
-        return json_response(HTTPStatus.OK, {"status": "success", "id": rule["number"]})
+        return json_response(HTTPStatus.OK, answer)
 
     def _check_credentials(self, request: Request) -> None:
         account = self._context.account
@@ -98,14 +115,14 @@ class Rest:
         if not account or not hmac.compare_digest(given.encode(), expected.encode()):
             raise AgoraError(401, "invalid_credentials", "Invalid authentication credentials.")
 
-    def _check_rate(self) -> None:
+    def _check_rate(self, calls: deque[float], most: int) -> None:
         now = self._context.clock()
         with self._lock:
-            while self._calls and self._calls[0] <= now - 1:
-                self._calls.popleft()
-            if len(self._calls) >= _CALLS_PER_SECOND:
+            while calls and calls[0] <= now - 1:
+                calls.popleft()
+            if len(calls) >= most:
                 raise AgoraError(429, "too_many_requests", "Too many requests.")
-            self._calls.append(now)
+            calls.append(now)
 
     def _applied(self, body: dict[str, Any]) -> dict[str, Any]:
         if unknown := sorted(body.keys() - _FIELDS):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from infra.local import delivery
-from infra.local.agora import channels, control, notices, rest
+from infra.local.agora import channels, control, notices, rest, signalling
 from infra.local.agora.context import Account, Context
 from infra.local.background import Background
 from infra.local.delivery import Retries
@@ -65,6 +65,10 @@ class AgoraServer:
     def rules(self, channel: str) -> list[Thing]:
         """The rules received for it, oldest first."""
         return [each for each in channels.rules(self._context) if each["channel"] == channel][::-1]
+
+    def messages(self, channel: str) -> list[Thing]:
+        """What was sent to everybody in it by signalling, oldest first."""
+        return signalling.messages(self._context, channel)
 
     def start(self) -> None:
         self._server.start()

@@ -92,14 +92,18 @@ def inbox(agora: AgoraServer) -> Iterator[Inbox]:
         yield inbox
 
 
-def media(uid: int = 1, channel: str = CHANNEL, ends: float = START + 300, **key: str) -> dict[str, Any]:
+def media(uid: int = 1, channel: str = CHANNEL, ends: float = START + 300, **key: Any) -> dict[str, Any]:
     """A lease as the API gives it to a phone, made by the product's own code."""
     lease = leased(uid, channel, ends, **key)
     return {"app_id": lease.app_id, "channel": lease.channel, "uid": lease.uid, "rtc_token": lease.rtc_token}
 
 
-def leased(uid: int, channel: str, ends: float, app: str = APP, certificate: str = CERTIFICATE) -> Lease:
-    return build_lease(app, certificate, channel=channel, uid=uid, user="usr_1", expires_at=int(ends * 1000))
+def leased(
+    uid: int, channel: str, ends: float, app: str = APP, certificate: str = CERTIFICATE, *, publisher: bool = True
+) -> Lease:
+    return build_lease(
+        app, certificate, channel=channel, uid=uid, user="usr_1", expires_at=int(ends * 1000), publisher=publisher
+    )
 
 
 def device(agora: AgoraServer, uid: int = 1, **lease: Any) -> Device:

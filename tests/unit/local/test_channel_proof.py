@@ -37,7 +37,7 @@ def agora() -> Iterator[AgoraServer]:
 
 def lease(channel: str = "ses_1-0", seconds: float = 300) -> dict[str, Any]:
     ends = int((time.time() + seconds) * 1000)
-    made = build_lease(APP, CERTIFICATE, channel=channel, uid=1, user="usr_1", expires_at=ends)
+    made = build_lease(APP, CERTIFICATE, channel=channel, uid=1, user="usr_1", expires_at=ends, publisher=True)
     return {"app_id": APP, "channel": channel, "uid": 1, "rtc_token": made.rtc_token}
 
 

@@ -59,7 +59,7 @@ def media(seconds: float, channel: str = "ses_1-0") -> dict[str, Any]:
     """A lease as the API gives it to a client, with a token that opens the channel for five minutes."""
     now = datetime.now(UTC)
     ends = int((now.timestamp() + 300) * 1000)
-    lease = build_lease(APP, CERTIFICATE, channel=channel, uid=1, user="usr_1", expires_at=ends)
+    lease = build_lease(APP, CERTIFICATE, channel=channel, uid=1, user="usr_1", expires_at=ends, publisher=True)
     return {
         "app_id": APP,
         "channel": channel,

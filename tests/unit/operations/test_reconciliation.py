@@ -6,6 +6,7 @@ On the local Stripe, through the real library.
 import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -345,6 +346,44 @@ def test_earnings_that_nobody_paid_for_are_a_difference(desk: Border, clearing: 
     assert reconciliation.go_on(desk.world, reconciliation.begin(desk.world, margin=0).id).open == 1, "not judged"
     wallet.spend(desk.world, CLIENT, "tip", 1, f"{clearing}:x", "made:good", "ses_1")
     assert reconciled(desk).open == 0
+
+
+def gather(desk: Border, shard: str, kind: str, cents: int, counter: str, *, closed: bool = False) -> None:
+    """An entry on an account of a stream, as no function of ours would put it."""
+    book = wallet.ledger(desk.world)
+    head = book.head(shard)
+    draft = replace(receive(head, kind, cents, counter, "str_1"), closed=closed)
+    desk.tables.write(book.put(follow(head, draft, desk.clock.now)))
+
+
+def test_what_gathers_on_a_stream_and_is_settled_when_it_ends_is_no_difference(desk: Border) -> None:
+    desk.pays(10_000)
+    gather(desk, "stream:str_1:3", "gift_earned", 70, "platform:coins")
+    gather(desk, "stream:str_2:3", "gift_earned", 70, "platform:coins")
+    gather(desk, "stream:str_1:3", "stream_settled", -70, "gift:str_1", closed=True)
+    earn_from(desk, "gift:str_1", 70)
+    assert reconciled(desk).open == 0
+
+
+@pytest.mark.parametrize(
+    ("gathered", "moved", "earned", "what", "about"),
+    [
+        (70, 70, 69, "left_over", "gift usd"),
+        (70, 70, 71, "paid_from_nothing", "gift usd"),
+        (70, 69, 69, "left_over", "stream:str_1:3"),
+        (70, 71, 71, "paid_from_nothing", "stream:str_1:3"),
+    ],
+)
+def test_what_a_stream_earned_and_the_reader_did_not_get_or_got_too_much_is_a_difference(
+    desk: Border, gathered: int, moved: int, earned: int, what: str, about: str
+) -> None:
+    desk.pays(10_000)
+    gather(desk, "stream:str_1:3", "gift_earned", gathered, "platform:coins")
+    gather(desk, "stream:str_1:3", "stream_settled", -moved, "gift:str_1", closed=True)
+    earn_from(desk, "gift:str_1", earned)
+    assert reconciled(desk).open == 1
+    assert found(desk) == [(what, about)]
+    assert paying.why_frozen(desk.world)
 
 
 @pytest.mark.parametrize(("later", "differs"), [(0, 0), (FUNDED_WITHIN - 1, 0), (FUNDED_WITHIN, 1)])

@@ -92,6 +92,7 @@ def test_what_undoes_what() -> None:
         ("credit:usr_1", "credit"),
         ("session:ses_1", "session"),
         ("stripe:payments", "stripe:payments"),
+        ("stream:str_1:7", "stream"),
         ("platform:fees:7", "platform:fees"),
         ("platform:promo", "platform:promo"),
     ],

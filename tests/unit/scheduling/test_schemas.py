@@ -7,8 +7,9 @@ import pytest
 from pydantic import ValidationError
 
 from chalicelib.kernel.errors import Invalid
+from chalicelib.runtime.schemas import millis
 from chalicelib.scheduling.model.availability import Availability
-from chalicelib.scheduling.schemas import AvailabilityBody, AvailabilityView, NewStart, OverridesBody, millis
+from chalicelib.scheduling.schemas import AvailabilityBody, AvailabilityView, NewStart, OverridesBody
 
 
 @pytest.mark.parametrize(

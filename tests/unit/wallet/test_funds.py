@@ -25,15 +25,15 @@ def wallet(paid: int, *lots: Lot) -> Entry:
     return head
 
 
-def running(paid: int, *lots: Lot, most: int = 180) -> Entry:
+def running(paid: int, *lots: Lot, most: int = 180, ceiling: int | None = None) -> Entry:
     head = wallet(paid, *lots)
-    draft = meter.apply(head, Start("ses_1", 2, RATE, most), (), NOON, RULES)
+    draft = meter.apply(head, Start("ses_1", 2, RATE, most), (), NOON, RULES, ceiling)
     assert draft
     return follow(head, draft, NOON)
 
 
-def known(head: Entry, seconds: float = 0, minutes: int = 180) -> Funds:
-    return funds(head, "ses_1", RATE, minutes, at(seconds), RULES)
+def known(head: Entry, seconds: float = 0, minutes: int = 180, ceiling: int | None = None) -> Funds:
+    return funds(head, "ses_1", RATE, minutes, at(seconds), RULES, ceiling)
 
 
 @pytest.mark.parametrize(("paid", "lasts"), [(0, 0), (99, 0), (100, 60), (199, 60), (1_000, 600)])
@@ -156,3 +156,18 @@ def test_while_it_stands_a_lot_must_outlive_the_unused_seconds(expires: float, l
 def test_the_meter_of_another_session_is_not_ones_own() -> None:
     found = funds(running(350), "ses_2", RATE, 180, NOON, RULES)
     assert (found.minute, found.next_minute, found.run_out, found.lasts) == (0, None, None, 120_000)
+
+
+def test_before_the_start_it_is_the_limit_that_bars_a_minute_which_it_and_lasting_promotional_credit_do_not_pay() -> (
+    None
+):
+    head = wallet(500, Lot("pro_1", 40, at(60)))
+    assert not known(head, 59.999, ceiling=60).limited
+    assert known(head, 60, ceiling=60).limited
+    assert known(head, 59.999, ceiling=59).limited
+
+
+def test_a_limit_bars_no_further_minute_where_none_can_come() -> None:
+    assert known(running(1_000, most=2, ceiling=199), 20).limited
+    assert not known(running(1_000, most=2, ceiling=200), 20).limited
+    assert not known(running(1_000, most=1, ceiling=100), 20).limited

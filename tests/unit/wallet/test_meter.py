@@ -496,6 +496,31 @@ def test_the_connected_time_of_a_meter_ends_where_a_freeze_stood_it() -> None:
     assert replace(head.meter, run=None, connected_before=MINUTE).connected(at(90)) == MINUTE
 
 
+# --- when the saved card is charged
+
+
+def filled(head: Entry, below: int) -> Entry:
+    return after(head, meter.refill(head, below, "usr_1"), NOON)
+
+
+def test_credit_is_short_below_what_its_owner_said_and_only_what_still_counts_is_credit() -> None:
+    head = filled(wallet(500, Lot("pro_1", 200, at(60))), 700)
+    assert not meter.short(head, at(59.999), RULES)
+    assert meter.short(head, at(60), RULES)
+
+
+def test_nobody_has_less_than_nothing_and_who_owes_a_cent_is_not_filled() -> None:
+    assert not meter.short(filled(wallet(0), 0), NOON, RULES)
+    assert meter.short(filled(wallet(0), 1), NOON, RULES)
+    assert not meter.short(filled(wallet(-1), 1), NOON, RULES)
+
+
+def test_while_a_meter_runs_its_next_seven_minutes_are_the_least() -> None:
+    assert not meter.short(filled(started(wallet(800)), 700), NOON, RULES)
+    assert meter.short(filled(started(wallet(799)), 0), NOON, RULES)
+    assert meter.short(filled(started(wallet(800)), 701), NOON, RULES)
+
+
 # --- giving back long after
 
 

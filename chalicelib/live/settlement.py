@@ -1,0 +1,129 @@
+"""The end of a stream's money: what gathered goes to the reader, or, if it never started, every ticket goes back.
+
+One transaction closes all shards and finalizes the stream, so a gift that raced the end is in it, or was refused. Of a
+stream that never started the shards are closed first, then each ticket goes back in a transaction of its own: whoever
+is cut off in the middle is called again, and finds what is left.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from chalicelib.gateways import World
+from chalicelib.kernel.errors import Problem
+from chalicelib.live import shards
+from chalicelib.live.gift_store import Ticket, gift_rows
+from chalicelib.live.model.stream import Stream, finalized
+from chalicelib.live.store import streams_of
+from chalicelib.payouts import service as payouts
+from chalicelib.runtime import audit, outbox
+from chalicelib.runtime.logs import log
+from chalicelib.runtime.tables import Key, Operation
+from chalicelib.wallet import coins
+from chalicelib.wallet import service as wallet
+from chalicelib.wallet.model.chain import Entry
+
+_TRIES: Final = 5
+_PAGE: Final = 25
+_MOST_PAGES: Final = 8
+"""Of tickets that one call gives back: a few seconds."""
+
+
+def settle(world: World, stream: Stream) -> bool:
+    """Bring the money of an ended stream to its end; whether that is done. Where it is not, call again a little later.
+
+    It may be called at any moment, any number of times, from anywhere at once.
+    """
+    if stream.state != "ended":
+        return stream.state == "finalized"
+    voided = stream.started_at is None
+    if voided and not (_closed(world, stream) and _all_returned(world, stream)):
+        return False
+    for _ in range(_TRIES):
+        fresh = streams_of(world).get(stream.id)
+        if fresh is None or fresh.state != "ended":
+            return fresh is not None and fresh.state == "finalized"
+        if world.wrote(*_ending(world, fresh, voided=voided)):
+            log.info("stream_settled", stream=stream.id)
+            return True
+    return False
+
+
+def _ending(world: World, stream: Stream, *, voided: bool) -> list[Operation]:
+    """The operations that finalize the stream, with the settlement of its shards unless those are closed."""
+    newest = [] if voided else shards.heads(world, stream)
+    earned = sum(head.balance for head in newest)
+    at = max(world.now(), stream.at, *(head.at for head in newest))
+    paid: list[Operation] = []
+    if earned:
+        # All at one moment: whoever adds up the ledger to any moment finds all of it, or nothing.
+        entry, posting = payouts.stream_earned(world, stream.host, stream.id, earned, at)
+        at, paid = entry.at, [posting]
+    closings = shards.closing(newest, "stream_settled", f"gift:{stream.id}", stream.id, at)
+    book = wallet.ledger(world)
+    said = audit.entry(
+        world.settings.tables.audit,
+        subject=stream.id,
+        action="stream_settled",
+        actor="system",
+        reason=stream.ended_for or "ended",
+        at=at,
+        detail={"earned": earned, "started": not voided},
+    )
+    _, done = streams_of(world).replace(finalized(stream, at), stream)
+    return [*done, *map(book.put, closings), *paid, said]
+
+
+# --- a stream that never started -----------------------------------------------------------------
+
+
+def _closed(world: World, stream: Stream) -> bool:
+    """Close the shards, so that no ticket comes any more, and take the reader's part of those there are from them."""
+    book = wallet.ledger(world)
+    for _ in range(_TRIES):
+        newest = shards.heads(world, stream)
+        if newest[0].closed:
+            return True
+        at = max(world.now(), *(head.at for head in newest))
+        closings = shards.closing(newest, "stream_void", shards.COINS, stream.id, at)
+        if world.wrote(*map(book.put, closings)):
+            return True
+    return False
+
+
+def _all_returned(world: World, stream: Stream) -> bool:
+    """Give tickets back, page by page; whether none is left. One that cannot be given back now holds up no other."""
+    gifts = gift_rows(world)
+    start: Key | None = None
+    left = False
+    for _ in range(_MOST_PAGES):
+        page, start = gifts.tickets(stream.id, _PAGE, start)
+        for ticket in page:
+            try:
+                _give_back(world, stream, ticket)
+            except Problem as problem:
+                log.error("ticket_not_returned", stream=stream.id, id=ticket.id, code=problem.code)
+                left = True
+        if start is None:
+            return not left
+    return False
+
+
+def _give_back(world: World, stream: Stream, ticket: Ticket) -> None:
+    """Coins, the platform's part and the ticket itself in one transaction, once."""
+    gifts = gift_rows(world)
+    fact = f"ticket_back:{ticket.stream}:{ticket.user}"
+
+    def beside(entry: Entry) -> list[Operation]:
+        told = outbox.notice(
+            world.settings.tables.notices,
+            to=ticket.user,
+            kind="ticket_back",
+            fact=stream.id,
+            at=entry.at,
+            facts={"coins": ticket.coins},
+        )
+        fees = wallet.journal(world, "fees", fact, -ticket.fee, shards.COINS, entry.at)
+        return [fees, gifts.take_ticket(ticket), told]
+
+    coins.give_back(world, ticket.user, "ticket_back", ticket.coins, fact, stream.id, beside)

@@ -1,0 +1,67 @@
+"""The coins that a person bought, at whichever store: for their limits, for their file, and for the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from chalicelib.gateways import World
+from chalicelib.kernel.money import Cents
+from chalicelib.kernel.time import Millis
+from chalicelib.runtime.tables import Key
+from chalicelib.wallet import payments
+from chalicelib.wallet.model.payment import Payment, left_of
+from chalicelib.wallet.model.purchase import Purchase
+from chalicelib.wallet.purchases import packs_of, purchase_rows
+
+STRIPE: Final = "stripe"
+_MOST_COUNTED: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Bought:
+    """Coins that a person bought, wherever."""
+
+    store: str
+    id: str
+    at: Millis
+    coins: int
+    left: int
+    """Of them, what was not taken back."""
+    cents: Cents
+    """What was paid for those: an app store does not tell us, so it is what the pack costs here."""
+
+
+def bought_by(
+    world: World, user: str, limit: int, start: Key | None, since: Millis = 0
+) -> tuple[list[Bought], Key | None]:
+    """A page of a person's purchases of coins of ``since`` or later, newest first: 100 at most."""
+    rows = purchase_rows(world)
+    names, following = rows.of_user(user, limit, start, since)
+    paid = payments.payment_rows(world).get_many([name for store, name in names if store == STRIPE])
+    told: dict[tuple[str, str], Purchase] = {
+        (each.store, each.id): each for each in rows.get_many([each for each in names if each[0] != STRIPE])
+    }
+    prices = {each.id: each.price for each in packs_of(world).packs} if told else {}
+    found = [
+        _by_stripe(paid[name]) if store == STRIPE else _by_store(told[store, name], prices) for store, name in names
+    ]
+    return found, following
+
+
+def bought_since(world: World, user: str, moment: Millis) -> list[tuple[Millis, Cents]]:
+    """When, after ``moment``, the person paid how much for coins that stand: of their hundred newest purchases."""
+    found, _ = bought_by(world, user, _MOST_COUNTED, None, max(0, moment + 1))
+    return [(each.at, each.cents) for each in found]
+
+
+def _by_stripe(payment: Payment) -> Bought:
+    cents, coins = left_of(payment)
+    return Bought(STRIPE, payment.intent, payment.at, payment.coins, coins, cents)
+
+
+def _by_store(purchase: Purchase, prices: Mapping[str, Cents]) -> Bought:
+    left = purchase.coins if purchase.flips % 2 else 0
+    cents = prices.get(purchase.product, 0) if left else 0
+    return Bought(purchase.store, purchase.id, purchase.heard_at, purchase.coins, left, cents)
