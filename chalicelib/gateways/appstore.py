@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 
 from chalicelib.gateways.breaker import CircuitBreaker
 from chalicelib.kernel.errors import Malformed, Problem, ProviderFailed, Unauthenticated, Unavailable
@@ -32,11 +31,11 @@ WHOLE: Final = 100_000
 MOST_QUANTITY: Final = 10
 """What StoreKit sells at once."""
 
-_JWS: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
-_TRANSACTION: Final = re.compile(r"[0-9]{1,32}")
-_PRODUCT: Final = re.compile(r"[A-Za-z0-9._-]{1,100}")
-_UUID: Final = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
-_WORD: Final = re.compile(r"[A-Za-z0-9_ -]{1,64}")
+_JWS: Final = r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+"
+_TRANSACTION: Final = r"[0-9]{1,32}"
+_PRODUCT: Final = r"[A-Za-z0-9._-]{1,100}"
+_UUID: Final = r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
+_WORD: Final = r"[A-Za-z0-9_ -]{1,64}"
 _LATEST: Final[Millis] = 2**53
 
 _ENVIRONMENTS: Final = ("Production", "Sandbox")
@@ -51,8 +50,7 @@ _REFUSALS: Final = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, HTTP
 """Answers that would come again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Transaction:
+class Transaction(NamedTuple):
     """A purchase as Apple told of it at one moment."""
 
     id: str
@@ -69,8 +67,7 @@ class Transaction:
     environment: str
 
 
-@dataclass(frozen=True, slots=True)
-class Notification:
+class Notification(NamedTuple):
     """What Apple tells by itself."""
 
     id: str
@@ -149,10 +146,13 @@ class AppleStore:
         try:
             self._client().send_consumption_information(transaction, said)
         except APIException as refusal:
-            if refusal.http_status_code in _REFUSALS:
+            retryable = refusal.api_error is not None and refusal.api_error.name.endswith("_RETRYABLE")
+            if refusal.http_status_code in _REFUSALS and not retryable:
                 log.error("consumption_refused", provider="apple", status=refusal.http_status_code)
                 return False
             self._breaker.trip(_REST_SECONDS)
+            if refusal.http_status_code == HTTPStatus.UNAUTHORIZED:
+                raise _not_set_up() from refusal
             raise ProviderFailed(f"Apple answered {refusal.http_status_code}.") from refusal
         except requests.RequestException as error:
             self._breaker.trip(_REST_SECONDS)
@@ -163,7 +163,7 @@ class AppleStore:
         """What is signed, as the library's object. ``decode`` names the method for it."""
         from appstoreserverlibrary.signed_data_verifier import VerificationException
 
-        if len(signed) > most or not _JWS.fullmatch(signed):
+        if len(signed) > most or not re.fullmatch(_JWS, signed):
             raise Unauthenticated("This was not signed by Apple.")
         app = _app(self._secret)
         look, offline = (getattr(_verifier(*app, online=online), decode) for online in (True, False))
@@ -346,8 +346,8 @@ def _taken_back(date: object, percentage: object) -> int:
     return percentage
 
 
-def _text(value: object, pattern: re.Pattern[str]) -> str:
-    if not isinstance(value, str) or not pattern.fullmatch(value):
+def _text(value: object, pattern: str) -> str:
+    if not isinstance(value, str) or not re.fullmatch(pattern, value):
         raise Malformed("Signed, but not as Apple does.")
     return value
 

@@ -24,6 +24,7 @@ from infra.local.apple import purchases
 from infra.local.apple.chain import Chain, make_chain, make_root
 from infra.local.apple.context import APP_APPLE_ID
 from infra.local.apple.server import AppleServer
+from infra.local.web import Response, Server
 from tests.support.apple import (
     ADA,
     SIGNED_AT,
@@ -33,6 +34,8 @@ from tests.support.apple import (
     transaction,
 )
 from tests.support.worlds import settings
+
+JSON = {"content-type": "application/json"}
 
 
 @pytest.fixture(scope="module")
@@ -358,10 +361,23 @@ def test_what_apple_does_not_take_now_is_to_be_told_again_after_a_rest(
     assert told.send_consumption(sold, delivered=True, consumed=0)
 
 
+@pytest.mark.parametrize(("number", "again"), [(4_040_010, False), (4_040_006, True), (4_290_000, True)])
+def test_apple_says_itself_whether_to_ask_again(number: int, again: bool) -> None:
+    status = number // 10_000
+    refusal = Response(status, json.dumps({"errorCode": number, "errorMessage": "no"}).encode(), JSON)
+    with Server("refusing", lambda _: refusal) as server, AppleServer() as apple, held(apple.secret()):
+        store = AppleStore(replace(settings(), apple_api_base=server.url))
+        if again:
+            with pytest.raises(ProviderFailed):
+                store.send_consumption("1", delivered=True, consumed=0)
+        else:
+            assert not store.send_consumption("1", delivered=True, consumed=0)
+
+
 def test_a_key_that_apple_does_not_know_is_put_right_by_a_person_and_tried_again_meanwhile(
     told: AppleStore, responder: AppleServer, sold: str
 ) -> None:
-    with held(responder.secret() | {"key_id": "another"}), pytest.raises(ProviderFailed, match="401"):
+    with held(responder.secret() | {"key_id": "another"}), pytest.raises(ProviderFailed, match="not set up"):
         told.send_consumption(sold, delivered=True, consumed=0)
     assert responder.consumptions(sold) == []
 
