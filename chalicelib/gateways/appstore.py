@@ -38,8 +38,6 @@ _UUID: Final = r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 _WORD: Final = r"[A-Za-z0-9_ -]{1,64}"
 _LATEST: Final[Millis] = 2**53
 
-_ENVIRONMENTS: Final = ("Production", "Sandbox")
-"""Of the secret. In any other, of Xcode's, the library believes what nobody signed."""
 _CHECK_SECONDS: Final = 8
 """For a look at a signature: the library waits half a minute for each of the two answers on its certificates."""
 _API_SECONDS: Final = (1, 5)
@@ -104,6 +102,8 @@ class AppleStore:
 
     def __init__(self, settings: Settings) -> None:
         self._secret = settings.apple_secret
+        # What the sandbox sells costs nothing. In any third, of Xcode's, the library believes what nobody signed.
+        self._environment = "Production" if settings.stage == "prod" else "Sandbox"
         self._base = settings.apple_api_base
         self._breaker = CircuitBreaker()
 
@@ -165,7 +165,7 @@ class AppleStore:
 
         if len(signed) > most or not re.fullmatch(_JWS, signed):
             raise Unauthenticated("This was not signed by Apple.")
-        app = _app(self._secret)
+        app = (*_app(self._secret), self._environment)
         look, offline = (getattr(_verifier(*app, online=online), decode) for online in (True, False))
         try:
             return _in_time(lambda: look(signed))
@@ -201,11 +201,9 @@ class AppleStore:
                 )
 
         held = _held(self._secret, "private_key", "key_id", "issuer_id", "bundle_id")
-        environment = Environment(_app(self._secret)[1])
+        key = held["private_key"].encode()
         try:
-            return Client(
-                held["private_key"].encode(), held["key_id"], held["issuer_id"], held["bundle_id"], environment
-            )
+            return Client(key, held["key_id"], held["issuer_id"], held["bundle_id"], Environment(self._environment))
         except (TypeError, ValueError) as error:  # no key
             raise _not_set_up() from error
 
@@ -213,18 +211,16 @@ class AppleStore:
 # --- what our app is, by the secret -------------------------------------------------------------------
 
 
-def _app(secret_name: str) -> tuple[tuple[bytes, ...], str, str, int | None]:
-    """Apple's roots, our environment, bundle and app id. Raises ProviderFailed where they are not set."""
+def _app(secret_name: str) -> tuple[tuple[bytes, ...], str, int]:
+    """Apple's roots, our bundle and app id. Raises ProviderFailed where they are not set."""
     from base64 import b64decode
 
-    held = _held(secret_name, "bundle_id", "environment")
-    environment, app_id, roots = held["environment"], held.get("app_apple_id"), held.get("root_certificates")
-    if environment not in _ENVIRONMENTS or (environment == "Production" and type(app_id) is not int):
-        raise _not_set_up()
-    if not isinstance(roots, list) or not roots:
+    held = _held(secret_name, "bundle_id")
+    app_id, roots = held.get("app_apple_id"), held.get("root_certificates")
+    if type(app_id) is not int or not isinstance(roots, list) or not roots:
         raise _not_set_up()
     try:
-        return tuple(b64decode(each) for each in roots), environment, held["bundle_id"], app_id
+        return tuple(b64decode(each) for each in roots), held["bundle_id"], app_id
     except (TypeError, ValueError) as error:
         raise _not_set_up() from error
 
@@ -249,7 +245,7 @@ def _not_set_up() -> ProviderFailed:
 
 @lru_cache(maxsize=4)
 def _verifier(
-    roots: tuple[bytes, ...], environment: str, bundle: str, app_id: int | None, *, online: bool
+    roots: tuple[bytes, ...], bundle: str, app_id: int, environment: str, *, online: bool
 ) -> SignedDataVerifier:
     """Kept, for it remembers for a quarter of an hour which certificates Apple said hold.
 

@@ -151,7 +151,7 @@ def histories(draw: st.DrawFn) -> list[tuple[str, dict[str, Any], int]]:
     """What becomes of up to three purchases, each word at a moment of its own; told in disorder, and more than once."""
     words = []
     for purchase in range(draw(st.integers(1, 3))):
-        own = {"transactionId": str(7_000 + purchase), "quantity": draw(st.integers(1, 3))}
+        own: dict[str, Any] = {"transactionId": str(7_000 + purchase), "quantity": draw(st.integers(1, 3))}
         for step in range(draw(st.integers(1, 5))):
             at, number = SIGNED_AT + 1_000 * step, 10 * purchase + step
             percentage = draw(st.sampled_from([0, 0, 1, 33_333, 50_000, WHOLE]))

@@ -60,13 +60,13 @@ def store(inbox: Inbox) -> Iterator[AppleServer]:
             yield store
 
 
-def local(store: AppleServer, method: str, path: str, body: object = None) -> Any:
+def local(store: AppleServer, method: str, path: str, body: Any = None) -> Any:
     answer = requests.request(method, f"{store.url}/_local/{path}", json=body, timeout=SECONDS)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
 
-def refused(store: AppleServer, method: str, path: str, body: object = None) -> tuple[int, Any]:
+def refused(store: AppleServer, method: str, path: str, body: Any = None) -> tuple[int, Any]:
     answer = requests.request(method, f"{store.url}/_local/{path}", json=body, timeout=SECONDS)
     return answer.status_code, answer.json()["error"]["code"]
 
