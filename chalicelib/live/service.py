@@ -238,8 +238,8 @@ def end(world: World, stream_id: str, host: str) -> Stream:
     return _by_host(world, stream_id, host, lambda stream: (model.finished(stream, _now(world, stream)), []))
 
 
-def force_end(world: World, stream_id: str, reason: Reason, *, actor: str, note: str) -> Stream:
-    """An admin ends what is live or to come, audited. Raises NotFound."""
+def force_end(world: World, stream_id: str, reason: Reason | None, *, actor: str, note: str) -> Stream:
+    """An admin ends what is live or to come, audited; for no other ``reason`` as if its host did. Raises NotFound."""
     stream = load(world, stream_id)
     for _ in range(_TRIES):
         stream = advance(world, stream)
@@ -261,7 +261,7 @@ def force_end(world: World, stream_id: str, reason: Reason, *, actor: str, note:
     raise Unavailable("The stream is too busy.")
 
 
-def end_open(world: World, host: str, reason: Reason, *, actor: str, note: str) -> Stream | None:
+def end_open(world: World, host: str, reason: Reason | None, *, actor: str, note: str) -> Stream | None:
     """End whatever stream that reader has, for they are shut out or leave; None where they have none."""
     found = open_of(world, host)
     return force_end(world, found.id, reason, actor=actor, note=note) if found else None
@@ -606,7 +606,7 @@ def page_of_removals(world: World, shard: str, limit: int, start: Key | None) ->
     return streams_of(world).page_of_shard(REMOVAL, shard, world.now(), limit, start)
 
 
-def forget(world: World, stream_id: str, name: str) -> None:
+def rename(world: World, stream_id: str, name: str) -> None:
     """Show ``name`` as its host's. May be repeated. Raises NotFound, Unavailable."""
 
     def attempt() -> None:

@@ -29,6 +29,7 @@ from chalicelib.kernel.errors import (
 from chalicelib.kernel.ids import derived_id
 from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import Millis
+from chalicelib.live import service as live
 from chalicelib.operations import exports
 from chalicelib.operations.model import deletion as model
 from chalicelib.operations.model.deletion import CODE_DIGITS, Deletion, State
@@ -273,17 +274,27 @@ def _bookings(side: Who, world: World, person_id: str, start: Any) -> str | None
     return following
 
 
+def _streams(world: World, person_id: str, start: Any) -> Key | None:
+    """Take the person's name out of a page of the streams that they hosted; answer where the next one starts."""
+    page, following = live.listing(world, "past", None, person_id, _AT_ONCE, start)
+    for stream in page:
+        live.rename(world, stream.id, FORGOTTEN_NAME)
+    return following
+
+
 _SHARED: Final[tuple[Callable[[World, str, Any], Any], ...]] = (
     partial(_readings, "client"),
     partial(_readings, "reader"),
     partial(_bookings, "client"),
     partial(_bookings, "reader"),
+    _streams,
 )
 """The lists of what a person shares with others, in the order in which their name is taken out."""
 
 
 def _settle(world: World, person_id: str) -> None:
-    """End the reading that is open, pay it out, and call off what is booked: what is owed then is what is owed."""
+    """End what is live and open, pay it out, and call off what is booked: what is owed then is what is owed."""
+    live.end_open(world, person_id, None, actor="system", note="a person's account is deleted")
     if seen := sessions.open_session(world, person_id):
         if seen.session.booking:  # as if they did so themselves: what is booked has a price for who calls it off
             with suppress(InvalidState):

@@ -17,6 +17,8 @@ from chalicelib.gateways import World
 from chalicelib.gateways.mail import Letter
 from chalicelib.kernel.errors import Forbidden, NotFound, ProviderFailed, Unavailable
 from chalicelib.kernel.time import HOUR, MINUTE, SECOND, Millis, rfc3339
+from chalicelib.live import service as live
+from chalicelib.live.schemas import StreamView
 from chalicelib.operations.model import export as model
 from chalicelib.operations.model.export import Export
 from chalicelib.operations.store import Leaving
@@ -181,6 +183,13 @@ def everything(world: World, person_id: str) -> dict[str, Any]:
         lambda start: readers.favorite_ids(world, person_id, _PAGE, start),
         lambda each: {"reader": each.reader, "notify_online": each.notify_online},
     )
+    told["streams_hosted"] = all_of(
+        "streams_hosted",
+        lambda start: live.listing(world, "past", None, person_id, _PAGE, start),
+        lambda stream: _plain(StreamView.of(live.as_seen_by(world, stream, person_id), person_id)),
+    )
+    if on_air := live.open_of(world, person_id):
+        told["streams_hosted"].append(_plain(StreamView.of(live.as_seen_by(world, on_air, person_id), person_id)))
     for account in ("credit", "coins", "earnings"):
         told[f"{account}_entries"] = all_of(
             f"{account}_entries",

@@ -19,13 +19,13 @@ from chalicelib.gateways import World
 from chalicelib.gateways.stripe import Refused
 from chalicelib.kernel.errors import Invalid, Problem
 from chalicelib.runtime.tables import ConditionFailed, Contended
-from scripts.admin import books, gifts, money, promos, stages, verbs
+from scripts.admin import books, gifts, money, promos, stages, streams, verbs
 from scripts.admin.verbs import Answer, Facts, Plan, Verb
 
 DONE: Final = 0
 REFUSED: Final = 1
 
-VERBS: Final = (*verbs.VERBS, *money.VERBS, *books.VERBS, *promos.VERBS, *gifts.VERBS)
+VERBS: Final = (*verbs.VERBS, *money.VERBS, *books.VERBS, *promos.VERBS, *streams.VERBS, *gifts.VERBS)
 
 _SHORTEST_REASON: Final = 3
 _LONGEST_REASON: Final = 500
@@ -34,6 +34,7 @@ _NOUNS: Final = {
     "readers": "invite and verify readers",
     "people": "look people up, change what they may do",
     "sessions": "look at a reading, stop it",
+    "streams": "look at streams, end one",
     "guarantees": "decide on satisfaction requests",
     "reviews": "remove a review for cause",
     "ledger": "prove the books",

@@ -14,6 +14,7 @@ from chalicelib.accounts.service import Person, Role
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import NotFound
 from chalicelib.kernel.time import rfc3339
+from chalicelib.live import service as live
 from chalicelib.operations import deletions
 from chalicelib.readers import reviews
 from chalicelib.readers import service as readers
@@ -93,6 +94,7 @@ def withdraw_reader(world: World, asked: Namespace) -> Plan:
 
     def act(operator: str, reason: str) -> Answer:
         gone = readers.withdraw(world, asked.user, actor=operator, reason=reason)
+        live.end_open(world, asked.user, "admin", actor=operator, note=reason)
         scheduling.call_off_all(world, asked.user, by_platform=True)
         return Answer([_reader_facts(gone)])
 
@@ -100,6 +102,7 @@ def withdraw_reader(world: World, asked: Namespace) -> Plan:
         ""
         if withdrawn(reader) == reader
         else f"take {_named(reader)} out of the directory; nobody can ask for a reading",
+        f"end their stream {on_air.id}, now {on_air.state}" if (on_air := live.open_of(world, asked.user)) else "",
         _would_call_off(world, asked.user),
     )
     return Plan(tuple(each for each in will if each), act)
@@ -163,6 +166,7 @@ def suspend_person(world: World, asked: Namespace) -> Plan:
     person = accounts.person(world, asked.user)
     listed = person.role == "reader" and readers.reader(world, person.id).verified
     seen = sessions.open_session(world, person.id)
+    on_air = live.open_of(world, person.id)
 
     def act(operator: str, reason: str) -> Answer:
         suspended = accounts.suspend(world, person.id, actor=operator, reason=reason)
@@ -170,6 +174,7 @@ def suspend_person(world: World, asked: Namespace) -> Plan:
             readers.withdraw(world, person.id, actor=operator, reason=reason)
         if seen := sessions.open_session(world, person.id):
             sessions.safety_stop(world, seen.session.id, actor=operator, note=reason)
+        live.end_open(world, person.id, "suspended", actor=operator, note=reason)
         scheduling.call_off_all(world, person.id, by_platform=True)
         return Answer([_person_facts(suspended)])
 
@@ -177,6 +182,7 @@ def suspend_person(world: World, asked: Namespace) -> Plan:
         "" if person.suspended else f"suspend {_called(person)}: every request of theirs is refused",
         "take them out of the directory" if listed else "",
         f"stop their reading {seen.session.id} for safety" if seen and seen.session.state != "paused" else "",
+        f"end their stream {on_air.id}, now {on_air.state}" if on_air else "",
         _would_call_off(world, person.id),
     )
     return Plan(tuple(each for each in will if each), act)

@@ -1,7 +1,8 @@
 """Who is in which channel, and who may not be.
 
-A participant is one device that joined: ``{"id", "object": "participant", "channel", "uid", "joined_at",
-"expires_at"}``, seconds since the epoch. A rule is what the REST API was told, with whom it put out.
+A participant is one device that joined: ``{"id", "object": "participant", "channel", "uid", "role", "joined_at",
+"expires_at"}``, seconds since the epoch; ``role`` is empty in a call. A rule is what the REST API was told, with whom
+it put out.
 """
 
 import re
@@ -29,20 +30,31 @@ LOSE: Final = "lose"
 """Kinds of jobs; their subject is a participant's id."""
 
 
-def join(context: Context, channel: str, app_id: str, uid: int, token: str) -> Thing:
+def join(context: Context, channel: str, app_id: str, uid: int, token: str, role: str = "") -> Thing:
     """Let a device in; another one of the same uid is put out. Raises AgoraError 400, 403."""
+    if role not in notices.EVENTS:
+        raise AgoraError(400, "invalid_role", "A role is broadcaster or audience.")
     if not _NAME.fullmatch(channel):
         raise AgoraError(400, "invalid_channel_name", "A channel's name has at most 64 plain characters.")
     if not 1 <= uid <= MOST_UID:
         raise AgoraError(400, "invalid_uid", "A uid is from 1 to 2^32 - 1.")
-    expires_at = _admitted(context, channel, app_id, uid, token).expires_at
+    admitted = _admitted(context, channel, app_id, uid, token)
+    if role == notices.BROADCASTER and not admitted.publishes:
+        raise AgoraError(403, "no_privilege", "The token does not say that its holder may publish.")
     if any(_is_barred(rule, channel, uid, context.clock()) for rule in rules(context)):
         raise AgoraError(403, "banned", "A rule of the REST API bars it.")
     others = [each for each in participants(context, channel) if each["uid"] == uid]
     device = _keep(
         context,
-        {"id": new_id("dev"), "object": _PARTICIPANT, "channel": channel, "uid": uid, "joined_at": context.clock()},
-        expires_at,
+        {
+            "id": new_id("dev"),
+            "object": _PARTICIPANT,
+            "channel": channel,
+            "uid": uid,
+            "role": role,
+            "joined_at": context.clock(),
+        },
+        admitted.expires_at,
     )
     notices.joined(context, device)
     for other in others:

@@ -1,6 +1,6 @@
 """``/_local/…``: what a phone's SDK does with Agora, and what only a test wants.
 
-    POST   /_local/channels/{channel}/join      {"app_id", "uid", "token"} → {"device", "expires_at"}
+    POST   /_local/channels/{channel}/join      {"app_id", "uid", "token", "role"?} → {"device", "expires_at"}
     POST   /_local/channels/{channel}/renew     {"device", "token"}
     POST   /_local/channels/{channel}/leave     {"device", "reason"?}
     POST   /_local/channels/{channel}/lose      {"device", "after_seconds"?}: the connection is gone
@@ -17,10 +17,10 @@
     PUT    /_local/fault                        {"how": "hang" | "refuse" | "error" | "lose_answer", "count"?}
     DELETE /_local/fault
 
-``way`` is how notices go from now on, those of one channel or all. A token is verified for real. A refusal is
-``{"error": {"code", "message"}}``: 403 ``invalid_app_id``, ``invalid_token``, ``token_expired`` or ``banned``; 409
-``not_in_channel``; 400 what cannot be meant. A fault is of the REST API, for the next ``count`` calls or until it is
-deleted.
+``way`` is how notices go from now on, those of one channel or all. A token is verified for real; in a live stream the
+``role`` is ``broadcaster`` or ``audience``. A refusal is ``{"error": {"code", "message"}}``: 403 ``invalid_app_id``,
+``invalid_token``, ``token_expired``, ``no_privilege`` or ``banned``; 409 ``not_in_channel``; 400 what cannot be meant.
+A fault is of the REST API, for the next ``count`` calls or until it is deleted.
 """
 
 from collections.abc import Callable
@@ -83,7 +83,8 @@ class Control:
         return answer
 
     def _join(self, _: Request, body: Body, channel: str) -> object:
-        device = channels.join(self._context, channel, str(body["app_id"]), int(body["uid"]), str(body["token"]))
+        who = str(body["app_id"]), int(body["uid"]), str(body["token"]), str(body.get("role", ""))
+        device = channels.join(self._context, channel, *who)
         return {"device": device["id"], "expires_at": device["expires_at"]}
 
     def _renew(self, _: Request, body: Body, channel: str) -> object:

@@ -15,8 +15,8 @@ _OK: Final = 200
 
 
 class ChannelRefused(Exception):
-    """Agora did not do it; ``code`` says why: ``invalid_token``, ``token_expired``, ``banned``, ``not_in_channel``, or
-    ``unreachable``.
+    """Agora did not do it; ``code`` says why: ``invalid_token``, ``token_expired``, ``no_privilege``, ``banned``,
+    ``not_in_channel``, or ``unreachable``.
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -27,8 +27,10 @@ class ChannelRefused(Exception):
 class Device:
     """One device. ``channel`` is the one that it believes to be in: nobody tells it when it is put out."""
 
-    def __init__(self, agora_url: str) -> None:
+    def __init__(self, agora_url: str, role: str = "") -> None:
+        """``role`` is ``broadcaster`` or ``audience`` in a live stream, and empty in a call."""
         self._url = agora_url
+        self._role = role
         self._pool = urllib3.PoolManager(timeout=urllib3.Timeout(_SECONDS), retries=False)
         self._id = ""
         self.channel: str | None = None
@@ -49,7 +51,7 @@ class Device:
 
     def join(self, media: Mapping[str, Any]) -> None:
         """Go into the lease's channel, from wherever it was. Raises ChannelRefused."""
-        wanted = {"app_id": media["app_id"], "uid": media["uid"], "token": media["rtc_token"]}
+        wanted = {name: media[name] for name in ("app_id", "uid")} | {"token": media["rtc_token"], "role": self._role}
         self._id = self._call(media["channel"], "join", wanted)["device"]
         self.channel = media["channel"]
 

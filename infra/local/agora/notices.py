@@ -18,9 +18,13 @@ from infra.local.agora.context import Context
 from infra.local.delivery import Deliverer, Letter, Retries
 from infra.local.store import Thing, new_id
 
+BROADCASTER: Final = "broadcaster"
+AUDIENCE: Final = "audience"
 JOINED: Final = 107
 LEFT: Final = 108
 """Of a channel in the profile of a call, as two people use it."""
+EVENTS: Final = {"": (JOINED, LEFT), BROADCASTER: (103, 104), AUDIENCE: (105, 106)}
+"""Who came and who left, by their role: in a call there are none."""
 _NOTICE: Final = "notice"
 _SEQUENCE: Final = "_sequence"
 _ENDPOINT: Final = "_endpoint"
@@ -37,13 +41,15 @@ def send_to(context: Context, url: str, secret: str, headers: Mapping[str, str])
 
 
 def joined(context: Context, participant: Thing) -> Thing:
-    return make(context, JOINED, _details(context, participant))
+    return make(context, EVENTS[participant["role"]][0], _details(context, participant))
 
 
 def left(context: Context, participant: Thing, reason: int) -> Thing:
     """``reason`` is Agora's number."""
     stayed = max(0, int(context.clock() - participant["joined_at"]))
-    return make(context, LEFT, _details(context, participant) | {"reason": reason, "duration": stayed})
+    return make(
+        context, EVENTS[participant["role"]][1], _details(context, participant) | {"reason": reason, "duration": stayed}
+    )
 
 
 def make(context: Context, event_type: int, payload: Thing) -> Thing:

@@ -14,7 +14,9 @@ from zlib import crc32
 _VERSION: Final = "006"
 _APP_ID_LENGTH: Final = 32
 JOIN: Final = 1
-"""The privilege to be in the channel. 2, 3 and 4 publish sound, picture and data."""
+"""The privilege to be in the channel."""
+PUBLISH: Final = (2, 3, 4)
+"""Those to send sound, picture and data."""
 
 
 class BadToken(Exception):
@@ -39,6 +41,11 @@ class Token:
     def expires_at(self) -> int:
         """When its holder may no longer be in the channel."""
         return min(self.ends_at, self.privileges.get(JOIN, 0))
+
+    @property
+    def publishes(self) -> bool:
+        """Whether its holder may be seen and heard."""
+        return all(each in self.privileges for each in PUBLISH)
 
 
 def decoded(text: str) -> Token:

@@ -171,6 +171,17 @@ def test_any_other_token_opens_nothing(agora: AgoraServer, given: dict[str, Any]
     assert call(agora, "GET", "channels")["data"] == []
 
 
+def test_a_token_to_hear_does_not_broadcast(agora: AgoraServer, inbox: Inbox) -> None:
+    hears = media(uid=1_000, publisher=False)
+    assert refusal(lambda: Device(agora.url, "broadcaster").join(hears)) == "no_privilege"
+    assert refusal(lambda: Device(agora.url, "singer").join(hears)) == "invalid_role"
+    Device(agora.url, "broadcaster").join(media())
+    viewer = Device(agora.url, "audience")
+    viewer.join(hears)
+    viewer.leave()
+    inbox.wait(lambda: set(inbox.told()) == {(103, 1, None), (105, 1_000, None), (106, 1_000, 1)})
+
+
 def test_a_token_changed_anywhere_opens_nothing(agora: AgoraServer) -> None:
     raw = base64.b64decode(media()["rtc_token"][35:])
     for place in range(len(raw)):
