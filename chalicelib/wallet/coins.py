@@ -137,8 +137,8 @@ def balance(world: World, user: str) -> int:
 def consumed(world: World, user: str, purchase: Purchase) -> int:
     """How much of a purchase was spent, in percent rounded down, the coins that came first being spent first.
 
-    Coins that came later are the last to go, so what is left of it is what the balance is above them. Raises
-    Unavailable where more was posted since than can be looked through.
+    Coins that came later are the last to go, so what is left of it is what the balance is above them; what was taken
+    back of it was not spent. Raises Unavailable where more was posted since than can be looked through.
     """
     book, account = ledger(world), coins_account(user)
     left, later = balance(world, user), Counter[str]()
@@ -148,8 +148,8 @@ def consumed(world: World, user: str, purchase: Purchase) -> int:
         for entry in page:
             if entry.reference == purchase.reference and entry.amount > 0:
                 above = sum(max(0, coins) for coins in later.values())
-                rest = min(purchase.coins, max(0, left - above))
-                return 100 * (purchase.coins - rest) // purchase.coins
+                rest = min(purchase.kept, max(0, left - above))
+                return 100 * (purchase.kept - rest) // purchase.coins
             if entry.counter != BURNT:  # what came in, less what was taken back of that very thing
                 later[entry.reference] += entry.amount
         if start is None:

@@ -32,13 +32,14 @@ PACKS: Final = {"coins_100": (100, 149), "coins_500": (500, 699)}
 TROUBLE: Final = ("dies", "dies_after", "refused", "unknown", "raced")
 
 TELLINGS: Final = (
-    (True, 0),  # bought
-    (False, 10),  # refunded
-    (True, 20),  # and not
-    (False, 20),  # of one moment with that
-    (False, 30),
+    (500, 0),  # bought
+    (0, 10),  # refunded
+    (500, 20),  # and not
+    (200, 20),  # in part, of one moment with that
+    (350, 30),
+    (0, 40),
 )
-"""Whether it stands, and when the store says so."""
+"""How many coins of it stand, and when the store says so."""
 
 EVENTS: Final = ("paid", "part", "part failed", "rest", "withdrawn", "won", "lost")
 
@@ -47,16 +48,16 @@ class Reference:
     """What was told and what was done, and what follows, by adding up."""
 
     def __init__(self) -> None:
-        self.stores: defaultdict[str, set[tuple[bool, int]]] = defaultdict(set)
+        self.stores: defaultdict[str, set[tuple[int, int]]] = defaultdict(set)
         self.stripe: defaultdict[str, set[str]] = defaultdict(set)
         self.moved: defaultdict[str, int] = defaultdict(int)
         """By person: gifts and tickets, less what was given back."""
 
     def coins(self, owner: str) -> int:
         stores = sum(
-            500
+            max(told, key=lambda each: (each[1], -each[0]))[0]
             for name, told in self.stores.items()
-            if name.startswith(owner) and max(told, key=lambda each: (each[1], not each[0]))[0]
+            if name.startswith(owner)
         )
         return stores + sum(self._left(*each) for each in self._payments(owner)) + self.moved[owner]
 
@@ -101,11 +102,12 @@ class History:
         }
 
     def store_tells(self, owner: str, number: int, telling: int, plan: dict[int, str]) -> None:
-        standing, at = TELLINGS[telling]
+        stands, at = TELLINGS[telling]
         name = f"{owner}.{number}"
-        told = Told("apple", name, owner, "coins_500", 500, standing, NOON + at, "Production")
+        taken = 500 - stands if stands else 0
+        told = Told("apple", name, owner, "coins_500", 500, stands > 0, NOON + at, "Production", taken)
         self.insist(owner, plan, lambda world: undisturbed(world.sleep, lambda: purchases.learn(world, told)))
-        self.reference.stores[name].add((standing, at))
+        self.reference.stores[name].add((stands, at))
 
     def stripe_tells(self, owner: str, pack: str, event: str, plan: dict[int, str]) -> None:
         name = f"{owner}/{pack}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
@@ -401,8 +402,21 @@ def test_what_was_bought_in_an_app_counts_at_the_packs_price_while_it_stands() -
     learn(purse.world, told)
     with pytest.raises(SpendingLimitReached):
         opened(purse)
-    learn(purse.world, Told("apple", "2000001", OWNER, "coins_500", 500, False, NOON + 1, "Production"))
+    learn(purse.world, replace(told, at=NOON + 1, taken=283))  # 699 · 217 / 500 = 303.4 are left
+    with pytest.raises(SpendingLimitReached):
+        opened(purse)
+    learn(purse.world, replace(told, at=NOON + 2, taken=285))  # 699 · 215 / 500 = 300.6
+    assert opened(purse, name="top_c4").amount == 699
+    learn(purse.world, replace(told, at=NOON + 3, standing=False))
     assert opened(purse).amount == 699
+
+
+def test_two_packs_that_were_bought_at_once_in_an_app_count_twice() -> None:
+    purse = Purse()
+    told = Told("google", "GPA.1", OWNER, "coins_500", 1_000, standing=True, at=NOON, environment="live")
+    learn(purse.world, told)
+    ((each,), _) = bought.bought_by(purse.world, OWNER, 10, None)
+    assert each.cents == 2 * 699
 
 
 def test_a_page_that_stripe_did_not_open_is_opened_by_the_repeat() -> None:
