@@ -142,8 +142,8 @@ def test_the_webhook_of_the_app_store_may_do_what_it_does_and_nothing_else() -> 
     told = {
         "ONE_TIME_CHARGE": bought,
         "CONSUMPTION_REQUEST": bought,
-        "REFUND": replace(bought, taken_back=WHOLE, at=NOON + 1),
-        "REFUND_REVERSED": replace(bought, at=NOON + 2),
+        "REFUND": bought._replace(taken_back=WHOLE, at=NOON + 1),
+        "REFUND_REVERSED": bought._replace(at=NOON + 2),
         "TEST": None,
     }
     for number, (kind, transaction) in enumerate(told.items()):
