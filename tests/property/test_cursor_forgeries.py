@@ -106,6 +106,7 @@ LISTS: Final = (
     _REVIEWS,
     List("rosa", "/v1/reader/earnings/entries?", "earnings:{me}", {"account": "earnings:{me}", "seq": str}),
     List("rosa", "/v1/reader/payouts?", "payouts:{me}", {"sk": str}),
+    List("ada", "/v1/streams?state=live", "streams:live", {"listing": "live", "listed_at": int, "pk": str, "sk": str}),
     List("ada", "/v1/streams/{stream_id}/gifts?", f"gifts:{STREAM}:0", {"after": str}),
 )
 
@@ -141,7 +142,9 @@ class Everybody:
         self._block()
 
     def _give(self) -> None:
-        """Somebody else is live, and both clients have sent gifts."""
+        """Somebody else is live, and both clients have sent gifts; there are other streams."""
+        for number in range(READINGS):
+            Show(self.world, f"other{number}").live()
         show = Show(self.world).live()
         for each in ("ada", "bob"):
             accounts.change(self.world, self.ids[each], accounts.Changes(birth_date=date(1990, 1, 1)))
