@@ -79,14 +79,15 @@ def test_google_refuses_what_is_no_purchase(google: GoogleServer, play: Gateway)
 
 def test_what_was_voided_is_listed_page_by_page(google: GoogleServer, play: Gateway) -> None:
     begun = google.context.millis()
-    tokens = {google.buy("coins_100", ACCOUNT)["id"] for _ in range(101)}
+    tokens = {google.buy("coins_100", ACCOUNT)["id"] for _ in range(51)}
     for token in tokens:
         orders.void(google.context, token, orders.CHARGEBACK)
     first = play.voided(begun, google.context.millis(), None)
-    assert len(first.tokens) == 100
     second = play.voided(begun, google.context.millis(), first.following)
-    assert second.following is None
-    assert {*first.tokens, *second.tokens} == tokens
+    third = play.voided(begun, google.context.millis(), second.following)
+    assert [len(each.tokens) for each in (first, second, third)] == [25, 25, 1]
+    assert third.following is None
+    assert {*first.tokens, *second.tokens, *third.tokens} == tokens
     with pytest.raises(Refused):
         play.voided(begun, google.context.millis(), "no page of yours")
     with pytest.raises(Refused):
