@@ -18,6 +18,8 @@ _MESSAGE: Final = re.compile(r"[A-Za-z0-9_-]{1,100}")
 State = Literal["pending", "purchased", "canceled"]
 _STATES: Final[Mapping[str, State]] = {"PENDING": "pending", "PURCHASED": "purchased", "CANCELLED": "canceled"}
 
+_LONG_AGO: Final = "1970-01-01T00:00:01Z"
+"""When a purchase was paid of which Google does not say when."""
 _ONE_TIME: Final = 2
 """``productType`` of what is bought once."""
 _LARGEST_TYPE: Final = 999
@@ -98,7 +100,7 @@ def bought_of(said: Mapping[str, Any]) -> Bought:
         quantity=quantity,
         refunded=max(0, quantity - left),
         test=said.get("testPurchaseContext") is not None,
-        at=_moment(said.get("purchaseCompletionTime")) if state == "purchased" else 0,
+        at=_moment(said.get("purchaseCompletionTime", _LONG_AGO)) if state == "purchased" else 0,
     )
 
 

@@ -201,7 +201,6 @@ def test_what_is_not_set_up_fails_and_alarms(
         {"purchaseStateContext": "PURCHASED", "productLineItem": []},
         {"purchaseStateContext": {"purchaseState": "PENDING"}, "productLineItem": "coins_100"},
         {"purchaseStateContext": {"purchaseState": "PENDING"}, "productLineItem": ["coins_100"]},
-        {"purchaseStateContext": {"purchaseState": "PURCHASED"}, "productLineItem": []},
         {
             "purchaseStateContext": {"purchaseState": "PURCHASED"},
             "productLineItem": [],
@@ -226,6 +225,8 @@ def test_of_a_purchase_what_is_not_said_is_the_least() -> None:
         "purchaseCompletionTime": "2026-11-26T03:15:18.123456789Z",
     }
     assert bought_of(said) == Bought("coins_100", None, "purchased", False, 1, 0, False, 1_795_662_918_123)
+    del said["purchaseCompletionTime"]
+    assert bought_of(said).at == 1_000
     two = said | {"productLineItem": [{"productId": "coins_100"}, {"productId": "coins_500"}]}
     assert bought_of(two).product is None
     odd = said | {"productLineItem": [{"productId": "../x", "productOfferDetails": {"quantity": "2"}}]}
