@@ -156,7 +156,7 @@ def _credit(world: World, bought: Bought, user: str, token: str, *beside: Operat
         product=pack.id,
         coins=pack.coins * bought.quantity,
         standing=True,
-        at=bought.at,
+        at=now.at,
         environment="test" if bought.test else "production",
         taken=pack.coins * bought.refunded,
     )

@@ -103,18 +103,6 @@ def test_a_purchase_gives_its_coins_once_and_is_consumed_once(world: World) -> N
     assert tick(world) == 0
 
 
-def test_when_it_was_paid_need_not_be_known(world: World) -> None:
-    play = play_of(world)
-    token = play.buy(PACK, USER)
-    play.context.store.put(play.order(token) | {"completed_at": None})
-    assert google.buy(world, USER, PACK, token).kept == 500
-    play.void(token, orders.CHARGEBACK)
-    hear(world)
-    with pytest.raises(InvalidState):
-        google.buy(world, USER, PACK, token)
-    assert posted(world) == [("coins_bought", 500), ("coins_taken_back", -500)]
-
-
 def test_several_of_a_pack_at_once_are_all_given(world: World) -> None:
     token = play_of(world).buy(PACK, USER, quantity=3)
     assert google.buy(world, USER, PACK, token).kept == 1_500
