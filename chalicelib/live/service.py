@@ -357,9 +357,8 @@ def _hear_of_host(world: World, stream: Stream, notice: Notice) -> None:
             wanted = model.host_entered(stream, notice.seq, notice.at, now, rules)
         else:
             wanted = model.host_left(stream, notice.seq, notice.at, now)
-        if wanted is stream:
-            return
-        if done := _write(world, wanted, stream):
+        done = stream if wanted is stream else _write(world, wanted, stream)
+        if done:
             advance(world, done)
             return
         stream = load(world, stream.id)
