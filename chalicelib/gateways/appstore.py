@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 
 from chalicelib.gateways.breaker import CircuitBreaker
 from chalicelib.kernel.errors import Malformed, Problem, ProviderFailed, Unauthenticated, Unavailable
@@ -32,15 +31,13 @@ WHOLE: Final = 100_000
 MOST_QUANTITY: Final = 10
 """What StoreKit sells at once."""
 
-_JWS: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
-_TRANSACTION: Final = re.compile(r"[0-9]{1,32}")
-_PRODUCT: Final = re.compile(r"[A-Za-z0-9._-]{1,100}")
-_UUID: Final = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
-_WORD: Final = re.compile(r"[A-Za-z0-9_ -]{1,64}")
+_JWS: Final = r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+"
+_TRANSACTION: Final = r"[0-9]{1,32}"
+_PRODUCT: Final = r"[A-Za-z0-9._-]{1,100}"
+_UUID: Final = r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
+_WORD: Final = r"[A-Za-z0-9_ -]{1,64}"
 _LATEST: Final[Millis] = 2**53
 
-_ENVIRONMENTS: Final = ("Production", "Sandbox")
-"""Of the secret. In any other, of Xcode's, the library believes what nobody signed."""
 _CHECK_SECONDS: Final = 8
 """For a look at a signature: the library waits half a minute for each of the two answers on its certificates."""
 _API_SECONDS: Final = (1, 5)
@@ -51,8 +48,7 @@ _REFUSALS: Final = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, HTTP
 """Answers that would come again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Transaction:
+class Transaction(NamedTuple):
     """A purchase as Apple told of it at one moment."""
 
     id: str
@@ -69,8 +65,7 @@ class Transaction:
     environment: str
 
 
-@dataclass(frozen=True, slots=True)
-class Notification:
+class Notification(NamedTuple):
     """What Apple tells by itself."""
 
     id: str
@@ -107,6 +102,8 @@ class AppleStore:
 
     def __init__(self, settings: Settings) -> None:
         self._secret = settings.apple_secret
+        # What the sandbox sells costs nothing. In any third, of Xcode's, the library believes what nobody signed.
+        self._environment = "Production" if settings.stage == "prod" else "Sandbox"
         self._base = settings.apple_api_base
         self._breaker = CircuitBreaker()
 
@@ -149,10 +146,13 @@ class AppleStore:
         try:
             self._client().send_consumption_information(transaction, said)
         except APIException as refusal:
-            if refusal.http_status_code in _REFUSALS:
+            retryable = refusal.api_error is not None and refusal.api_error.name.endswith("_RETRYABLE")
+            if refusal.http_status_code in _REFUSALS and not retryable:
                 log.error("consumption_refused", provider="apple", status=refusal.http_status_code)
                 return False
             self._breaker.trip(_REST_SECONDS)
+            if refusal.http_status_code == HTTPStatus.UNAUTHORIZED:
+                raise _not_set_up() from refusal
             raise ProviderFailed(f"Apple answered {refusal.http_status_code}.") from refusal
         except requests.RequestException as error:
             self._breaker.trip(_REST_SECONDS)
@@ -163,9 +163,9 @@ class AppleStore:
         """What is signed, as the library's object. ``decode`` names the method for it."""
         from appstoreserverlibrary.signed_data_verifier import VerificationException
 
-        if len(signed) > most or not _JWS.fullmatch(signed):
+        if len(signed) > most or not re.fullmatch(_JWS, signed):
             raise Unauthenticated("This was not signed by Apple.")
-        app = _app(self._secret)
+        app = (*_app(self._secret), self._environment)
         look, offline = (getattr(_verifier(*app, online=online), decode) for online in (True, False))
         try:
             return _in_time(lambda: look(signed))
@@ -201,11 +201,9 @@ class AppleStore:
                 )
 
         held = _held(self._secret, "private_key", "key_id", "issuer_id", "bundle_id")
-        environment = Environment(_app(self._secret)[1])
+        key = held["private_key"].encode()
         try:
-            return Client(
-                held["private_key"].encode(), held["key_id"], held["issuer_id"], held["bundle_id"], environment
-            )
+            return Client(key, held["key_id"], held["issuer_id"], held["bundle_id"], Environment(self._environment))
         except (TypeError, ValueError) as error:  # no key
             raise _not_set_up() from error
 
@@ -213,18 +211,16 @@ class AppleStore:
 # --- what our app is, by the secret -------------------------------------------------------------------
 
 
-def _app(secret_name: str) -> tuple[tuple[bytes, ...], str, str, int | None]:
-    """Apple's roots, our environment, bundle and app id. Raises ProviderFailed where they are not set."""
+def _app(secret_name: str) -> tuple[tuple[bytes, ...], str, int]:
+    """Apple's roots, our bundle and app id. Raises ProviderFailed where they are not set."""
     from base64 import b64decode
 
-    held = _held(secret_name, "bundle_id", "environment")
-    environment, app_id, roots = held["environment"], held.get("app_apple_id"), held.get("root_certificates")
-    if environment not in _ENVIRONMENTS or (environment == "Production" and type(app_id) is not int):
-        raise _not_set_up()
-    if not isinstance(roots, list) or not roots:
+    held = _held(secret_name, "bundle_id")
+    app_id, roots = held.get("app_apple_id"), held.get("root_certificates")
+    if type(app_id) is not int or not isinstance(roots, list) or not roots:
         raise _not_set_up()
     try:
-        return tuple(b64decode(each, validate=True) for each in roots), environment, held["bundle_id"], app_id
+        return tuple(b64decode(each) for each in roots), held["bundle_id"], app_id
     except (TypeError, ValueError) as error:
         raise _not_set_up() from error
 
@@ -249,7 +245,7 @@ def _not_set_up() -> ProviderFailed:
 
 @lru_cache(maxsize=4)
 def _verifier(
-    roots: tuple[bytes, ...], environment: str, bundle: str, app_id: int | None, *, online: bool
+    roots: tuple[bytes, ...], bundle: str, app_id: int, environment: str, *, online: bool
 ) -> SignedDataVerifier:
     """Kept, for it remembers for a quarter of an hour which certificates Apple said hold.
 
@@ -283,13 +279,11 @@ def _in_time(act: Callable[[], T], seconds: float = _CHECK_SECONDS) -> T:
 def _refusal(error: VerificationException, signed: str, offline: Callable[[], object]) -> Problem:
     """What a refusal of the library's means: not Apple's, or not to be told at present.
 
-    It calls both alike where Apple's answer on a certificate was none. What holds but for that answer, and is in date,
-    must come again: Apple may not repeat what we called wrong.
+    Where Apple's answer on a certificate was missing, or none, it calls both alike. What holds but for that answer, and
+    is in date, must come again: Apple may not repeat what we called wrong.
     """
     from appstoreserverlibrary.signed_data_verifier import VerificationException, VerificationStatus
 
-    if error.status == VerificationStatus.RETRYABLE_VERIFICATION_FAILURE:
-        return Unavailable("Apple does not say whether its certificates hold.")
     if error.status == VerificationStatus.INVALID_ENVIRONMENT:
         return Unauthenticated("This is of another environment of Apple's.")
     if error.status == VerificationStatus.INVALID_APP_IDENTIFIER:
@@ -348,8 +342,8 @@ def _taken_back(date: object, percentage: object) -> int:
     return percentage
 
 
-def _text(value: object, pattern: re.Pattern[str]) -> str:
-    if not isinstance(value, str) or not pattern.fullmatch(value):
+def _text(value: object, pattern: str) -> str:
+    if not isinstance(value, str) or not re.fullmatch(pattern, value):
         raise Malformed("Signed, but not as Apple does.")
     return value
 

@@ -108,8 +108,8 @@ class Settings:
     agora_api_base: str | None
     """Another address than Agora's own; None uses Agora's."""
     apple_secret: str
-    """Name of the secret ``{"bundle_id", "app_apple_id", "environment", "issuer_id", "key_id", "private_key",
-    "root_certificates"}`` of our app in the App Store.
+    """Name of the secret ``{"bundle_id", "app_apple_id", "issuer_id", "key_id", "private_key", "root_certificates"}``
+    of our app in the App Store.
     """
     apple_api_base: str | None
     """Another address than the App Store Server API's own; None uses Apple's."""

@@ -74,6 +74,16 @@ class Gifts:
         item = self._tables.get(self._name, {"pk": f"gift#{stream}", "sk": _place(at, gift)})
         return _sent(item) if item else None
 
+    def sent_at(self, stream: str, at: Millis, user: str) -> list[Sent]:
+        """What one person sent at that moment."""
+        within = Range("sk", _place(at, ""), _place(at, "~"))
+        page = self._tables.query(self._name, ("pk", f"gift#{stream}"), within=within)
+        return [sent for sent in map(_sent, page.items) if sent.user == user]
+
+    def replace_sent(self, sent: Sent) -> Put:
+        """Shows another name beside it; fails where it is not there."""
+        return Put(self._name, _sent_item(sent), when=(Equals("id", sent.id),))
+
     def add(self, sent: Sent) -> Put:
         """Adds it to the feed; fails when it is there."""
         return Put(self._name, _sent_item(sent), when=(Absent("pk"),))

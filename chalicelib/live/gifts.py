@@ -23,7 +23,6 @@ from chalicelib.live.model import gift as model
 from chalicelib.live.model.gift import Catalogue, Gift, Sent
 from chalicelib.live.model.stream import Stream
 from chalicelib.runtime import audit
-from chalicelib.runtime.logs import log
 from chalicelib.runtime.retries import undisturbed
 from chalicelib.runtime.tables import Operation
 from chalicelib.wallet import coins
@@ -105,9 +104,7 @@ def send(world: World, user: str, stream_id: str, gift_id: str, sent_id: str) ->
     person = must_be_patron(world, stream, user)
     gift = gift_rows(world).catalogue().gift(gift_id)
     model.must_be_given(gift)
-    given = undisturbed(world.sleep, lambda: _given(world, stream, person, gift, sent_id))
-    log.info("gift_sent", stream=stream.id, id=sent_id, amount=gift.coins)
-    return given
+    return undisturbed(world.sleep, lambda: _given(world, stream, person, gift, sent_id))
 
 
 def must_be_patron(world: World, stream: Stream, user: str) -> Person:

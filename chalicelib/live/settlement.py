@@ -7,6 +7,7 @@ is cut off in the middle is called again, and finds what is left.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from chalicelib.gateways import World
@@ -43,15 +44,17 @@ def settle(world: World, stream: Stream) -> bool:
         fresh = streams_of(world).get(stream.id)
         if fresh is None or fresh.state != "ended":
             return fresh is not None and fresh.state == "finalized"
-        if world.wrote(*_ending(world, fresh, voided=voided)):
+        newest = [] if voided else shards.heads(world, fresh)
+        if any(head.closed for head in newest):
+            continue  # somebody has just settled it
+        if world.wrote(*_ending(world, fresh, newest, voided=voided)):
             log.info("stream_settled", stream=stream.id)
             return True
     return False
 
 
-def _ending(world: World, stream: Stream, *, voided: bool) -> list[Operation]:
-    """The operations that finalize the stream, with the settlement of its shards unless those are closed."""
-    newest = [] if voided else shards.heads(world, stream)
+def _ending(world: World, stream: Stream, newest: Sequence[Entry], *, voided: bool) -> list[Operation]:
+    """The operations that finalize the stream and settle what is on its shards, whose entries are ``newest``."""
     earned = sum(head.balance for head in newest)
     at = max(world.now(), stream.at, *(head.at for head in newest))
     paid: list[Operation] = []
@@ -82,7 +85,7 @@ def _closed(world: World, stream: Stream) -> bool:
     book = wallet.ledger(world)
     for _ in range(_TRIES):
         newest = shards.heads(world, stream)
-        if newest[0].closed:
+        if any(head.closed for head in newest):  # all of them were, meanwhile: it is one transaction
             return True
         at = max(world.now(), *(head.at for head in newest))
         closings = shards.closing(newest, "stream_void", shards.COINS, stream.id, at)

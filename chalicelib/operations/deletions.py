@@ -29,6 +29,7 @@ from chalicelib.kernel.errors import (
 from chalicelib.kernel.ids import derived_id
 from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import Millis
+from chalicelib.live import belongings
 from chalicelib.live import service as live
 from chalicelib.operations import exports
 from chalicelib.operations.model import deletion as model
@@ -282,12 +283,18 @@ def _streams(world: World, person_id: str, start: Any) -> Key | None:
     return following
 
 
+def _gifts(world: World, person_id: str, start: Any) -> Key | None:
+    """Take the person's name from beside a page of the gifts that they sent; answer where the next one starts."""
+    return belongings.rename(world, person_id, FORGOTTEN_NAME, _AT_ONCE, start)
+
+
 _SHARED: Final[tuple[Callable[[World, str, Any], Any], ...]] = (
     partial(_readings, "client"),
     partial(_readings, "reader"),
     partial(_bookings, "client"),
     partial(_bookings, "reader"),
     _streams,
+    _gifts,
 )
 """The lists of what a person shares with others, in the order in which their name is taken out."""
 

@@ -17,7 +17,9 @@ from chalicelib.gateways import World
 from chalicelib.gateways.mail import Letter
 from chalicelib.kernel.errors import Forbidden, NotFound, ProviderFailed, Unavailable
 from chalicelib.kernel.time import HOUR, MINUTE, SECOND, Millis, rfc3339
+from chalicelib.live import belongings
 from chalicelib.live import service as live
+from chalicelib.live.gift_schemas import sent_view
 from chalicelib.live.schemas import StreamView
 from chalicelib.operations.model import export as model
 from chalicelib.operations.model.export import Export
@@ -190,6 +192,16 @@ def everything(world: World, person_id: str) -> dict[str, Any]:
     )
     if on_air := live.open_of(world, person_id):
         told["streams_hosted"].append(_plain(StreamView.of(live.as_seen_by(world, on_air, person_id), person_id)))
+    told["gifts_sent"] = all_of(
+        "gifts_sent",
+        lambda start: belongings.gifts_of(world, person_id, _PAGE, start),
+        lambda sent: {"stream": sent.stream, **_plain(sent_view(sent))},
+    )
+    told["tickets"] = all_of(
+        "tickets",
+        lambda start: belongings.tickets_of(world, person_id, _PAGE, start),
+        lambda ticket: {"stream": ticket.stream, "coins": ticket.coins, "at": rfc3339(ticket.at)},
+    )
     for account in ("credit", "coins", "earnings"):
         told[f"{account}_entries"] = all_of(
             f"{account}_entries",

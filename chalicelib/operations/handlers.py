@@ -30,11 +30,12 @@ if TYPE_CHECKING:
     from chalicelib.operations import deletions, exports, reconciliation
     from chalicelib.payouts import paying
     from chalicelib.scheduling import service as scheduling
-    from chalicelib.wallet import consumptions, recharges, refunds
+    from chalicelib.wallet import consumptions, google, recharges, refunds
 else:
     consumptions = on_first_use("chalicelib.wallet.consumptions")
     deletions = on_first_use("chalicelib.operations.deletions")
     exports = on_first_use("chalicelib.operations.exports")
+    google = on_first_use("chalicelib.wallet.google")
     live = on_first_use("chalicelib.live.service")
     recharges = on_first_use("chalicelib.wallet.recharges")
     reconciliation = on_first_use("chalicelib.operations.reconciliation")
@@ -177,6 +178,16 @@ def _refund_called(world: World, refund: str, epoch: int, turn: int) -> Millis |
     return refunds.advance(world, refund)
 
 
+def _purchases(world: World, shard: str, limit: int, start: Key | None) -> tuple[list[Waiting], Key | None]:
+    found, following = google.page_of_shard(world, "purchase", shard, limit, start)
+    return [Waiting(each, key, partial(google.advance, world, each)) for each, key in found], following
+
+
+def _voided(world: World, shard: str, limit: int, start: Key | None) -> tuple[list[Waiting], Key | None]:
+    found, following = google.page_of_shard(world, "voided", shard, limit, start)
+    return [Waiting(each, key, partial(google.look_through, world)) for each, key in found], following
+
+
 KINDS: Final[Mapping[str, Kind]] = {
     "session": Kind(_sessions, sessions.called_by_clock),
     "booking": Kind(_bookings, _booking_called),
@@ -186,6 +197,8 @@ KINDS: Final[Mapping[str, Kind]] = {
     "export": Kind(_exports, _export_called),
     "refund": Kind(_refunds, _refund_called, _SPARE_ASKING),
     "recharge": Kind(_recharges, _recharge_called, _SPARE_ASKING),
+    "purchase": Kind(_purchases, _never, _SPARE_ASKING),
+    "voided": Kind(_voided, _never, _SPARE_ASKING),
     "consumption": Kind(_consumptions, _never, _SPARE_ASKING),
     "payout": Kind(_payouts, _never, _SPARE_ASKING),
     "payee": Kind(_payees, _never, _SPARE_ASKING),

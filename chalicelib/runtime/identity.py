@@ -12,7 +12,7 @@ reach the last keys serve on, for a day at most, and it is asked again once in 1
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
@@ -118,29 +118,37 @@ class Verifier:
 
     def __call__(self, token: str) -> Claims:
         """The token's claims. Raises Unauthenticated or Unavailable."""
-        import jwt
+        return _claims(verified_claims(token, self._keys, (self._issuer,), self._audience, "sub"))
 
-        try:
-            header = jwt.get_unverified_header(token)
-            kid = header.get("kid")
-            # Looked at before the key is: another algorithm must not even cause a fetch.
-            if header.get("alg") != _ALGORITHM or not isinstance(kid, str):
-                raise Unauthenticated
-            key = self._keys.find(kid)
-            if key.key_type != "RSA":
-                raise Unauthenticated
-            claims = jwt.decode(
-                token,
-                key.key,
-                algorithms=[_ALGORITHM],
-                issuer=self._issuer,
-                audience=self._audience,
-                leeway=_LEEWAY_SECONDS,
-                options={"require": ["exp", "iss", "aud", "sub"]},
-            )
-        except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
-            raise Unauthenticated from None
-        return _claims(claims)
+
+def verified_claims(token: str, keys: Keys, issuers: Sequence[str], audience: str, *required: str) -> dict[str, Any]:
+    """What a token says that one of these keys signed by RS256, for ``audience``, and that has not run out.
+
+    ``required`` claims are there, whatever they hold. Raises Unauthenticated, Unavailable.
+    """
+    import jwt
+
+    try:
+        header = jwt.get_unverified_header(token)
+        kid = header.get("kid")
+        # Looked at before the key is: another algorithm must not even cause a fetch.
+        if header.get("alg") != _ALGORITHM or not isinstance(kid, str):
+            raise Unauthenticated
+        key = keys.find(kid)
+        if key.key_type != "RSA":
+            raise Unauthenticated
+        claims: dict[str, Any] = jwt.decode(
+            token,
+            key.key,
+            algorithms=[_ALGORITHM],
+            issuer=issuers,
+            audience=audience,
+            leeway=_LEEWAY_SECONDS,
+            options={"require": ["exp", "iss", "aud", *required]},
+        )
+    except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
+        raise Unauthenticated from None
+    return claims
 
 
 @cache

@@ -11,9 +11,10 @@ from chalicelib.runtime import webhooks
 from chalicelib.runtime.lazy import on_first_use
 
 if TYPE_CHECKING:
-    from chalicelib.wallet import apple
+    from chalicelib.wallet import apple, google
 else:
     apple = on_first_use("chalicelib.wallet.apple")
+    google = on_first_use("chalicelib.wallet.google")
 
 blueprint = Blueprint(__name__)
 
@@ -38,4 +39,4 @@ def _apply_apple(payload: bytes, signature: str) -> None:
 
 
 def _apply_google(payload: bytes, authorization: str) -> None:
-    raise NotImplementedError
+    google.told(world(), world().play.verified_push(authorization, payload))

@@ -85,7 +85,7 @@ def _words(world: World, purchase: Purchase, at: Millis) -> list[Operation]:
             actor=purchase.store,
             reason="told by the store",
             at=at,
-            detail={"coins": fact.amount, "purchase": purchase.id},
+            detail={"coins": fact.amount, "purchase": purchase.id, "posting": purchase.flips},
         ),
         outbox.notice(
             tables.notices,

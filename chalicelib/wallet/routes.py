@@ -29,6 +29,7 @@ from chalicelib.wallet.schemas import (
     AutoRechargeView,
     EntriesQuery,
     EntryView,
+    GooglePurchase,
     NewRefund,
     NewTopUp,
     PageView,
@@ -48,9 +49,10 @@ from chalicelib.wallet.schemas import (
 )
 
 if TYPE_CHECKING:
-    from chalicelib.wallet import apple, promos, recharges, refunds, topups
+    from chalicelib.wallet import apple, google, promos, recharges, refunds, topups
 else:
     apple = on_first_use("chalicelib.wallet.apple")
+    google = on_first_use("chalicelib.wallet.google")
     promos = on_first_use("chalicelib.wallet.promos")
     recharges = on_first_use("chalicelib.wallet.recharges")
     refunds = on_first_use("chalicelib.wallet.refunds")
@@ -216,3 +218,24 @@ def buy_coins_from_apple(request: Request[SignedTransaction, None]) -> PurchaseV
     the coins. One that Apple gave the money back for is `invalid_state`. Finish the transaction in the app after a 201.
     """
     return purchase_view(apple.bought(world(), request.caller.id, request.body.signed_transaction))
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "/v1/coins/google",
+    body=GooglePurchase,
+    returns=PurchaseView,
+    status=201,
+    idempotent=True,
+    errors=(Forbidden, InvalidState, ProviderFailed),
+)
+def buy_coins_from_google(request: Request[GooglePurchase, None]) -> PurchaseView:
+    """Have the coins of a purchase in Google Play: once, however often it is handed in.
+
+    It must have been bought with the `account_token` of `/v1/coins/packs` as its obfuscated account id, otherwise it is
+    `forbidden`, and nobody has the coins. One that is pending is `invalid_state` until it is paid, one that was given
+    back for good. Do not consume it in the app: that is done here.
+    """
+    body = request.body
+    return purchase_view(google.buy(world(), request.caller.id, body.product_id, body.purchase_token))

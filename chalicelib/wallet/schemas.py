@@ -111,6 +111,17 @@ class SignedTransaction(Schema):
     signed_transaction: Annotated[str, Field(min_length=1, max_length=LONGEST_SIGNED)]
 
 
+class GooglePurchase(Schema):
+    """A purchase in Google Play, as the Play Billing Library shows it to the app."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"product_id": "coins_500", "purchase_token": "kbdeabc.AO-J1Ox1y2z3"}]}
+    )
+
+    product_id: Annotated[str, Field(min_length=1, max_length=150)]
+    purchase_token: Annotated[str, Field(min_length=1, max_length=2_000, pattern=r"^[A-Za-z0-9._~-]+$")]
+
+
 class PurchaseView(Schema):
     """Coins bought at an app store."""
 

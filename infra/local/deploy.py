@@ -74,10 +74,13 @@ class Secrets:
     agora_notices: dict[str, str]
 
 
-def put_secrets(session: "boto3.Session", endpoint: str, apple: Mapping[str, Any]) -> Secrets:
-    """Give the secrets local values where they have none of ours yet; ``apple`` is new at each start."""
+def put_secrets(
+    session: "boto3.Session", endpoint: str, apple: Mapping[str, Any], google: Mapping[str, Any]
+) -> Secrets:
+    """Give the secrets local values where they have none of ours yet; those of the app stores are new at each start."""
     client = session.client("secretsmanager", endpoint_url=endpoint)
-    client.put_secret_value(SecretId=f"soulseer/{STAGE}/apple", SecretString=json.dumps(apple))
+    for name, value in (("apple", apple), ("google", google)):
+        client.put_secret_value(SecretId=f"soulseer/{STAGE}/{name}", SecretString=json.dumps(value))
 
     def kept(name: str, fresh: dict[str, str], is_ours: Callable[[dict[str, str]], bool]) -> dict[str, str]:
         secret = f"soulseer/{STAGE}/{name}"

@@ -102,6 +102,8 @@ SoulSeer is up.
   tokens   {addresses.issuer_url}/token
   Stripe   {addresses.stripe_url}
   Agora    {addresses.agora_url}
+  Apple    {addresses.apple_url}
+  Google   {addresses.google_url}
   AWS      {addresses.endpoint_url}
   mail     {addresses.endpoint_url}/_ministack/ses/messages
   all      {state_dir / "stack.json"}

@@ -37,6 +37,7 @@ from infra.local.agora.context import Account
 from infra.local.agora.server import AgoraServer
 from infra.local.apple.server import AppleServer
 from infra.local.deploy import STACK, STAGE, Secrets, deploy, put_secrets, verify_sender
+from infra.local.google.server import GoogleServer
 from infra.local.issuer import AUDIENCE, IssuerServer
 from infra.local.journal import Journal
 from infra.local.ministack import REGION, ROOT, WANTED_PORT, CannotStart, MiniStack, end_left_over, installed
@@ -120,6 +121,7 @@ class Addresses:
     stripe_url: str
     agora_url: str
     apple_url: str
+    google_url: str
     stripe_webhook_secret: str
     stripe_connect_webhook_secret: str
     endpoint_url: str
@@ -140,6 +142,7 @@ class Stack:
     stripe: StripeServer
     agora: AgoraServer
     apple: AppleServer
+    google: GoogleServer
     ministack: MiniStack
     session: boto3.Session
 
@@ -236,6 +239,7 @@ class _Counterparts:
     stripe: StripeServer
     agora: AgoraServer
     apple: AppleServer
+    google: GoogleServer
 
 
 def _up(running: ExitStack, options: _Options) -> Stack:
@@ -263,7 +267,7 @@ def _up(running: ExitStack, options: _Options) -> Stack:
         deployed = deploy(
             session, ministack.url, options.package, _parameters(options.settings, vendors, ministack.url)
         )
-        secrets = put_secrets(session, ministack.url, vendors.apple.secret())
+        secrets = put_secrets(session, ministack.url, vendors.apple.secret(), vendors.google.secret())
         verify_sender(session, ministack.url, parseaddr(MAIL_FROM)[1])
     if lost := go_on(session, ministack, journal):
         options.say(f"  {lost} items put back from the journal")
@@ -278,6 +282,7 @@ def _up(running: ExitStack, options: _Options) -> Stack:
         stripe_url=vendors.stripe.url,
         agora_url=vendors.agora.url,
         apple_url=vendors.apple.url,
+        google_url=vendors.google.url,
         stripe_webhook_secret=secrets.stripe["webhook_secret"],
         stripe_connect_webhook_secret=secrets.stripe_connect["webhook_secret"],
         endpoint_url=ministack.url,
@@ -288,7 +293,8 @@ def _up(running: ExitStack, options: _Options) -> Stack:
             for name, person in PEOPLE.items()
         },
     )
-    stack = Stack(addresses, {}, vendors.issuer, vendors.stripe, vendors.agora, vendors.apple, ministack, session)
+    accounts = (vendors.issuer, vendors.stripe, vendors.agora, vendors.apple, vendors.google)
+    stack = Stack(addresses, {}, *accounts, ministack, session)
     _remember_ports(state, stack, options.port)
     _warm(stack, options.say)
     tick(stack.aws("lambda"), f"{STACK}-billing_tick", _WARM_EVENTS["billing_tick"], stack.world().settings.tick_shards)
@@ -335,7 +341,9 @@ def _counterparts(running: ExitStack, state: Path, ports: Mapping[str, int]) -> 
     running.callback(agora.stop)
     apple = AppleServer(state, ports["apple"])
     running.callback(apple.stop)
-    return _Counterparts(issuer, stripe, agora, apple)
+    google = GoogleServer(state, ports["google"])
+    running.callback(google.stop)
+    return _Counterparts(issuer, stripe, agora, apple, google)
 
 
 def _open_vendors(vendors: _Counterparts, secrets: Secrets, function_urls: Mapping[str, Mapping[str, Any]]) -> None:
@@ -363,6 +371,9 @@ def _open_vendors(vendors: _Counterparts, secrets: Secrets, function_urls: Mappi
     hook = function_urls["apple_webhook"]
     vendors.apple.send_notifications_to(hook["url"], hook["headers"])
     vendors.apple.start()
+    hook = function_urls["google_webhook"]
+    vendors.google.push_to(hook["url"], hook["headers"])
+    vendors.google.start()
 
 
 def _package(say: Say) -> Path:
@@ -391,6 +402,8 @@ def _parameters(settings: Mapping[str, str], vendors: _Counterparts, endpoint: s
         "StripeApiBase": vendors.stripe.url,
         "AgoraApiBase": vendors.agora.url,
         "AppleApiBase": vendors.apple.url,
+        "GoogleApiBase": vendors.google.url,
+        "GoogleCertsUrl": vendors.google.certs_url,
         "CheckoutReturnUrl": f"{vendors.stripe.url}/return",
         "MailFrom": MAIL_FROM,
         "ApiUrl": f"{endpoint}/restapis/{{api}}/{{stage}}/_user_request_",
@@ -455,7 +468,7 @@ def _client(session: boto3.Session, service: Any, endpoint: str) -> Any:
 
 def _remembered_ports(state: Path, wanted: int) -> dict[str, int]:
     """Those of the last run with this state, so that its tokens and open pages stay valid; or the wanted ones."""
-    names = ("aws", "issuer", "stripe", "agora", "apple")
+    names = ("aws", "issuer", "stripe", "agora", "apple", "google")
     ports = {name: wanted and wanted + place for place, name in enumerate(names)}  # 0: whichever is free
     try:
         kept = json.loads((state / "ports.json").read_text())
@@ -472,6 +485,7 @@ def _remember_ports(state: Path, stack: Stack, wanted: int) -> None:
         "stripe": stack.stripe.port,
         "agora": stack.agora.port,
         "apple": stack.apple.port,
+        "google": stack.google.port,
     }
     _write(state / "ports.json", json.dumps(ports))
 

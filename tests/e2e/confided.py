@@ -9,7 +9,9 @@ from typing import Any, Final
 
 from infra.local.phone import Answer, Api
 
-SENT: Final = frozenset({"display_name", "name", "email", "biography", "birth_date", "token", "text"})
+SENT: Final = frozenset(
+    {"display_name", "name", "email", "biography", "birth_date", "token", "text", "signed_transaction"}
+)
 HEARD: Final = frozenset({"display_name", "birth_date", "rtc_token", "rtm_token", "checkout_url", "url"})
 """Fields whose text belongs to a person or opens something. The directory's names may be anybody's, and any word."""
 SHORTEST: Final = 5

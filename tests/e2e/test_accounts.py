@@ -33,7 +33,7 @@ def test_a_consent_is_kept_by_version_with_its_first_time(ada: Phone) -> None:
     first = ada.api.post("/v1/me/consents", terms)
     second = ada.api.post("/v1/me/consents", {**terms, "version": "2026-12-01"})
     assert ada.api.post("/v1/me/consents", terms) == first
-    assert first == {**terms, "at": first["at"]}
+    assert first == {**terms, "at": first["at"], "withdrawn_at": None}
     assert ada.api.get("/v1/me/consents") == {"items": [first, second], "next_cursor": None}
 
 
@@ -42,6 +42,22 @@ def test_a_consent_is_kept_by_version_with_its_first_time(ada: Phone) -> None:
 )
 def test_a_consent_to_nothing_is_422(ada: Phone, body: Json) -> None:
     assert refusal(ada.api.send("POST", "/v1/me/consents", body)) == (422, "invalid")
+
+
+def test_only_what_nobody_has_to_agree_to_can_be_taken_back(stage: Stage) -> None:
+    phone = stage.client()
+    given = [
+        phone.api.post("/v1/me/consents", {"document": document, "version": "1"})
+        for document in ("consumption", "terms")
+    ]
+    for _ in range(2):
+        assert phone.api.send("DELETE", "/v1/me/consents/consumption").status == 204
+    assert refusal(phone.api.send("DELETE", "/v1/me/consents/terms")) == (409, "invalid_state")
+    assert refusal(phone.api.send("DELETE", "/v1/me/consents/cookies")) == (404, "not_found")
+    assert refusal(stage.api().send("DELETE", "/v1/me/consents/consumption")) == (401, "unauthenticated")
+    kept = phone.api.get("/v1/me/consents")["items"]
+    assert kept == [given[0] | {"withdrawn_at": kept[0]["withdrawn_at"]}, given[1]]
+    assert kept[0]["withdrawn_at"] is not None
 
 
 def test_a_device_is_registered_once_shown_without_its_token_and_removed(stage: Stage) -> None:

@@ -15,6 +15,7 @@ FUNCTIONS = (
     "stripe_webhook",
     "stripe_connect_webhook",
     "agora_webhook",
+    "google_webhook",
     "billing_tick",
     "reconcile",
     "clock",

@@ -16,7 +16,7 @@ from typing import Final
 from rich.console import Console
 
 from infra.local.ministack import CannotStart
-from tests.load import acts, cost, directory, handlers, ledger, starts, tick
+from tests.load import acts, cost, directory, gifts, handlers, ledger, starts, tick
 from tests.load.report import Line, Told
 from tests.load.stage import Stage, stage
 
@@ -26,6 +26,7 @@ PARTS: Final[Mapping[str, tuple[str, Part]]] = {
     "starts": ("How a function starts, and what the zip weighs", starts.measure),
     "handlers": ("What a handler adds", handlers.measure),
     "ledger": ("The ledger", ledger.measure),
+    "gifts": ("Gifts to one stream", gifts.measure),
     "tick": ("The minute tick, for each open session", tick.measure),
     "directory": ("A page of the directory", directory.measure),
     "acts": ("What DynamoDB charges for each act", acts.measure),
@@ -83,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="parts:\n"
         + "".join(f"  {name:<10} {title}\n" for name, (title, _) in PARTS.items())
         + "\nIt starts a local AWS of its own (MINISTACK names its executable). With DYNAMODB_ENDPOINT_URL\n"
-        "the ledger, the tick, the directory and the acts are measured on another engine.",
+        "the ledger, gifts, the tick, the directory and the acts are measured on another engine.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("names", nargs="*", type=_part, metavar="part", help="only these; all where none is named")

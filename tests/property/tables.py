@@ -59,7 +59,7 @@ class SwiftTables(MemoryTables):
         limit: int = 100,
         start: Key | None = None,
     ) -> Page:
-        if table != "ledger" or not partition[1].startswith(("credit:", "coins:", "earnings:")):
+        if table != "ledger" or not partition[1].startswith(("credit:", "coins:", "earnings:", "stream:")):
             return super().query(
                 table, partition, index=index, within=within, newest_first=newest_first, limit=limit, start=start
             )

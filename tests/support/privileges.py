@@ -11,11 +11,11 @@ from typing import Final
 RIGHTS: Final = """
                                                           api stripe conn agora tick clock tell books apple google live
 
-table/ledger               dynamodb:GetItem               yes yes    yes  yes   yes  yes   no   yes   no    yes    no
+table/ledger               dynamodb:GetItem               yes yes    yes  yes   yes  yes   no   yes   no    no     no
 table/ledger               dynamodb:BatchGetItem          no  no     no   no    no   no    no   yes   no    no     no
 table/ledger               dynamodb:Query                 yes yes    yes  yes   yes  yes   no   yes   yes   yes    no
 table/ledger               dynamodb:PutItem               yes yes    yes  yes   yes  yes   no   no    yes   yes    no
-table/ledger               dynamodb:ConditionCheckItem    yes yes    yes  yes   yes  yes   no   no    no    yes    no
+table/ledger               dynamodb:ConditionCheckItem    yes yes    yes  yes   yes  yes   no   no    no    no     no
 table/ledger               dynamodb:UpdateItem            no  no     no   no    no   no    no   no    no    no     no
 table/ledger               dynamodb:DeleteItem            no  no     no   no    no   no    no   no    no    no     no
 table/ledger               dynamodb:BatchWriteItem        no  no     no   no    no   no    no   no    no    no     no

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
+from typing import Self
 
 from chalicelib.accounts import service as accounts
 from chalicelib.accounts.model.person import Changes
@@ -46,7 +47,7 @@ class Show:
     def stream(self) -> str:
         return f"str_{self.own}"
 
-    def forward(self, millis: Millis) -> Show:
+    def forward(self, millis: Millis) -> Self:
         clock = self.world.now
         assert isinstance(clock, HandClock)
         clock.forward(millis)
@@ -71,20 +72,20 @@ class Show:
 
     # the stream
 
-    def scheduled(self, visibility: Visibility = "public", price: int | None = None, ahead: Millis = 0) -> Show:
+    def scheduled(self, visibility: Visibility = "public", price: int | None = None, ahead: Millis = 0) -> Self:
         with suppress(ConditionFailed):  # known from before
             add_reader(self.world, self.host)
         starts = self.world.now() + ahead if ahead else None
         streams.create(self.world, self.host, self.stream, Wanted("Show", visibility, price, starts, ()))
         return self
 
-    def started(self) -> Show:
+    def started(self) -> Self:
         """Live, and its host is there."""
         streams.start(self.world, self.stream, self.host)
         streams.hear(self.world, Notice(self.stream, HOST_UID, 1, self.world.now() // SECOND * SECOND, joined=True))
         return self
 
-    def live(self, visibility: Visibility = "public", price: int | None = None) -> Show:
+    def live(self, visibility: Visibility = "public", price: int | None = None) -> Self:
         return self.scheduled(visibility, price).started()
 
     def ends(self) -> Stream:

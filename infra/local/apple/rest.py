@@ -91,7 +91,10 @@ class Rest:
     def _status(self, request: Request) -> Response:
         if self._context.certificates == "silent":
             return Response(HTTPStatus.SERVICE_UNAVAILABLE)
-        answer = self._context.chain.status(request.body, revoked=self._context.certificates == "revoked")
+        try:
+            answer = self._context.chain.status(request.body, revoked=self._context.certificates == "revoked")
+        except ValueError:
+            return Response(HTTPStatus.BAD_REQUEST)
         return Response(HTTPStatus.OK, answer, {"content-type": "application/ocsp-response"})
 
 

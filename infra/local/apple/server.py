@@ -17,7 +17,7 @@ from infra.local import delivery
 from infra.local.agora.rest import Faults
 from infra.local.apple import control, notifications, purchases, rest
 from infra.local.apple.chain import make_chain, make_root
-from infra.local.apple.context import APP_APPLE_ID, BUNDLE_ID, ENVIRONMENT, ISSUER_ID, KEY_ID, Context
+from infra.local.apple.context import APP_APPLE_ID, BUNDLE_ID, ISSUER_ID, KEY_ID, Context
 from infra.local.background import Background
 from infra.local.delivery import Retries
 from infra.local.store import Job, Store, Thing
@@ -62,7 +62,6 @@ class AppleServer:
         return {
             "bundle_id": BUNDLE_ID,
             "app_apple_id": APP_APPLE_ID,
-            "environment": ENVIRONMENT,
             "issuer_id": ISSUER_ID,
             "key_id": KEY_ID,
             "private_key": private_key.decode(),

@@ -24,6 +24,7 @@ from infra.local.apple import purchases
 from infra.local.apple.chain import Chain, make_chain, make_root
 from infra.local.apple.context import APP_APPLE_ID
 from infra.local.apple.server import AppleServer
+from infra.local.web import Response, Server
 from tests.support.apple import (
     ADA,
     SIGNED_AT,
@@ -33,6 +34,8 @@ from tests.support.apple import (
     transaction,
 )
 from tests.support.worlds import settings
+
+JSON = {"content-type": "application/json"}
 
 
 @pytest.fixture(scope="module")
@@ -102,14 +105,16 @@ def test_a_notification_may_be_about_no_purchase_and_of_a_kind_that_nobody_knows
 def test_in_production_the_app_is_known_by_its_number_too(server: AppleServer, chain: Chain) -> None:
     real: dict[str, Any] = {"environment": "Production"}
     signed = chain.sign(transaction(**real))
-    with held(server.secret() | real):
-        store = AppleStore(settings())
+    with held(server.secret()):
+        store = AppleStore(replace(settings(), stage="prod"))
         assert store.verified_transaction(signed).environment == "Production"
         told = notification("ONE_TIME_CHARGE", signed, **real)
         assert store.verified_notification(body(chain.sign(told))).transaction is not None
         other = notification("ONE_TIME_CHARGE", signed, appAppleId=APP_APPLE_ID + 1, **real)
         with pytest.raises(Unauthenticated, match="another app"):
             store.verified_notification(body(chain.sign(other)))
+        with pytest.raises(Unauthenticated, match="another environment"):
+            store.verified_transaction(chain.sign(transaction()))
 
 
 # --- what is not ---------------------------------------------------------------------------------
@@ -124,6 +129,9 @@ WRONG: dict[str, Callable[[AppleServer], str]] = {
     "a leaf out of date": lambda server: odd_chain(server, leaf_until=datetime(2026, 1, 1, tzinfo=UTC)).sign(
         transaction()
     ),
+    "a leaf that has gone out of date since": lambda server: odd_chain(
+        server, leaf_until=datetime(2026, 10, 1, tzinfo=UTC)
+    ).sign(transaction()),
     "a leaf for another purpose": lambda server: odd_chain(server, leaf_oid=None).sign(transaction()),
     "an intermediate for another purpose": lambda server: odd_chain(server, intermediate_oid=None).sign(transaction()),
     "two certificates": lambda server: server.context.chain.sign(transaction(), {"x5c": server.context.chain.x5c[:2]}),
@@ -286,29 +294,24 @@ def test_a_look_that_takes_too_long_is_given_up() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"environment": "Xcode"},
-        {"environment": "LocalTesting"},
-        {"environment": ""},
-        {"environment": None},
         {"bundle_id": None},
         {"root_certificates": []},
         {"root_certificates": None},
         {"root_certificates": ["!"]},
         {"root_certificates": [base64.b64encode(b"none").decode()]},
         {"root_certificates": [7]},
-        {"environment": "Production", "app_apple_id": None},
-        {"environment": "Production", "app_apple_id": "6400000000"},
+        {"app_apple_id": None},
+        {"app_apple_id": "6400000000"},
     ],
     ids=str,
 )
 def test_nothing_is_believed_while_our_app_is_not_set_up(server: AppleServer, change: dict[str, Any]) -> None:
-    unsigned = jwt.encode(transaction(environment=change.get("environment") or "Sandbox"), "", "none") + "AA"
+    signed = server.context.chain.sign(transaction())
     with held(server.secret() | change):
-        for signed in (server.context.chain.sign(transaction()), unsigned):
-            with pytest.raises(ProviderFailed):
-                AppleStore(settings()).verified_transaction(signed)
-            with pytest.raises(ProviderFailed):
-                AppleStore(settings()).verified_notification(body(signed))
+        with pytest.raises(ProviderFailed):
+            AppleStore(settings()).verified_transaction(signed)
+        with pytest.raises(ProviderFailed):
+            AppleStore(settings()).verified_notification(body(signed))
 
 
 # --- what Apple is told --------------------------------------------------------------------------
@@ -355,10 +358,23 @@ def test_what_apple_does_not_take_now_is_to_be_told_again_after_a_rest(
     assert told.send_consumption(sold, delivered=True, consumed=0)
 
 
+@pytest.mark.parametrize(("number", "again"), [(4_040_010, False), (4_040_006, True), (4_290_000, True)])
+def test_apple_says_itself_whether_to_ask_again(number: int, again: bool) -> None:
+    status = number // 10_000
+    refusal = Response(status, json.dumps({"errorCode": number, "errorMessage": "no"}).encode(), JSON)
+    with Server("refusing", lambda _: refusal) as server, AppleServer() as apple, held(apple.secret()):
+        store = AppleStore(replace(settings(), apple_api_base=server.url))
+        if again:
+            with pytest.raises(ProviderFailed):
+                store.send_consumption("1", delivered=True, consumed=0)
+        else:
+            assert not store.send_consumption("1", delivered=True, consumed=0)
+
+
 def test_a_key_that_apple_does_not_know_is_put_right_by_a_person_and_tried_again_meanwhile(
     told: AppleStore, responder: AppleServer, sold: str
 ) -> None:
-    with held(responder.secret() | {"key_id": "another"}), pytest.raises(ProviderFailed, match="401"):
+    with held(responder.secret() | {"key_id": "another"}), pytest.raises(ProviderFailed, match="not set up"):
         told.send_consumption(sold, delivered=True, consumed=0)
     assert responder.consumptions(sold) == []
 

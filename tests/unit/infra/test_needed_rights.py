@@ -7,18 +7,23 @@ from typing import Any, Final
 import pytest
 
 from chalicelib.accounts import service as accounts
+from chalicelib.gateways import World
 from chalicelib.gateways.appstore import WHOLE, Notification, Transaction
+from chalicelib.kernel.ids import new_id
 from chalicelib.kernel.time import DAY
 from chalicelib.operations import handlers
 from chalicelib.payouts import events, payees, paying
 from chalicelib.runtime.identity import Claims
 from chalicelib.runtime.tables import Check, Delete, Put
-from chalicelib.wallet import apple, refunds
+from chalicelib.wallet import apple, google, refunds
 from chalicelib.wallet.model.purchase import account_token
+from infra.local.google import orders
 from tests.support.border import CLIENT, READER, Border, border
 from tests.support.memory import MemoryTables
+from tests.support.people import person
+from tests.support.play import OfflinePlay
 from tests.support.privileges import BY_FUNCTION, Right
-from tests.support.worlds import NOON, hand_world
+from tests.support.worlds import NOON, HandClock, hand_world
 
 _WRITES: Final = {Put: "PutItem", Check: "ConditionCheckItem", Delete: "DeleteItem"}
 _READS: Final = {"get": "GetItem", "get_many": "BatchGetItem", "query": "Query", "scan": "Scan"}
@@ -137,11 +142,52 @@ def test_the_webhook_of_the_app_store_may_do_what_it_does_and_nothing_else() -> 
     told = {
         "ONE_TIME_CHARGE": bought,
         "CONSUMPTION_REQUEST": bought,
-        "REFUND": replace(bought, taken_back=WHOLE, at=NOON + 1),
-        "REFUND_REVERSED": replace(bought, at=NOON + 2),
+        "REFUND": bought._replace(taken_back=WHOLE, at=NOON + 1),
+        "REFUND_REVERSED": bought._replace(at=NOON + 2),
         "TEST": None,
     }
     for number, (kind, transaction) in enumerate(told.items()):
         apple.hear(world, Notification(f"{number}", kind, NOON, transaction))
     rights = {str(right) for right, has in BY_FUNCTION["apple_webhook"].items() if has and "table/" in str(right)}
     assert tables.seen == rights
+
+
+def test_the_webhook_of_google_play_may_do_what_it_does_and_nothing_else() -> None:
+    world = shop()
+    play = world.play
+    assert isinstance(play, OfflinePlay)
+    tables = Watched(world.tables)
+    watching = replace(world, tables=tables)
+    first, second = (play.buy("coins_500", person(world, new_id("usr", NOON))) for _ in range(2))
+    play.void(first)
+    for notification in play.notifications(second) + play.notifications(first):
+        google.told(watching, notification)
+    orders.void(play.context, second, orders.CHARGEBACK)
+    google.told(watching, play.notifications(second)[-1])
+    rights = {str(right) for right, has in BY_FUNCTION["google_webhook"].items() if has and "table/" in str(right)}
+    assert tables.seen == rights
+
+
+def test_the_api_and_the_tick_may_do_with_google_play_what_they_do() -> None:
+    world = shop()
+    play = world.play
+    assert isinstance(play, OfflinePlay)
+    user = person(world, new_id("usr", NOON))
+    token = play.buy("coins_500", user)
+    play.loses_answers = True
+    tables = Watched(world.tables)
+    google.buy(replace(world, tables=tables), user, "coins_500", token)
+    assert refused("api", tables) == set()
+    play.void(token, orders.CHARGEBACK)
+    world.now.forward(2 * DAY)  # type: ignore[attr-defined]  # the hand clock
+    tables.seen.clear()
+    told = [handlers.work(replace(world, tables=tables), {"shard": shard}, Unhurried(), print) for shard in "01"]
+    assert sum(each["failed"] for each in told) == 0
+    assert sum(each["advanced"] for each in told) == 2
+    assert refused("billing_tick", tables) == set()
+
+
+def shop() -> World:
+    """A world with a Google Play."""
+    clock = HandClock()
+    return hand_world(now=clock, play=OfflinePlay(clock))

@@ -26,7 +26,9 @@ from chalicelib.kernel.errors import (
 from chalicelib.kernel.time import DAY, MINUTE
 from chalicelib.live import gifts, shards
 from chalicelib.live import service as streams
+from chalicelib.live.gift_store import gift_rows
 from chalicelib.live.model.gift import Gift
+from chalicelib.runtime.tables import ConditionFailed
 from chalicelib.wallet import limits
 from chalicelib.wallet import service as wallet
 from tests.support.duo import chain
@@ -284,6 +286,16 @@ def test_feed_and_leaderboard_are_for_who_may_watch_also_when_it_is_over() -> No
     ):
         with pytest.raises(Forbidden):
             look()
+
+
+def test_of_two_who_change_what_a_sender_has_sent_one_reads_again(show: Show) -> None:
+    ann = show.patron("ann")
+    show.gives(ann)
+    rows = gift_rows(show.world)
+    was = rows.fan(show.stream, ann)
+    show.gives(ann, name="2")
+    with pytest.raises(ConditionFailed):
+        show.world.tables.write(rows.replace_fan(replace(was, name="Anna", rev=was.rev + 1), was))
 
 
 # --- the catalogue

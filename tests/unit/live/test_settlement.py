@@ -64,6 +64,18 @@ def test_all_of_it_is_posted_at_one_moment(show: Show) -> None:
     assert {*closings} == {earned.at}
 
 
+def test_all_of_it_is_posted_at_one_moment_also_where_a_clock_elsewhere_is_ahead(show: Show) -> None:
+    show.forward(5_000)
+    _, tip = wallet.earn(show.world, payouts.earnings_account(show.host), "tip_earned", 1, "tip:1", "ses_1")
+    show.world.tables.write(tip)
+    show.forward(-5_000)
+    show.gives(show.patron("ann"))
+    show.ends()
+    (ahead, earned) = chain(show.world, payouts.earnings_account(show.host))
+    closings = [show.head(shards.account(show.stream, number)).at for number in range(32)]
+    assert {*closings} == {earned.at} == {ahead.at}
+
+
 def test_it_is_held_for_three_days_from_the_settlement_on(show: Show) -> None:
     show.gives(show.patron("ann"))
     show.forward(MINUTE).ends()
@@ -159,6 +171,8 @@ def test_where_storage_stays_busy_the_stream_waits_for_the_next_tick(show: Show)
     assert isinstance(tables, MemoryTables)
     tables.__class__ = Busy
     assert show.ends().state == "ended"
+    with pytest.raises(InvalidState):
+        show.gives(show.patron("bea"))
     tables.busy = False  # type: ignore[attr-defined]
     assert show.noticed().state == "finalized"
     assert show.earned() == [("gift_earned", 70, show.stream)]
@@ -263,6 +277,8 @@ def test_one_ticket_that_cannot_go_back_now_holds_up_no_other(promised: Show) ->
     tables.__class__ = Busy
     assert promised.ends().state == "ended"
     assert sorted(promised.coins(each) for each in people) == [0, 300, 300]
+    with pytest.raises(InvalidState):
+        promised.pays(promised.patron("late"))
     tables.busy = False  # type: ignore[attr-defined]
     assert promised.noticed().state == "finalized"
     assert [promised.coins(each) for each in people] == [300] * 3

@@ -27,6 +27,7 @@ FIELDS = {
     "stripe_url",
     "agora_url",
     "apple_url",
+    "google_url",
     "stripe_webhook_secret",
     "stripe_connect_webhook_secret",
     "endpoint_url",

@@ -13,7 +13,7 @@ import pytest
 
 from chalicelib.accounts import service as accounts
 from chalicelib.accounts.model.limits import Wanted
-from chalicelib.accounts.model.person import newcomer
+from chalicelib.accounts.model.person import FORGOTTEN_NAME, newcomer
 from chalicelib.accounts.store import People
 from chalicelib.gateways import World
 from chalicelib.gateways.mail import Letter
@@ -28,6 +28,7 @@ from chalicelib.kernel.errors import (
     Unavailable,
 )
 from chalicelib.kernel.time import DAY, HOUR, MINUTE, Millis
+from chalicelib.live import gifts
 from chalicelib.notifications import model as notifications
 from chalicelib.operations import deletions, exports, handlers
 from chalicelib.operations.model.deletion import CODE_LIFE, CODE_TRIES, LATE_PAYMENTS, LINGER, MOST_CODES
@@ -50,6 +51,7 @@ from tests.support.events import checkout_event, dispute_event
 from tests.support.memory import MemoryTables
 from tests.support.payee import READER, Desk
 from tests.support.reading import add_reader, pay_in
+from tests.support.show import Show
 from tests.support.worlds import NOON, Executions, HandClock, OfflineMail, OfflineObjects, OfflinePayments, hand_world
 
 ADA = Claims("auth0|ada", "ada@example.test", "Ada Lovelace")
@@ -610,6 +612,21 @@ def test_an_open_reading_is_ended_and_paid_out_first(world: World, ada: str) -> 
     ended = sessions.load(world, "ses_1")
     assert (ended.state, ended.reason) == ("finalized", "admin")
     assert [each["amount"] for each in stripe(world).refunds.values()] == [250]  # the rest of the minute
+
+
+def test_the_name_beside_gifts_is_taken_out_and_what_they_brought_stays(world: World, ada: str) -> None:
+    accounts.change(world, ada, accounts.Changes(birth_date=date(1990, 1, 1)))
+    show = Show(world).live()
+    show.buys(ada, 3_000)
+    for number in range(30):  # more than a page
+        show.gives(ada, name=str(number))
+    show.ends()
+    confirmed(world, ada)
+    carried_out(world, ada)
+    page, _ = gifts.feed(world, show.host, show.stream, 0, 100, None)
+    assert {(each.name, each.coins) for each in page} == {(FORGOTTEN_NAME, 100)}
+    assert [each.name for each in gifts.leaders(world, show.host, show.stream)] == [FORGOTTEN_NAME]
+    assert show.earned() == [("gift_earned", 2_100, show.stream)]
 
 
 @pytest.fixture

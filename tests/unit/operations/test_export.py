@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model import commands
 from tests.support.payee import Desk
 from tests.support.reading import CLIENT, READER, Stage
+from tests.support.show import Show
 from tests.support.worlds import Executions, HandClock, OfflineMail, OfflineObjects, hand_world
 
 ADA = Claims("auth0|ada", "ada@example.test", "Ada")
@@ -184,3 +186,26 @@ def test_a_reader_has_their_payouts_in_it() -> None:
     told = exports.everything(desk.world, READER)
     assert [(each["id"], each["status"]) for each in told["payouts"]] == [(payout.id, "paid")]
     assert told["payout_account"]["status"] == "ready"
+
+
+def test_gifts_that_were_sent_and_tickets_that_were_kept_are_in_it(world: World, ada: str) -> None:
+    accounts.change(world, ada, accounts.Changes(birth_date=date(1990, 1, 1)))
+    show, off = Show(world, "1").live("premium", 300), Show(world, "2")
+    show.buys(ada, 1_000)
+    show.pays(ada)
+    given = show.gives(ada).sent
+    off.scheduled("premium", 200).pays(ada)
+    off.ends()
+    told = exports.everything(world, ada)
+    assert [(each["stream"], each["gift"], each["coins"]) for each in told["gifts_sent"]] == [
+        (show.stream, "rose", 100)
+    ]
+    assert told["gifts_sent"][0]["id"] == given.id
+    assert [(each["stream"], each["coins"]) for each in told["tickets"]] == [(show.stream, 300)]
+    assert [each["kind"] for each in told["coins_entries"]] == [
+        "ticket_back",
+        "ticket",
+        "gift",
+        "ticket",
+        "coins_bought",
+    ]

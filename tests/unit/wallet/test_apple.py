@@ -28,8 +28,8 @@ from tests.support.memory import MemoryTables
 from tests.support.worlds import NOON, HandClock, OfflineAppStore, hand_world
 
 BOUGHT = Transaction("2000000001", "coins_500", "Consumable", 1, account_token(ADA), 0, NOON, "Sandbox")
-REFUNDED = replace(BOUGHT, taken_back=WHOLE, at=NOON + 10)
-REVERSED = replace(BOUGHT, at=NOON + 20)
+REFUNDED = BOUGHT._replace(taken_back=WHOLE, at=NOON + 10)
+REVERSED = BOUGHT._replace(at=NOON + 20)
 
 
 def made(tables: MemoryTables | None = None) -> World:
@@ -85,7 +85,7 @@ def test_a_purchase_gives_its_coins_once_however_often_it_is_handed_in(world: Wo
 
 
 def test_of_several_at_once_all_count(world: World) -> None:
-    assert hand_in(world, replace(BOUGHT, quantity=3)).kept == 1_500
+    assert hand_in(world, BOUGHT._replace(quantity=3)).kept == 1_500
 
 
 def test_nothing_that_apple_did_not_sign_is_a_purchase(world: World) -> None:
@@ -98,12 +98,12 @@ def test_nothing_that_apple_did_not_sign_is_a_purchase(world: World) -> None:
 @pytest.mark.parametrize("token", [account_token(BEA), None, "00000000-0000-0000-0000-000000000000"])
 def test_what_was_not_bought_for_ones_own_account_is_nobodys(world: World, token: str | None) -> None:
     with pytest.raises(Forbidden):
-        hand_in(world, replace(BOUGHT, account_token=token))
+        hand_in(world, BOUGHT._replace(account_token=token))
     assert posted(world) == posted(world, BEA) == []
 
 
 def test_what_somebody_else_handed_in_stays_theirs(world: World) -> None:
-    hand_in(world, replace(BOUGHT, account_token=account_token(BEA)), BEA)
+    hand_in(world, BOUGHT._replace(account_token=account_token(BEA)), BEA)
     with pytest.raises(Forbidden):
         hand_in(world, BOUGHT)
     assert (posted(world), posted(world, BEA)) == ([], [500])
@@ -112,7 +112,7 @@ def test_what_somebody_else_handed_in_stays_theirs(world: World) -> None:
 @pytest.mark.parametrize("change", [{"product": "com.other.hat"}, {"type": "Non-Consumable"}])
 def test_what_is_no_pack_of_coins_is_refused(world: World, change: dict[str, Any]) -> None:
     with pytest.raises(Invalid):
-        hand_in(world, replace(BOUGHT, **change))
+        hand_in(world, BOUGHT._replace(**change))
     assert posted(world) == []
 
 
@@ -153,14 +153,14 @@ def test_a_refund_takes_back_and_its_reversal_gives_back(world: World) -> None:
 
 
 def test_a_refund_of_a_part_takes_that_part(world: World) -> None:
-    hand_in(world, replace(BOUGHT, quantity=3))
-    apple.hear(world, heard("REFUND", replace(BOUGHT, quantity=3, taken_back=33_333, at=NOON + 10)))
+    hand_in(world, BOUGHT._replace(quantity=3))
+    apple.hear(world, heard("REFUND", BOUGHT._replace(quantity=3, taken_back=33_333, at=NOON + 10)))
     assert posted(world) == [1_500, -499]  # rounded down, for the person
 
 
 def test_a_refund_that_was_declined_leaves_all_as_it_is(world: World) -> None:
     hand_in(world, BOUGHT)
-    apple.hear(world, heard("REFUND_DECLINED", replace(BOUGHT, at=NOON + 10)))
+    apple.hear(world, heard("REFUND_DECLINED", BOUGHT._replace(at=NOON + 10)))
     assert posted(world) == [500]
 
 
@@ -191,6 +191,16 @@ def test_in_any_order_and_however_often_it_ends_the_same(words: Sequence[Word], 
         assert set(statement.trial_balance(world).total.values()) <= {0}
 
 
+@pytest.mark.parametrize("kind", ["ONE_TIME_CHARGE", "CONSUMPTION_REQUEST", "TEST"])
+def test_a_notification_is_stored_with_its_effect_in_one_write(kind: str) -> None:
+    tables = LosingTables(1_000, after=False)
+    world = made(tables)
+    consent(world)
+    before = tables.left
+    apple.hear(world, heard(kind, BOUGHT))
+    assert before - tables.left == 1
+
+
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("lost", range(4))
 def test_a_lost_write_loses_nothing_and_doubles_nothing(lost: int, after: bool) -> None:
@@ -204,10 +214,10 @@ def test_a_lost_write_loses_nothing_and_doubles_nothing(lost: int, after: bool) 
 
 UNFIT = {
     "of no purchase": None,
-    "no consumable": replace(BOUGHT, type="Non-Consumable"),
-    "no pack of coins": replace(BOUGHT, product="com.other.hat"),
-    "bought for nobody": replace(BOUGHT, account_token=None),
-    "bought for nobody that we know": replace(BOUGHT, account_token="00000000-0000-0000-0000-000000000000"),
+    "no consumable": BOUGHT._replace(type="Non-Consumable"),
+    "no pack of coins": BOUGHT._replace(product="com.other.hat"),
+    "bought for nobody": BOUGHT._replace(account_token=None),
+    "bought for nobody that we know": BOUGHT._replace(account_token="00000000-0000-0000-0000-000000000000"),
 }
 
 
@@ -224,7 +234,7 @@ def test_what_is_no_purchase_of_anybody_here_is_stored_moves_nothing_and_alarms(
 
 def test_a_purchase_that_apple_ties_to_another_person_later_is_stored_and_alarms(world: World) -> None:
     hand_in(world, BOUGHT)
-    told = heard("REFUND", replace(REFUNDED, account_token=account_token(BEA)))
+    told = heard("REFUND", REFUNDED._replace(account_token=account_token(BEA)))
     apple.hear(world, told)
     assert outcome(world, told) == "This was bought for another account."
     assert (posted(world), posted(world, BEA)) == ([500], [])
@@ -242,7 +252,7 @@ def test_what_is_not_ours_to_handle_is_stored_and_that_is_all(world: World, kind
 
 
 def question(world: World, number: int = 9, at: int = NOON) -> Notification:
-    asked = heard("CONSUMPTION_REQUEST", replace(BOUGHT, at=at), number)
+    asked = heard("CONSUMPTION_REQUEST", BOUGHT._replace(at=at), number)
     apple.hear(world, asked)
     return asked
 
@@ -288,7 +298,7 @@ def test_with_consent_apple_is_told_once_how_much_was_used(world: World) -> None
 def test_a_question_on_what_gave_no_coins_is_answered_so(world: World) -> None:
     consent(world)
     with pytest.raises(InvalidState):
-        hand_in(world, replace(REFUNDED, at=NOON + 50))
+        hand_in(world, REFUNDED._replace(at=NOON + 50))
     consumptions.advance(world, question(world).id)
     assert store(world).told == [(BOUGHT.id, False, 0)]
 
@@ -348,6 +358,8 @@ def test_a_question_that_says_it_comes_from_the_future_was_asked_now(world: Worl
     store(world).down = True
     asked = question(world, at=NOON + 100 * HOUR)
     assert consumptions.advance(world, asked.id) == NOON + MINUTE
+    clock(world).forward(12 * HOUR)
+    assert consumptions.advance(world, asked.id) is None
 
 
 def test_what_apple_refuses_is_not_tried_again(world: World) -> None:

@@ -356,6 +356,12 @@ def test_other_spending_takes_what_is_not_held_promotional_credit_first() -> Non
     assert meter.spend(head, "order", 351, "platform:shop", "ord_1", at(1), RULES) is None
 
 
+def test_a_limit_that_is_used_up_leaves_promotional_credit_to_be_spent() -> None:
+    head = replace(wallet(500, Lot("pro_1", 400, at(60))), spent=500)
+    for ceiling, paid in ((499, 0), (500, 0), (501, 1), (1_001, 500)):
+        assert meter.purse(head, ceiling) == replace(head.buckets, paid=paid)
+
+
 def test_it_is_the_limit_that_refuses_what_it_leaves_and_promotional_credit_together_do_not_cover() -> None:
     head = replace(wallet(500, Lot("pro_1", 400, at(60))), spent=500)
     for ceiling in (500, 499):  # used up, and lowered below what was spent
