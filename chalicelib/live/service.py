@@ -344,8 +344,8 @@ def hear(world: World, notice: Notice) -> None:
         now = max(world.now(), was.at)
         return viewers.told(was, notice.uid, notice.seq, now, joined=notice.joined)
 
-    changed = _change_viewer(world, stream, user, told)
-    if changed and notice.joined:
+    _change_viewer(world, stream, user, told)
+    if notice.joined:  # also of what was written before, whose answer was lost
         _raise_peak(world, stream.id)
 
 
@@ -424,21 +424,17 @@ def put_out(world: World, stream_id: str, user: str) -> None:
 
 def _change_viewer(
     world: World, stream: Stream, user: str, decide: Callable[[Viewer], Viewer], *, new: bool = False
-) -> bool:
-    """Whether anything changed. Who was never before the stream stays unknown unless ``new``."""
+) -> None:
+    """Write what is decided of them. Who was never before the stream stays unknown unless ``new``."""
     rows = streams_of(world)
 
-    def attempt() -> bool:
+    def attempt() -> None:
         was = rows.viewer(stream.id, user)
-        if not (was.rev or new):
-            return False
-        wanted = decide(was)
-        if wanted is was:
-            return False
-        world.tables.write(*rows.keep_viewer(wanted, was))
-        return True
+        wanted = decide(was) if was.rev or new else was
+        if wanted is not was:
+            world.tables.write(*rows.keep_viewer(wanted, was))
 
-    return undisturbed(world.sleep, attempt, tries=_TRIES)
+    undisturbed(world.sleep, attempt, tries=_TRIES)
 
 
 # --- looking at it -------------------------------------------------------------------------------
