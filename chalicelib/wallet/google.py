@@ -13,7 +13,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from chalicelib.gateways import World
-from chalicelib.gateways.play import Bought, Notification, Refused
+from chalicelib.gateways.play import Refused
+from chalicelib.gateways.play_answers import Bought, Notification
 from chalicelib.kernel.errors import Forbidden, Invalid, InvalidState, NotFound, Problem, ProviderFailed, Unavailable
 from chalicelib.kernel.time import Millis
 from chalicelib.runtime.lazy import on_first_use

@@ -10,15 +10,8 @@ from typing import Any
 import pytest
 import requests
 
-from chalicelib.gateways.play import (
-    Bought,
-    Notification,
-    Refused,
-    Voided,
-    bought_of,
-    notification_of,
-    voided_of,
-)
+from chalicelib.gateways.play import Refused
+from chalicelib.gateways.play_answers import Bought, Notification, Voided, bought_of, notification_of, voided_of
 from chalicelib.kernel.errors import Malformed, ProviderFailed, Unauthenticated, Unavailable
 from infra.local.google import orders, pushes
 from infra.local.google.server import GoogleServer
