@@ -46,9 +46,11 @@ class Seen:
     stream: Stream
     viewers: int
     peak: int
-    barred: Barred | None
-    viewer: Viewer | None
+    barred: Barred | None = None
+    viewer: Viewer | None = None
     """What is known of them; None for the host and for who is signed out."""
+    asked: bool = True
+    """Whether it was asked if they may watch: in a list it is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -461,14 +463,18 @@ def current(world: World, stream_id: str, user: str | None) -> Seen:
 
 def as_seen_by(world: World, stream: Stream, user: str | None) -> Seen:
     """The stream as it stands, for that person; whoever is signed out is told to sign in."""
+    seen = as_listed(world, stream)
+    viewer = None if user in (None, stream.host) else streams_of(world).viewer(stream.id, str(user))
+    why: Barred | None = "signed_out" if user is None else None
+    if viewer:
+        why = _barred(world, stream, viewer.user, viewer)
+    return replace(seen, barred=why or (None if stream.state == "live" else "not_live"), viewer=viewer, asked=True)
+
+
+def as_listed(world: World, stream: Stream) -> Seen:
+    """The stream as it stands in a list, for anybody."""
     there, peak = streams_of(world).audience(stream.id) if stream.started_at is not None else (0, 0)
-    if stream.state != "live":
-        there = 0
-    if user is None:
-        return Seen(stream, there, peak, "signed_out", None)
-    viewer = None if user == stream.host else streams_of(world).viewer(stream.id, user)
-    why = _barred(world, stream, user, viewer) if viewer else None
-    return Seen(stream, there, peak, why or (None if stream.state == "live" else "not_live"), viewer)
+    return Seen(stream, there if stream.state == "live" else 0, peak, asked=False)
 
 
 def watched(world: World, stream_id: str, user: str) -> Stream:
