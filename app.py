@@ -13,6 +13,7 @@ import chalicelib.readers.routes
 import chalicelib.scheduling.routes
 import chalicelib.sessions.afterwards_routes
 import chalicelib.sessions.routes
+import chalicelib.wallet.coin_routes
 import chalicelib.wallet.routes
 from chalicelib.accounts.service import sign_in
 from chalicelib.gateways import world
@@ -25,6 +26,7 @@ for part in (
     chalicelib.accounts.routes,
     chalicelib.readers.routes,
     chalicelib.wallet.routes,
+    chalicelib.wallet.coin_routes,
     chalicelib.sessions.routes,
     chalicelib.sessions.afterwards_routes,
     chalicelib.live.routes,

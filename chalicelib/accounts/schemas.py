@@ -239,7 +239,11 @@ _Amount = Annotated[Cents, Field(ge=0, le=limits.MOST, description="In cents; nu
 
 
 class LimitsBody(Schema):
-    """All four at once. What is stricter than before acts at once, what is looser in 24 hours."""
+    """All four at once. What is stricter than before acts at once, what is looser in 24 hours.
+
+    What is paid for coins counts too. A purchase in an app counts once its store has told us of it; refused it cannot
+    be, for by then it is paid.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"day": 5000, "week": None, "month": 40000, "self_excluded_until": None}]}

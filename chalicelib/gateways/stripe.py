@@ -63,8 +63,11 @@ class SavedCard:
 class Payments(Protocol):
     """What the wallet asks of Stripe."""
 
-    def open_checkout(self, *, topup: str, user: str, amount: Cents, currency: str, return_url: str) -> CheckoutPage:
-        """A page on which ``user`` pays ``amount`` for the top-up; the same page when asked again.
+    def open_checkout(
+        self, *, topup: str, user: str, sold: str, amount: Cents, currency: str, return_url: str
+    ) -> CheckoutPage:
+        """A page on which ``user`` pays ``amount`` for the top-up, which is called ``sold`` there; the same page when
+        asked again.
 
         Raises ProviderFailed when Stripe refuses or is out of reach.
         """
@@ -144,7 +147,9 @@ class StripePayments:
         self._connect_secret_name = settings.stripe_connect_secret
         self._api_base = settings.stripe_api_base
 
-    def open_checkout(self, *, topup: str, user: str, amount: Cents, currency: str, return_url: str) -> CheckoutPage:
+    def open_checkout(
+        self, *, topup: str, user: str, sold: str, amount: Cents, currency: str, return_url: str
+    ) -> CheckoutPage:
         import stripe
 
         try:
@@ -158,7 +163,7 @@ class StripePayments:
                             "price_data": {
                                 "currency": currency,
                                 "unit_amount": amount,
-                                "product_data": {"name": "SoulSeer credit"},
+                                "product_data": {"name": sold},
                             },
                         }
                     ],

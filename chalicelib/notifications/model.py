@@ -54,7 +54,7 @@ def _deletion_confirmed(facts: Facts, zone: ZoneInfo) -> Words:
         "Your SoulSeer account will be deleted",
         f"It will be gone on {when(facts['runs_at'], zone)}. Until then you can take it back in the app; if it was not "
         "you who asked for this, do so now. Paid credit that is left by then goes back to the cards that paid it, as "
-        "far as they take it; what remains is lost with the account.",
+        "far as they take it; what remains is lost with the account, and so are coins, which cannot be paid out.",
     )
 
 
@@ -217,6 +217,19 @@ def _coins_taken_back(facts: Facts, zone: ZoneInfo) -> Words:
     )
 
 
+def _coins_granted(facts: Facts, zone: ZoneInfo) -> Words:
+    del zone
+    return Words("You have coins from us", f"{facts['coins']:,} coins were put into your account.")
+
+
+def _coins_withdrawn(facts: Facts, zone: ZoneInfo) -> Words:
+    del zone
+    return Words(
+        "Coins were taken back",
+        f"{facts['coins']:,} coins were taken out of your account by us. If you do not know why, write to support.",
+    )
+
+
 def _ticket_back(facts: Facts, zone: ZoneInfo) -> Words:
     del zone
     return Words(
@@ -297,6 +310,7 @@ ABOUT: Final[Mapping[str, Kind]] = {
     "recharge_paid": "wallet",
     "refund": "wallet",
     "refund_failed": "wallet",
+    "coins_granted": "wallet",
     "favorite_online": "favorites",
     "queue_offer": "favorites",
     "payout_paid": "wallet",
@@ -323,6 +337,8 @@ SAID: Final[Mapping[str, Callable[[Facts, ZoneInfo], Words]]] = {
     "ticket_back": _ticket_back,
     "coins_taken_back": _coins_taken_back,
     "coins_given_back": _coins_given_back,
+    "coins_granted": _coins_granted,
+    "coins_withdrawn": _coins_withdrawn,
     "favorite_online": _favorite_online,
     "queue_offer": _queue_offer,
     "payout_paid": _payout_paid,

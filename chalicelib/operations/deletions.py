@@ -48,7 +48,7 @@ from chalicelib.sessions import afterwards
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model import commands
 from chalicelib.sessions.model.session import Who
-from chalicelib.wallet import recharges, refunds
+from chalicelib.wallet import coin_payments, recharges, refunds
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.model.chain import Entry
 
@@ -247,6 +247,8 @@ def _look_back(world: World, was: Deletion, now: Millis) -> None:
     left = max(0, wallet.head(world, was.person).buckets.paid - was.owed)
     if left:
         log.error("deleted_with_balance", user=was.person, amount=left)
+    if was.closed_at is not None:  # coins that were paid since are nobody's, and their money is
+        coin_payments.give_back_since(world, was.person, was.closed_at)
     world.wrote(_rows(world).keep_deletion(model.looked_back(was, now)))
 
 
@@ -372,7 +374,7 @@ def _letter(code: str) -> str:
     return (
         f"{code}\n\n"
         "Give this code in the app within 30 minutes to have your account deleted. Thirty days later it is gone; until "
-        "then you can take it back.\n\n"
+        "then you can take it back. Coins cannot be paid out: those that are left by then are lost.\n\n"
         "If you did not ask for this, do nothing: your account stays. Nobody from SoulSeer will ask you for this code."
     )
 

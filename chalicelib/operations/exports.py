@@ -41,7 +41,8 @@ from chalicelib.sessions import service as sessions
 from chalicelib.sessions.afterwards_schemas import guarantee_view, note_view, report_view, review_view
 from chalicelib.sessions.model.session import Who
 from chalicelib.sessions.schemas import session_view
-from chalicelib.wallet import recharges, statement
+from chalicelib.wallet import bought, recharges, statement
+from chalicelib.wallet.bought import Bought
 from chalicelib.wallet.schemas import auto_recharge_view, entry_view
 
 T = TypeVar("T")
@@ -188,10 +189,10 @@ def everything(world: World, person_id: str) -> dict[str, Any]:
     told["streams_hosted"] = all_of(
         "streams_hosted",
         lambda start: live.listing(world, "past", None, person_id, _PAGE, start),
-        lambda stream: _plain(StreamView.of(live.as_seen_by(world, stream, person_id), person_id)),
+        lambda stream: _plain(StreamView.of(live.as_listed(world, stream), person_id)),
     )
     if on_air := live.open_of(world, person_id):
-        told["streams_hosted"].append(_plain(StreamView.of(live.as_seen_by(world, on_air, person_id), person_id)))
+        told["streams_hosted"].append(_plain(StreamView.of(live.as_listed(world, on_air), person_id)))
     told["gifts_sent"] = all_of(
         "gifts_sent",
         lambda start: belongings.gifts_of(world, person_id, _PAGE, start),
@@ -208,6 +209,7 @@ def everything(world: World, person_id: str) -> dict[str, Any]:
             _entries(world, statement.account_of(person_id, account)),
             lambda entry: _plain(entry_view(entry)),
         )
+    told["coin_purchases"] = all_of("coin_purchases", _coin_purchases(world, person_id), _coin_purchase)
     told["payout_account"] = _plain(PayoutAccountView.of(payees.rows_of(world).payee(person_id)))
     told["payouts"] = all_of("payouts", _payouts(world, person_id), lambda each: _plain(PayoutView.of(each)))
     return told | {"cut_short": cut}
@@ -280,6 +282,21 @@ def _booking(world: World, side: Who, booking: Booking) -> dict[str, Any]:
 
 def _entries(world: World, account: str) -> Callable[[Key | None], tuple[list[Any], Key | None]]:
     return lambda start: statement.page(world, account, _PAGE, start)
+
+
+def _coin_purchases(world: World, person_id: str) -> Callable[[Key | None], tuple[list[Bought], Key | None]]:
+    return lambda start: bought.bought_by(world, person_id, _PAGE, start)
+
+
+def _coin_purchase(purchase: Bought) -> dict[str, Any]:
+    """What an app store was paid, only that store knows."""
+    return {
+        "store": purchase.store,
+        "id": purchase.id,
+        "at": rfc3339(purchase.at),
+        "coins": purchase.coins,
+        "not_taken_back": purchase.left,
+    }
 
 
 def _payouts(world: World, person_id: str) -> Callable[[Any], tuple[list[Payout], Any]]:

@@ -161,7 +161,10 @@ def get_export(request: Request[None, None]) -> ExportView:
     errors=(InvalidState, ProviderFailed, RateLimited),
 )
 def ask_deletion(request: Request[None, None]) -> DeletionView:
-    """Ask to be deleted: a code is mailed to you. Asking again makes the code of before void."""
+    """Ask to be deleted: a code is mailed to you. Asking again makes the code of before void.
+
+    Paid credit goes back to the cards that paid it. Coins cannot be paid out: those that are left are lost.
+    """
     return DeletionView.of(deletions.ask(world(), request.caller.id))
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from chalicelib.gateways import World
-from chalicelib.kernel.money import Cents
+from chalicelib.kernel.money import Cents, part_rounded_up
 from chalicelib.kernel.time import Millis
 from chalicelib.runtime.tables import Key
 from chalicelib.wallet import payments
+from chalicelib.wallet.model.packs import DEFAULT, Packs
 from chalicelib.wallet.model.payment import Payment, left_of
 from chalicelib.wallet.model.purchase import Purchase
 from chalicelib.wallet.purchases import packs_of, purchase_rows
@@ -43,16 +43,16 @@ def bought_by(
     told: dict[tuple[str, str], Purchase] = {
         (each.store, each.id): each for each in rows.get_many([each for each in names if each[0] != STRIPE])
     }
-    prices = {each.id: each.price for each in packs_of(world).packs} if told else {}
+    packs = packs_of(world) if told else DEFAULT
     found = [
-        _by_stripe(paid[name]) if store == STRIPE else _by_store(told[store, name], prices) for store, name in names
+        _by_stripe(paid[name]) if store == STRIPE else _by_store(told[store, name], packs) for store, name in names
     ]
     return found, following
 
 
 def bought_since(world: World, user: str, moment: Millis) -> list[tuple[Millis, Cents]]:
-    """When, after ``moment``, the person paid how much for coins that stand: of their hundred newest purchases."""
-    found, _ = bought_by(world, user, _MOST_COUNTED, None, max(0, moment + 1))
+    """When, since ``moment``, the person paid how much for coins that stand: of their hundred newest purchases."""
+    found, _ = bought_by(world, user, _MOST_COUNTED, None, max(0, moment))
     return [(each.at, each.cents) for each in found]
 
 
@@ -61,7 +61,7 @@ def _by_stripe(payment: Payment) -> Bought:
     return Bought(STRIPE, payment.intent, payment.at, payment.coins, coins, cents)
 
 
-def _by_store(purchase: Purchase, prices: Mapping[str, Cents]) -> Bought:
-    left = purchase.coins if purchase.flips % 2 else 0
-    cents = prices.get(purchase.product, 0) if left else 0
-    return Bought(purchase.store, purchase.id, purchase.heard_at, purchase.coins, left, cents)
+def _by_store(purchase: Purchase, packs: Packs) -> Bought:
+    pack = packs.known(purchase.product)  # of which it may be several
+    cents = part_rounded_up(pack.price, purchase.kept, pack.coins) if pack else 0
+    return Bought(purchase.store, purchase.id, purchase.heard_at, purchase.coins, purchase.kept, cents)

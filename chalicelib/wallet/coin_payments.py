@@ -7,20 +7,28 @@ Stripe. The coins move in the same transaction, and a dispute freezes the person
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Final
 
 from chalicelib.gateways import World
+from chalicelib.gateways.stripe import Refused
+from chalicelib.kernel.errors import ProviderFailed
 from chalicelib.kernel.money import USD
 from chalicelib.kernel.time import Millis
+from chalicelib.runtime.logs import log
+from chalicelib.runtime.retries import undisturbed
 from chalicelib.runtime.tables import Operation
+from chalicelib.wallet import bought, payments
 from chalicelib.wallet.coins import coins_account
 from chalicelib.wallet.model import meter
 from chalicelib.wallet.model.chain import Fact, follow
-from chalicelib.wallet.model.payment import PAYMENTS, Payment
+from chalicelib.wallet.model.payment import PAYMENTS, Misfit, Payment, refund_told
 from chalicelib.wallet.service import charge_due, credit_account, ledger
 
 _JOURNAL: Final = "coins"
 _COUNTER: Final = "store:stripe"
+_MOST_SENT: Final = 20
+"""At one time: more than anybody pays on pages that were left open."""
 
 
 def posted(
@@ -45,6 +53,22 @@ def posted(
         kind = "coins_given_back" if moved > 0 else "coins_taken_back"
         operations.append(book.put(follow(newest, meter.receive(newest, kind, moved, _COUNTER, payment.reference), at)))
     return at, operations + _freezes(world, user, payment, due)
+
+
+def give_back_since(world: World, user: str, moment: Millis) -> None:
+    """Send back to the cards what was paid by Stripe for coins since ``moment``, when nobody could spend them any more.
+
+    It may be repeated, and alarms where something could not be sent.
+    """
+    found, _ = bought.bought_by(world, user, _MOST_SENT, None, moment)
+    for each in found:
+        if each.store != bought.STRIPE or not each.cents:
+            continue
+        try:
+            told = refund_told(world.payments.refund(intent=each.id, amount=each.cents, part=f"late:{each.id}"))
+            undisturbed(world.sleep, partial(payments.learn_all, world, each.id, [told] if told else []))
+        except (Refused, ProviderFailed, Misfit):
+            log.error("deleted_with_coins", user=user, id=each.id, amount=each.cents)
 
 
 def _freezes(world: World, user: str, payment: Payment, due: Mapping[str, Fact]) -> list[Operation]:

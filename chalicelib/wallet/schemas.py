@@ -81,11 +81,12 @@ class NewTopUp(Schema):
 
 
 class TopUpView(Schema):
-    """A top-up. Credit comes when Stripe says that it was paid."""
+    """A top-up, of credit or of coins. Either comes when Stripe says that it was paid."""
 
     id: str
     status: Literal["pending", "paid", "failed", "expired"]
     amount: Money
+    coins: int = Field(description="That it buys; 0 where it buys credit.")
     checkout_url: str | None
     created_at: str
 
@@ -234,6 +235,14 @@ _DESCRIPTIONS = {
     "payout_reversed": "Payout taken back",
     "refund": "Given back to your card",
     "refund_failed": "Could not be given back to your card",
+    "coins_bought": "Coins bought",
+    "coins_taken_back": "Purchase of coins taken back",
+    "coins_given_back": "Purchase of coins that stands again",
+    "coins_granted": "Coins from us",
+    "coins_withdrawn": "Coins taken back by us",
+    "gift": "Gift",
+    "ticket": "Ticket of a stream",
+    "ticket_back": "Ticket of a stream given back",
     "dispute": "Payment disputed at your bank",
     "dispute_won": "Disputed payment given back",
 }
@@ -290,6 +299,7 @@ def topup_view(topup: TopUp) -> TopUpView:
         id=topup.id,
         status=topup.status,
         amount=Money(amount=topup.amount, currency=topup.currency),
+        coins=topup.coins,
         checkout_url=topup.checkout_url if topup.status == "pending" else None,
         created_at=rfc3339(topup.created_at),
     )

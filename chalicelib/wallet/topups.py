@@ -49,6 +49,7 @@ def open_page(world: World, wanted: TopUp) -> TopUp:
     page = world.payments.open_checkout(
         topup=topup.id,
         user=topup.user,
+        sold=f"{topup.coins:,} SoulSeer coins" if topup.coins else "SoulSeer credit",
         amount=topup.amount,
         currency=topup.currency,
         return_url=world.settings.checkout_return_url,

@@ -19,13 +19,21 @@ from chalicelib.gateways import World
 from chalicelib.gateways.stripe import Refused
 from chalicelib.kernel.errors import Invalid, Problem
 from chalicelib.runtime.tables import ConditionFailed, Contended
-from scripts.admin import books, gifts, money, promos, stages, streams, verbs
+from scripts.admin import books, coins, gifts, money, promos, stages, streams, verbs
 from scripts.admin.verbs import Answer, Facts, Plan, Verb
 
 DONE: Final = 0
 REFUSED: Final = 1
 
-VERBS: Final = (*verbs.VERBS, *money.VERBS, *books.VERBS, *promos.VERBS, *streams.VERBS, *gifts.VERBS)
+VERBS: Final = (
+    *verbs.VERBS,
+    *money.VERBS,
+    *books.VERBS,
+    *promos.VERBS,
+    *coins.VERBS,
+    *streams.VERBS,
+    *gifts.VERBS,
+)
 
 _SHORTEST_REASON: Final = 3
 _LONGEST_REASON: Final = 500
@@ -41,6 +49,7 @@ _NOUNS: Final = {
     "promo": "make and stop promotional codes, give promotional credit",
     "payouts": "pay readers out, stop and resume that",
     "wallet": "look into a wallet, freeze it",
+    "coins": "look at coins and their packs, change them",
     "refunds": "give unused credit back",
     "gifts": "what there is to give to a stream",
 }

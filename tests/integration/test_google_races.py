@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from chalicelib.gateways import World
-from chalicelib.gateways.play import Notification
+from chalicelib.gateways.play_answers import Notification
 from chalicelib.kernel.errors import InvalidState, Unavailable
 from chalicelib.kernel.ids import new_id
 from chalicelib.kernel.time import DAY, MINUTE

@@ -26,10 +26,11 @@ from chalicelib.gateways.stripe import StripePayments
 from chalicelib.kernel.errors import Problem
 from chalicelib.kernel.time import DAY, MINUTE, SECOND
 from chalicelib.operations.handlers import KINDS
-from chalicelib.wallet import refunds, statement, topups
+from chalicelib.wallet import bought, coins, packs, refunds, statement, topups
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.events import apply_event
 from chalicelib.wallet.model import meter
+from chalicelib.wallet.model.topup import TopUp
 from infra.local.stripe.server import StripeServer
 from tests.property.tables import Crash, FailingTables, SwiftTables
 from tests.support.local_stripe import SUCCESS, call, client_of, post_form
@@ -41,6 +42,7 @@ NEVER: Final = 1e9
 UNDECIDED: Final = ("needs_response", "warning_needs_response")
 CARDS: Final = (SUCCESS, SUCCESS, "4000000000007726")
 """Of the last, refunds take their time."""
+PACKS: Final = ("coins_100", "coins_500", "coins_2500")
 FAULTS: Final = ({"status": 500}, {"status": 429}, {"lose_answer": True})
 TROUBLE: Final = ("dies", "dies_after", "refused", "unknown", "raced")
 
@@ -77,7 +79,12 @@ class Border:
     # what happens
 
     def pays(self, user: str, amount: int, card: str) -> None:
-        topup = topups.open_topup(self.world, user, f"top_{len(self.intents)}", amount)
+        self._paid(topups.open_topup(self.world, user, f"top_{len(self.intents)}", amount), card)
+
+    def buys(self, user: str, pack: str, card: str) -> None:
+        self._paid(packs.open_checkout(self.world, user, f"top_{len(self.intents)}", pack, "web"), card)
+
+    def _paid(self, topup: TopUp, card: str) -> None:
         assert topup.checkout_url
         assert topup.checkout
         post_form(topup.checkout_url, card=card)
@@ -223,6 +230,7 @@ Act = Callable[[Border, Random], object]
 
 HAPPENS: Final[list[tuple[int, Act]]] = [
     (3, lambda all_, rng: all_.pays(rng.choice(OWNERS), rng.randint(500, 4_000), rng.choice(CARDS))),
+    (2, lambda all_, rng: all_.buys(rng.choice(OWNERS), rng.choice(PACKS), rng.choice(CARDS))),
     (2, lambda all_, rng: all_.spends(rng.choice(OWNERS), rng.randint(1, 2_000))),
     (4, lambda all_, rng: all_.asks(rng.choice(OWNERS), rng.choice((None, rng.randint(1, 3_000))), plan(rng))),
     (2, lambda all_, rng: all_.asks_again(rng, plan(rng))),
@@ -258,6 +266,10 @@ def assert_same(played: Border) -> None:
     assert books.drifted == ()
     for owner in OWNERS:
         assert statement.verify_chain(played.world, f"credit:{owner}").broken_at is None
+        assert statement.verify_chain(played.world, f"coins:{owner}").broken_at is None
+        found, _ = bought.bought_by(played.world, owner, 100, None)
+        assert coins.balance(played.world, owner) == sum(each.left for each in found)
+        assert all(each.cents > 0 or each.left == 0 for each in found)
     counters = sum(books.sum_of(f"stripe:{name}") for name in ("payments", "refunds", "disputes"))
     assert counters == -sum(played.at_stripe().values())
     # Frozen is who has a dispute that took the money and was not won.

@@ -52,7 +52,10 @@ class History:
         desk.hears()
 
     def pays(self) -> None:
-        self.intents.append(self.desk.pays(self.rng.randrange(2_000, 50_000), hears=False))
+        if self.rng.random() < 0.3:
+            self.intents.append(self.desk.buys(self.rng.choice(["coins_500", "coins_2500"]), hears=False))
+        else:
+            self.intents.append(self.desk.pays(self.rng.randrange(2_000, 50_000), hears=False))
 
     def earns(self) -> None:
         cents = self.rng.randrange(500, 6_000)

@@ -39,7 +39,9 @@ class Stripe:
         self._events = 0
         self._seen: set[str] = set()
 
-    def open_checkout(self, *, topup: str, user: str, amount: int, currency: str, return_url: str) -> CheckoutPage:
+    def open_checkout(
+        self, *, topup: str, user: str, sold: str, amount: int, currency: str, return_url: str
+    ) -> CheckoutPage:
         if self._chances("page of Stripe not opened"):
             raise ProviderFailed
         return CheckoutPage(f"cs_{topup}", f"{return_url}/{user}/{amount}{currency}")

@@ -16,8 +16,9 @@ from chalicelib.kernel.time import DAY
 from chalicelib.payouts import events, payees
 from chalicelib.payouts.service import earnings_account
 from chalicelib.runtime.tables import Key, Page
+from chalicelib.wallet import packs, topups
 from chalicelib.wallet import service as wallet
-from chalicelib.wallet import topups
+from chalicelib.wallet.model.topup import TopUp
 from infra.local.stripe.server import StripeServer
 from tests.support.local_stripe import SUCCESS, call, client_of, post_form
 from tests.support.memory import KEYS
@@ -80,7 +81,14 @@ class Border:
     def pays(self, cents: int, *, hears: bool = True) -> str:
         """The client tops up by card; the PaymentIntent."""
         self.topped_up += 1
-        topup = topups.open_topup(self.world, CLIENT, f"top_{self.topped_up}", cents)
+        return self._paid(topups.open_topup(self.world, CLIENT, f"top_{self.topped_up}", cents), hears=hears)
+
+    def buys(self, pack: str = "coins_500", *, hears: bool = True) -> str:
+        """The client buys coins by card; the PaymentIntent."""
+        self.topped_up += 1
+        return self._paid(packs.open_checkout(self.world, CLIENT, f"top_{self.topped_up}", pack, "web"), hears=hears)
+
+    def _paid(self, topup: TopUp, *, hears: bool) -> str:
         assert topup.checkout
         assert topup.checkout_url
         post_form(topup.checkout_url, card=SUCCESS)

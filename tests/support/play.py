@@ -9,16 +9,8 @@ from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from chalicelib.gateways.play import (
-    Bought,
-    GooglePlay,
-    Notification,
-    Refused,
-    Voided,
-    bought_of,
-    notification_of,
-    voided_of,
-)
+from chalicelib.gateways.play import GooglePlay, Refused
+from chalicelib.gateways.play_answers import Bought, Notification, Voided, bought_of, notification_of, voided_of
 from chalicelib.kernel.errors import Unauthenticated, Unavailable
 from chalicelib.wallet.model.purchase import account_token
 from infra.local.google import api, orders, pushes

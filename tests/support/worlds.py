@@ -78,7 +78,10 @@ class OfflinePayments:
     takes_time: Callable[[], object] = lambda: None
     """What goes on while it is asked."""
 
-    def open_checkout(self, *, topup: str, user: str, amount: int, currency: str, return_url: str) -> CheckoutPage:
+    def open_checkout(
+        self, *, topup: str, user: str, sold: str, amount: int, currency: str, return_url: str
+    ) -> CheckoutPage:
+        del sold
         return CheckoutPage(f"cs_test_{topup}", f"{return_url}/pay/{topup}/{user}/{amount}{currency}")
 
     def make_customer(self, *, user: str) -> str:

@@ -70,6 +70,8 @@ class Deletion:
     runs_at: Millis | None = None
     owed: Cents = 0
     """To the person, when it was last looked; from the closing on, paid credit that no card took back."""
+    closed_at: Millis | None = None
+    """When the door was shut; None before."""
     until: Millis | None = None
     """When nothing can be paid late any more; None before it is deleted."""
     forgotten: dict[str, Any] | None = None
@@ -150,7 +152,7 @@ def held_back(was: Deletion, owed: Cents, now: Millis) -> Deletion:
 
 def closed(was: Deletion, left: Cents, now: Millis) -> Deletion:
     """The door is shut, ``left`` being the credit that stays; the rest follows when whoever was inside is gone."""
-    return replace(was, state="closed", owed=left, runs_at=now + LINGER)
+    return replace(was, state="closed", owed=left, runs_at=now + LINGER, closed_at=now)
 
 
 def deleted(was: Deletion, now: Millis) -> Deletion:

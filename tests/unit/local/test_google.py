@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import requests
 
-from chalicelib.gateways.play import Notification
+from chalicelib.gateways.play_answers import Notification
 from infra.local.delivery import Retries
 from infra.local.google import orders, pushes
 from infra.local.google.server import GoogleServer

@@ -43,9 +43,10 @@ from chalicelib.sessions import afterwards
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model import commands
 from chalicelib.sessions.model.session import Side
-from chalicelib.wallet import limits, refunds, topups
+from chalicelib.wallet import coins, limits, packs, purchases, refunds, topups
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.events import apply_event
+from chalicelib.wallet.model.purchase import Told
 from tests.support.diary import TODAY, Diary
 from tests.support.events import checkout_event, dispute_event
 from tests.support.memory import MemoryTables
@@ -448,6 +449,56 @@ def test_what_no_card_takes_back_after_the_account_was_closed_alarms_each_day_fo
     assert looks == 14
     assert capsys.readouterr().out.count('"deleted_with_balance"') == 14
     assert wallet.head(world, ada).balance == 5_000
+
+
+def coins_paid_late(world: World, ada: str) -> None:
+    confirmed(world, ada)
+    early = packs.open_checkout(world, ada, "top_1", "coins_100", "web")
+    late = packs.open_checkout(world, ada, "top_2", "coins_500", "web")
+    apply_event(world, checkout_event("evt_1", "checkout.session.completed", early))
+    carried_out(world, ada)
+    forward(world, HOUR)
+    apply_event(world, checkout_event("evt_2", "checkout.session.completed", late))
+    assert coins.balance(world, ada) == 600
+    forward(world, DAY)
+
+
+def test_coins_that_are_paid_after_the_account_was_closed_go_back_to_the_card_and_others_are_lost(
+    world: World, ada: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    coins_paid_late(world, ada)
+    for _ in range(2):
+        tick(world)
+        forward(world, DAY)
+    assert [(each["payment_intent"], each["amount"]) for each in stripe(world).refunds.values()] == [("pi_top_2", 699)]
+    assert coins.balance(world, ada) == 100
+    assert "deleted_with" not in capsys.readouterr().out
+
+
+def test_coins_paid_late_whose_refund_is_not_known_are_asked_for_again(
+    world: World, ada: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    coins_paid_late(world, ada)
+    stripe(world).loses_answers = True
+    tick(world)
+    assert '"deleted_with_coins"' in capsys.readouterr().out
+    assert coins.balance(world, ada) == 600
+    stripe(world).loses_answers = False
+    forward(world, DAY)
+    tick(world)
+    assert coins.balance(world, ada) == 100
+    assert len(stripe(world).refunds) == 1
+
+
+def test_coins_below_zero_hold_nothing_up(world: World, ada: str) -> None:
+    told = Told("apple", "1", ada, "coins_500", 500, standing=True, at=NOON, environment="Production")
+    purchases.learn(world, told)
+    coins.spend(world, ada, "gift", 500, "gift:1", "gft_1")
+    purchases.learn(world, replace(told, standing=False, at=NOON + 1))
+    confirmed(world, ada)
+    carried_out(world, ada)
+    assert deletions.deletion_of(world, ada).state == "deleted"
+    assert coins.balance(world, ada) == -500
 
 
 def test_what_was_left_behind_at_the_closing_is_not_tried_again(

@@ -19,10 +19,13 @@ from chalicelib.runtime.identity import Claims
 from chalicelib.sessions import afterwards
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model import commands
+from chalicelib.wallet import purchases
+from chalicelib.wallet.model.purchase import Told
 from tests.support.payee import Desk
+from tests.support.purse import OWNER, Purse
 from tests.support.reading import CLIENT, READER, Stage
 from tests.support.show import Show
-from tests.support.worlds import Executions, HandClock, OfflineMail, OfflineObjects, hand_world
+from tests.support.worlds import NOON, Executions, HandClock, OfflineMail, OfflineObjects, hand_world
 
 ADA = Claims("auth0|ada", "ada@example.test", "Ada")
 
@@ -177,6 +180,21 @@ def test_a_reader_has_their_own_profile_in_it(world: World, ada: str) -> None:
     add_reader(world, ada)
     world.tables.rows["accounts"][ada, "profile"]["role"] = "reader"  # type: ignore[attr-defined]
     assert exports.everything(world, ada)["reader"]["name"] == f"Name of {ada}"
+
+
+def test_who_bought_coins_has_their_statement_and_their_purchases_in_it() -> None:
+    purse = Purse()
+    purse.buys("coins_100")
+    purchases.learn(purse.world, Told("google", "GPA.1", OWNER, "coins_500", 500, True, NOON + 2_000, "live"))
+    purchases.learn(purse.world, Told("google", "GPA.1", OWNER, "coins_500", 500, False, NOON + 3_000, "live"))
+    purse.world.tables.write(*_profile(purse.world, OWNER))
+    told = exports.everything(purse.world, OWNER)
+    assert [each["kind"] for each in told["coins_entries"]] == ["coins_taken_back", "coins_bought", "coins_bought"]
+    assert [(each["store"], each["coins"], each["not_taken_back"]) for each in told["coin_purchases"]] == [
+        ("google", 500, 0),
+        ("stripe", 100, 100),
+    ]
+    assert told["cut_short"] == []
 
 
 def test_a_reader_has_their_payouts_in_it() -> None:

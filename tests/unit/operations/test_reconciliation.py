@@ -22,10 +22,11 @@ from chalicelib.payouts import paying
 from chalicelib.payouts.model import Payout
 from chalicelib.payouts.service import earnings_account
 from chalicelib.runtime.tables import Check, Contended
-from chalicelib.wallet import refunds, topups
+from chalicelib.wallet import coins, payments, refunds, topups
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.model.chain import Fact, follow, genesis, to_item
 from chalicelib.wallet.model.meter import receive
+from chalicelib.wallet.model.payment import Payment
 from tests.support.border import CLIENT, READER, Border, border
 from tests.support.local_stripe import post_form
 from tests.support.payee import Crash
@@ -91,6 +92,42 @@ def test_books_that_agree_are_clean_and_every_movement_has_its_posting(desk: Bor
     kinds = {each.type for each in listed}
     assert kinds == {"charge", "refund", "adjustment", "transfer", "transfer_refund", "payout"}
     assert run.sums["fees usd"] == sum(each.fee for each in listed) > 0
+
+
+def test_coins_that_were_paid_refunded_disputed_and_won_are_matched_one_to_one(desk: Border) -> None:
+    intent, other = desk.buys("coins_2500"), desk.buys("coins_500")
+    desk.stripe.v1.refunds.create(params={"payment_intent": intent, "amount": 700})
+    lost = desk.lever("disputes", charge=desk.stripe.v1.payment_intents.retrieve(intent).latest_charge)
+    won = desk.lever("disputes", charge=desk.stripe.v1.payment_intents.retrieve(other).latest_charge)
+    desk.hears()
+    desk.lever(f"disputes/{won['id']}/close", outcome="won")
+    desk.lever(f"disputes/{lost['id']}/close", outcome="lost")
+    desk.hears()
+    run = reconciled(desk)
+    assert found(desk) == []
+    assert run.counts["entries"] == run.counts["proven"] > 0
+    listed = desk.stripe.v1.balance_transactions.list(params={"limit": 100}).data
+    matches = [row["movement"] for row in desk.tables.rows["wallet"].values() if row["sk"] == "match"]
+    assert sorted(matches) == sorted(each.id for each in listed)
+    assert len(matches) == 6
+    assert coins.balance(desk.world, CLIENT) == 500
+    assert (run.sums["platform:coins usd"], run.sums["coins coins"], run.sums["store coins"]) == (699, 500, -500)
+
+
+def test_a_payment_for_coins_that_the_ledger_did_not_hear_of_is_a_difference(desk: Border) -> None:
+    desk.buys(hears=False)
+    assert reconciled(desk).open == 1
+    assert found(desk)[0][0] == "transaction_without_entry"
+    desk.hears()
+    assert reconciled(desk).open == 0
+
+
+def test_coins_that_stripe_knows_no_payment_of_are_missed(desk: Border) -> None:
+    paid = Payment("pi_none", CLIENT, 699, "usd", "coins", "top_1", desk.clock(), 500)
+    payments.credit(desk.world, paid)
+    desk.clock.forward(2 * MARGIN + HOUR)
+    assert reconciled(desk).open == 1
+    assert found(desk) == [("entry_without_transaction", "topup:pi_none")]
 
 
 def test_a_second_run_looks_only_at_what_came_since_and_two_weeks_before(desk: Border) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import permutations
+from typing import Any
 
 import pytest
 
 from chalicelib.accounts.model.limits import Wanted
+from chalicelib.gateways.stripe import CheckoutPage
 from chalicelib.kernel.errors import (
     Forbidden,
     IdempotencyMismatch,
@@ -22,6 +25,7 @@ from chalicelib.runtime.tables import Operation
 from chalicelib.wallet import bought, coins, limits, packs, refunds, topups
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.model import payment as model
+from chalicelib.wallet.model.buckets import Lot
 from chalicelib.wallet.model.packs import Pack
 from chalicelib.wallet.model.payment import Payment
 from chalicelib.wallet.model.purchase import Told
@@ -30,6 +34,7 @@ from chalicelib.wallet.purchases import learn
 from tests.support.events import charge_event, checkout_event, dispute_event, outcome, refund_event
 from tests.support.memory import MemoryTables
 from tests.support.purse import OWNER, Purse
+from tests.support.reading import CLIENT, Stage, grant
 from tests.support.worlds import NOON, OfflinePayments, hand_world
 
 INTENT = "pi_top_c1"
@@ -44,7 +49,7 @@ def purse() -> Purse:
     return purse
 
 
-def refunded(name: str, cents: int, status: str = "succeeded") -> dict[str, object]:
+def refunded(name: str, cents: int, status: str = "succeeded") -> dict[str, Any]:
     return refund_event(MADE, name, INTENT, cents, status)
 
 
@@ -146,7 +151,7 @@ def test_what_only_the_charge_tells_is_asked_for_at_stripe(purse: Purse) -> None
 # --- disputes ------------------------------------------------------------------------------------
 
 
-def dispute(kind: str, status: str, cents: int = 699) -> dict[str, object]:
+def dispute(kind: str, status: str, cents: int = 699) -> dict[str, Any]:
     return dispute_event(kind, "dp_1", INTENT, cents, status)
 
 
@@ -163,6 +168,12 @@ def test_a_dispute_that_is_won_gives_them_back_and_releases_the_credit(purse: Pu
     purse.tell(dispute("funds_withdrawn", "needs_response"), dispute("closed", "won"))
     assert (purse.coins, purse.frozen) == (500, None)
     assert [kind for kind, _, _ in purse.entries()] == ["freeze", "unfreeze"]
+
+
+def test_a_dispute_that_is_first_told_as_won_freezes_nothing(purse: Purse) -> None:
+    purse.tell(dispute("closed", "won"))
+    assert (purse.coins, purse.entries()) == (500, [])
+    assert [fact for fact, _, _ in purse.journal()] == ["dispute:dp_1", "dispute_won:dp_1", "topup:pi_top_c1"]
 
 
 def test_a_dispute_that_is_lost_keeps_the_credit_frozen(purse: Purse) -> None:
@@ -330,6 +341,52 @@ def test_what_was_paid_for_coins_counts_for_a_day_a_week_and_a_month() -> None:
     purse.spends(1_000, "order:3")
 
 
+def test_a_purchase_of_coins_leaves_the_window_when_it_is_as_old_as_that() -> None:
+    purse = Purse()
+    limits.set_limits(purse.world, OWNER, Wanted(699, None, 10_000, None))
+    purse.buys()  # a second ago, now
+    purse.clock.forward(DAY - 1_001)
+    with pytest.raises(SpendingLimitReached):
+        opened(purse)
+    purse.clock.forward(1)
+    assert opened(purse).amount == 699
+
+
+def test_coins_beyond_a_limit_leave_no_money_and_bar_no_promotional_credit() -> None:
+    purse = Purse()
+    purse.buys()
+    purse.pays(1_000)
+    limits.set_limits(purse.world, OWNER, Wanted(698, None, None, None))
+    grant(purse.world, OWNER, Lot("pro_1", 300, purse.clock() + DAY))
+    with pytest.raises(SpendingLimitReached):
+        purse.spends(301)
+    assert purse.spends(300).balance == 1_000
+
+
+def test_what_the_open_meter_holds_is_not_left_for_coins() -> None:
+    stage = Stage(rate=250)
+    limits.set_limits(stage.world, CLIENT, Wanted(250 + 7 * 250 + 149, None, None, None))
+    stage.begun()
+    assert packs.open_checkout(stage.world, CLIENT, "top_c1", "coins_100", "web").amount == 149
+    limits.set_limits(stage.world, CLIENT, Wanted(250 + 7 * 250 + 148, None, None, None))
+    with pytest.raises(SpendingLimitReached):
+        packs.open_checkout(stage.world, CLIENT, "top_c2", "coins_100", "web")
+
+
+def test_a_page_says_what_is_sold_on_it() -> None:
+    sold: list[object] = []
+
+    class Reading(OfflinePayments):
+        def open_checkout(self, **asked: Any) -> CheckoutPage:
+            sold.append(asked["sold"])
+            return super().open_checkout(**asked)
+
+    purse = Purse(Reading())
+    opened(purse, "coins_1200")
+    topups.open_topup(purse.world, OWNER, "top_1", 1_000)
+    assert sold == ["1,200 SoulSeer coins", "SoulSeer credit"]
+
+
 def test_what_went_back_of_coins_counts_no_more() -> None:
     purse = Purse()
     limits.set_limits(purse.world, OWNER, Wanted(1_000, None, None, None))
@@ -345,18 +402,31 @@ def test_what_was_bought_in_an_app_counts_at_the_packs_price_while_it_stands() -
     learn(purse.world, told)
     with pytest.raises(SpendingLimitReached):
         opened(purse)
-    learn(purse.world, Told("apple", "2000001", OWNER, "coins_500", 500, False, NOON + 1, "Production"))
+    learn(purse.world, replace(told, at=NOON + 1, taken=283))  # 699 · 217 / 500 = 303.4 are left
+    with pytest.raises(SpendingLimitReached):
+        opened(purse)
+    learn(purse.world, replace(told, at=NOON + 2, taken=285))  # 699 · 215 / 500 = 300.6
+    assert opened(purse, name="top_c4").amount == 699
+    learn(purse.world, replace(told, at=NOON + 3, standing=False))
     assert opened(purse).amount == 699
+
+
+def test_two_packs_that_were_bought_at_once_in_an_app_count_twice() -> None:
+    purse = Purse()
+    told = Told("google", "GPA.1", OWNER, "coins_500", 1_000, standing=True, at=NOON, environment="live")
+    learn(purse.world, told)
+    ((each,), _) = bought.bought_by(purse.world, OWNER, 10, None)
+    assert each.cents == 2 * 699
 
 
 def test_a_page_that_stripe_did_not_open_is_opened_by_the_repeat() -> None:
     class Shut(OfflinePayments):
         shut = True
 
-        def open_checkout(self, **asked: object) -> object:  # type: ignore[override]
+        def open_checkout(self, **asked: Any) -> CheckoutPage:
             if self.shut:
                 raise ProviderFailed
-            return super().open_checkout(**asked)  # type: ignore[arg-type]
+            return super().open_checkout(**asked)
 
     stripe = Shut()
     purse = Purse(stripe)
@@ -412,7 +482,7 @@ class Dying(MemoryTables):
 def test_a_function_that_dies_at_any_write_loses_nothing_and_doubles_nothing(at: int, after: bool) -> None:
     purse = Purse(tables=Dying(at, after=after))
 
-    def insist(event: dict[str, object]) -> None:
+    def insist(event: dict[str, Any]) -> None:
         try:
             purse.tell(event)
         except Crash:

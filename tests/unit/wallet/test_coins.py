@@ -152,6 +152,19 @@ def test_of_what_never_gave_coins_nothing_was_spent(world: World) -> None:
     assert coins.consumed(world, USER, buy(world, 100, standing=False)) == 0
 
 
+def test_what_was_taken_back_of_a_purchase_was_not_spent(world: World) -> None:
+    buy(world, 200)
+    told = Told("apple", "1", USER, "coins", 200, standing=True, at=NOON + 1, environment="Production", taken=100)
+    partly = purchases.learn(world, told)
+    assert coins.consumed(world, USER, partly) == 0
+    coins.spend(world, USER, "gift", 60, "gift:1", "gft_1")
+    assert coins.consumed(world, USER, partly) == 30
+    coins.spend(world, USER, "gift", 40, "gift:2", "gft_2")
+    assert coins.consumed(world, USER, partly) == 50
+    gone = purchases.learn(world, Told("apple", "1", USER, "coins", 200, False, NOON + 2, "Production"))
+    assert coins.consumed(world, USER, gone) == 0
+
+
 def test_a_statement_of_several_pages_is_looked_through(world: World) -> None:
     bought = buy(world, 1_000)
     for number in range(250):

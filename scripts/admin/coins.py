@@ -1,0 +1,161 @@
+"""The verbs of coins and of the packs that they are sold in. Prices are in cents."""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from typing import Final
+
+from chalicelib.accounts import service as accounts
+from chalicelib.gateways import World
+from chalicelib.kernel.errors import InsufficientFunds, NotFound
+from chalicelib.kernel.time import rfc3339
+from chalicelib.wallet import bought, coins, packs, purchases
+from chalicelib.wallet.model.chain import Entry
+from chalicelib.wallet.model.packs import Pack, with_pack
+from scripts.admin.verbs import _WHY, Answer, Plan, Verb, _id, _number, _takes_nothing, _takes_user, _text
+
+_MOST_SHOWN: Final = 100
+
+
+def show_coins(world: World, asked: Namespace) -> Answer:
+    """How many there are, and the hundred newest purchases."""
+    person = accounts.person(world, asked.user)
+    found, more = bought.bought_by(world, person.id, _MOST_SHOWN, None)
+    told = [
+        {"at": rfc3339(each.at), "store": each.store, "id": each.id, "coins": each.coins, "left": each.left}
+        for each in found
+    ]
+    balance = coins.balance(world, person.id)
+    return Answer([{"user": person.id, "coins": balance, "purchases": told, "older": more is not None}])
+
+
+def grant_coins(world: World, asked: Namespace) -> Plan:
+    """``--ref`` is what makes it once: the same person, the same ref, the same coins."""
+    return _adjust(world, asked, "coins_granted", asked.coins, "give {name} {coins} coins", coins.grant)
+
+
+def take_coins(world: World, asked: Namespace) -> Plan:
+    """Never more than there are. ``--ref`` as in ``grant``."""
+    person = accounts.person(world, asked.user)
+    there = coins.balance(world, person.id)
+    done = coins.adjusted(world, person.id, "coins_withdrawn", asked.ref)
+    if done is None and there < asked.coins:
+        raise InsufficientFunds(f"There are {there} coins.")
+    return _adjust(world, asked, "coins_withdrawn", -asked.coins, "take {coins} coins from {name}", coins.take)
+
+
+def _adjust(world: World, asked: Namespace, kind: str, amount: int, will: str, adjust: Callable[..., Entry]) -> Plan:
+    person = accounts.person(world, asked.user)
+
+    def act(operator: str, reason: str) -> Answer:
+        entry = adjust(world, person.id, asked.coins, asked.ref, actor=operator, reason=reason)
+        return Answer([{"user": person.id, "amount": entry.amount, "coins": entry.balance}])
+
+    done = coins.adjusted(world, person.id, kind, asked.ref) == amount
+    said = will.format(name=f"{person.display_name} ({person.id})", coins=asked.coins)
+    return Plan(() if done else (said,), act)
+
+
+# --- packs ---------------------------------------------------------------------------------------
+
+
+def list_packs(world: World, asked: Namespace) -> Answer:
+    """All of them, also those that are not sold any more."""
+    del asked
+    return Answer([asdict(each) for each in purchases.packs_of(world).packs])
+
+
+def set_pack(world: World, asked: Namespace) -> Plan:
+    """A pack keeps its coins for good: refused where they would change. The product has to be at both stores too."""
+    pack = Pack(asked.pack, asked.coins, asked.price)
+    will = f"sell {pack.id}: {pack.coins} coins for {pack.price} cents on the web; both stores must know it"
+    return _keep(world, pack, will)
+
+
+def stop_pack(world: World, asked: Namespace) -> Plan:
+    """What was bought of it stays, and so does what we hear of later."""
+    known = purchases.pack_of(world, asked.pack)
+    if known is None:
+        raise NotFound("There is no such pack.")
+    return _keep(world, replace(known, active=False), f"sell {known.id} no more; take it out of both stores too")
+
+
+def _keep(world: World, pack: Pack, will: str) -> Plan:
+    was = purchases.packs_of(world)
+
+    def act(operator: str, reason: str) -> Answer:
+        return Answer([asdict(packs.keep(world, pack, actor=operator, reason=reason))])
+
+    return Plan(() if with_pack(was, pack) == was else (will,), act)
+
+
+def _takes_pack(parser: ArgumentParser) -> None:
+    parser.add_argument("pack", type=_text, metavar="PACK", help="such as coins_500; its product id at both stores")
+
+
+def _takes_terms(parser: ArgumentParser) -> None:
+    _takes_pack(parser)
+    parser.add_argument("--coins", type=_number, required=True, help="for good")
+    parser.add_argument("--price", type=_number, required=True, help="cents, on the web")
+
+
+def _takes_adjustment(parser: ArgumentParser) -> None:
+    _takes_user(parser)
+    parser.add_argument("--coins", type=_number, required=True, help="how many")
+    parser.add_argument("--ref", type=_id, required=True, help="what it is for, such as a ticket: done once a ref")
+
+
+VERBS: Final = (
+    Verb(
+        "coins",
+        "show",
+        "Show a person's coins, and what they bought.",
+        ("coins show usr_… --stage prod",),
+        _takes_user,
+        show_coins,
+    ),
+    Verb(
+        "coins",
+        "grant",
+        "Give a person coins, once for a ref.",
+        (f"coins grant usr_… --coins 500 --ref ticket-1234 --stage prod {_WHY}",),
+        _takes_adjustment,
+        grant_coins,
+        changes=True,
+    ),
+    Verb(
+        "coins",
+        "take",
+        "Take coins from a person, once for a ref.",
+        (f"coins take usr_… --coins 500 --ref ticket-1234 --stage prod {_WHY}",),
+        _takes_adjustment,
+        take_coins,
+        changes=True,
+    ),
+    Verb(
+        "coins",
+        "packs",
+        "List the packs of coins, sold or not.",
+        ("coins packs --stage prod", "coins packs --local --json"),
+        _takes_nothing,
+        list_packs,
+    ),
+    Verb(
+        "coins",
+        "set-pack",
+        "Sell a pack of coins, or change its price on the web.",
+        (f"coins set-pack coins_500 --coins 500 --price 699 --stage prod {_WHY}",),
+        _takes_terms,
+        set_pack,
+        changes=True,
+    ),
+    Verb(
+        "coins",
+        "stop-pack",
+        "Sell a pack of coins no more.",
+        (f"coins stop-pack coins_500 --stage prod {_WHY}",),
+        _takes_pack,
+        stop_pack,
+        changes=True,
+    ),
+)
