@@ -86,6 +86,11 @@ class Streams:
         self, listing: str, since: Millis, limit: int, start: Key | None, *, newest_first: bool
     ) -> tuple[list[Key], Key | None]:
         """A page of keys of a list, by its moments from ``since`` on. It may be a moment behind."""
+        # Time moves on between two pages: a start that has left the list is before all that is still in it.
+        if start and not since <= start["listed_at"] <= _FOR_EVER:
+            if (start["listed_at"] < since) == newest_first:
+                return [], None
+            start = None
         page = self._tables.query(
             self._name,
             ("listing", listing),

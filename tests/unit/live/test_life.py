@@ -445,6 +445,19 @@ def test_a_list_has_pages(air: Air) -> None:
     assert end is None
 
 
+def test_a_page_that_begins_where_time_has_passed_is_the_first_that_is_left(air: Air) -> None:
+    for number in range(4):
+        Air(air.world, f"usr_{number}", f"str_{number}").scheduled(starts_at=NOON + number * HOUR)
+    first, start = service.listing(air.world, "upcoming", None, None, 1, None)
+    air.forward(2 * HOUR)
+    rest, _ = service.listing(air.world, "upcoming", None, None, 10, start)
+    assert [each.id for each in first + rest] == ["str_0", "str_2", "str_3"]
+    assert start
+    for at in (-1, 10**15):
+        forged = start | {"listing": "live", "listed_at": at}
+        assert service.listing(air.world, "live", None, None, 10, forged) == ([], None)
+
+
 def test_who_is_invited_finds_what_they_are_invited_to(air: Air) -> None:
     air.scheduled("private", invited=("usr_a",))
     service.invite(air.world, STREAM, HOST, ["usr_b"])
