@@ -40,8 +40,8 @@ _REST_SECONDS: Final = 10
 _REFUSALS: Final = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 """Answers by which nothing was done, and nothing will be by asking again: there is no such purchase, or page."""
 _NOT_SET_UP: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
-_PAGE: Final = 100
-"""Voided purchases that are asked for at once."""
+_PAGE: Final = 25
+"""Voided purchases that are asked for at once: each may be one more question."""
 
 
 class Refused(Exception):

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeGuard
 
 from chalicelib.kernel.errors import Malformed, ProviderFailed
-from chalicelib.kernel.time import SECOND, Millis
 
 LONGEST_TOKEN: Final = 2_000
 _TOKEN: Final = re.compile(rf"[A-Za-z0-9._~-]{{1,{LONGEST_TOKEN}}}")
@@ -43,8 +42,6 @@ class Bought:
     """How many of several were given back."""
     test: bool
     """A tester's: nobody paid."""
-    at: Millis
-    """When it was paid; 0 before that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +95,6 @@ def bought_of(said: Mapping[str, Any]) -> Bought:
         quantity=quantity,
         refunded=max(0, quantity - left),
         test=said.get("testPurchaseContext") is not None,
-        at=_moment(said.get("purchaseCompletionTime")) if state == "purchased" else 0,
     )
 
 
@@ -160,17 +156,6 @@ def _number(told: Mapping[str, Any], name: str) -> int:
 
 def _count(value: object) -> int:
     return value if type(value) is int and value >= 0 else 0
-
-
-def _moment(written: object) -> Millis:
-    """The moment of a timestamp. Raises ProviderFailed."""
-    from datetime import datetime
-
-    try:
-        moment = datetime.fromisoformat(str(written))
-        return round(moment.timestamp() * SECOND) if moment.tzinfo else 0
-    except (ValueError, OverflowError):
-        raise _unreadable() from None
 
 
 def json_object(content: bytes) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from chalicelib.gateways import World
 from chalicelib.gateways.play import Refused
 from chalicelib.gateways.play_answers import Bought, Notification
-from chalicelib.kernel.errors import Forbidden, Invalid, InvalidState, NotFound, Problem, ProviderFailed, Unavailable
+from chalicelib.kernel.errors import Forbidden, Invalid, InvalidState, NotFound, ProviderFailed, Unavailable
 from chalicelib.kernel.time import Millis
 from chalicelib.runtime.lazy import on_first_use
 from chalicelib.runtime.logs import log
@@ -115,8 +115,8 @@ def _credited(world: World, notification: Notification, stored: Stored, what: tu
         _credit(world, bought, user, token, stored("credited"))
     except InvalidState:
         return _kept(world, stored, f"not credited: {bought.state}")
-    except Problem as refusal:
-        return _alarming(world, notification, stored, f"not credited: {refusal.code}")
+    except Forbidden:
+        return _alarming(world, notification, stored, "nothing that we sell")
     return "credited"
 
 
@@ -156,7 +156,7 @@ def _credit(world: World, bought: Bought, user: str, token: str, *beside: Operat
         product=pack.id,
         coins=pack.coins * bought.quantity,
         standing=True,
-        at=bought.at,
+        at=now.at,
         environment="test" if bought.test else "production",
         taken=pack.coins * bought.refunded,
     )
@@ -314,7 +314,7 @@ def _look_at_part(world: World, token: str) -> None:
     known = purchases.purchase_of(world, STORE, model.order_id(token))
     if known is None:
         return
-    with suppress(Refused, InvalidState):  # voided whole since
+    with suppress(Refused, Forbidden, InvalidState):  # voided whole since
         bought = world.play.purchase(token)
         undisturbed(world.sleep, lambda: _credit(world, bought, known.user, token), tries=_TRIES)
 

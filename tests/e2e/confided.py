@@ -22,6 +22,8 @@ SHAPES: Final = {
     "an address of a person": re.compile(r"[\w.+-]+@[\w-]+\.\w"),
     "a key of Stripe's": re.compile(r"\b(sk|rk|whsec)_\w{8}"),
     "a signature of Stripe's": re.compile(r"\bv1=[0-9a-f]{16}"),
+    "a private key": re.compile(r"BEGIN [A-Z ]*PRIVATE KEY"),
+    "an access token of Google's": re.compile(r"\bya29\."),
     "a token of Agora's": re.compile(r"\b00[67][0-9a-f]{32}"),
 }
 

@@ -77,6 +77,8 @@ def test_what_is_confided_is_found_where_it_is_told() -> None:
         "eyJhbGciOiJSUzI1NiJ9",
         "ada@example.test",
         "whsec_0123456789",
+        "-----BEGIN RSA PRIVATE KEY-----",
+        "ya29.a0AfH6SM",
     ):
         assert confided.in_lines([line]), line
     assert confided.in_lines(['{"event": "session", "caller": "usr_1", "request_id": "k-1"}']) == []

@@ -41,7 +41,7 @@ class Order:
     id: str
     token: str
     at: Millis
-    """When we heard of it first."""
+    """When we heard of it first. Each word of it is of this moment, so that the one that leaves least counts."""
     voided: bool = False
     look_at: Millis | None = None
     """When to try to consume it; None where nothing is owed."""
