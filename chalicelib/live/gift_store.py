@@ -20,7 +20,8 @@ PLACE: Final = re.compile(r"[0-9]{13}#[A-Za-z0-9_]{1,64}")
 """A place in a feed."""
 _CATALOGUE: Final[Key] = {"pk": "gifts", "sk": "catalogue"}
 _MOMENT_DIGITS: Final = 13
-_LAST: Final = "9" * _MOMENT_DIGITS + "~"
+_LATEST: Final[Millis] = 10**_MOMENT_DIGITS - 1
+_LAST: Final = f"{_LATEST}~"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ class Gifts:
 
     def feed(self, stream: str, since: Millis, limit: int, after: str | None) -> tuple[list[Sent], str | None]:
         """A page of what was sent from ``since`` on, newest first. ``after`` is the place of the last one shown."""
-        low = f"{since:0{_MOMENT_DIGITS}d}"
+        low = f"{min(since, _LATEST):0{_MOMENT_DIGITS}d}"
         if after is not None and after < low:
             return [], None
         page = self._tables.query(

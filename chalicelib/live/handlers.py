@@ -5,6 +5,7 @@ from typing import Any
 from chalice.app import Blueprint
 
 from chalicelib.gateways import World, world
+from chalicelib.live.model.signal import Word, messages, word
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.tables import item_of
 
@@ -22,9 +23,6 @@ def told(world: World, event: dict[str, Any]) -> dict[str, Any]:
     """One stream after the other; one that fails holds up no other. It comes again from its first record on, with
     whatever else was written since: who was told that knows it by its id.
     """
-    # Here, not above: the API declares this function too, and tells nobody anything.
-    from chalicelib.live.model.signal import Word, messages, word
-
     words: dict[str, list[Word]] = {}
     first: dict[str, str] = {}
     for record in event["Records"]:

@@ -84,7 +84,8 @@ def create_stream(request: Request[NewStream, None]) -> StreamView:
 def list_streams(request: Request[None, StreamsQuery]) -> PageOf[StreamView]:
     """Streams: live ones, newest first, or those to come, soonest first. Private ones show to who is invited alone.
 
-    A page may hold fewer than `limit`, or none: only `next_cursor` null ends the list.
+    Whether one may watch, a list does not say. A page may hold fewer than `limit`, or none: only `next_cursor` null
+    ends the list.
     """
     query = request.query
     caller = request.caller if query.state in ("past", "invited") else request.identify()
@@ -95,7 +96,7 @@ def list_streams(request: Request[None, StreamsQuery]) -> PageOf[StreamView]:
     start = cursors.decode(query.cursor, scope, shape) if query.cursor else None
     page, following = service.listing(world(), query.state, query.host, user, query.limit, start)
     return PageOf[StreamView](
-        items=[StreamView.of(service.as_seen_by(world(), each, user), user) for each in page],
+        items=[StreamView.of(service.as_listed(world(), each), user) for each in page],
         next_cursor=cursors.encode(following, scope) if following else None,
     )
 

@@ -80,9 +80,9 @@ class StreamView(Schema):
     viewers: int
     peak: int
     role: Literal["host", "moderator", "viewer"] | None = Field(description="One's own; null for who is signed out.")
-    may_join: bool
+    may_join: bool | None = Field(description="Null in a list.")
     barred: Barred | None = Field(description="Why one may not join.")
-    muted: bool = Field(description="Whether one may not write.")
+    muted: bool | None = Field(description="Whether one may not write; null in a list.")
 
     @classmethod
     def of(cls, seen: "Seen", user: str | None) -> Self:
@@ -102,9 +102,9 @@ class StreamView(Schema):
             viewers=seen.viewers,
             peak=seen.peak,
             role=role if user else None,
-            may_join=seen.barred is None,
+            may_join=seen.barred is None if seen.asked else None,
             barred=seen.barred,
-            muted=viewer is not None and viewer.muted,
+            muted=viewer is not None and viewer.muted if seen.asked else None,
         )
 
 

@@ -46,9 +46,11 @@ class Seen:
     stream: Stream
     viewers: int
     peak: int
-    barred: Barred | None
-    viewer: Viewer | None
+    barred: Barred | None = None
+    viewer: Viewer | None = None
     """What is known of them; None for the host and for who is signed out."""
+    asked: bool = True
+    """Whether it was asked if they may watch: in a list it is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,8 +346,8 @@ def hear(world: World, notice: Notice) -> None:
         now = max(world.now(), was.at)
         return viewers.told(was, notice.uid, notice.seq, now, joined=notice.joined)
 
-    changed = _change_viewer(world, stream, user, told)
-    if changed and notice.joined:
+    _change_viewer(world, stream, user, told)
+    if notice.joined:  # also of what was written before, whose answer was lost
         _raise_peak(world, stream.id)
 
 
@@ -357,9 +359,8 @@ def _hear_of_host(world: World, stream: Stream, notice: Notice) -> None:
             wanted = model.host_entered(stream, notice.seq, notice.at, now, rules)
         else:
             wanted = model.host_left(stream, notice.seq, notice.at, now)
-        if wanted is stream:
-            return
-        if done := _write(world, wanted, stream):
+        done = stream if wanted is stream else _write(world, wanted, stream)
+        if done:
             advance(world, done)
             return
         stream = load(world, stream.id)
@@ -425,21 +426,17 @@ def put_out(world: World, stream_id: str, user: str) -> None:
 
 def _change_viewer(
     world: World, stream: Stream, user: str, decide: Callable[[Viewer], Viewer], *, new: bool = False
-) -> bool:
-    """Whether anything changed. Who was never before the stream stays unknown unless ``new``."""
+) -> None:
+    """Write what is decided of them. Who was never before the stream stays unknown unless ``new``."""
     rows = streams_of(world)
 
-    def attempt() -> bool:
+    def attempt() -> None:
         was = rows.viewer(stream.id, user)
-        if not (was.rev or new):
-            return False
-        wanted = decide(was)
-        if wanted is was:
-            return False
-        world.tables.write(*rows.keep_viewer(wanted, was))
-        return True
+        wanted = decide(was) if was.rev or new else was
+        if wanted is not was:
+            world.tables.write(*rows.keep_viewer(wanted, was))
 
-    return undisturbed(world.sleep, attempt, tries=_TRIES)
+    undisturbed(world.sleep, attempt, tries=_TRIES)
 
 
 # --- looking at it -------------------------------------------------------------------------------
@@ -466,14 +463,18 @@ def current(world: World, stream_id: str, user: str | None) -> Seen:
 
 def as_seen_by(world: World, stream: Stream, user: str | None) -> Seen:
     """The stream as it stands, for that person; whoever is signed out is told to sign in."""
+    seen = as_listed(world, stream)
+    viewer = None if user in (None, stream.host) else streams_of(world).viewer(stream.id, str(user))
+    why: Barred | None = "signed_out" if user is None else None
+    if viewer:
+        why = _barred(world, stream, viewer.user, viewer)
+    return replace(seen, barred=why or (None if stream.state == "live" else "not_live"), viewer=viewer, asked=True)
+
+
+def as_listed(world: World, stream: Stream) -> Seen:
+    """The stream as it stands in a list, for anybody."""
     there, peak = streams_of(world).audience(stream.id) if stream.started_at is not None else (0, 0)
-    if stream.state != "live":
-        there = 0
-    if user is None:
-        return Seen(stream, there, peak, "signed_out", None)
-    viewer = None if user == stream.host else streams_of(world).viewer(stream.id, user)
-    why = _barred(world, stream, user, viewer) if viewer else None
-    return Seen(stream, there, peak, why or (None if stream.state == "live" else "not_live"), viewer)
+    return Seen(stream, there if stream.state == "live" else 0, peak, asked=False)
 
 
 def watched(world: World, stream_id: str, user: str) -> Stream:

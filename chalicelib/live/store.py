@@ -86,6 +86,11 @@ class Streams:
         self, listing: str, since: Millis, limit: int, start: Key | None, *, newest_first: bool
     ) -> tuple[list[Key], Key | None]:
         """A page of keys of a list, by its moments from ``since`` on. It may be a moment behind."""
+        if start and not since <= start["listed_at"] <= _FOR_EVER:
+            # Time has moved on since the page before: its place is before all that is still in the list, or after it.
+            if (start["listed_at"] < since) == newest_first:
+                return [], None
+            start = None
         page = self._tables.query(
             self._name,
             ("listing", listing),

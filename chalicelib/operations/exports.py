@@ -189,10 +189,10 @@ def everything(world: World, person_id: str) -> dict[str, Any]:
     told["streams_hosted"] = all_of(
         "streams_hosted",
         lambda start: live.listing(world, "past", None, person_id, _PAGE, start),
-        lambda stream: _plain(StreamView.of(live.as_seen_by(world, stream, person_id), person_id)),
+        lambda stream: _plain(StreamView.of(live.as_listed(world, stream), person_id)),
     )
     if on_air := live.open_of(world, person_id):
-        told["streams_hosted"].append(_plain(StreamView.of(live.as_seen_by(world, on_air, person_id), person_id)))
+        told["streams_hosted"].append(_plain(StreamView.of(live.as_listed(world, on_air), person_id)))
     told["gifts_sent"] = all_of(
         "gifts_sent",
         lambda start: belongings.gifts_of(world, person_id, _PAGE, start),

@@ -10,7 +10,7 @@ and, where the other side dropped out, asking back in by itself, as the app of t
 import json
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -20,7 +20,7 @@ from typing import Any, Final
 import urllib3
 
 from infra.local.agora.device import ChannelRefused, Device
-from infra.local.waiting import until
+from infra.local.waiting import TookTooLong, until
 
 Json = dict[str, Any]
 
@@ -30,6 +30,7 @@ _TRIES: Final = 6
 _PASSING: Final = frozenset({429, 502, 503, 504})
 _IN_PROGRESS: Final = "idempotency_in_progress"
 _MOST_BEATS: Final = 20_000
+_MOST_PAGES: Final = 50
 _FIRST_PAUSE: Final = 0.2
 _TALKING: Final = ("waiting", "active", "reconnecting")
 """States in which there is a lease to renew."""
@@ -153,6 +154,18 @@ class Api:
 def new_key() -> str:
     """An Idempotency-Key for a new intent."""
     return secrets.token_urlsafe(16)
+
+
+def entries(api: Api, path: str) -> Iterator[Json]:
+    """A whole list, page by page, in the order in which the API has it. Raises TookTooLong where it has no end."""
+    cursor = ""
+    for _ in range(_MOST_PAGES):
+        page = api.get(f"{path}{'&' if '?' in path else '?'}limit=10{cursor}")
+        yield from page["items"]
+        if not page["next_cursor"]:
+            return
+        cursor = f"&cursor={page['next_cursor']}"
+    raise TookTooLong(f"{path} has more than {_MOST_PAGES} pages")
 
 
 def pay(checkout_url: str, card: str) -> int:

@@ -5,7 +5,8 @@
     grace · the credit runs out, and the channel ends with it · a top-up during grace lets both come back · the client
     leaves for good · grace expires, the one who waited is put out · ended, finalized · books and channels are read
 
-The second act, money back and money out, is ``second_act.py``; it follows where nobody else uses the stack.
+Where nobody else uses the stack two acts follow: money back and money out (``second_act.py``), and a live stream with
+gifts (``third_act.py``). At the very end the books are read (``books.py``).
 
 Nothing is simulated: the functions, the state machine, the tables, webhooks and notices are those of the running stack.
 Only a minute is short, by its setting. What the play learns is in ``Played``; it went well if every check of it held.
@@ -20,13 +21,15 @@ from chalicelib.kernel.money import reader_share
 from chalicelib.kernel.time import SECOND, Millis
 from infra.local.agora import notices
 from infra.local.agora.device import ChannelRefused, Device
-from infra.local.phone import Api, Json, Phone, new_key
-from infra.local.proof import ChannelProof, LedgerProof, prove, prove_channels
-from infra.local.screen import Screen
-from infra.local.second_act import Crossed, SecondAct
+from infra.local.books import Books, Crossed
+from infra.local.phone import Api, Json, Phone, entries, new_key
+from infra.local.proof import ChannelProof, LedgerProof, prove_channels
+from infra.local.screen import Screen, Shown
+from infra.local.second_act import SecondAct
 from infra.local.stack import Stack
 from infra.local.telling import Check, Telling
-from infra.local.waiting import TookTooLong, until
+from infra.local.third_act import Show, ThirdAct
+from infra.local.waiting import until
 from infra.local.watch import Moment, Watch, dollars
 
 FIRST_TOP_UP: Final = 500
@@ -54,10 +57,12 @@ class Played:
     """Oldest first."""
     earned: int = 0
     """Cents that this reading brought the reader."""
-    proof: LedgerProof | None = None
     channels: ChannelProof | None = None
+    """Of the reading; the stream's are in ``show``."""
+    show: Show | None = None
     crossed: Crossed | None = None
-    """What crossed the platform's border in the second act."""
+    """What crossed the platform's border."""
+    proof: LedgerProof | None = None
 
     @property
     def failed(self) -> list[Check]:
@@ -90,6 +95,7 @@ class Play:
         self._telling = telling = Telling(screen, self._watch.look, self._played.checks)
         self._tell, self._check, self._refused = telling.tell, telling.check, telling.refused
         self._earned_before = 0
+        self._third: ThirdAct | None = None
 
     def run(self) -> Played:
         """Play to the end, or to the first step that cannot be taken."""
@@ -105,14 +111,28 @@ class Play:
             self._close,
             self._look_at_channels,
         ]
-        with self._screen.showing(lambda: self._watch.moment), self._ending():
+        with self._screen.showing(lambda: self._shown), self._ending():
             if self._telling.play(steps, "Act 1") and self._alone:
-                second = SecondAct(self._stack, self._telling, self._client, self._reader)
-                self._telling.play(second.steps, "Act 2")
-                self._played.crossed = second.crossed
-                self._played.statement = list(self._entries())[::-1]
-                self._telling.play([self._prove], "The end")
+                self._play_on()
         return self._played
+
+    def _play_on(self) -> None:
+        """The other acts, and the books: as far as the steps can be taken."""
+        played, people = self._played, (self._client, self._reader)
+        if not self._telling.play(SecondAct(self._stack, self._telling, *people).steps, "Act 2"):
+            return
+        played.statement = list(self._entries())[::-1]
+        third = self._third = ThirdAct(self._stack, self._telling, *people)
+        played.show = third.show
+        third.play(third.steps, "Act 3")
+        books = Books(self._stack, self._telling)
+        self._telling.play(books.steps, "The end")
+        played.crossed, played.proof = books.crossed, books.proof
+
+    @property
+    def _shown(self) -> Shown | None:
+        """The stream, once there is one; the reading before."""
+        return (self._third.watch.moment if self._third else None) or self._watch.moment
 
     # --- the acts -------------------------------------------------------------------------------
 
@@ -287,20 +307,13 @@ class Play:
     def _look_at_channels(self) -> None:
         """Every token is tried again."""
         leases = [*self._client.leases, *self._reader.leases]
-        found = self._played.channels = prove_channels(self._agora, self._watch.session, leases)
+        session = self._watch.session
+        names = [session.channel_of(number) for number in range(session.pauses + 1)]
+        found = self._played.channels = prove_channels(self._agora, names, leases)
         self._check(
             f"{found.channels} channels closed and empty, {found.tokens} tokens tried: none opens",
             held=not found.faults,
             saw="; ".join(found.faults),
-        )
-
-    def _prove(self) -> None:
-        """The books are read."""
-        proof = self._played.proof = prove(self._world)
-        self._check(
-            f"the books: trial balance zero, {len(proof.chains)} chains verify, clearing empty",
-            held=not proof.faults,
-            saw="; ".join(proof.faults),
         )
 
     # --- looking and waiting --------------------------------------------------------------------
@@ -321,15 +334,8 @@ class Play:
         return int(self._reader.api.get("/v1/reader/earnings")["balance"]["amount"])
 
     def _entries(self) -> Iterator[Json]:
-        """The client's whole statement, newest first, page by page."""
-        cursor = ""
-        for _ in range(50):
-            page = self._client.api.get(f"/v1/wallet/entries?limit=10{cursor}")
-            yield from page["items"]
-            if not page["next_cursor"]:
-                return
-            cursor = f"&cursor={page['next_cursor']}"
-        raise TookTooLong("the statement has more than 50 pages")
+        """The client's whole statement, newest first."""
+        return entries(self._client.api, "/v1/wallet/entries")
 
     def _await_credit(self, cents: int) -> None:
         until(
@@ -401,6 +407,8 @@ class Play:
             yield
         finally:
             self._watch.stop()
+            if self._third:
+                self._third.close()
             for phone in (self._client, self._reader):
                 phone.close()
 

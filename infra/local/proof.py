@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chalicelib.gateways import World
-from chalicelib.sessions.model.session import Session
 from chalicelib.wallet import statement
 from infra.local.agora.device import ChannelRefused, Device
 from infra.local.agora.server import AgoraServer
@@ -50,7 +49,7 @@ def prove(world: World) -> LedgerProof:
 
 @dataclass(frozen=True, slots=True)
 class ChannelProof:
-    """What Agora showed of one reading that is over."""
+    """What Agora showed of a reading or a stream that is over."""
 
     channels: int
     unclosed: tuple[str, ...]
@@ -71,9 +70,8 @@ class ChannelProof:
         ]
 
 
-def prove_channels(agora: AgoraServer, session: Session, leases: Sequence[Json]) -> ChannelProof:
-    """Look into every channel of the reading, and try every lease that was given for it once more."""
-    names = [session.channel_of(number) for number in range(session.pauses + 1)]
+def prove_channels(agora: AgoraServer, names: Sequence[str], leases: Sequence[Json]) -> ChannelProof:
+    """Look into the channels of these names, and try every lease that was given for them once more."""
     inside = tuple(name for name in names if agora.uids_in(name))
     unclosed = tuple(name for name in names if not any(rule["uid"] is None for rule in agora.rules(name)))
     opening = sum(_opens(agora, lease) for lease in leases)

@@ -1,5 +1,7 @@
-"""The end of the play on paper: receipt, statement, earnings, and the proof."""
+"""The end of the play on paper: receipt, statement, earnings, coins, gifts, and the proof."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 from rich import box
@@ -7,14 +9,23 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from infra.local.books import Crossed
+from infra.local.charts import bar, columns, spread
 from infra.local.phone import Json
 from infra.local.play import Played
 from infra.local.proof import ChannelProof, LedgerProof
-from infra.local.second_act import Crossed
+from infra.local.screen import CYAN, GREEN
+from infra.local.third_act import Purse, Sales, Show
 from infra.local.watch import dollars
 
 _POSTING: Final = 30
 """So much of the key of a posting is shown."""
+_BAR: Final = 40
+"""Columns of the longest bar."""
+_PARTS: Final = 36
+"""Of the time in which gifts came …"""
+_HEIGHT: Final = 3
+"""… and the lines in which they are drawn."""
 _CLOCK: Final = slice(11, 21)
 """``16:43:59.1`` of an RFC 3339 moment."""
 
@@ -24,10 +35,13 @@ def report(console: Console, played: Played) -> None:
     if played.receipt:
         console.print(_receipt(played.receipt), _statement(played.statement), sep="")
         console.print(_earnings(played))
+    if played.show:
+        _stream(console, played.show)
     if played.crossed:
         console.print(_crossed(played.crossed))
-    if played.channels:
-        console.print(_channels(played.channels))
+    channels = [found for found in (played.channels, played.show and played.show.channels) if found]
+    if channels:
+        console.print(_channels(channels))
     if played.proof:
         console.print(_proof(played.proof))
     for check in played.failed:
@@ -82,6 +96,88 @@ def _earnings(played: Played) -> Table:
     return table
 
 
+def _stream(console: Console, show: Show) -> None:
+    if show.gifts:
+        console.print(_pace(show.gifts))
+    if show.leaders:
+        console.print(_leaders(show.leaders))
+    if show.purses:
+        console.print(_purses(show.purses))
+    if show.sales:
+        console.print(_sales(show.sales))
+
+
+def _pace(gifts: list[Json]) -> Table:
+    """Gifts over time, two columns of the terminal for each part of it."""
+    moments = [datetime.fromisoformat(each["at"]).timestamp() for each in gifts]
+    first, span = moments[0], max(moments[-1] - moments[0], 0.001)
+    counts = spread(moments, first, span, _PARTS)
+    table = _table(f"{len(gifts)} gifts in {span:.1f} s")
+    table.show_header = False
+    table.add_column(no_wrap=True)
+    for line in columns([count for count in counts for _ in range(2)], _HEIGHT):
+        table.add_row(Text(line, GREEN))
+    coins = sum(each["coins"] for each in gifts)
+    table.add_row(f"{gifts[0]['at'][_CLOCK]} to {gifts[-1]['at'][_CLOCK]}, {coins:,} coins", style="dim")
+    return table
+
+
+def _leaders(leaders: list[Json]) -> Table:
+    most = leaders[0]["coins"]
+    table = _table("Leaderboard of the stream")
+    table.add_column("who")
+    table.add_column("", no_wrap=True, ratio=1)
+    table.add_column("gifts", justify="right")
+    table.add_column("coins", justify="right")
+    for each in leaders:
+        drawn = bar(each["coins"], most, CYAN, _BAR)
+        table.add_row(each["sender"]["display_name"], drawn, f"{each['gifts']}", f"{each['coins']:,}")
+    return table
+
+
+def _purses(purses: Sequence[Purse]) -> Table:
+    table = _table("Coins")
+    table.add_column("who")
+    table.add_column("bought at", ratio=1)
+    for name in ("bought", "tickets", "gifts", "taken back", "left"):
+        table.add_column(name, justify="right")
+    for each in purses:
+        moved = (each.bought, -each.tickets, -each.gifts, -each.taken_back)
+        left = Text(f"{each.left:,}", "red" if each.left < 0 else "")
+        table.add_row(each.name, each.store, *(f"{coins:,}" if coins else "" for coins in moved), left)
+    table.add_section()
+    sums = [
+        sum(each.bought for each in purses),
+        -sum(each.tickets for each in purses),
+        -sum(each.gifts for each in purses),
+        -sum(each.taken_back for each in purses),
+        sum(each.left for each in purses),
+    ]
+    table.add_row("all", "", *(f"{coins:,}" for coins in sums), style="bold")
+    return table
+
+
+def _sales(sales: Sequence[Sales]) -> Table:
+    table = _table("Where their value went")
+    table.add_column("of", ratio=1)
+    for name in ("sold", "coins", "value", "the reader", "the platform"):
+        table.add_column(name, justify="right")
+    whole = Sales(
+        "all",
+        sum(each.count for each in sales),
+        sum(each.coins for each in sales),
+        sum(each.reader for each in sales),
+        sum(each.platform for each in sales),
+    )
+    for each in (*sales, whole):
+        if each is whole:
+            table.add_section()
+        shares = (each.reader + each.platform, each.reader, each.platform)
+        style = "bold" if each is whole else ""
+        table.add_row(each.kind, f"{each.count}", f"{each.coins:,}", *map(dollars, shares), style=style)
+    return table
+
+
 def _crossed(crossed: Crossed) -> Table:
     table = _table("Stripe's balance, and the ledger")
     table.add_column("at Stripe", ratio=1)
@@ -97,13 +193,16 @@ def _crossed(crossed: Crossed) -> Table:
     return table
 
 
-def _channels(found: ChannelProof) -> Table:
+def _channels(proofs: Sequence[ChannelProof]) -> Table:
+    """Of the reading and the stream together."""
+    channels, unclosed = sum(each.channels for each in proofs), sum(len(each.unclosed) for each in proofs)
+    inside, opening = sum(len(each.inside) for each in proofs), sum(each.opening for each in proofs)
     table = _claims("Proof, asked of Agora")
-    closed = f"{found.channels - len(found.unclosed)} of {found.channels} channels"
-    _claim(table, "each channel was closed by the product", closed, held=not found.unclosed)
-    _claim(table, "nobody is in any of them", f"{len(found.inside)} with somebody", held=not found.inside)
-    tokens = f"{found.opening} of {found.tokens} tokens"
-    _claim(table, "a token of before opens nothing: each tried again", tokens, held=not found.opening)
+    closed = f"{channels - unclosed} of {channels} channels"
+    _claim(table, "each channel was closed by the product", closed, held=not unclosed)
+    _claim(table, "nobody is in any of them", f"{inside} with somebody", held=not inside)
+    tokens = f"{opening} of {sum(each.tokens for each in proofs)} tokens"
+    _claim(table, "a token of before opens nothing: each tried again", tokens, held=not opening)
     return table
 
 

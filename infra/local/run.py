@@ -1,4 +1,4 @@
-"""``python -m infra.local.run`` (``make run``): the local stack up, one reading played, the proof, everything down.
+"""``python -m infra.local.run`` (``make run``): the local stack up, the play and its proof, everything down.
 
 The exit code is 0 only when every check of the play held. The lengths below may be set otherwise by the environment;
 the product's own lengths, as every stage on AWS has them, would take an hour to play.
@@ -26,6 +26,7 @@ LENGTHS: Final = {
     "JOIN_SECONDS": "60",
     "BEAT_SECONDS": "2",
     "EARNINGS_HOLD_SECONDS": "5",
+    "HOST_GONE_SECONDS": "12",  # and so long a notice of the host's coming may be on its way
     "SILENCE_SECONDS": "12",  # a function that starts on a busy machine may hold up a beat for so long
 }
 

@@ -8,7 +8,7 @@ light; none of them says what no word or mark says too.
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from threading import Lock
 from typing import Final, Protocol
@@ -19,10 +19,11 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from infra.local.charts import bar, columns
+from infra.local.stream_watch import StreamMoment
 from infra.local.watch import Moment, dollars
 
 WIDTH: Final = 80
-_BAR: Final = 30
 _ROWS_BESIDE_TIMELINE: Final = 8
 """The picture with its frame."""
 _FRAMES_PER_SECOND: Final = 5
@@ -43,18 +44,33 @@ _STATES: Final = {
     "ended": (BLUE, "over, to be settled"),
     "finalized": (f"bold {BLUE}", "settled, everybody is paid"),
 }
+_STREAM_STATES: Final = {
+    "scheduled": (ORANGE, "announced, tickets are sold"),
+    "live": (f"bold {GREEN}", "the host is there"),
+    "ended": (BLUE, "over, to be settled"),
+    "finalized": (f"bold {BLUE}", "over and settled"),
+}
+_PACE: Final = 8
+"""Gifts a second that fill a column."""
+_LEADERS: Final = 3
 _ACTORS: Final = {
     "client": CYAN,
     "reader": MAGENTA,
     "stripe": BLUE,
     "agora": BLUE,
+    "apple": BLUE,
+    "google": BLUE,
+    "viewer": CYAN,
     "state": ORANGE,
+    "stream": ORANGE,
     "meter": GREEN,
+    "gifts": GREEN,
     "✓": f"bold {GREEN}",
     "✗": f"bold {RED}",
 }
 
-Now = Callable[[], Moment | None]
+Shown = Moment | StreamMoment
+Now = Callable[[], Shown | None]
 
 
 class Screen(Protocol):
@@ -69,7 +85,7 @@ class Screen(Protocol):
         """One line of the timeline: ``who`` did ``what``. May be called from any thread."""
 
     def showing(self, now: Now) -> AbstractContextManager[None]:
-        """Show the reading, as ``now`` says it is, while the block lasts."""
+        """Show the reading or the stream, as ``now`` says it is, while the block lasts."""
 
 
 class Timeline:
@@ -169,12 +185,12 @@ def screen() -> LiveScreen | PlainScreen:
     return PlainScreen(Console(highlight=False, file=sys.stdout, width=WIDTH, color_system=None))
 
 
-def _panel(now: Moment | None, act: str, seconds: float, width: int) -> Panel:
+def _panel(now: Shown | None, act: str, seconds: float, width: int) -> Panel:
     table = Table.grid(padding=(0, 1))
     table.add_column(style=_FADED, width=9, no_wrap=True)
     table.add_column(width=14, no_wrap=True)
     table.add_column(no_wrap=True)
-    for row in _rows(now) if now else _NO_ROWS:
+    for row in _rows_of(now):
         table.add_row(*row)
     return Panel(
         table,
@@ -187,35 +203,43 @@ def _panel(now: Moment | None, act: str, seconds: float, width: int) -> Panel:
     )
 
 
-_NO_ROWS: Final = [
+Row = tuple[str, Text, Text]
+
+_NO_ROWS: Final[list[Row]] = [
     ("state", Text("○ none", _FADED), Text("nobody has asked for a reading yet")),
     *((name, Text(), Text()) for name in ("minute", "credit", "present", "channel", "deadline")),
 ]
-"""As many as a reading has, so that the timeline does not jump when one begins."""
+"""As many as a reading has, and a stream, so that the timeline does not jump when one begins."""
 
 
-def _rows(now: Moment) -> list[tuple[str, Text, Text]]:
+def _rows_of(now: Shown | None) -> Sequence[Row]:
+    if now is None:
+        return _NO_ROWS
+    return _stream_rows(now) if isinstance(now, StreamMoment) else _rows(now)
+
+
+def _rows(now: Moment) -> list[Row]:
     colour, meaning = _STATES[now.state]
     reason = f" ({now.reason})" if now.reason else ""
     runs = now.state == "active"
     low = f"bold {RED}" if now.left <= now.minute else ORANGE if now.left <= 2 * now.minute else GREEN
     ends = Text()
     if now.ends_in is not None:
-        ends = _bar(now.ends_in, now.ends_after, MAGENTA).append(f" {now.ends_in:.0f} s")
+        ends = bar(now.ends_in, now.ends_after, MAGENTA).append(f" {now.ends_in:.0f} s")
     here = {name for name, is_here in (("client", now.client_here), ("reader", now.reader_here)) if is_here}
     return [
         ("state", Text(f"● {now.state}", colour), Text(f"{meaning}{reason}")),
         (
             "minute",
             Text(f"{now.minutes}" + ("" if runs else ", stands"), "bold"),
-            _bar(now.into_minute, now.minute, GREEN if runs else _FADED).append(
+            bar(now.into_minute, now.minute, GREEN if runs else _FADED).append(
                 f" {now.into_minute:.0f} of {now.minute:.0f} s"
             ),
         ),
         (
             "credit",
             Text(dollars(now.balance), "bold"),
-            _bar(now.left, 4 * now.minute, low).append(f" {now.left:.0f} s of talk"),
+            bar(now.left, 4 * now.minute, low).append(f" {now.left:.0f} s of talk"),
         ),
         ("present", _person("client", there=here), _person("reader", there=here)),
         (f"channel {now.channel}", _person("client", there=now.in_channel), _person("reader", there=now.in_channel)),
@@ -223,10 +247,28 @@ def _rows(now: Moment) -> list[tuple[str, Text, Text]]:
     ]
 
 
+def _stream_rows(now: StreamMoment) -> list[Row]:
+    colour, meaning = _STREAM_STATES[now.state]
+    if now.state == "live" and not now.host_here:
+        meaning = "the host is not there"
+    state = Text(f"{meaning} ({now.reason})" if now.reason else meaning)
+    if now.ends_in is not None:
+        state = bar(now.ends_in, now.ends_after, MAGENTA).append(f" ends in {now.ends_in:.0f} s")
+    here = {name for name, is_here in now.watching if is_here}
+    there = Text("  ").join(_person(name, there=here) for name, _ in now.watching)
+    (pace,) = columns(now.pace, most=_PACE)
+    most = now.leaders[0][1] if now.leaders else 0
+    leaders = [*now.leaders, *[("", 0)] * _LEADERS][:_LEADERS]
+    return [
+        ("state", Text(f"● {now.state}", colour), state),
+        ("watching", Text(f"{now.viewers}, peak {now.peak}", "bold"), there),
+        ("gifts", Text(f"{now.gifts}", "bold"), Text.assemble((pace, GREEN), f" {now.coins:,} coins")),
+        *(
+            (name, Text(f"{coins:,}" if name else ""), bar(coins, most, CYAN) if name else Text())
+            for name, coins in leaders
+        ),
+    ]
+
+
 def _person(name: str, *, there: set[str] | frozenset[str]) -> Text:
     return Text.assemble(("● ", GREEN) if name in there else ("○ ", RED), name)
-
-
-def _bar(part: float, whole: float, style: str) -> Text:
-    full = round(_BAR * min(1.0, part / whole))
-    return Text.assemble(("█" * full, style), ("░" * (_BAR - full), _FADED))

@@ -2,14 +2,12 @@
 
     the client tops up $50 and tips the reader $25 · asks $20 of what is left back to the card · a bank takes the rest
     of the payment back: the wallet is frozen and below zero, nothing can be spent · the dispute is won: all is as it
-    was · the reader opens a payout account on Stripe's page · what was held is available, and is paid out · every
-    movement of Stripe's balance is matched with its posting
+    was · the reader opens a payout account on Stripe's page · what was held is available, and is paid out
 
 It goes on where the reading ended, with the same two people. The daily work is asked for, as an admin may.
 """
 
 from contextlib import redirect_stdout
-from dataclasses import dataclass
 from io import StringIO
 from typing import Final
 
@@ -17,11 +15,8 @@ import requests
 
 from chalicelib.kernel.money import reader_share
 from chalicelib.kernel.time import SECOND
-from chalicelib.operations import reconciliation
-from chalicelib.operations.model.reconciliation import movement
 from chalicelib.payouts import paying
-from chalicelib.wallet import service as wallet
-from chalicelib.wallet import statement, topups
+from chalicelib.wallet import topups
 from infra.local.phone import Json, Phone, new_key
 from infra.local.stack import Stack
 from infra.local.telling import Step, Telling
@@ -36,33 +31,10 @@ _SOON: Final = 30.0
 """Seconds within which Stripe's webhooks are here and the API does what it is asked, on two busy cores."""
 _ADMIN: Final = "local-stack"
 _WHY: Final = "the second act"
-_PEOPLES: Final = {"topup": "a top-up", "refund": "a refund to the card", "dispute": "a bank takes a payment back"} | {
-    "dispute_won": "the dispute is won",
-    "payout": "the reader is paid out",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Crossing:
-    """A movement of the platform's balance at Stripe, and the posting that stands for it."""
-
-    what: str
-    amount: int
-    """Cents, signed: what the balance gained, without Stripe's fee."""
-    posting: str
-    """Its key in the ledger; empty where there is none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Crossed:
-    """What crossed the platform's border, oldest first, and what does not agree."""
-
-    crossings: tuple[Crossing, ...]
-    differences: tuple[str, ...]
 
 
 class SecondAct:
-    """Goes on with the two people of a reading that is finalized; ``crossed`` is what came of it."""
+    """Goes on with the two people of a reading that is finalized."""
 
     def __init__(self, stack: Stack, telling: Telling, client: Phone, reader: Phone) -> None:
         self._stripe = stack.stripe.url
@@ -71,12 +43,11 @@ class SecondAct:
         self._reader = reader
         self._tell, self._check, self._refused = telling.tell, telling.check, telling.refused
         self._intent = ""
-        self.crossed: Crossed | None = None
 
     @property
     def steps(self) -> list[Step]:
         """In their order."""
-        return [self._tip, self._refund, self._dispute, self._win, self._open_account, self._pay_out, self._reconcile]
+        return [self._tip, self._refund, self._dispute, self._win, self._open_account, self._pay_out]
 
     def _tip(self) -> None:
         """The client tops up and tips the reader."""
@@ -163,26 +134,6 @@ class SecondAct:
         )
         self._check("nothing is left to pay", held=self._earned("balance") == 0)
 
-    def _reconcile(self) -> None:
-        """The books are held against Stripe's balance."""
-        with redirect_stdout(StringIO()):
-            begun = reconciliation.begin(self._world, margin=0, actor=_ADMIN, reason=_WHY)
-            run = reconciliation.go_on(self._world, begun.id)
-        differences = [f"{each.what} {each.about}" for each in reconciliation.differences(self._world)]
-        crossed = self.crossed = Crossed(tuple(self._crossings(run.until // SECOND + 1)), tuple(differences))
-        self._check(
-            f"{len(crossed.crossings)} movements at Stripe, each with a posting of its own",
-            held=run.ended_at is not None and not differences and all(each.posting for each in crossed.crossings),
-            saw="; ".join(differences),
-        )
-        at_stripe = sum(each.amount for each in crossed.crossings)
-        posted = -statement.trial_balance(self._world).sum_of("stripe:")
-        self._check(
-            f"the ledger says of Stripe what Stripe says: {dollars(at_stripe)} before fees",
-            held=posted == at_stripe,
-            saw=dollars(posted),
-        )
-
     # --- looking and waiting --------------------------------------------------------------------
 
     def _give_tip(self) -> None:
@@ -198,15 +149,6 @@ class SecondAct:
             lambda: self._client.credit() == cents,
             seconds=_SOON,
         )
-
-    def _crossings(self, until_second: int) -> list[Crossing]:
-        page, _ = self._world.payments.balance_transactions(since=0, until=until_second, after=None)
-        found = []
-        for moved in map(movement, reversed(page)):
-            keys = [key for key in moved.keys if wallet.posted(self._world, key)]
-            kind = (keys or moved.keys or (moved.kind,))[0].partition(":")[0]
-            found.append(Crossing(_PEOPLES.get(kind, kind), moved.amount, keys[0] if keys else ""))
-        return found
 
     # --- Stripe's dashboard, and a bank ---------------------------------------------------------
 

@@ -27,7 +27,7 @@ EVERY_SECONDS: Final = 0.15
 
 _PEOPLE: Final = {1: "client", 2: "reader"}
 """By the uid that the product gives them."""
-_LEFT: Final = {
+LEFT: Final = {
     channels.QUIT: "left",
     channels.TIMED_OUT: "dropped out",
     channels.PUT_OUT: "put out by the product",
@@ -67,16 +67,45 @@ class Moment:
 Tell = Callable[[str, str], None]
 
 
-class Watch:
-    """Follows one reading from ``follow`` to ``stop``; ``tell(who, what)`` hears of each new state and minute."""
+class Watcher:
+    """Looks again and again, from ``start`` to ``stop``. ``look`` may be called from any thread."""
 
-    def __init__(self, world: World, agora: AgoraServer, tell: Tell) -> None:
-        self._world = world
-        self._agora = agora
-        self._tell = tell
+    def __init__(self) -> None:
         self._stop = Event()
         self._lock = Lock()
         self._thread: Thread | None = None
+
+    def look(self) -> None:
+        """Read now, and tell what is new: who tells something else next tells it after this."""
+        with self._lock, suppress(Contended):  # a read that failed is made again in a moment
+            self._look()
+
+    def start(self) -> None:
+        self._thread = Thread(target=self._run, name="watch", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        if self._thread:
+            self._thread.join(timeout=10)
+
+    def _look(self) -> None:
+        raise NotImplementedError
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self.look()
+            self._stop.wait(EVERY_SECONDS)
+
+
+class Watch(Watcher):
+    """Follows one reading from ``follow`` to ``stop``; ``tell(who, what)`` hears of each new state and minute."""
+
+    def __init__(self, world: World, agora: AgoraServer, tell: Tell) -> None:
+        super().__init__()
+        self._world = world
+        self._agora = agora
+        self._tell = tell
         self._session_id: str | None = None
         self._read: tuple[Session, Entry] | None = None
         self._told_state = ""
@@ -85,24 +114,21 @@ class Watch:
 
     def follow(self, session_id: str) -> None:
         self._session_id = session_id
-        self._thread = Thread(target=self._run, name="watch", daemon=True)
-        self._thread.start()
+        self.start()
 
-    def look(self) -> None:
-        """Read now, and tell what is new: who tells something else next tells it after this."""
-        with self._lock, suppress(Contended):  # a read that failed is made again in a moment
-            if self._session_id is None:
-                return
-            session = sessions.load(self._world, self._session_id)
-            newest = wallet.head(self._world, session.client.user)
-            self._read = (session, newest)
-            self._look_at_agora(session)
-            if session.state != self._told_state:
-                self._tell("state", _way(self._told_state, session))
-                self._told_state = session.state
-            if newest.meter and newest.meter.minute > self._told_minute:
-                self._told_minute = newest.meter.minute
-                self._tell("meter", f"minute {self._told_minute} is charged, {dollars(newest.balance)} is left")
+    def _look(self) -> None:
+        if self._session_id is None:
+            return
+        session = sessions.load(self._world, self._session_id)
+        newest = wallet.head(self._world, session.client.user)
+        self._read = (session, newest)
+        self._look_at_agora(session)
+        if session.state != self._told_state:
+            self._tell("state", _way(self._told_state, session))
+            self._told_state = session.state
+        if newest.meter and newest.meter.minute > self._told_minute:
+            self._told_minute = newest.meter.minute
+            self._tell("meter", f"minute {self._told_minute} is charged, {dollars(newest.balance)} is left")
 
     def _look_at_agora(self, session: Session) -> None:
         """Tell what Agora tells the product, once, and of both people together where it is the same."""
@@ -112,15 +138,10 @@ class Watch:
                 if notice["id"] not in self._told_notices:
                     self._told_notices.add(notice["id"])
                     told = notice["payload"]
-                    what = "came in" if notice["event_type"] == notices.JOINED else _LEFT.get(told["reason"], "out")
+                    what = "came in" if notice["event_type"] == notices.JOINED else LEFT.get(told["reason"], "out")
                     news.setdefault((number, what), []).append(_PEOPLE[told["uid"]])
         for (number, what), who in news.items():
             self._tell("agora", f"channel {number}: {' and '.join(who)} {what}")
-
-    def stop(self) -> None:
-        self._stop.set()
-        if self._thread:
-            self._thread.join(timeout=10)
 
     @property
     def session(self) -> Session:
@@ -136,11 +157,6 @@ class Watch:
             return None
         session, newest = self._read
         return moment(self._world, session, newest, self._agora.uids_in(session.channel))
-
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            self.look()
-            self._stop.wait(EVERY_SECONDS)
 
 
 def moment(world: World, session: Session, newest: Entry, uids: Collection[int]) -> Moment:

@@ -20,7 +20,7 @@ def list_streams(world: World, asked: Namespace) -> Answer:
     start: Key | None = None
     for _ in range(_MOST_PAGES):
         page, start = live.listing(world, asked.state, None, None, _PAGE, start)
-        found += [_facts(each, live.as_seen_by(world, each, None).viewers) for each in page]
+        found += [_facts(each, live.as_listed(world, each).viewers) for each in page]
         if start is None:
             break
     return Answer(found)
@@ -29,7 +29,7 @@ def list_streams(world: World, asked: Namespace) -> Answer:
 def show_stream(world: World, asked: Namespace) -> Answer:
     """As stored: looking does not bring it up to date."""
     stream = live.load(world, asked.stream)
-    seen = live.as_seen_by(world, stream, None)
+    seen = live.as_listed(world, stream)
     more = {
         "peak": seen.peak,
         "host_gone_since": _moment(stream.gone_since),

@@ -28,6 +28,8 @@ SETTINGS: Final = {
     "BOOKING_NOTICE_SECONDS": "1",
     "BOOKING_JOIN_SECONDS": "25",
     "EARNINGS_HOLD_SECONDS": "1",
+    # Long enough for what is tried without a host in the channel.
+    "HOST_GONE_SECONDS": "60",
     "RATE_LIMITS": "off",
 }
 AT_ONCE: Final = 4

@@ -23,7 +23,7 @@ from tests.support.crowd import Crowd, Processes
 from tests.support.show import Show
 from tests.support.worlds import HandClock
 
-_EACH: Final = {1: 60, 16: 8, 64: 4}
+_EACH: Final = {1: 40, 16: 8, 64: 4}
 """Gifts of each sender, by how many there are at once."""
 _ON_ONE: Final = 2
 """Of each of 64 on one chain: they wait for each other."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -40,6 +41,7 @@ from chalicelib.wallet import refunds
 from chalicelib.wallet import service as wallet
 from tests.support.door import PickyTables, product_on
 from tests.support.reading import add_reader, pay_in
+from tests.support.show import Show
 from tests.support.worlds import NOON, HandClock, hand_world
 
 CURSORS: Final = int(os.environ.get("SOUL_CURSORS", "250"))
@@ -84,6 +86,8 @@ def _readers(sort: Sort) -> List:
 
 _REVIEWS: Final = List("rosa", "/v1/readers/{slug}/reviews?", "reviews#{me}", {"pk": "reviews#{me}", "sk": str})
 
+STREAM: Final = "str_1"
+
 LISTS: Final = (
     _entries("credit"),
     _entries("coins"),
@@ -102,6 +106,8 @@ LISTS: Final = (
     _REVIEWS,
     List("rosa", "/v1/reader/earnings/entries?", "earnings:{me}", {"account": "earnings:{me}", "seq": str}),
     List("rosa", "/v1/reader/payouts?", "payouts:{me}", {"sk": str}),
+    List("ada", "/v1/streams?state=live", "streams:live", {"listing": "live", "listed_at": int, "pk": str, "sk": str}),
+    List("ada", "/v1/streams/{stream_id}/gifts?", f"gifts:{STREAM}:0", {"after": str}),
 )
 
 
@@ -132,7 +138,19 @@ class Everybody:
             for each in ("ada", "bob"):
                 refunds.request(world, self.ids[each], f"rfd_{each}_{number}", 100)
                 clock.forward(SECOND)
+        self._give()
         self._block()
+
+    def _give(self) -> None:
+        """Somebody else is live, and both clients have sent gifts; there are other streams."""
+        for number in range(READINGS):
+            Show(self.world, f"other{number}").live()
+        show = Show(self.world).live()
+        for each in ("ada", "bob"):
+            accounts.change(self.world, self.ids[each], accounts.Changes(birth_date=date(1990, 1, 1)))
+            show.buys(self.ids[each], 1_000)
+            for number in range(READINGS):
+                show.gives(self.ids[each], name=str(number))
 
     def _block(self) -> None:
         for each, others in (("ada", READERS), ("bob", ("ada", "rosa"))):
@@ -178,10 +196,13 @@ class Everybody:
         """Status and body."""
         more = {"limit": str(limit)} | ({"cursor": cursor} if cursor is not None else {})
         answer = self._client.http.get(
-            f"{asked.path.replace('{slug}', self.ids[asked.subject])}&{urlencode(more)}",
+            f"{self._filled(asked)}&{urlencode(more)}",
             headers={"Authorization": f"Bearer {asked.subject}"},
         )
         return answer.status_code, answer.json_body
+
+    def _filled(self, asked: List) -> str:
+        return asked.path.replace("{slug}", self.ids[asked.subject]).replace("{stream_id}", STREAM)
 
     def cursors(self, asked: List) -> list[str]:
         """Every cursor that the list gives out, one item a page."""

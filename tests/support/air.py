@@ -135,7 +135,10 @@ class Air:
         return service.look_after(self.world, self.stream)
 
     def viewer(self, user: str) -> Viewer:
-        return self.rows.viewer(self.stream, user)
+        return self.viewer_of(self.stream, user)
+
+    def viewer_of(self, stream: str, user: str) -> Viewer:
+        return self.rows.viewer(stream, user)
 
     def audience(self) -> tuple[int, int]:
         return self.rows.audience(self.stream)

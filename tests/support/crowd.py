@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -88,6 +89,7 @@ def _in_threads(
     world: World, places: Sequence[int], act: Act, arguments: Sequence[Any], ready: Callable[[], Any]
 ) -> list[Any]:
     """``ready`` returns when everybody elsewhere is ready too."""
+    _read_lazy_modules()
     gate = threading.Barrier(len(places) + 1)
 
     def one(place: int) -> Any:
@@ -102,3 +104,10 @@ def _in_threads(
         ready()
         gate.wait(_START_SECONDS)
         return [future.result(timeout=_END_SECONDS) for future in told]
+
+
+def _read_lazy_modules() -> None:
+    """A function has one thread; of several at once, one could find a module that another is only just reading."""
+    while lazy := [each for each in sys.modules.values() if type(each).__name__ == "_LazyModule"]:
+        for module in lazy:
+            _ = module.__name__

@@ -76,9 +76,9 @@ table/live                 dynamodb:DeleteItem            yes no     no   yes   
 table/live                 dynamodb:ConditionCheckItem    yes no     no   no    no   no    no   no    no    no     no
 table/live                 dynamodb:UpdateItem            no  no     no   no    no   no    no   no    no    no     no
 table/live                 dynamodb:Scan                  no  no     no   no    no   no    no   no    no    no     no
-table/live/index/due       dynamodb:Query                 yes no     no   no    yes  no    no   no    no    no     no
-table/live/index/listed    dynamodb:Query                 yes no     no   no    yes  no    no   no    no    no     no
-table/live/index/leaders   dynamodb:Query                 yes no     no   no    yes  no    no   no    no    no     no
+table/live/index/due       dynamodb:Query                 yes no     no   no    yes  yes   no   no    no    no     no
+table/live/index/listed    dynamodb:Query                 yes no     no   no    yes  yes   no   no    no    no     no
+table/live/index/leaders   dynamodb:Query                 yes no     no   no    yes  yes   no   no    no    no     no
 stream/live                dynamodb:DescribeStream        no  no     no   no    no   no    no   no    no    no     yes
 stream/live                dynamodb:GetShardIterator      no  no     no   no    no   no    no   no    no    no     yes
 stream/live                dynamodb:GetRecords            no  no     no   no    no   no    no   no    no    no     yes

@@ -141,6 +141,17 @@ def test_it_is_noticed_when_the_books_were_not_proven_for_a_day(packaged: Packag
     assert (alarm["Period"] * alarm["EvaluationPeriods"], alarm["TreatMissingData"]) == (26 * 3600, "breaching")
 
 
+def test_what_cannot_be_told_of_a_stream_is_let_go_soon(packaged: Package) -> None:
+    """A gift that is told late is told to nobody: no record is tried for long, and none holds up the next."""
+    mappings = packaged.of_type("AWS::Lambda::EventSourceMapping").values()
+    (mapping,) = [each for each in mappings if each["FunctionName"] == {"Ref": "LiveSignals"}]
+    assert mapping["EventSourceArn"] == {"Fn::GetAtt": ["LiveTable", "StreamArn"]}
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert 0 < mapping["MaximumRetryAttempts"] <= 5
+    assert mapping["MaximumRecordAgeInSeconds"] <= 300
+    assert mapping["DestinationConfig"] == {"OnFailure": {"Destination": {"Fn::GetAtt": ["DeadLetters", "Arn"]}}}
+
+
 def test_every_rule_keeps_what_it_could_not_deliver_and_may_do_so(packaged: Package) -> None:
     policy = packaged.of_type("AWS::SQS::QueuePolicy")["DeadLettersPolicy"]["PolicyDocument"]["Statement"]
     (may,) = [each["Condition"]["ArnEquals"]["aws:SourceArn"] for each in policy]

@@ -245,6 +245,7 @@ def test_the_feed_tells_what_came_since_a_moment(show: Show) -> None:
     sent = [show.forward(1_000).gives(ann, name=str(number)).sent for number in range(3)]
     assert gifts.feed(show.world, ann, show.stream, sent[1].at, 10, None)[0] == [sent[2], sent[1]]
     assert gifts.feed(show.world, ann, show.stream, sent[2].at + 1, 10, None) == ([], None)
+    assert gifts.feed(show.world, ann, show.stream, 10**14, 10, None) == ([], None), "and after the last of our moments"
 
 
 def test_a_gift_keeps_its_price_its_animation_and_its_senders_name(show: Show) -> None:

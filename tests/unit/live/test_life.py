@@ -11,7 +11,8 @@ from chalicelib.live.model.stream import HOST_UID
 from chalicelib.readers import service as readers
 from chalicelib.runtime.tables import Check, ConditionFailed, Equals
 from tests.support.air import HOST, STREAM, Air, code, privileges, token_of, wanted
-from tests.support.worlds import NOON
+from tests.support.door import PickyTables
+from tests.support.worlds import NOON, hand_world
 
 
 @pytest.fixture
@@ -443,6 +444,16 @@ def test_a_list_has_pages(air: Air) -> None:
     rest, end = service.listing(air.world, "upcoming", None, None, 3, start)
     assert [each.id for each in first + rest] == [f"str_{number}" for number in range(5)]
     assert end is None
+
+
+def test_a_page_follows_though_time_has_taken_the_one_before_out_of_the_list() -> None:
+    air = Air(hand_world(PickyTables()))
+    for number in range(3):
+        Air(air.world, f"usr_{number}", f"str_{number}").scheduled(starts_at=NOON + number * HOUR)
+    first, start = service.listing(air.world, "upcoming", None, None, 1, None)
+    air.forward(45 * MINUTE)
+    rest, _ = service.listing(air.world, "upcoming", None, None, 3, start)
+    assert [each.id for each in first + rest] == ["str_0", "str_1", "str_2"]
 
 
 def test_who_is_invited_finds_what_they_are_invited_to(air: Air) -> None:

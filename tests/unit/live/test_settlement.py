@@ -247,7 +247,7 @@ def test_to_a_frozen_wallet_and_below_zero_coins_come_back_too(promised: Show) -
 
 
 def test_many_tickets_go_back_call_by_call(promised: Show) -> None:
-    people = [promised.patron(f"p{number}", 300) for number in range(230)]
+    people = [promised.patron(f"p{number}", 300) for number in range(130)]
     for each in people:
         promised.pays(each)
     assert promised.ends().state == "ended"

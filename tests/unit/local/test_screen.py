@@ -7,7 +7,8 @@ import pytest
 from rich.color import Color
 from rich.console import Console
 
-from infra.local.screen import COLOURS, LiveScreen, PlainScreen
+from infra.local.screen import COLOURS, LiveScreen, PlainScreen, Shown
+from infra.local.stream_watch import StreamMoment
 from infra.local.watch import Moment
 
 TALK = Moment(
@@ -26,13 +27,32 @@ TALK = Moment(
     ends_after=20.0,
     ending="grace",
 )
-MOMENTS = [
+SHOW = StreamMoment(
+    state="live",
+    reason=None,
+    host_here=True,
+    viewers=3,
+    peak=4,
+    watching=(("Clara", True), ("Ben", True), ("Dan", False)),
+    gifts=12,
+    coins=3_400,
+    pace=(0,) * 27 + (1, 4, 8),
+    leaders=(("Clara", 2_000), ("Ben", 1_000), ("Mia", 300), ("Eve", 100)),
+    ends_in=None,
+    ends_after=12.0,
+)
+MOMENTS: list[Shown | None] = [
     None,
     TALK,
     replace(TALK, state="created", minutes=0, in_channel=frozenset(), ends_in=59.6, ends_after=60.0, ending="ringing"),
     replace(TALK, state="paused", reason="client_left", client_here=False, ends_in=12.0),
     replace(TALK, state="reconnecting", reason="low_balance", ends_in=0.0, balance=123_456_789, minutes=180),
     replace(TALK, state="finalized", reason="grace_expired", left=0.0, channel=12),
+    SHOW,
+    replace(SHOW, state="scheduled", host_here=False, viewers=0, peak=0, watching=(), gifts=0, coins=0, leaders=()),
+    replace(SHOW, host_here=False, ends_in=7.4),
+    replace(SHOW, state="finalized", reason="host_gone", host_here=False),
+    replace(SHOW, watching=tuple((f"Viewer {number}", True) for number in range(40)), gifts=9_999, coins=123_456_789),
 ]
 LONG = "tells a story that is much longer than any line of a terminal of eighty columns could ever be"
 
@@ -53,7 +73,7 @@ def written(screen: LiveScreen | PlainScreen) -> str:
     return screen.console.file.getvalue()
 
 
-def frame(screen: LiveScreen, now: Moment | None) -> list[str]:
+def frame(screen: LiveScreen, now: Shown | None) -> list[str]:
     """The rows of one frame, without their colours."""
     with screen.showing(lambda: now):
         rows = screen.console.render_lines(screen, pad=False)
@@ -62,7 +82,7 @@ def frame(screen: LiveScreen, now: Moment | None) -> list[str]:
 
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (80, 40), (60, 20), (200, 50)])
 @pytest.mark.parametrize("now", MOMENTS)
-def test_a_frame_fits_the_terminal_and_nothing_wraps(width: int, height: int, now: Moment | None) -> None:
+def test_a_frame_fits_the_terminal_and_nothing_wraps(width: int, height: int, now: Shown | None) -> None:
     screen = live(width, height, lines=100)
     screen.tell("reader", LONG)
     rows = frame(screen, now)
@@ -83,6 +103,26 @@ def test_a_frame_says_at_a_glance_how_the_reading_is() -> None:
         "deadline none",
     ]
     assert rows[2].count("█") == 27
+
+
+def test_a_frame_says_at_a_glance_how_the_stream_is() -> None:
+    rows = frame(live(80, 24, lines=1), SHOW)[1:]
+    shown = [" ".join(row.strip("│").replace("░", "").replace("█", "").split()) for row in rows]
+    assert shown[:6] == [
+        "state ● live the host is there",
+        "watching 3, peak 4 ● Clara ● Ben ○ Dan",
+        "gifts 12 ▁▄ 3,400 coins",
+        "Clara 2,000",
+        "Ben 1,000",
+        "Mia 300",
+    ]
+    assert [rows[place].count("█") for place in (2, 3, 4, 5)] == [1, 30, 15, 4]
+
+
+def test_a_stream_whose_host_is_gone_says_when_it_ends() -> None:
+    state = frame(live(80, 24), replace(SHOW, host_here=False, ends_in=6.0))[1]
+    assert "ends in 6 s" in state
+    assert state.count("█") == 15
 
 
 def test_the_timeline_does_not_jump_when_a_reading_begins() -> None:

@@ -23,6 +23,7 @@ LATER = [
 
 
 RARE = [
+    "chalicelib.live.service",
     "chalicelib.operations.deletions",
     "chalicelib.operations.exports",
     "chalicelib.readers.reviews",

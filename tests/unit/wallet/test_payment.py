@@ -18,11 +18,13 @@ from chalicelib.wallet.model.payment import (
     Payment,
     Returned,
     ToldRefund,
+    coins_of,
     credited,
     dispute_told,
     disputed,
     facts,
     from_item,
+    left_of,
     refund_told,
     refused,
     reserved,
@@ -201,6 +203,14 @@ def test_what_a_charge_counts_is_known_refund_by_refund_or_not() -> None:
     assert not unexplained(dead, 700)
     assert unexplained(dead, 701)
     assert unexplained(set_aside, 1)
+
+
+def test_a_refund_and_a_dispute_of_the_same_money_take_its_coins_once_though_both_waited_for_the_payment() -> None:
+    bought = Payment("pi_1", "usr_1", 699, "usd", "coins", "top_1", 1_000, coins=500)
+    twice = disputed(returned(bought, told(amount=699)), "dp_1", "usd", Dispute(699))
+    assert coins_of(WAITING, twice, facts(twice)) == {"topup:pi_1": 500, "refund:re_1": -500, "dispute:dp_1": 0}
+    assert left_of(twice) == (0, 0)
+    assert left_of(bought) == (699, 500)
 
 
 def test_a_row_is_read_as_it_was_written() -> None:

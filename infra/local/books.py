@@ -1,0 +1,104 @@
+"""The end of a play that had the stack for itself: the books, held against Stripe's balance and against themselves."""
+
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
+from typing import Final
+
+from chalicelib.gateways import World
+from chalicelib.kernel.time import SECOND
+from chalicelib.operations import reconciliation
+from chalicelib.operations.model.reconciliation import movement
+from chalicelib.wallet import service as wallet
+from chalicelib.wallet import statement
+from infra.local.proof import LedgerProof, prove
+from infra.local.stack import Stack
+from infra.local.telling import Step, Telling
+from infra.local.watch import dollars
+
+_ADMIN: Final = "local-stack"
+_WHY: Final = "the end of the play"
+_COINS: Final = "platform:coins:"
+_PEOPLES: Final = {"topup": "a top-up", "refund": "a refund to the card", "dispute": "a bank takes a payment back"} | {
+    "dispute_won": "the dispute is won",
+    "payout": "the reader is paid out",
+}
+_OF_COINS: Final = _PEOPLES | {"topup": "coins, on the web"}
+
+
+@dataclass(frozen=True, slots=True)
+class Crossing:
+    """A movement of the platform's balance at Stripe, and the posting that stands for it."""
+
+    what: str
+    amount: int
+    """Cents, signed: what the balance gained, without Stripe's fee."""
+    posting: str
+    """Its key in the ledger; empty where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crossed:
+    """What crossed the platform's border, oldest first, and what does not agree."""
+
+    crossings: tuple[Crossing, ...]
+    differences: tuple[str, ...]
+
+
+class Books:
+    """Reads all there is; ``crossed`` and ``proof`` are what came of it."""
+
+    def __init__(self, stack: Stack, telling: Telling) -> None:
+        self._world = stack.world()
+        self._check = telling.check
+        self.crossed: Crossed | None = None
+        self.proof: LedgerProof | None = None
+
+    @property
+    def steps(self) -> list[Step]:
+        """In their order."""
+        return [self._reconcile, self._prove]
+
+    def _reconcile(self) -> None:
+        """The books are held against Stripe's balance."""
+        with redirect_stdout(StringIO()):  # what services log is not for this screen
+            begun = reconciliation.begin(self._world, margin=0, actor=_ADMIN, reason=_WHY)
+            run = reconciliation.go_on(self._world, begun.id)
+        differences = [f"{each.what} {each.about}" for each in reconciliation.differences(self._world)]
+        crossed = self.crossed = Crossed(tuple(crossings(self._world, run.until // SECOND + 1)), tuple(differences))
+        self._check(
+            f"{len(crossed.crossings)} movements at Stripe, each with a posting of its own",
+            held=run.ended_at is not None and not differences and all(each.posting for each in crossed.crossings),
+            saw="; ".join(differences),
+        )
+        at_stripe = sum(each.amount for each in crossed.crossings)
+        posted = -statement.trial_balance(self._world).sum_of("stripe:")
+        self._check(
+            f"the ledger says of Stripe what Stripe says: {dollars(at_stripe)} before fees",
+            held=posted == at_stripe,
+            saw=dollars(posted),
+        )
+
+    def _prove(self) -> None:
+        """The books are read."""
+        proof = self.proof = prove(self._world)
+        currencies = " and ".join(sorted(proof.totals))
+        self._check(
+            f"the books: {currencies} add up to zero, {len(proof.chains)} chains verify, clearing empty",
+            held=not proof.faults,
+            saw="; ".join(proof.faults),
+        )
+
+
+def crossings(world: World, until_second: int) -> list[Crossing]:
+    """Every movement at Stripe before that second, oldest first, each by what a person calls it."""
+    page, _ = world.payments.balance_transactions(since=0, until=until_second, after=None)
+    book = wallet.ledger(world)
+    found = []
+    for moved in map(movement, reversed(page)):
+        key, posted = next(((key, item) for key in moved.keys if (item := book.receipt(key))), ("", {}))
+        kind = (key or next(iter(moved.keys), moved.kind)).partition(":")[0]
+        of_coins = str(posted.get("entry_account", "")).startswith(_COINS)
+        what = _OF_COINS.get(kind, kind) if of_coins else _PEOPLES.get(kind, kind)
+        found.append(Crossing(what, moved.amount, key))
+    return found

@@ -1,0 +1,100 @@
+"""The end of the play on paper: what of the stream is drawn and added up, and that it fits the terminal."""
+
+import io
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from infra.local.play import Played
+from infra.local.proof import ChannelProof
+from infra.local.report import report
+from infra.local.telling import Check
+from infra.local.third_act import Purse, Sales, Show
+
+CLARA = Purse("Clara", "Stripe", 6_500, 125, 5_500, 0, 875)
+BEN = Purse("Ben", "App Store", 2_500, 125, 1_900, 2_500, -2_025)
+FAN = Purse("A name of many words, as some have", "Google Play", 1_000_000, 100_000, 899_999, 0, 1)
+
+
+def gift(second: float, coins: int = 100) -> dict[str, Any]:
+    return {"id": f"gft_{second}", "coins": coins, "at": f"2026-11-26T16:43:{second:06.3f}Z"}
+
+
+def leader(name: str, coins: int, gifts: int) -> dict[str, Any]:
+    return {"sender": {"id": "usr_1", "display_name": name}, "coins": coins, "gifts": gifts}
+
+
+def shown(played: Played, width: int = 80) -> list[str]:
+    console = Console(file=io.StringIO(), width=width, highlight=False, color_system=None)
+    report(console, played)
+    assert isinstance(console.file, io.StringIO)
+    return [line.rstrip() for line in console.file.getvalue().splitlines()]
+
+
+def line(lines: list[str], beginning: str) -> list[str]:
+    """The words of the line that begins so."""
+    (found,) = [each for each in lines if each.strip().startswith(beginning)]
+    return found.split()
+
+
+def played(**show: Any) -> Played:
+    return Played(checks=[Check("all is well", held=True)], show=Show(**show))
+
+
+def test_coins_are_told_by_person_and_added_up() -> None:
+    lines = shown(played(purses=[CLARA, BEN]))
+    assert line(lines, "Clara") == ["Clara", "Stripe", "6,500", "-125", "-5,500", "875"]
+    assert line(lines, "Ben") == ["Ben", "App", "Store", "2,500", "-125", "-1,900", "-2,500", "-2,025"]
+    assert line(lines, "all") == ["all", "9,000", "-250", "-7,400", "-2,500", "-1,150"]
+
+
+def test_their_value_is_the_readers_and_the_platforms() -> None:
+    lines = shown(played(sales=[Sales("gifts", 3, 700, 490, 210), Sales("tickets", 2, 250, 174, 76)]))
+    assert line(lines, "gifts") == ["gifts", "3", "700", "$7.00", "$4.90", "$2.10"]
+    assert line(lines, "tickets") == ["tickets", "2", "250", "$2.50", "$1.74", "$0.76"]
+    assert line(lines, "all") == ["all", "5", "950", "$9.50", "$6.64", "$2.86"]
+
+
+def test_the_leaderboard_is_drawn_to_the_first() -> None:
+    lines = shown(played(leaders=[leader("Clara", 5_500, 15), leader("Ben", 1_375, 11)]))
+    first, second = (next(each for each in lines if name in each) for name in ("Clara", "Ben"))
+    assert (first.count("█"), second.count("█")) == (40, 10)
+    assert (first.split()[-2:], second.split()[-2:]) == (["15", "5,500"], ["11", "1,375"])
+
+
+def test_gifts_are_drawn_over_time() -> None:
+    lines = shown(played(gifts=[gift(1), *[gift(2.0)] * 2, *[gift(4.6, 500)] * 3]))
+    assert any("6 gifts in 3.6 s" in each for each in lines)
+    assert any("16:43:01.0 to 16:43:04.6, 1,800 coins" in each for each in lines)
+    assert [each.count("█") for each in lines if "█" in each] == [2, 4, 6], "three, two and one, from above"
+
+
+def test_one_gift_is_drawn_too() -> None:
+    assert any("1 gifts in 0.0 s" in each for each in shown(played(gifts=[gift(1)])))
+
+
+def test_channels_of_the_reading_and_the_stream_are_told_together() -> None:
+    both = played(channels=ChannelProof(1, (), (), 6, 0))
+    both.channels = ChannelProof(3, ("ses_1-1",), ("ses_1-2",), 9, 1)
+    lines = shown(both)
+    assert line(lines, "each channel was closed")[-5:] == ["3", "of", "4", "channels", "✗"]
+    assert line(lines, "nobody is in any")[-4:] == ["1", "with", "somebody", "✗"]
+    assert line(lines, "a token of before")[-5:] == ["1", "of", "15", "tokens", "✗"]
+
+
+def test_a_play_that_stopped_early_tells_what_there_is() -> None:
+    stopped = Played(checks=[Check("a gift is sent", held=False, saw="503")], show=Show())
+    assert shown(stopped) == ["✗ a gift is sent: 503", "✗ 1 of 1 checks did not hold."]
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_nothing_is_wider_than_the_terminal(width: int) -> None:
+    whole = played(
+        purses=[CLARA, BEN, FAN],
+        leaders=[leader(FAN.name, 1_000_000, 120), leader("Ben", 1, 1)],
+        gifts=[gift(each / 10) for each in range(1, 300)],
+        sales=[Sales("gifts", 1_000, 1_000_000, 700_000, 300_000), Sales("tickets", 500, 50_000, 35_000, 15_000)],
+        channels=ChannelProof(1, (), (), 6, 0),
+    )
+    assert max(len(each) for each in shown(whole, width)) <= width
