@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from uuid import uuid4
 
 from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
@@ -36,12 +37,17 @@ def at_once(*acts: Callable[[], Any]) -> None:
         list(pool.map(insist, acts))
 
 
+def unused() -> str:
+    """The number of a transaction that nobody else has: the tables are shared."""
+    return str(uuid4().int % 10**18)
+
+
 def someone(world: World) -> str:
     return accounts.sign_in(world, Claims(new_id("sub", world.now()), None, "Ada")).id
 
 
 def test_a_purchase_its_refund_and_its_reversal_told_by_16_at_once_are_each_posted_once(world: World) -> None:
-    user, own = someone(world), str(world.now())
+    user, own = someone(world), unused()
     bought = Transaction(own, "coins_500", "Consumable", 1, account_token(user), 0, 1_000, "Sandbox")
     words = {
         "ONE_TIME_CHARGE": bought,
@@ -58,7 +64,7 @@ def test_a_purchase_its_refund_and_its_reversal_told_by_16_at_once_are_each_post
 
 
 def test_of_a_question_that_is_asked_and_answered_by_many_at_once_one_is_kept(world: World) -> None:
-    user, own = someone(world), str(world.now())
+    user, own = someone(world), unused()
     accounts.agree(world, user, "consumption", "1")
     bought = Transaction(own, "coins_500", "Consumable", 1, account_token(user), 0, 1_000, "Sandbox")
     question = Notification(f"{own}-asked", "CONSUMPTION_REQUEST", world.now(), bought)
