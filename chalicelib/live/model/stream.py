@@ -268,7 +268,7 @@ def deadline(stream: Stream, rules: Rules) -> Millis | None:
 def wake_at(stream: Stream, now: Millis, rules: Rules) -> Millis | None:
     """When the clock must call again, if nobody acts; None when it need not."""
     first = None if stream.state == "finalized" else deadline(stream, rules)
-    return None if first is None else max(first, now + AGAIN) if first <= now else first
+    return first if first is None or first > now else now + AGAIN
 
 
 def clocked(stream: Stream, rules: Rules) -> Stream:
