@@ -38,8 +38,8 @@ table/sessions             dynamodb:Scan                  no  no     no   no    
 table/sessions/index/open  dynamodb:Query                 yes no     no   no    yes  yes   no   no    no    no     no
 
 table/wallet               dynamodb:GetItem               yes yes    yes  yes   yes  yes   no   yes   yes   yes    no
-table/wallet               dynamodb:BatchGetItem          yes no     no   no    yes  yes   no   yes   no    no     no
-table/wallet               dynamodb:Query                 yes no     no   no    yes  yes   no   yes   no    no     no
+table/wallet               dynamodb:BatchGetItem          yes yes    no   yes   yes  yes   no   yes   no    no     no
+table/wallet               dynamodb:Query                 yes yes    no   yes   yes  yes   no   yes   no    no     no
 table/wallet               dynamodb:PutItem               yes yes    yes  yes   yes  yes   no   yes   yes   yes    no
 table/wallet               dynamodb:ConditionCheckItem    no  no     no   no    yes  no    no   no    no    no     no
 table/wallet               dynamodb:DeleteItem            no  no     no   no    no   no    no   no    no    no     no
