@@ -94,13 +94,13 @@ def send(world: World, user: str, stream_id: str, gift_id: str, sent_id: str) ->
     """Send a gift to a live stream, once: ``sent_id`` derives from the request, and a repeat is answered with what was
     sent then, whatever became of the stream and the catalogue since.
 
-    Raises NotFound, Forbidden, Blocked, AgeRequired, InvalidState (not live, or not given any more), RateLimited,
-    InsufficientFunds, SpendingLimitReached, WalletFrozen, Unavailable.
+    Raises NotFound, Forbidden, Blocked, AgeRequired, InvalidState (not live, its host not there yet, or not given any
+    more), RateLimited, InsufficientFunds, SpendingLimitReached, WalletFrozen, Unavailable.
     """
     if before := _before(world, stream_id, sent_id):
         return before
     stream = streams.watched(world, stream_id, user)
-    stream.must_be_live()
+    stream.must_be_given_to()
     person = must_be_patron(world, stream, user)
     gift = gift_rows(world).catalogue().gift(gift_id)
     model.must_be_given(gift)

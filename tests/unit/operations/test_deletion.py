@@ -37,7 +37,7 @@ from chalicelib.readers import reviews
 from chalicelib.readers import service as readers
 from chalicelib.readers.model import Description
 from chalicelib.runtime.identity import Claims
-from chalicelib.runtime.tables import Operation, Put
+from chalicelib.runtime.tables import Contended, Operation, Put
 from chalicelib.scheduling import service as scheduling
 from chalicelib.sessions import afterwards
 from chalicelib.sessions import service as sessions
@@ -678,6 +678,40 @@ def test_the_name_beside_gifts_is_taken_out_and_what_they_brought_stays(world: W
     assert {(each.name, each.coins) for each in page} == {(FORGOTTEN_NAME, 100)}
     assert [each.name for each in gifts.leaders(world, show.host, show.stream)] == [FORGOTTEN_NAME]
     assert show.earned() == [("gift_earned", 2_100, show.stream)]
+
+
+class Unsettling(CrashingTables):
+    """In which no stream can be settled."""
+
+    def write(self, *operations: Operation) -> None:
+        if any(isinstance(each, Put) and each.item.get("kind") == "stream_settled" for each in operations):
+            raise Contended
+        super().write(*operations)
+
+
+@pytest.mark.parametrize("still_live", [True, False])
+def test_what_the_last_stream_earned_is_settled_before_the_door_is_shut(
+    world: World, tables: CrashingTables, ada: str, still_live: bool
+) -> None:
+    show = Show(world)
+    world.tables.write(People(tables, "accounts").add(newcomer(show.host, "Host", "host@example.test", 0)))
+    accounts.change(world, ada, accounts.Changes(birth_date=date(1990, 1, 1)))
+    show.buys(ada, 3_000)
+    confirmed(world, show.host)
+    forward(world, COOLING)
+    show.live().gives(ada)
+    tables.__class__ = Unsettling
+    if not still_live:
+        assert show.ends().state == "ended"
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            deletions.advance(world, show.host)
+    assert deletions.deletion_of(world, show.host).state == "cooling"
+    tables.__class__ = CrashingTables
+    deletions.advance(world, show.host)
+    held = deletions.deletion_of(world, show.host)
+    assert (held.state, held.owed) == ("awaiting_refund", 70)
+    assert show.earned() == [("gift_earned", 70, show.stream)]
 
 
 @pytest.fixture
