@@ -48,7 +48,7 @@ from chalicelib.wallet import service as wallet
 from chalicelib.wallet.events import apply_event
 from chalicelib.wallet.model.purchase import Told
 from tests.support.diary import TODAY, Diary
-from tests.support.events import checkout_event, dispute_event
+from tests.support.events import checkout_event, dispute_event, refund_event
 from tests.support.memory import MemoryTables
 from tests.support.payee import READER, Desk
 from tests.support.reading import add_reader, pay_in
@@ -473,6 +473,30 @@ def test_coins_that_are_paid_after_the_account_was_closed_go_back_to_the_card_an
     assert [(each["payment_intent"], each["amount"]) for each in stripe(world).refunds.values()] == [("pi_top_2", 699)]
     assert coins.balance(world, ada) == 100
     assert "deleted_with" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("first", ["failed", "canceled", "pending"])
+def test_coins_paid_late_that_no_bank_takes_back_alarm_each_day(
+    world: World, ada: str, capsys: pytest.CaptureFixture[str], first: str
+) -> None:
+    coins_paid_late(world, ada)
+    stripe(world).status = first
+    tick(world)
+    if first == "pending":
+        assert '"deleted_with_coins"' not in capsys.readouterr().out, "it is on its way"
+        apply_event(world, refund_event("refund.failed", "re_late_pi_top_2", "pi_top_2", 699, "failed"))
+    for _ in range(2):
+        capsys.readouterr()
+        forward(world, DAY)
+        tick(world)
+        (line,) = [line for line in capsys.readouterr().out.splitlines() if '"deleted_with_coins"' in line]
+        assert {name: json.loads(line)[name] for name in ("level", "user", "id", "amount")} == {
+            "level": "error",
+            "user": ada,
+            "id": "pi_top_2",
+            "amount": 699,
+        }
+    assert coins.balance(world, ada) == 600
 
 
 def test_coins_paid_late_whose_refund_is_not_known_are_asked_for_again(
