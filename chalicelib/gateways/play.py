@@ -20,8 +20,10 @@ from chalicelib.runtime.lazy import on_first_use
 from chalicelib.runtime.logs import log
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     from google.oauth2.service_account import Credentials
-    from urllib3 import BaseHTTPResponse, PoolManager
+    from urllib3 import BaseHTTPResponse
 
     from chalicelib.gateways import play_answers as answers
     from chalicelib.gateways.play_answers import Bought, Notification, Voided
@@ -114,9 +116,7 @@ class GooglePlay:
         (package,) = self._set_up("package_name")
         try:
             authorization = {"authorization": f"Bearer {self._access_token()}"}
-            answer = _pool().request(
-                method, f"{self._base}/{package}/{path}", fields=query, headers=authorization, **_ONCE
-            )
+            answer = _sent(method, f"{self._base}/{package}/{path}", fields=query, headers=authorization)
         except (HTTPError, _Unanswered) as error:
             self._breaker.trip(_REST_SECONDS)
             raise Unavailable("Google Play is out of reach. Try again in a moment.") from error
@@ -172,8 +172,6 @@ def _not_set_up(reason: str) -> ProviderFailed:
 
 # --- over HTTP -------------------------------------------------------------------------------------
 
-_ONCE: Final[dict[str, Any]] = {"redirect": False, "retries": False}
-
 
 class _Unanswered(Exception):
     """Google could not say whether we may have an access token."""
@@ -183,17 +181,27 @@ def _ask_once(
     url: str, method: str = "GET", body: bytes | None = None, headers: Mapping[str, str] | None = None, **_: object
 ) -> BaseHTTPResponse:
     """google-auth's way out. It would itself ask again, and sleep meanwhile: whoever calls is called again anyway."""
-    answer = _pool().request(method, url, body=body, headers=headers, **_ONCE)
+    answer = _sent(method, url, body=body, headers=headers)
     if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.status == HTTPStatus.TOO_MANY_REQUESTS:
         raise _Unanswered
     return answer
 
 
-@cache
-def _pool() -> PoolManager:
-    import certifi
+def _sent(method: str, url: str, **request: Any) -> BaseHTTPResponse:
+    """The answer, on a connection of its own: purchases are far between, and one that was kept while the function was
+    frozen would fail the next of them. Raises urllib3's HTTPError.
+    """
     import urllib3
 
-    return urllib3.PoolManager(
-        ca_certs=certifi.where(), timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=_READ_SECONDS)
-    )
+    timeout = urllib3.Timeout(connect=_CONNECT_SECONDS, read=_READ_SECONDS)
+    with urllib3.PoolManager(ssl_context=_trust(), timeout=timeout) as pool:
+        return pool.request(method, url, redirect=False, retries=False, **request)
+
+
+@cache
+def _trust() -> SSLContext:
+    import ssl
+
+    import certifi
+
+    return ssl.create_default_context(cafile=certifi.where())

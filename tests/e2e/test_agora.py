@@ -146,6 +146,8 @@ def a_reader_who_drops_out_of_the_channel_is_paid_to_the_second_that_agora_names
 
 def an_app_that_leaves_but_stays_in_the_channel_is_put_out_and_pays_when_it_is_back(stage: Stage) -> None:
     with talkers(stage) as (pair, agora):
+        # Limits are looked at by whichever function starts the meter.
+        pair.client.api.put("/v1/me/limits", {"day": 5_000, "week": None, "month": None, "self_excluded_until": None})
         pair.accept()
         pair.client.join()
         channel = pair.row.channel

@@ -15,13 +15,13 @@ from chalicelib.gateways.stripe import Refused
 from chalicelib.kernel.errors import InsufficientFunds, Invalid, ProviderFailed, SpendingLimitReached
 from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import DAY, HOUR, MINUTE
-from chalicelib.wallet import limits, recharges, statement
+from chalicelib.wallet import limits, packs, recharges, statement
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.events import apply_event
 from chalicelib.wallet.model.buckets import MOST_LOTS, PAID, Lot
 from chalicelib.wallet.model.chain import Entry
 from chalicelib.wallet.model.recharge import AutoRecharge, Recharge, Wanted
-from tests.support.events import recharge_event, setup_event
+from tests.support.events import checkout_event, recharge_event, refund_event, setup_event
 from tests.support.memory import MemoryTables
 from tests.support.reading import CLIENT, grant, pay_in
 from tests.support.worlds import HandClock, OfflinePayments, hand_world
@@ -47,13 +47,21 @@ def spent_since(world: Any, moment: int) -> Cents:
     return total
 
 
+def paid_for_coins_since(world: Any, moment: int) -> Cents:
+    """What was paid after ``moment`` for coins and did not go back: by adding up what the platform has of each."""
+    rows = [row for row in world.tables.rows["ledger"].values() if row["account"].startswith("platform:coins:")]
+    paid = [row for row in rows if row["counter"] == "stripe:payments" and row["at"] > moment]
+    back = {row["seq"]: row["amount"] for row in rows if row["counter"] == "stripe:refunds"}
+    return sum(row["amount"] + back.get(row["seq"].replace("topup:pi_top_", "refund:re_"), 0) for row in paid)
+
+
 def room(world: Any) -> Cents | None:
     """How much paid money the limits let the person spend now; None without any, -1 while excluded."""
     held, now = accounts.limits_of(world, CLIENT), world.now()
     if held.self_excluded_until.value is not None:
         return -1
     left = [
-        most - spent_since(world, now - length)
+        most - spent_since(world, now - length) - paid_for_coins_since(world, now - length)
         for name, length in WINDOWS.items()
         if (most := getattr(held, name).value) is not None
     ]
@@ -67,6 +75,8 @@ acts = st.one_of(
     st.tuples(st.just("pay in"), st.integers(500, 3_000)),
     st.tuples(st.just("promo"), st.integers(1, 800)),
     st.tuples(st.just("wait"), st.sampled_from([MINUTE, HOUR, DAY - 1, DAY, 6 * DAY, 23 * DAY])),
+    st.tuples(st.just("coins"), st.sampled_from(["coins_100", "coins_500"])),
+    st.tuples(st.just("coins back"), st.integers(0, 9)),
     st.tuples(st.just("limits"), st.tuples(amounts, amounts, amounts, st.sampled_from([None, None, None, HOUR]))),
 )
 
@@ -87,6 +97,10 @@ def test_a_spending_goes_through_if_and_only_if_every_limit_and_the_credit_allow
             pay_in(world, CLIENT, what, f"topup:more{number}")
         elif act == "promo" and len(wallet.head(world, CLIENT).buckets.lots) < MOST_LOTS:
             grant(world, CLIENT, Lot(f"pro_{number}", what, world.now() + DAY))
+        elif act == "coins":
+            _buy_coins(world, what, number)
+        elif act == "coins back":
+            _give_coins_back(world, what)
         elif act == "wait":
             clock.forward(what)
         elif act == "limits":
@@ -115,6 +129,27 @@ def _spend(world: Any, cents: Cents, number: int) -> None:
     else:
         assert allowed
         assert affordable
+
+
+def _buy_coins(world: Any, pack: str, number: int) -> None:
+    left, price = room(world), {"coins_100": 149, "coins_500": 699}[pack]
+    allowed = left is None or left >= price
+    try:
+        page = packs.open_checkout(world, CLIENT, f"top_{number}", pack, "web")
+    except SpendingLimitReached:
+        assert not allowed
+    else:
+        assert allowed
+        apply_event(world, checkout_event(f"evt_{number}", "checkout.session.completed", page))
+
+
+def _give_coins_back(world: Any, which: int) -> None:
+    """A payment for coins, once, in part."""
+    paid = sorted(row["intent"] for row in world.tables.rows["wallet"].values() if row.get("source") == "coins")
+    if paid:
+        intent = paid[which % len(paid)]
+        name = intent.replace("pi_top_", "re_")
+        apply_event(world, refund_event("refund.created", name, intent, 100, "succeeded"))
 
 
 # --- saved cards ---------------------------------------------------------------------------------

@@ -10,5 +10,6 @@
 ``promo``    who may redeem a promotional code
 ``recharge`` when a saved card is charged, and what becomes of it; ``terms`` its bounds
 ``purchase`` what an app store tells of a purchase of coins; ``packs`` what is sold
+``rails``    what may be paid how, and where
 ``refund``   out of which payments unused credit goes back, and how far it has got
 """

@@ -131,7 +131,7 @@ def first_look(now: Millis) -> Look:
 def begun(was: Look, now: Millis) -> Look:
     """The next look after one that is done: from its end, as far back as Google goes, up to now."""
     since = max(was.until - _MARGIN, now - REACH + _MARGIN)
-    return replace(was, since=since, until=now, page=None, done=False)
+    return replace(was, since=since, until=now, done=False)
 
 
 def looked_through(was: Look, following: str | None) -> Look:

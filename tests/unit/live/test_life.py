@@ -266,6 +266,33 @@ def test_what_ends_first_ends_it(air: Air) -> None:
     assert (air.looked().ended_for, air.row.ended_at) == ("max_duration", NOON + 8 * HOUR)
 
 
+def test_at_a_tie_it_was_the_eight_hours(air: Air) -> None:
+    air.live()
+    for _ in range(9):
+        air.forward(50 * MINUTE)
+        service.publish(air.world, STREAM, HOST)
+    air.forward(28 * MINUTE)
+    air.told(HOST_UID, joined=False)
+    air.forward(HOUR)
+    assert (air.looked().ended_for, air.row.ended_at) == ("max_duration", NOON + 8 * HOUR)
+
+
+def test_a_token_is_over_at_its_last_moment(air: Air) -> None:
+    air.live()
+    air.forward(60 * MINUTE - 1)
+    service.publish(air.world, STREAM, HOST)
+    assert air.row.gone_since is None
+    air.forward(60 * MINUTE + 1 - SECOND)  # tokens end with a whole second
+    service.publish(air.world, STREAM, HOST)
+    assert air.row.gone_since == air.now
+
+
+def test_a_leave_that_agoras_clock_puts_ahead_is_one_now(air: Air) -> None:
+    air.live()
+    air.told(HOST_UID, joined=False, at=NOON + MINUTE)
+    assert air.row.gone_since == NOON
+
+
 # --- it is ended ---------------------------------------------------------------------------------
 
 

@@ -14,7 +14,7 @@ from chalicelib.live.model.stream import Stream
 from chalicelib.live.model.terms import Barred, Visibility
 from chalicelib.live.model.viewer import Viewer
 from tests.support.air import HOST, STREAM, Air, code, privileges
-from tests.support.worlds import NOON
+from tests.support.worlds import NOON, HandClock
 
 ANNA, BEN, MO = "usr_anna", "usr_ben", "usr_mo"
 
@@ -284,6 +284,21 @@ def test_who_goes_on_being_owed_is_not_let_in_for_ever(air: Air) -> None:
         assert ban(air, ANNA) == ""
         assert len(air.viewer(ANNA).owed) == number + 1
         assert ban(air, ANNA, on=False) == ("" if number < 7 else "invalid_state")
+
+
+def test_a_token_that_has_just_ended_counts_as_open_for_another_minute(air: Air) -> None:
+    air.live()
+    uid = air.comes(ANNA)
+    for at, asked in ((61 * MINUTE - 1, [(STREAM, uid)]), (61 * MINUTE, [])):
+        air.agora.removed.clear()
+        service.publish(air.world, STREAM, HOST)
+        assert isinstance(air.world.now, HandClock)
+        air.world.now.now = NOON + at
+        assert ban(air, ANNA) == ""
+        assert air.agora.removed == asked
+        ban(air, ANNA, on=False)
+        air.world.now.now = NOON
+        air.joins(ANNA)
 
 
 def test_a_ban_of_who_holds_no_token_asks_nothing_of_agora(air: Air) -> None:
