@@ -140,6 +140,8 @@ class Sent:
     animation: str
     coins: int
     at: Millis
+    seq: int
+    """The number of the entry in the sender's coins that paid for it."""
 
 
 @dataclass(frozen=True, slots=True)

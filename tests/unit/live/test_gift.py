@@ -29,7 +29,7 @@ LILY = Gift("lily", "Lily", 250, "lily_v1")
 
 
 def sent(coins: int, at: int) -> Sent:
-    return Sent("gft_1", "str_1", "usr_c", "Cee", "rose", "rose_v1", coins, at)
+    return Sent("gft_1", "str_1", "usr_c", "Cee", "rose", "rose_v1", coins, at, 1)
 
 
 # --- what coins bring
@@ -135,7 +135,7 @@ def test_a_gift_that_is_none_is_refused(wrong: Gift, field: str) -> None:
 def test_a_gift_at_the_bounds_is_one_and_can_be_given_in_a_minute() -> None:
     lily = with_gift(BY_DEFAULT, replace(LILY, name="x" * 40, coins=100_000)).gift("lily")
     assert (
-        sending(Fan("str_1", "usr_1"), Sent("gft_1", "str_1", "usr_1", "Ann", lily.id, "", lily.coins, 1)).total
+        sending(Fan("str_1", "usr_1"), Sent("gft_1", "str_1", "usr_1", "Ann", lily.id, "", lily.coins, 1, 1)).total
         == 100_000
     )
 
