@@ -195,6 +195,19 @@ def test_notices_alone_may_end_a_stream_and_settle_it() -> None:
     assert refused("agora_webhook", tables) == set()
 
 
+def test_a_notice_of_a_host_who_comes_too_late_may_give_the_tickets_back() -> None:
+    tables = Watched(MemoryTables())
+    show = Show(hand_world(tables)).scheduled("premium", 300)
+    ann = show.patron("ann")
+    show.pays(ann)
+    streams.start(show.world, show.stream, show.host)
+    tables.seen.clear()
+    at = show.forward(3 * MINUTE).world.now() // SECOND * SECOND
+    streams.hear(show.world, Notice(show.stream, HOST_UID, 1, at, joined=True))
+    assert (show.row.state, show.coins(ann)) == ("finalized", 10_000)
+    assert refused("agora_webhook", tables) == set()
+
+
 def test_the_webhook_of_readers_accounts_may_apply_every_event_of_theirs(desk: Border) -> None:
     payee = payees.rows_of(desk.world).payee(READER)
     assert payee
