@@ -227,12 +227,12 @@ def host_left(stream: Stream, seq: int, at: Millis, now: Millis, rules: Rules) -
     """The host left the channel in the second that begins at ``at``, or dropped out of it. Who left in time was there,
     though that may be told later.
     """
-    over = runs_out(stream, rules)
-    if not _news(stream, seq) or over is None:
+    if not _news(stream, seq):
         return stream
     left = max(min(at, now), stream.started_at or now)
     gone_since = left if stream.gone_since is None else stream.gone_since
-    return replace(stream, came=stream.came or left < over[0], gone_since=gone_since, notice_seq=seq, at=now)
+    came = stream.came or left < _live_until(stream, rules)[0]
+    return replace(stream, came=came, gone_since=gone_since, notice_seq=seq, at=now)
 
 
 def _news(stream: Stream, seq: int) -> bool:

@@ -287,7 +287,7 @@ def test_a_host_who_left_before_it_was_over_was_there(at: int, came: bool) -> No
 
 
 def test_that_a_host_came_stays_so() -> None:
-    assert model.host_left(LIVE, 8, START + HOUR, START + HOUR, RULES).came
+    assert model.host_left(LIVE, 8, START + 2 * HOUR, START + 2 * HOUR, RULES).came
     assert model.ended(model.host_left(LIVE, 8, START, START, RULES), START, "host_gone", START).came
     assert not model.started(STREAM, START, RULES).came
 

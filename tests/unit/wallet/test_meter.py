@@ -467,8 +467,8 @@ def test_a_dispute_that_is_won_leaves_the_freeze_to_the_others() -> None:
     assert head.balance == 1_000
 
 
-def test_a_dispute_about_coins_freezes_and_releases_and_moves_no_money() -> None:
-    head = wallet(1_000)
+def test_a_dispute_about_coins_freezes_and_releases_the_wallet_and_moves_no_money() -> None:
+    head = started(wallet(1_000))
     one = meter.freeze_for(head, "dp_1", at(20), RULES)
     assert one is not None
     assert one == meter.freeze(head, "dispute:dp_1", at(20), RULES)

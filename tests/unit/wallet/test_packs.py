@@ -88,7 +88,8 @@ def test_a_pack_costs_at_least_what_readers_get_of_its_coins(cents_per_100: int,
     must_cover(Pack("coins_100", 100, least), cents_per_100)
     with pytest.raises(Invalid) as refused:
         must_cover(Pack("coins_100", 100, least - 1), cents_per_100)
-    assert f"at least {least}" in refused.value.errors[0]["message"]
+    why = f"at least {least}: so much do readers get of 100 coins"
+    assert refused.value.errors == ({"field": "price", "message": why},)
     must_cover(Pack("coins_100", 100, least - 1, active=False), cents_per_100)
 
 

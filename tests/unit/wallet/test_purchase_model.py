@@ -20,7 +20,8 @@ BOUGHT = Purchase(
 
 def test_a_purchase_is_what_was_told_of_it_first() -> None:
     assert heard(None, TOLD, HEARD) == BOUGHT
-    assert heard(None, replace(TOLD, id="x" * 128, coins=1), HEARD).kept == 1
+    least = heard(None, replace(TOLD, id="x" * 128, coins=1), HEARD)
+    assert (least.kept, least.fact.kind) == (1, "coins_bought")
 
 
 def test_what_it_moves_and_under_which_name_follows_from_its_newest_posting() -> None:
