@@ -39,7 +39,7 @@ from chalicelib.runtime.lazy import on_first_use
 from chalicelib.runtime.schemas import Money
 from chalicelib.sessions.model.afterwards import GUARANTEE_INTERVAL, GUARANTEE_MOST, GUARANTEE_WITHIN
 from chalicelib.sessions.model.session import REFUNDING
-from chalicelib.wallet.model import topup
+from chalicelib.wallet.model import terms
 
 if TYPE_CHECKING:
     from chalicelib.operations import deletions, docs, exports
@@ -109,8 +109,8 @@ def trust(rules: Rules) -> Trust:
             client_debt=False,
         ),
         caps=Caps(
-            topup_least=Money(amount=topup.LEAST),
-            topup_most=Money(amount=topup.MOST),
+            topup_least=Money(amount=terms.LEAST),
+            topup_most=Money(amount=terms.MOST),
             rate_raise_percent=RAISE_PERCENT,
             rate_raise_days=RAISE_INTERVAL // DAY,
         ),

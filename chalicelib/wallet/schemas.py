@@ -13,12 +13,13 @@ from chalicelib.kernel.time import SECOND, rfc3339
 from chalicelib.runtime.schemas import ListQuery, Money, Schema
 from chalicelib.wallet.model import terms
 from chalicelib.wallet.model.chain import Entry, Meter
-from chalicelib.wallet.model.topup import LEAST, MOST, TopUp
+from chalicelib.wallet.model.terms import LEAST, MOST
 from chalicelib.wallet.statement import Balance
 
 if TYPE_CHECKING:
     from chalicelib.wallet.model.purchase import Purchase
     from chalicelib.wallet.model.recharge import AutoRecharge, Wanted
+    from chalicelib.wallet.model.topup import TopUp
     from chalicelib.wallet.promos import Promotion
     from chalicelib.wallet.refunds import Progress
 

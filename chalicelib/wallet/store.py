@@ -3,7 +3,8 @@
 ledger   ``credit:{user}`` ``coins:{user}`` ``earnings:{reader}`` / number of the entry   a chain, newest = state
          ``receipt:{key}`` / ``receipt``                                                  a fact that was posted
          ``platform:{kind}:{shard}`` / the fact                                           a journal, not a chain
-wallet   ``topup#{id}`` / ``topup``,  ``event#{id}`` / ``event``
+wallet   ``event#{id}`` / ``event``
+         top-ups                                              see ``topup_store``
          payments, refunds                                    see ``payments_store``
          purchases of coins at app stores, packs              see ``purchases_store``
          promotional codes; saved cards and their charges     see ``promo_store``, ``recharge_store``
@@ -14,14 +15,13 @@ The index ``due`` of the table wallet lists, by kind and shard, what waits for t
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Final
 
 from chalicelib.kernel.errors import Unavailable
 from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import Millis
-from chalicelib.runtime.tables import Absent, Check, Equals, Item, Key, Put, Range, Tables
+from chalicelib.runtime.tables import Absent, Check, Item, Key, Put, Range, Tables
 from chalicelib.wallet.model.chain import Entry, Fact, from_item, genesis, seq_key, to_item
-from chalicelib.wallet.model.topup import TopUp
 
 JOURNAL_SHARDS: Final = 16
 _PAGE: Final = 100
@@ -113,27 +113,6 @@ def _receipt_key(key: str) -> Key:
     return {"account": f"receipt:{key}", "seq": "receipt"}
 
 
-class TopUps:
-    """Top-ups, in the ``wallet`` table."""
-
-    def __init__(self, tables: Tables, name: str) -> None:
-        self._tables = tables
-        self._name = name
-
-    def get(self, topup: str) -> TopUp | None:
-        """The top-up, strongly consistent."""
-        item = self._tables.get(self._name, row("topup", topup))
-        return _topup(item) if item else None
-
-    def create(self, topup: TopUp) -> Put:
-        """Adds the top-up; fails when it exists."""
-        return Put(self._name, _topup_item(topup), when=(Absent("pk"),))
-
-    def replace(self, topup: TopUp, was: TopUp) -> Put:
-        """Changes the top-up; fails when its status is no longer what it was."""
-        return Put(self._name, _topup_item(topup), when=(Equals("status", was.status),))
-
-
 Stored = Callable[[str], Put]
 """Given the outcome of an event: the operation that stores it, and fails when it was stored before."""
 
@@ -163,11 +142,3 @@ def bought(user: str, at: Millis, store: str, thing: str) -> Key:
 def row(kind: str, thing: str) -> Key:
     """The key of a thing of that kind."""
     return {"pk": f"{kind}#{thing}", "sk": kind}
-
-
-def _topup_item(topup: TopUp) -> dict[str, Any]:
-    return row("topup", topup.id) | asdict(topup)
-
-
-def _topup(item: dict[str, Any]) -> TopUp:
-    return TopUp(**{name: item[name] for name in TopUp.__dataclass_fields__ if name in item})

@@ -15,8 +15,10 @@ from chalicelib.runtime.logs import log
 from chalicelib.runtime.tables import ConditionFailed
 from chalicelib.wallet import limits, payments
 from chalicelib.wallet.model.payment import Payment, Source
-from chalicelib.wallet.model.topup import LEAST, MOST, Close, Credit, Ignore, TopUp, is_id, judge, same
-from chalicelib.wallet.store import Stored, TopUps
+from chalicelib.wallet.model.terms import LEAST, MOST
+from chalicelib.wallet.model.topup import Close, Credit, Ignore, TopUp, is_id, judge, same
+from chalicelib.wallet.store import Stored
+from chalicelib.wallet.topup_store import TopUps
 
 
 def open_topup(world: World, user: str, topup_id: str, amount: Cents) -> TopUp:

@@ -84,7 +84,7 @@ class Books:
         proof = self.proof = prove(self._world)
         currencies = " and ".join(sorted(proof.totals))
         self._check(
-            f"the books: {currencies} add up to zero, {len(proof.chains)} chains verify, clearing empty",
+            f"{currencies} add up to zero, {len(proof.chains)} chains verify, clearing empty",
             held=not proof.faults,
             saw="; ".join(proof.faults),
         )

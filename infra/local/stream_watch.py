@@ -141,7 +141,7 @@ def moment(world: World, seen: Seen, gifts: list[Sent], names: Mapping[int, str]
         host_here=HOST_UID in uids,
         viewers=seen.viewers,
         peak=seen.peak,
-        watching=tuple((name, uid in uids) for uid, name in names.items() if uid != HOST_UID),
+        watching=tuple(sorted((name, uid in uids) for uid, name in names.items() if uid != HOST_UID)),
         gifts=len(gifts),
         coins=sum(given.values()),
         pace=tuple(

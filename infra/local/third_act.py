@@ -38,6 +38,7 @@ T = TypeVar("T")
 TICKET: Final = 125
 """Coins. 70 % of what it is worth is no whole number of cents."""
 STORES: Final = {"web": "Stripe", "ios": "App Store", "android": "Google Play"}
+_AT: Final = {"web": "on the web, by Stripe", "ios": "in the App Store", "android": "in Google Play"}
 
 _BORN: Final = "1990-05-17"
 _SOON: Final = 30.0
@@ -190,7 +191,7 @@ class ThirdAct:
             seconds=_SOON,
             every=0.5,
         )
-        self._check("handed in twice by Ben's app, and told by Apple: his coins came once", held=True)
+        self._check("handed in twice, and told by Apple: Ben has his coins once", held=True)
         bought = sum(each.bought for each in self._viewers)
         self._check(f"everybody has what they paid for, {bought:,} coins in all", held=True)
 
@@ -294,9 +295,9 @@ class ThirdAct:
         feed = {each["id"] for each in self.show.gifts}
         until("signalling of each gift", lambda: feed <= self._told_gifts().keys(), seconds=_SOON)
         told = self._told_gifts()
-        messages = len(self._agora.messages(self._stream))
+        messages = sum(each["type"] == "gifts" for each in self._told())
         self._check(
-            f"{len(feed)} gifts reached the viewers, in {messages} messages; the feed has the same",
+            f"{len(feed)} gifts reached the viewers in {messages} messages, as in the feed",
             held=all(told.get(each["id"]) == each for each in self.show.gifts) and len(told) == len(feed),
             saw=f"{len(told)} were told",
         )
@@ -304,7 +305,7 @@ class ThirdAct:
         self._check("and so did the start, and the ban", held=("stream", "started") in self._news())
 
     def _lose_host(self) -> None:
-        """The host loses the network, and the stream ends by the clock."""
+        """The host is gone, and the stream ends by the clock."""
         gone = self._world.settings.rules.host_gone
         self._tell("reader", f"loses the network; nobody ends the stream, {gone / SECOND:.0f} s may pass")
         self._host.lose_network(_TIMES_OUT)
@@ -336,13 +337,13 @@ class ThirdAct:
         heads = shards.heads(self._world, self.watch.stream)
         left = statement.trial_balance(self._world).accounts.get((f"gift:{self._stream}", "usd"), 0)
         self._check(
-            f"all {len(heads)} accounts of the stream are closed, and nothing is left on any",
+            f"all {len(heads)} accounts of the stream are closed and empty",
             held=all(head.closed and not head.balance for head in heads) and not left,
         )
         purses = self.show.purses = [self._purse(each) for each in self._viewers]
         burnt = statement.trial_balance(self._world).sum_of("platform:burnt", COINS)
         self._check(
-            "coins: what was bought, less what was spent and taken back, is what is left",
+            "coins bought, less spent and taken back, are the coins left",
             held=all(each.adds_up for each in purses) and burnt == sum(gifts) + sum(tickets),
             saw=str(burnt),
         )
@@ -370,7 +371,7 @@ class ThirdAct:
         shop = viewer.api.get(f"/v1/coins/packs?where={viewer.where}")
         (pack,) = [each for each in shop["packs"] if each["id"] == viewer.pack]
         viewer.bought = pack["coins"]
-        self._tell("viewer", f"{viewer.name} buys {pack['coins']:,} coins: {STORES[viewer.where]}")
+        self._tell("viewer", f"{viewer.name} buys {pack['coins']:,} coins {_AT[viewer.where]}")
         match pack["rails"]:
             case ["stripe"]:
                 wanted = {"pack": pack["id"], "where": viewer.where}

@@ -16,6 +16,8 @@ from chalicelib.kernel.time import rfc3339
 
 LARGEST: Final = 30 * 1024
 """Bytes of one message: less than the 32 KB that Agora takes."""
+_ROOM: Final = LARGEST - len('{"type":"gifts","gifts":[]}')
+"""For gifts, a comma after each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ def messages(words: Iterable[Word]) -> list[dict[str, Any]]:
         size = len(json.dumps(each.what, ensure_ascii=False, separators=(",", ":")).encode()) + 1
         if size > room:
             said.append({"type": "gifts", "gifts": []})
-            room = LARGEST - len('{"type":"gifts","gifts":[]}')
+            room = _ROOM
         said[-1]["gifts"].append(each.what)
         room -= size
     return said

@@ -209,8 +209,7 @@ def with_invited(stream: Stream, more: int, now: Millis) -> Stream:
 
 def host_entered(stream: Stream, seq: int, at: Millis, now: Millis, rules: Rules) -> Stream:
     """The host came into the channel at ``at``, as heard ``now``; too late where the stream had ended by then."""
-    over = runs_out(stream, rules)
-    if not _news(stream, seq) or over is None or min(at, now) >= over[0]:
+    if not _news(stream, seq) or min(at, now) >= _live_until(stream, rules)[0]:
         return stream
     return replace(stream, gone_since=None, notice_seq=seq, at=now)
 
@@ -234,8 +233,10 @@ def runs_out(stream: Stream, rules: Rules) -> tuple[Millis, Reason] | None:
     """When the stream ends by itself, as things stand, and why; None for one that is over."""
     if stream.state == "scheduled":
         return stream.starts_at + rules.stream_late, "not_started"
-    if stream.state != "live":
-        return None
+    return _live_until(stream, rules) if stream.state == "live" else None
+
+
+def _live_until(stream: Stream, rules: Rules) -> tuple[Millis, Reason]:
     last = last_moment(stream, rules)
     gone_since = stream.gone_since if stream.gone_since is not None else stream.lease_until
     gone = (gone_since if gone_since is not None else last) + rules.host_gone
@@ -268,7 +269,7 @@ def deadline(stream: Stream, rules: Rules) -> Millis | None:
 def wake_at(stream: Stream, now: Millis, rules: Rules) -> Millis | None:
     """When the clock must call again, if nobody acts; None when it need not."""
     first = None if stream.state == "finalized" else deadline(stream, rules)
-    return None if first is None else max(first, now + AGAIN) if first <= now else first
+    return now + AGAIN if first is not None and first <= now else first
 
 
 def clocked(stream: Stream, rules: Rules) -> Stream:

@@ -62,7 +62,7 @@ def seated(viewer: Viewer, uid: int, until: Millis, now: Millis) -> Viewer:
         uid=uid,
         seq=None if newly else viewer.seq,
         joined_at=viewer.joined_at if viewer.joined_at is not None else now,
-        leased_until=max(until, 0 if newly else viewer.leased_until),
+        leased_until=until if newly else max(until, viewer.leased_until),
         at=now,
         news=None,
     )
@@ -110,8 +110,9 @@ def banned(viewer: Viewer, now: Millis, *, on: bool) -> Viewer:
         if len(viewer.owed) >= _MOST_OWED:
             raise InvalidState("They are still being put out. Try again later.")
         return replace(viewer, banned=False, at=now, news="unbanned")
-    lasting = viewer.uid is not None and viewer.leased_until + SPARE > now
-    owed = (*viewer.owed, (viewer.uid, viewer.leased_until)) if lasting and viewer.uid is not None else viewer.owed
+    owed = viewer.owed
+    if viewer.uid is not None and viewer.leased_until + SPARE > now:
+        owed = (*owed, (viewer.uid, viewer.leased_until))
     out = replace(viewer, banned=True, present=False, uid=None, seq=None, leased_until=0, owed=owed)
     return replace(out, turn=viewer.turn + (viewer.uid is not None), at=now, news="banned")
 

@@ -10,8 +10,6 @@ from typing import Any, Final, Literal, TypeGuard
 from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import Millis
 
-LEAST: Final = 500
-MOST: Final = 50_000
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,255}")
 
 Status = Literal["pending", "paid", "failed", "expired"]

@@ -59,6 +59,10 @@ def test_gifts_are_spread_over_all_shards() -> None:
     assert max(spread.values()) < 2 * 100
 
 
+def test_of_one_try_the_shard_is_always_the_same() -> None:
+    assert [shard("gft_1", tried, 32) for tried in (0, 1, 0)] == [2, 9, 2]
+
+
 def test_a_try_that_was_disturbed_goes_to_another_shard() -> None:
     moved = sum(shard(f"gft_{number}", 0, 32) != shard(f"gft_{number}", 1, 32) for number in range(320))
     assert moved > 300
@@ -95,13 +99,13 @@ def test_a_gift_that_is_set_anew_keeps_its_place_and_a_new_one_comes_last() -> N
 def test_a_gift_that_is_stopped_is_known_and_not_given() -> None:
     edited = without(BY_DEFAULT, "star")
     assert "star" not in [each.id for each in edited.active()]
-    with pytest.raises(InvalidState):
+    with pytest.raises(InvalidState, match=r"^This gift is not given any more\.$"):
         must_be_given(edited.gift("star"))
     must_be_given(edited.gift("rose"))
 
 
 def test_what_is_not_in_the_catalogue_is_not_found() -> None:
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFound, match=r"^There is no such gift\.$"):
         BY_DEFAULT.gift("moon")
     with pytest.raises(NotFound):
         without(BY_DEFAULT, "moon")
@@ -109,9 +113,10 @@ def test_what_is_not_in_the_catalogue_is_not_found() -> None:
 
 def test_no_more_gifts_than_the_catalogue_holds() -> None:
     full = Catalogue(tuple(replace(LILY, id=f"lily_{number}") for number in range(MOST_GIFTS)), 7)
-    with pytest.raises(InvalidState):
+    with pytest.raises(InvalidState, match=r"^There are 100 gifts\. Set one of them anew\.$"):
         with_gift(full, LILY)
     assert with_gift(full, replace(LILY, id="lily_3", coins=3)).gift("lily_3").coins == 3
+    assert len(with_gift(replace(full, gifts=full.gifts[1:]), LILY).gifts) == 100
 
 
 @pytest.mark.parametrize(
@@ -132,8 +137,20 @@ def test_a_gift_that_is_none_is_refused(wrong: Gift, field: str) -> None:
     assert [each["field"] for each in refused.value.errors] == [field]
 
 
-def test_a_gift_at_the_bounds_is_one() -> None:
-    assert with_gift(BY_DEFAULT, replace(LILY, name="x" * 40, coins=1_000_000)).gift("lily").coins == 1_000_000
+def test_all_that_is_wrong_with_a_gift_is_told() -> None:
+    with pytest.raises(Invalid) as refused:
+        with_gift(BY_DEFAULT, Gift("", "", 0, ""))
+    assert refused.value.errors == (
+        {"field": "id", "message": "1 to 32 small letters, digits and underscores"},
+        {"field": "name", "message": "1 to 40 characters"},
+        {"field": "coins", "message": "1 to 1000000 coins"},
+        {"field": "animation", "message": "1 to 64 small letters, digits, underscores and dots"},
+    )
+
+
+@pytest.mark.parametrize("bound", [replace(LILY, name="x" * 40, coins=1_000_000), replace(LILY, name=" x ", coins=1)])
+def test_a_gift_at_the_bounds_is_one(bound: Gift) -> None:
+    assert with_gift(BY_DEFAULT, bound).gift("lily") == bound
 
 
 # --- a sender
@@ -142,14 +159,14 @@ def test_a_gift_at_the_bounds_is_one() -> None:
 def test_a_sender_is_known_by_the_latest_name_and_all_that_was_sent() -> None:
     fan = sending(Fan("str_1", "usr_c"), sent(100, NOON))
     fan = sending(fan, replace(sent(500, NOON + SECOND), name="Cea"))
-    assert (fan.name, fan.total, fan.count, fan.rev) == ("Cea", 600, 2, 2)
+    assert fan == Fan("str_1", "usr_c", "Cea", 600, 2, ((NOON, 100), (NOON + SECOND, 500)), 2)
 
 
 def test_thirty_gifts_in_any_minute_and_no_more() -> None:
     fan = Fan("str_1", "usr_c")
     for number in range(30):
         fan = sending(fan, sent(1, NOON + number * SECOND))
-    with pytest.raises(RateLimited):
+    with pytest.raises(RateLimited, match=r"^At most 30 gifts and 100000 coins a minute\. Wait a moment\.$"):
         sending(fan, sent(1, NOON + MINUTE - 1))
     fan = sending(fan, sent(1, NOON + MINUTE))  # the first is a minute old
     with pytest.raises(RateLimited):

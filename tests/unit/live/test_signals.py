@@ -128,3 +128,13 @@ def test_no_message_is_larger_than_what_may_be_sent() -> None:
     assert max(sizes) <= LARGEST
     assert min(sizes[:-1]) > LARGEST - 300, "each but the last is full"
     assert [each["id"] for message in said for each in message["gifts"]] == [f"gft_{number}" for number in range(1_000)]
+
+
+def test_a_message_that_just_fits_is_one_and_a_byte_more_is_two() -> None:
+    def word(size: int) -> Word:
+        """A gift that takes so many bytes, the comma after it among them."""
+        return Word("str_1", "gifts", {"id": "x" * (size - len('{"id":""},'))})
+
+    room = 30 * 1024 - len('{"type":"gifts","gifts":[]}')
+    assert [len(each["gifts"]) for each in messages([word(room - 100), word(100)])] == [2]
+    assert [len(each["gifts"]) for each in messages([word(room - 100), word(101)])] == [1, 1]

@@ -14,6 +14,7 @@ from chalicelib.operations.model.reconciliation import (
     movement,
     partner,
     seconds,
+    shard_fault,
 )
 
 
@@ -33,6 +34,11 @@ def test_a_digest_of_long_ago_was_made_in_the_same_way() -> None:
     lines = b"credit:a 1 ab 5\ncredit:b 12 cd -6\n"
     heads = [Head("credit:b", 12, "cd", -6), Head("credit:a", 1, "ab", 5)]
     assert digest(heads) == hashlib.sha256(lines).hexdigest()
+
+
+def test_what_gathered_on_a_stream_is_never_less_than_nothing_and_nothing_once_it_is_settled() -> None:
+    assert [shard_fault(balance, closed=False) for balance in (-1, 0, 1)] == ["paid_from_nothing", None, None]
+    assert [shard_fault(balance, closed=True) for balance in (-1, 0, 1)] == ["paid_from_nothing", None, "left_over"]
 
 
 def test_stripe_counts_whole_seconds() -> None:

@@ -467,6 +467,33 @@ def test_a_dispute_that_is_won_leaves_the_freeze_to_the_others() -> None:
     assert head.balance == 1_000
 
 
+def test_a_dispute_about_coins_freezes_and_releases_and_moves_no_money() -> None:
+    head = wallet(1_000)
+    one = meter.freeze_for(head, "dp_1", at(20), RULES)
+    assert one is not None
+    assert one == meter.freeze(head, "dispute:dp_1", at(20), RULES)
+    frozen = after(head, one, at(20))
+    two = meter.freeze_for(frozen, "dp_2", at(21), RULES)
+    assert two is not None
+    assert two == meter.freeze(frozen, "dispute:dp_1,dp_2", at(21), RULES)
+    both = after(frozen, two, at(21))
+    assert meter.release(both, "dp_3") is None
+    left = meter.release(both, "dp_1")
+    assert left == replace(meter.unfreeze(both, "dp_1"), frozen="dispute:dp_2")
+    assert left is not None
+    freed = meter.release(after(both, left, at(22)), "dp_2")
+    assert freed is not None
+    assert (freed.frozen, freed.reference, freed.amount) == (None, "dp_2", 0)
+
+
+def test_what_an_admin_froze_no_dispute_freezes_or_releases() -> None:
+    head = wallet(1_000)
+    frozen = after(head, meter.freeze(head, "admin", at(20), RULES), at(20))
+    assert meter.freeze_for(frozen, "dp_1", at(21), RULES) is None
+    assert meter.release(frozen, "dp_1") is None
+    assert meter.dispute_won(frozen, 100, "stripe:disputes", "dp_1").frozen == "admin"
+
+
 def test_credit_after_a_freeze_pays_no_minute_not_even_at_the_tie() -> None:
     head = started(wallet(100))
     frozen = after(head, meter.freeze(head, "dispute", at(90), RULES), at(90))

@@ -27,6 +27,8 @@ def test_a_pack_is_added_in_the_order_of_its_coins() -> None:
     now = with_pack(DEFAULT, Pack("coins_200", 200, 290))
     assert [each.id for each in now.packs][:3] == ["coins_100", "coins_200", "coins_500"]
     assert len(now.packs) == 6
+    twin = with_pack(now, Pack("coins_150", 200, 290))
+    assert [each.id for each in twin.packs][:4] == ["coins_100", "coins_150", "coins_200", "coins_500"]
 
 
 def test_a_packs_price_may_change_and_its_coins_never() -> None:
@@ -34,8 +36,9 @@ def test_a_packs_price_may_change_and_its_coins_never() -> None:
     known = now.known("coins_100")
     assert known
     assert (known.price, len(now.packs)) == (199, 5)
-    with pytest.raises(InvalidState):
+    with pytest.raises(InvalidState) as refused:
         with_pack(DEFAULT, Pack("coins_100", 101, 149))
+    assert refused.value.detail == "coins_100 is 100 coins for good. Make another pack, and stop this one."
 
 
 def test_a_stopped_pack_is_known_to_purchases_of_it() -> None:
@@ -65,6 +68,16 @@ def test_a_pack_out_of_bounds_is_refused(pack: Pack, field: str) -> None:
     assert [each["field"] for each in refused.value.errors] == [field]
 
 
+def test_all_that_is_wrong_with_a_pack_is_told() -> None:
+    with pytest.raises(Invalid) as refused:
+        with_pack(DEFAULT, Pack("", 0, 0))
+    assert refused.value.errors == (
+        {"field": "coins", "message": "from 1 to 1000000"},
+        {"field": "price", "message": "from 50 to 50000"},
+        {"field": "id", "message": "3 to 40 small letters, digits and underscores"},
+    )
+
+
 @pytest.mark.parametrize("pack", [Pack("coi", 1, 50), Pack("c" * 40, 1_000_000, 50_000)])
 def test_a_pack_at_its_bounds_is_taken(pack: Pack) -> None:
     assert with_pack(DEFAULT, pack).known(pack.id) == pack
@@ -72,11 +85,12 @@ def test_a_pack_at_its_bounds_is_taken(pack: Pack) -> None:
 
 def test_there_are_forty_packs_at_most() -> None:
     full = Packs(tuple(Pack(f"coins_{number}", number, 100) for number in range(1, MOST_PACKS + 1)))
-    with pytest.raises(InvalidState):
+    with pytest.raises(InvalidState, match=r"^There are 40 packs already\.$"):
         with_pack(full, Pack("one_more", 1, 100))
     assert with_pack(full, Pack("coins_1", 1, 100, active=False)).known("coins_1")
     assert with_pack(replace(full, packs=full.packs[1:]), Pack("one_more", 1, 100)).known("one_more")
 
 
 def test_packs_are_stored_as_they_are() -> None:
-    assert from_item(to_item(DEFAULT)) == DEFAULT
+    stored = replace(DEFAULT, rev=3)
+    assert from_item(to_item(stored)) == stored

@@ -213,7 +213,28 @@ def test_a_refund_and_a_dispute_of_the_same_money_take_its_coins_once_though_bot
     assert left_of(bought) == (699, 500)
 
 
+def test_of_what_goes_back_of_a_payment_for_coins_each_posting_takes_its_part_rounded_up_of_the_whole() -> None:
+    bought = Payment("pi_1", "usr_1", 699, "usd", "coins", "top_1", 1_000, coins=500)
+    first = returned(bought, told(amount=100))
+    second = returned(first, told(amount=99, id_="re_2"))
+    rest = returned(second, told(amount=500, id_="re_3"))
+    one, two, three = ({key: facts(rest)[key]} for key in ("refund:re_1", "refund:re_2", "refund:re_3"))
+    assert coins_of(bought, first, one) == {"refund:re_1": -72}  # 71.5
+    assert coins_of(first, second, two) == {"refund:re_2": -71}  # 142.3 are 143
+    assert coins_of(second, rest, three) == {"refund:re_3": -357}
+    assert coins_of(bought, rest, one | two | three) == {"refund:re_1": -72, "refund:re_2": -71, "refund:re_3": -357}
+    assert [left_of(each) for each in (first, second, rest)] == [(599, 428), (500, 357), (0, 0)]
+
+
+def test_a_payment_for_coins_is_given_back_to_nobody_from_here() -> None:
+    assert replace(PAID, source="coins").refundable(1_000) == 0
+
+
 def test_a_row_is_read_as_it_was_written() -> None:
+    assert from_item(to_item(replace(PAID, source="coins", coins=500))).coins == 500
+    older = to_item(PAID)
+    del older["coins"]
+    assert from_item(older) == PAID
     whole = disputed(returned(reserved(PAID, "rfd_1:0", 1), told()), "dp_1", "usd", Dispute(9, lost=True))
     assert from_item(to_item(whole)) == whole
     assert from_item(to_item(WAITING)) == WAITING

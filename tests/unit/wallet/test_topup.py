@@ -9,7 +9,7 @@ import pytest
 from chalicelib.kernel.errors import Forbidden, Invalid, NotFound
 from chalicelib.wallet import topups
 from chalicelib.wallet.events import apply_event
-from chalicelib.wallet.model.topup import Close, Credit, Ignore, Status, TopUp, is_id, judge
+from chalicelib.wallet.model.topup import Close, Credit, Ignore, Status, TopUp, is_id, judge, same
 from tests.support.events import checkout_event
 from tests.support.reading import CLIENT, Stage
 from tests.support.worlds import NOON
@@ -90,6 +90,16 @@ def test_an_id_is_of_letters_digits_dashes_and_underscores_and_not_too_long(valu
 @pytest.mark.parametrize("value", ["pi 1", "pi_1\n", "pí_1", "pi/1", None, 7, {"id": "pi_1"}])
 def test_nothing_else_is_an_id(value: object) -> None:
     assert not is_id(value)
+
+
+def test_the_same_is_so_much_credit_or_that_pack_whatever_it_costs_by_now() -> None:
+    pack = replace(TOPUP, pack="coins_500", coins=500)
+    assert same(TOPUP, TOPUP)
+    assert not same(TOPUP, replace(TOPUP, amount=2_501))
+    assert same(pack, replace(pack, amount=2_501))
+    assert not same(pack, replace(pack, pack="coins_100"))
+    assert not same(TOPUP, pack)
+    assert not same(pack, TOPUP)
 
 
 def test_a_payment_for_nothing_of_ours_alarms() -> None:
