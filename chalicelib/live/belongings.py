@@ -1,4 +1,7 @@
-"""What one person gave to streams, found by their own coins: for the file with all of theirs, and to be forgotten."""
+"""What one person gave to streams, found by their own coins: for the file with all of theirs, and to be forgotten.
+
+A page of coins leads to all that it paid for in one read more.
+"""
 
 from __future__ import annotations
 
@@ -7,23 +10,24 @@ from functools import partial
 
 from chalicelib.gateways import World
 from chalicelib.live.gift_store import Ticket, gift_rows
+from chalicelib.live.gifts import where
 from chalicelib.live.model.gift import Sent
 from chalicelib.runtime.retries import undisturbed
 from chalicelib.runtime.tables import Key
 from chalicelib.wallet import coins, statement
+from chalicelib.wallet.model.chain import Entry
 
 
 def gifts_of(world: World, user: str, limit: int, start: Key | None) -> tuple[list[Sent], Key | None]:
     """The gifts among a page of the person's coins, newest first."""
-    places, following = _places(world, user, "gift", limit, start)
-    return [each for stream, at in places for each in gift_rows(world).sent_at(stream, at, user)], following
+    paid, following = _paid(world, user, "gift", limit, start)
+    return gift_rows(world).sent([*map(where, paid)]), following
 
 
 def tickets_of(world: World, user: str, limit: int, start: Key | None) -> tuple[list[Ticket], Key | None]:
     """The tickets among a page of the person's coins, newest first, without those that went back."""
-    places, following = _places(world, user, "ticket", limit, start)
-    found = [gift_rows(world).ticket(stream, user) for stream, _ in places]
-    return [each for each in found if each], following
+    paid, following = _paid(world, user, "ticket", limit, start)
+    return gift_rows(world).tickets_to((entry.reference for entry in paid), user), following
 
 
 def rename(world: World, user: str, name: str, limit: int, start: Key | None) -> Key | None:
@@ -47,9 +51,7 @@ def _rename_fan(world: World, stream: str, user: str, name: str) -> None:
         world.tables.write(rows.replace_fan(replace(fan, name=name, rev=fan.rev + 1), fan))
 
 
-def _places(
-    world: World, user: str, kind: str, limit: int, start: Key | None
-) -> tuple[list[tuple[str, int]], Key | None]:
-    """Stream and moment of each spending of that kind: where its row is."""
+def _paid(world: World, user: str, kind: str, limit: int, start: Key | None) -> tuple[list[Entry], Key | None]:
+    """The entries of that kind among a page of their coins, each of which says where its row is."""
     page, following = statement.page(world, coins.coins_account(user), limit, start)
-    return list(dict.fromkeys((entry.reference, entry.at) for entry in page if entry.kind == kind)), following
+    return [entry for entry in page if entry.kind == kind], following

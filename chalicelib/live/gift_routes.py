@@ -69,6 +69,8 @@ def list_gifts(request: Request[None, None]) -> PageOf[GiftView]:
 def send_gift(request: Request[NewGift, None]) -> GivenView:
     """Send a gift to a live stream that one may watch: its coins are spent at once. For people of 18 or older.
 
+    As long as the host was not in the channel yet, nobody can (409 `invalid_state`).
+
     At most 30 gifts and 100,000 coins a person and stream in any minute. The same key is the same gift, whatever became
     of the stream since.
     """
@@ -122,7 +124,8 @@ def get_leaderboard(request: Request[None, None]) -> PageOf[LeaderView]:
 def buy_ticket(request: Request[None, None]) -> TicketView:
     """Buy the ticket of a premium stream, once, before its start or while it is live. For people of 18 or older.
 
-    The coins come back if the stream never starts.
+    The coins come back by themselves if the stream is called off, is not started in time, or ends without its host ever
+    having come into the channel.
     """
     stream, ticket = request.path["stream_id"], request.derived_id("tkt")
     return ticket_view(*tickets.buy(world(), request.caller.id, stream, ticket))

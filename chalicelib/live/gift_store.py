@@ -1,12 +1,14 @@
 """Rows of gifts and tickets, in the table of streams.
 
 ``gifts`` / ``catalogue``                 what there is to give
-``gift#{stream}`` / moment # gift         what was sent to a stream: its feed
+``gift#{stream}`` / moment # user _ seq   what was sent to a stream: its feed. The place is what the entry in the
+                                          sender's coins says of itself, so that leads to it
 ``fan#{stream}`` / ``{user}``             what one person sent to it; the index ``leaders`` lists them by their coins
 ``ticket#{stream}`` / ``{user}``          who has paid to watch it; gone where it went back
 """
 
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -15,6 +17,7 @@ from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import Millis
 from chalicelib.live.model.gift import BY_DEFAULT, Catalogue, Fan, Gift, Sent
 from chalicelib.runtime.tables import Absent, Delete, Equals, Item, Key, Put, Range, Tables
+from chalicelib.wallet.model.chain import seq_key
 
 PLACE: Final = re.compile(r"[0-9]{13}#[A-Za-z0-9_]{1,64}")
 """A place in a feed."""
@@ -22,6 +25,10 @@ _CATALOGUE: Final[Key] = {"pk": "gifts", "sk": "catalogue"}
 _MOMENT_DIGITS: Final = 13
 _LATEST: Final[Millis] = 10**_MOMENT_DIGITS - 1
 _LAST: Final = f"{_LATEST}~"
+
+
+Where = tuple[str, Millis, str, int]
+"""Where a gift is: the stream, the moment, the sender, and the number of the entry in their coins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +77,10 @@ class Gifts:
 
     # what was sent
 
-    def sent(self, stream: str, at: Millis, gift: str) -> Sent | None:
-        """One gift."""
-        item = self._tables.get(self._name, {"pk": f"gift#{stream}", "sk": _place(at, gift)})
-        return _sent(item) if item else None
-
-    def sent_at(self, stream: str, at: Millis, user: str) -> list[Sent]:
-        """What one person sent at that moment."""
-        within = Range("sk", _place(at, ""), _place(at, "~"))
-        page = self._tables.query(self._name, ("pk", f"gift#{stream}"), within=within)
-        return [sent for sent in map(_sent, page.items) if sent.user == user]
+    def sent(self, places: Sequence[Where]) -> list[Sent]:
+        """Those gifts, in that order, without what is not there; 100 at most, no two alike."""
+        found = self._tables.get_many(self._name, [_sent_key(*each) for each in places]) if places else []
+        return [_sent(item) for item in found if item]
 
     def replace_sent(self, sent: Sent) -> Put:
         """Shows another name beside it; fails where it is not there."""
@@ -135,6 +136,12 @@ class Gifts:
         item = self._tables.get(self._name, _ticket_key(stream, user))
         return _ticket(item) if item else None
 
+    def tickets_to(self, streams: Iterable[str], user: str) -> list[Ticket]:
+        """A person's tickets to these streams, in that order; 100 at most."""
+        keys = [_ticket_key(each, user) for each in dict.fromkeys(streams)]
+        found = self._tables.get_many(self._name, keys) if keys else []
+        return [_ticket(item) for item in found if item]
+
     def add_ticket(self, ticket: Ticket) -> Put:
         """Adds it; fails when the person has one."""
         return Put(self._name, _ticket_item(ticket), when=(Absent("pk"),))
@@ -154,13 +161,13 @@ def gift_rows(world: World) -> Gifts:
     return Gifts(world.tables, world.settings.tables.live)
 
 
-def _place(at: Millis, gift: str) -> str:
-    return f"{at:0{_MOMENT_DIGITS}d}#{gift}"
+def _sent_key(stream: str, at: Millis, user: str, seq: int) -> Key:
+    return {"pk": f"gift#{stream}", "sk": f"{at:0{_MOMENT_DIGITS}d}#{user}_{seq_key(seq)}"}
 
 
 def _sent_item(sent: Sent) -> Item:
     told: dict[str, Any] = {name: value for name, value in asdict(sent).items() if name != "stream"}
-    return {"pk": f"gift#{sent.stream}", "sk": _place(sent.at, sent.id)} | told
+    return _sent_key(sent.stream, sent.at, sent.user, sent.seq) | told
 
 
 def _sent(item: Item) -> Sent:

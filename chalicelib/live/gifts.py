@@ -18,7 +18,7 @@ from chalicelib.kernel.errors import AgeRequired, Forbidden
 from chalicelib.kernel.time import SECOND, Millis
 from chalicelib.live import service as streams
 from chalicelib.live import shards
-from chalicelib.live.gift_store import Leader, gift_rows
+from chalicelib.live.gift_store import Leader, Where, gift_rows
 from chalicelib.live.model import gift as model
 from chalicelib.live.model.gift import Catalogue, Gift, Sent
 from chalicelib.live.model.stream import Stream
@@ -94,13 +94,13 @@ def send(world: World, user: str, stream_id: str, gift_id: str, sent_id: str) ->
     """Send a gift to a live stream, once: ``sent_id`` derives from the request, and a repeat is answered with what was
     sent then, whatever became of the stream and the catalogue since.
 
-    Raises NotFound, Forbidden, Blocked, AgeRequired, InvalidState (not live, or not given any more), RateLimited,
-    InsufficientFunds, SpendingLimitReached, WalletFrozen, Unavailable.
+    Raises NotFound, Forbidden, Blocked, AgeRequired, InvalidState (not live, its host not there yet, or not given any
+    more), RateLimited, InsufficientFunds, SpendingLimitReached, WalletFrozen, Unavailable.
     """
-    if before := _before(world, stream_id, sent_id):
+    if before := _before(world, sent_id):
         return before
     stream = streams.watched(world, stream_id, user)
-    stream.must_be_live()
+    stream.must_be_given_to()
     person = must_be_patron(world, stream, user)
     gift = gift_rows(world).catalogue().gift(gift_id)
     model.must_be_given(gift)
@@ -130,29 +130,35 @@ def _given(world: World, stream: Stream, person: Person, gift: Gift, sent_id: st
     last: list[Sent] = []
 
     def beside(entry: Entry) -> list[Operation]:
-        sent = Sent(sent_id, stream.id, person.id, person.display_name, gift.id, gift.animation, gift.coins, entry.at)
+        name, at, seq = person.display_name, entry.at, entry.seq
+        sent = Sent(sent_id, stream.id, person.id, name, gift.id, gift.animation, gift.coins, at, seq)
         last[:] = [sent]
         fan = rows.fan(stream.id, person.id)
         earned = shards.earning(world, stream, ("gift", sent_id), parts, next(tries), entry.at)
         return [*earned, rows.add(sent), rows.replace_fan(model.sending(fan, sent), fan)]
 
     entry = coins.spend(world, person.id, "gift", gift.coins, _key(sent_id), stream.id, beside)
-    if last and last[0].at == entry.at:
+    if last and last[0].seq == entry.seq:
         return Given(last[0], entry.balance)
-    return _as_sent(world, stream.id, sent_id, entry)
+    return _as_sent(world, sent_id, entry)
 
 
-def _before(world: World, stream: str, sent_id: str) -> Given | None:
+def _before(world: World, sent_id: str) -> Given | None:
     """What an earlier try of the same request has sent."""
     entry = wallet.posted(world, _key(sent_id))
-    return _as_sent(world, stream, sent_id, entry) if entry else None
+    return _as_sent(world, sent_id, entry) if entry else None
 
 
-def _as_sent(world: World, stream: str, sent_id: str, entry: Entry) -> Given:
-    sent = gift_rows(world).sent(stream, entry.at, sent_id)
-    if sent is None:
-        raise LookupError(f"{sent_id} was paid and is not in the feed of {stream}")
-    return Given(sent, entry.balance)
+def _as_sent(world: World, sent_id: str, entry: Entry) -> Given:
+    found = gift_rows(world).sent([where(entry)])
+    if not found:
+        raise LookupError(f"{sent_id} was paid and is not in the feed of {entry.reference}")
+    return Given(found[0], entry.balance)
+
+
+def where(entry: Entry) -> Where:
+    """Where the gift is that was paid by this entry of its sender's coins."""
+    return entry.reference, entry.at, entry.account.partition(":")[2], entry.seq
 
 
 def _key(sent_id: str) -> str:

@@ -119,7 +119,7 @@ def get_stream(request: Request[None, None]) -> StreamView:
 
 @endpoint(blueprint, "POST", f"{_STREAM}/end", returns=StreamView, errors=(Forbidden, NotFound))
 def end_stream(request: Request[None, None]) -> StreamView:
-    """The host ends a live stream, or calls off one to come: tickets are given back then."""
+    """The host ends a live stream, or calls off one to come. If they were never in it, tickets are given back then."""
     return _view(request, service.end(world(), request.path["stream_id"], request.caller.id))
 
 

@@ -43,6 +43,8 @@ _PROMISES: Final = 3
 _UIDS: Final = 8
 """Numbers that are tried for one viewer: two people seldom have one."""
 _PEAKS: Final = 3
+_LATELY_OVER: Final = 10
+"""Streams of one host, of which one is open at a time: those before were settled long ago."""
 
 List = Literal["live", "upcoming", "past", "invited"]
 
@@ -397,7 +399,7 @@ def _hear_of_host(world: World, stream: Stream, notice: Notice) -> None:
         if notice.joined:
             wanted = model.host_entered(stream, notice.seq, notice.at, now, rules)
         else:
-            wanted = model.host_left(stream, notice.seq, notice.at, now)
+            wanted = model.host_left(stream, notice.seq, notice.at, now, rules)
         done = stream if wanted is stream else _write(world, wanted, stream)
         if done:
             advance(world, done)
@@ -640,6 +642,14 @@ def called_by_clock(world: World, stream_id: str, epoch: int, turn: int) -> Mill
 def look_after(world: World, stream_id: str) -> Stream:
     """Bring the stream up to date, whatever a listing said of it. Raises NotFound, Unavailable."""
     return advance(world, load(world, stream_id))
+
+
+def unsettled(world: World, host: str) -> bool:
+    """Whether what a stream of that host earned is not theirs yet though it is over, and cannot be settled now. A list
+    is asked, which may be a moment behind. Raises Unavailable.
+    """
+    page, _ = listing(world, "past", None, host, _LATELY_OVER, None)
+    return any(advance(world, each).state == "ended" for each in page if each.state == "ended")
 
 
 def page_of_shard(world: World, shard: str, limit: int, start: Key | None) -> tuple[list[Key], Key | None]:

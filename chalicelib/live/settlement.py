@@ -1,8 +1,8 @@
-"""The end of a stream's money: what gathered goes to the reader, or, if it never started, every ticket goes back.
+"""The end of a stream's money: what gathered goes to the reader, or, if they never came, every ticket goes back.
 
 One transaction closes all shards and finalizes the stream, so a gift that raced the end is in it, or was refused. Of a
-stream that never started the shards are closed first, then each ticket goes back in a transaction of its own: whoever
-is cut off in the middle is called again, and finds what is left.
+stream whose host was never in its channel the shards are closed first, then each ticket goes back in a transaction of
+its own: whoever is cut off in the middle is called again, and finds what is left.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Final
 
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import Problem
+from chalicelib.kernel.time import HOUR
 from chalicelib.live import shards
 from chalicelib.live.gift_store import Ticket, gift_rows
 from chalicelib.live.model.stream import Stream, finalized
@@ -28,6 +29,8 @@ _TRIES: Final = 5
 _PAGE: Final = 25
 _MOST_PAGES: Final = 4
 """Of tickets that one call gives back: a few seconds. The clock calls again ten seconds later."""
+_PATIENCE: Final = HOUR
+"""After the end: what is not settled by then, somebody must look at."""
 
 
 def settle(world: World, stream: Stream) -> bool:
@@ -37,7 +40,15 @@ def settle(world: World, stream: Stream) -> bool:
     """
     if stream.state != "ended":
         return stream.state == "finalized"
-    voided = stream.started_at is None
+    if _settled(world, stream):
+        return True
+    if world.now() >= (stream.ended_at or stream.at) + _PATIENCE:
+        log.error("stream_not_settled", stream=stream.id)
+    return False
+
+
+def _settled(world: World, stream: Stream) -> bool:
+    voided = not stream.came  # of which Agora tells nothing new once it has ended
     if voided and not (_closed(world, stream) and _all_returned(world, stream)):
         return False
     for _ in range(_TRIES):
@@ -50,6 +61,7 @@ def settle(world: World, stream: Stream) -> bool:
         if world.wrote(*_ending(world, fresh, newest, voided=voided)):
             log.info("stream_settled", stream=stream.id)
             return True
+    log.warning("stream_settlement_put_off", stream=stream.id)
     return False
 
 
@@ -71,13 +83,13 @@ def _ending(world: World, stream: Stream, newest: Sequence[Entry], *, voided: bo
         actor="system",
         reason=stream.ended_for or "ended",
         at=at,
-        detail={"earned": earned, "started": not voided},
+        detail={"earned": earned, "came": not voided},
     )
     _, done = streams_of(world).replace(finalized(stream, at), stream)
     return [*done, *map(book.put, closings), *paid, said]
 
 
-# --- a stream that never started -----------------------------------------------------------------
+# --- a stream whose host never came --------------------------------------------------------------
 
 
 def _closed(world: World, stream: Stream) -> bool:
@@ -91,6 +103,7 @@ def _closed(world: World, stream: Stream) -> bool:
         closings = shards.closing(newest, "stream_void", shards.COINS, stream.id, at)
         if world.wrote(*map(book.put, closings)):
             return True
+    log.warning("stream_settlement_put_off", stream=stream.id)
     return False
 
 

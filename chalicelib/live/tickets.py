@@ -1,4 +1,4 @@
-"""Tickets: who pays once, in coins, may watch a premium stream (product §6). Given back if it never starts."""
+"""Tickets: who pays once, in coins, may watch a premium stream (product §6). Given back if its host never comes."""
 
 from __future__ import annotations
 

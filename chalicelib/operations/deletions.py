@@ -24,6 +24,7 @@ from chalicelib.kernel.errors import (
     Problem,
     ProviderFailed,
     SessionOpen,
+    Unavailable,
     WalletFrozen,
 )
 from chalicelib.kernel.ids import derived_id
@@ -302,8 +303,13 @@ _SHARED: Final[tuple[Callable[[World, str, Any], Any], ...]] = (
 
 
 def _settle(world: World, person_id: str) -> None:
-    """End what is live and open, pay it out, and call off what is booked: what is owed then is what is owed."""
-    live.end_open(world, person_id, None, actor="system", note="a person's account is deleted")
+    """End what is live and open, pay it out, and call off what is booked: what is owed then is what is owed.
+
+    Raises Unavailable while what a stream earned is not settled.
+    """
+    ended = live.end_open(world, person_id, None, actor="system", note="a person's account is deleted")
+    if (ended and ended.state != "finalized") or live.unsettled(world, person_id):
+        raise Unavailable("A stream of theirs is not settled yet.")
     if seen := sessions.open_session(world, person_id):
         if seen.session.booking:  # as if they did so themselves: what is booked has a price for who calls it off
             with suppress(InvalidState):

@@ -225,8 +225,8 @@ def _add_up(
             continue
         if not name.startswith("platform:"):
             counts["entries"] += settled
-            if int(item["seq"]) == 1:
-                heads.append(_proven(world, run, name, counts))
+            if int(item["seq"]) == 1 and (head := _proven(world, run, name, counts)):
+                heads.append(head)
         if settled:
             _post(sums, name, item)
         elif item["at"] < run.until + model.FUNDED_WITHIN:
@@ -251,8 +251,10 @@ def _fund(sums: Counter[str], item: Item) -> None:
         sums[f"funded: {into} {item['currency']}"] -= item["amount"]
 
 
-def _proven(world: World, run: Run, account: str, counts: Counter[str]) -> Head:
-    """Follow a chain from its first entry, as far as it follows; count its entries that are settled."""
+def _proven(world: World, run: Run, account: str, counts: Counter[str]) -> Head | None:
+    """Follow a chain from its first entry, as far as it follows; count its entries that are settled. Its newest entry
+    for the digest; None where the chain is closed, and in a digest of before.
+    """
 
     def count(entry: Entry) -> None:
         counts["proven"] += entry.at < run.until
@@ -263,6 +265,8 @@ def _proven(world: World, run: Run, account: str, counts: Counter[str]) -> Head:
         _found(world, run, "broken_chain", account, f"entry {broken_at}")
     if model.account_class(account) == "stream" and (why := model.shard_fault(last.balance, closed=last.closed)):
         _found(world, run, why, account, f"{last.balance}")
+    if broken_at is None and last.closed and model.is_digested(last.at, run.since):
+        return None
     return Head(account, last.seq, last.hash, last.balance)
 
 
@@ -435,7 +439,9 @@ def _part(run: Run, number: int) -> str:
 
 
 def _keep_digest(world: World, run: Run) -> None:
-    """Put the heads of all chains where nobody can change them; the first one of a day stays the day's."""
+    """Put the heads of all chains where nobody can change them, but of those that were closed and are in one of before.
+    The first one of a day stays the day's.
+    """
     day = day_of(run.began_at)
     if world.digests.size(_digest_key(day)) is not None:
         return

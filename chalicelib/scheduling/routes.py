@@ -272,7 +272,8 @@ def get_calendar(request: Request[None, None]) -> Text:
     errors=(Forbidden, InvalidState, NotFound, ProviderFailed, SessionOpen),
 )
 def start_stream(request: Request[None, None]) -> StreamWithMedia:
-    """The host goes live, with a lease to publish. Who has not come into the channel two minutes later was never there.
+    """The host goes live, with a lease to publish. Who has not come into the channel two minutes later was never there:
+    the stream ends, and its tickets are given back. Until they come nobody can send a gift.
 
     Not while one is in a reading. Repeating it gives another lease.
     """

@@ -81,7 +81,7 @@ def _applied(world: World, notification: Notification, stored: Stored) -> str:
         return "not ours to handle"
     try:
         told = _told(world, notification.transaction)
-        _check_known(world, told.user)
+        _check_owner(world, told)
         questions = (
             consumptions.asked(world, notification.id, told.user, told.id, notification.at)
             if notification.kind == _ASKS
@@ -122,11 +122,14 @@ def _told(world: World, transaction: Transaction | None) -> Told:
     )
 
 
-def _check_known(world: World, user: str) -> None:
+def _check_owner(world: World, told: Told) -> None:
+    """Raises Unfit where it is nobody's, or news of who has gone. What was known before they went is learned still."""
     try:
-        accounts.person(world, user)
+        gone = accounts.person(world, told.user).deleted
     except NotFound:
         raise Unfit("bought for nobody that we know") from None
+    if gone and purchases.purchase_of(world, told.store, told.id) is None:
+        raise Unfit("bought for somebody who is not here any more")
 
 
 def _check_moment(world: World, transaction: Transaction) -> None:

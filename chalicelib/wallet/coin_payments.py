@@ -22,7 +22,7 @@ from chalicelib.wallet import bought, payments
 from chalicelib.wallet.coins import coins_account
 from chalicelib.wallet.model import meter
 from chalicelib.wallet.model.chain import Fact, follow
-from chalicelib.wallet.model.payment import PAYMENTS, Misfit, Payment, refund_told
+from chalicelib.wallet.model.payment import PAYMENTS, Misfit, Payment, left_of, refund_told
 from chalicelib.wallet.service import charge_due, credit_account, ledger
 
 _JOURNAL: Final = "coins"
@@ -58,7 +58,7 @@ def posted(
 def give_back_since(world: World, user: str, moment: Millis) -> None:
     """Send back to the cards what was paid by Stripe for coins since ``moment``, when nobody could spend them any more.
 
-    It may be repeated, and alarms where something could not be sent.
+    It may be repeated, and alarms where something could not be sent, or came back because no bank took it.
     """
     found, _ = bought.bought_by(world, user, _MOST_SENT, None, moment)
     for each in found:
@@ -66,8 +66,11 @@ def give_back_since(world: World, user: str, moment: Millis) -> None:
             continue
         try:
             told = refund_told(world.payments.refund(intent=each.id, amount=each.cents, part=f"late:{each.id}"))
-            undisturbed(world.sleep, partial(payments.learn_all, world, each.id, [told] if told else []))
+            known = undisturbed(world.sleep, partial(payments.learn_all, world, each.id, [told] if told else []))
+            sent = not left_of(known)[0]
         except (Refused, ProviderFailed, Misfit):
+            sent = False
+        if not sent:
             log.error("deleted_with_coins", user=user, id=each.id, amount=each.cents)
 
 

@@ -40,7 +40,10 @@ def open_checkout(world: World, user: str, topup_id: str, pack: str, where: str)
 
 
 def keep(world: World, pack: Pack, *, actor: str, reason: str) -> Pack:
-    """Sell ``pack`` as it is here from now on, or no more, audited. Raises Invalid, InvalidState (other coins)."""
+    """Sell ``pack`` as it is here from now on, or no more, audited. Raises Invalid (out of bounds, or cheaper than what
+    readers get of its coins), InvalidState (other coins).
+    """
+    model.must_cover(pack, world.settings.cents_per_100_coins)
 
     def attempt() -> Pack:
         was = packs_of(world)

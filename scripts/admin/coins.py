@@ -11,7 +11,7 @@ from chalicelib.kernel.errors import InsufficientFunds, NotFound
 from chalicelib.kernel.time import rfc3339
 from chalicelib.wallet import bought, coins, packs, purchases
 from chalicelib.wallet.model.chain import Entry
-from chalicelib.wallet.model.packs import Pack, with_pack
+from chalicelib.wallet.model.packs import Pack, must_cover, with_pack
 from scripts.admin.verbs import _WHY, Answer, Plan, Verb, _id, _number, _takes_nothing, _takes_user, _text
 
 _MOST_SHOWN: Final = 100
@@ -82,6 +82,7 @@ def stop_pack(world: World, asked: Namespace) -> Plan:
 
 def _keep(world: World, pack: Pack, will: str) -> Plan:
     was = purchases.packs_of(world)
+    must_cover(pack, world.settings.cents_per_100_coins)
 
     def act(operator: str, reason: str) -> Answer:
         return Answer([asdict(packs.keep(world, pack, actor=operator, reason=reason))])

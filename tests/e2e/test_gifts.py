@@ -9,8 +9,10 @@ from uuid import uuid4
 import pytest
 
 from chalicelib.kernel.time import DAY, SECOND, rfc3339
+from chalicelib.live import service as streams
 from chalicelib.wallet import purchases
 from chalicelib.wallet.model.purchase import Told
+from infra.local.agora.device import Device
 from infra.local.phone import Json, Phone, new_key
 from infra.local.waiting import until
 from tests.e2e.stage import SOON, Stage, refusal
@@ -37,9 +39,15 @@ def made(host: Phone, visibility: str = "public", **more: Any) -> str:
     return str(stream["id"])
 
 
-def live(host: Phone, visibility: str = "public", **more: Any) -> str:
-    stream = made(host, visibility, **more)
-    host.api.post(f"/v1/streams/{stream}/start")
+def live(stage: Stage, host: Phone, visibility: str = "public", **more: Any) -> str:
+    return started(stage, host, made(host, visibility, **more))
+
+
+def started(stage: Stage, host: Phone, stream: str) -> str:
+    """Live, and the product knows that the host has come into the channel."""
+    media = host.api.post(f"/v1/streams/{stream}/start")["media"]
+    Device(stage.stack.agora.url, "broadcaster").join(media)
+    until("the host being there", lambda: streams.load(stage.world, stream).came, seconds=SOON)
     return stream
 
 
@@ -75,7 +83,7 @@ def fan(stage: Stage) -> Phone:
 
 def test_a_gift_is_seen_by_all_and_earned_when_the_stream_ends(stage: Stage, host: Phone) -> None:
     ann, before = patron(stage, 1_000), earned(host)
-    stream = live(host)
+    stream = live(stage, host)
     answer = give(ann, stream, "heart")
     assert answer.status == 201
     given = answer.json
@@ -126,8 +134,8 @@ def news_told(stage: Stage, stream: str) -> list[tuple[str, str]]:
     return [(each["type"], each["news"]) for each in told if each["type"] != "gifts"]
 
 
-def test_the_same_key_is_the_same_gift_and_another_body_refused(host: Phone, fan: Phone) -> None:
-    stream, key, before = live(host), new_key(), coins(fan)
+def test_the_same_key_is_the_same_gift_and_another_body_refused(stage: Stage, host: Phone, fan: Phone) -> None:
+    stream, key, before = live(stage, host), new_key(), coins(fan)
     try:
         first, again = give(fan, stream, key=key), give(fan, stream, key=key)
         assert (first.status, again.status) == (201, 201)
@@ -140,7 +148,7 @@ def test_the_same_key_is_the_same_gift_and_another_body_refused(host: Phone, fan
 
 
 def test_what_cannot_be_a_gift_is_refused(stage: Stage, host: Phone, fan: Phone) -> None:
-    stream = live(host)
+    stream = live(stage, host)
     path, before = f"/v1/streams/{stream}/gifts", coins(fan)
     try:
         assert refusal(fan.api.send("POST", path, {"gift": "rose"})) == (400, "idempotency_key_required")
@@ -156,7 +164,7 @@ def test_what_cannot_be_a_gift_is_refused(stage: Stage, host: Phone, fan: Phone)
 
 
 def test_who_may_not_give_is_told_why(stage: Stage, host: Phone) -> None:
-    stream = live(host)
+    stream = live(stage, host)
     banned, excluded, frozen, blocked = (patron(stage) for _ in range(4))
     try:
         assert refusal(give(host, stream)) == (403, "forbidden")
@@ -182,14 +190,18 @@ def test_only_a_live_stream_is_given_to(stage: Stage, host: Phone, fan: Phone) -
     stream = made(host, starts_at=rfc3339(stage.world.now() + DAY))
     assert refusal(give(fan, stream)) == (409, "invalid_state")
     host.api.post(f"/v1/streams/{stream}/end")
-    stream = live(host)
+    stream = made(host)
+    host.api.post(f"/v1/streams/{stream}/start")
+    assert refusal(give(fan, stream)) == (409, "invalid_state"), "its host is not there yet"
+    host.api.post(f"/v1/streams/{stream}/end")
+    stream = live(stage, host)
     host.api.post(f"/v1/streams/{stream}/end")
     assert refusal(give(fan, stream)) == (409, "invalid_state")
 
 
 def test_of_a_private_stream_only_who_is_invited_gives_and_sees(stage: Stage, host: Phone, fan: Phone) -> None:
     ann = patron(stage)
-    stream = live(host, "private", invited=[ann.id])
+    stream = live(stage, host, "private", invited=[ann.id])
     try:
         assert give(ann, stream).status == 201
         assert refusal(give(fan, stream)) == (403, "forbidden")
@@ -202,7 +214,7 @@ def test_of_a_private_stream_only_who_is_invited_gives_and_sees(stage: Stage, ho
 
 
 def test_more_than_thirty_gifts_a_minute_are_too_many(stage: Stage, host: Phone) -> None:
-    ann, stream = patron(stage), live(host)
+    ann, stream = patron(stage), live(stage, host)
     try:
         answers = [give(ann, stream) for _ in range(31)]
         codes = [refusal(answer) for answer in answers if answer.status != 201]
@@ -223,8 +235,8 @@ def duration(answers: list[Any]) -> float:
     return (last - first).total_seconds()
 
 
-def test_the_feed_is_paged_and_tells_what_is_new(host: Phone, fan: Phone) -> None:
-    stream = live(host)
+def test_the_feed_is_paged_and_tells_what_is_new(stage: Stage, host: Phone, fan: Phone) -> None:
+    stream = live(stage, host)
     try:
         sent = [give(fan, stream).json for _ in range(3)]
         path = f"/v1/streams/{stream}/gifts"
@@ -259,7 +271,7 @@ def test_the_catalogue_is_for_everybody_and_edited_by_admins(stage: Stage, host:
     ]
     gift = f"g{uuid4().hex[:12]}"
     stage.admin("gifts", "set", gift, "--name", "Lily", "--coins", "7", *WHY)
-    stream = live(host)
+    stream = live(stage, host)
     try:
         assert give(fan, stream, gift).json["coins"] == 7
         stage.admin("gifts", "stop", gift, *WHY)
@@ -283,7 +295,7 @@ def test_a_ticket_opens_a_premium_stream_and_is_earned_at_its_end(stage: Stage, 
     assert (ticket["stream"], ticket["coins"], ticket["balance"]["amount"]) == (stream, 300, 700)
     assert buy(ann, stream, key).json == ticket
     assert refusal(buy(ann, stream)) == (409, "already_done")
-    host.api.post(f"/v1/streams/{stream}/start")
+    started(stage, host, stream)
     assert ann.api.post(f"/v1/streams/{stream}/join")["media"]["channel"] == stream
     assert refusal(fan.api.send("POST", f"/v1/streams/{stream}/join")) == (403, "forbidden")
     assert refusal(give(fan, stream)) == (403, "forbidden")
@@ -304,6 +316,15 @@ def test_a_ticket_comes_back_if_the_stream_never_starts(stage: Stage, host: Phon
     assert refusal(buy(ann, stream)) == (409, "invalid_state")
 
 
+def test_and_if_its_host_never_comes(stage: Stage, host: Phone) -> None:
+    ann, before = patron(stage, 1_000), earned(host)
+    stream = made(host, "premium", price=300)
+    assert buy(ann, stream).status == 201
+    host.api.post(f"/v1/streams/{stream}/start")
+    host.api.post(f"/v1/streams/{stream}/end")
+    assert (coins(ann), earned(host)) == (1_000, before)
+
+
 def test_what_cannot_be_a_ticket_is_refused(stage: Stage, host: Phone, fan: Phone) -> None:
     stream = made(host, "premium", price=300)
     path = f"/v1/streams/{stream}/ticket"
@@ -316,7 +337,7 @@ def test_what_cannot_be_a_ticket_is_refused(stage: Stage, host: Phone, fan: Phon
         assert refusal(buy(fan, "str_00000000000000000000000000")) == (404, "not_found")
     finally:
         host.api.post(f"/v1/streams/{stream}/end")
-    public = live(host)
+    public = live(stage, host)
     try:
         assert refusal(buy(fan, public)) == (409, "invalid_state")
     finally:

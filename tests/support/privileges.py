@@ -84,7 +84,7 @@ stream/live                dynamodb:GetShardIterator      no  no     no   no    
 stream/live                dynamodb:GetRecords            no  no     no   no    no   no    no   no    no    no     yes
 stream/live                dynamodb:ListStreams           no  no     no   no    no   no    no   no    no    no     yes
 
-table/notices              dynamodb:PutItem               yes yes    yes  no    yes  yes   yes  no    yes   yes    no
+table/notices              dynamodb:PutItem               yes yes    yes  yes   yes  yes   yes  no    yes   yes    no
 table/notices              dynamodb:GetItem               no  no     no   no    no   no    no   no    no    no     no
 table/notices              dynamodb:DeleteItem            no  no     no   no    no   no    no   no    no    no     no
 stream/notices             dynamodb:DescribeStream        no  no     no   no    no   no    yes  no    no    no     no

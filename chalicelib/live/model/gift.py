@@ -13,14 +13,12 @@ from chalicelib.kernel.money import Cents, coin_value, reader_share
 from chalicelib.kernel.text import one_line
 from chalicelib.kernel.time import MINUTE, Millis
 
-MOST_COINS: Final = 1_000_000
-"""What one gift costs at most."""
 MOST_GIFTS: Final = 100
 """In the catalogue, those that are not given any more among them."""
 MOST_IN_A_MINUTE: Final = 30
 """Gifts of one sender to one stream in any minute …"""
 MOST_COINS_IN_A_MINUTE: Final = 100_000
-"""… and what they cost together."""
+"""… and what they cost together: so one gift costs no more."""
 
 _ID: Final = re.compile(r"[a-z0-9_]{1,32}")
 _ANIMATION: Final = re.compile(r"[a-z0-9_.-]{1,64}")
@@ -104,7 +102,7 @@ def _must_be_sound(gift: Gift) -> None:
     wrong = {
         "id": not _ID.fullmatch(gift.id) and "1 to 32 small letters, digits and underscores",
         "name": not 1 <= len(gift.name) <= _NAME_LENGTH and f"1 to {_NAME_LENGTH} characters",
-        "coins": not 1 <= gift.coins <= MOST_COINS and f"1 to {MOST_COINS} coins",
+        "coins": not 1 <= gift.coins <= MOST_COINS_IN_A_MINUTE and f"1 to {MOST_COINS_IN_A_MINUTE} coins",
         "animation": not _ANIMATION.fullmatch(gift.animation) and "1 to 64 small letters, digits, underscores and dots",
     }
     errors = tuple({"field": field, "message": message} for field, message in wrong.items() if message)
@@ -144,6 +142,8 @@ class Sent:
     animation: str
     coins: int
     at: Millis
+    seq: int
+    """The number of the entry in the sender's coins that paid for it."""
 
 
 @dataclass(frozen=True, slots=True)

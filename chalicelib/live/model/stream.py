@@ -3,9 +3,10 @@
     scheduled → live → ended → finalized
     scheduled → ended          called off, or never started
 
-A stream ends at its effective moment, whoever notices it first: a host who is gone too long has ended it then. From
-``ended`` on nothing is earned any more; ``finalized`` is what was earned, settled. Moments are milliseconds, prices
-are coins.
+For money a stream has begun when its host was in the channel (``came``): before that nobody gives anything, and one
+that ends without it gives every ticket back. A stream ends at its effective moment, whoever notices it first: a host
+who is gone too long has ended it then. From ``ended`` on nothing is earned any more; ``finalized`` is what was earned,
+settled. Moments are milliseconds, prices are coins.
 """
 
 from __future__ import annotations
@@ -64,6 +65,8 @@ class Stream:
     started_at: Millis | None = None
     ended_at: Millis | None = None
     finalized_at: Millis | None = None
+    came: bool = False
+    """The host was in its channel while it was live, for Agora said so. It stays so."""
     notice_seq: int | None = None
     """The newest that Agora told of the host."""
     gone_since: Millis | None = None
@@ -111,6 +114,12 @@ class Stream:
         """Raises InvalidState for one that has not begun, or is over."""
         if self.state != "live":
             raise InvalidState("The stream has not begun." if self.state == "scheduled" else "The stream is over.")
+
+    def must_be_given_to(self) -> None:
+        """Raises InvalidState for one that is not live, or whose host was not there yet."""
+        self.must_be_live()
+        if not self.came:
+            raise InvalidState("The host is not there yet.")
 
 
 def scheduled(
@@ -211,15 +220,19 @@ def host_entered(stream: Stream, seq: int, at: Millis, now: Millis, rules: Rules
     """The host came into the channel at ``at``, as heard ``now``; too late where the stream had ended by then."""
     if not _news(stream, seq) or min(at, now) >= _live_until(stream, rules)[0]:
         return stream
-    return replace(stream, gone_since=None, notice_seq=seq, at=now)
+    return replace(stream, came=True, gone_since=None, notice_seq=seq, at=now)
 
 
-def host_left(stream: Stream, seq: int, at: Millis, now: Millis) -> Stream:
-    """The host left the channel in the second that begins at ``at``, or dropped out of it."""
-    if not _news(stream, seq):
+def host_left(stream: Stream, seq: int, at: Millis, now: Millis, rules: Rules) -> Stream:
+    """The host left the channel in the second that begins at ``at``, or dropped out of it. Who left in time was there,
+    though that may be told later.
+    """
+    over = runs_out(stream, rules)
+    if not _news(stream, seq) or over is None:
         return stream
     left = max(min(at, now), stream.started_at or now)
-    return replace(stream, gone_since=left if stream.gone_since is None else stream.gone_since, notice_seq=seq, at=now)
+    gone_since = left if stream.gone_since is None else stream.gone_since
+    return replace(stream, came=stream.came or left < over[0], gone_since=gone_since, notice_seq=seq, at=now)
 
 
 def _news(stream: Stream, seq: int) -> bool:

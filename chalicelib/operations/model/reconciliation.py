@@ -162,6 +162,16 @@ def shard_fault(balance: Cents, *, closed: bool) -> What | None:
     return "left_over" if closed and balance else None
 
 
+def is_digested(closed_at: Millis, since: Millis) -> bool:
+    """Whether a chain that was closed then is, as it is, in a digest of before a run that looks back to ``since``.
+
+    The last run that ended began later than the overlap after ``since``, and the digest of its day is by a run that
+    began a day earlier at most; another day is for clocks that differ. So the first digest that was begun after the
+    closing has the chain, and no later one need.
+    """
+    return closed_at < since + OVERLAP - 2 * DAY
+
+
 @dataclass(frozen=True, slots=True)
 class Head:
     """The newest entry of a chain."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from chalicelib.kernel.errors import Invalid, InvalidState
-from chalicelib.kernel.money import Cents
+from chalicelib.kernel.money import Cents, coin_value, reader_share
 
 MOST_PACKS: Final = 40
 MOST_COINS: Final = 1_000_000
@@ -77,6 +77,14 @@ def with_pack(was: Packs, pack: Pack) -> Packs:
         raise InvalidState(f"There are {MOST_PACKS} packs already.")
     others = tuple(each for each in was.packs if each.id != pack.id)
     return replace(was, packs=tuple(sorted((*others, pack), key=lambda each: (each.coins, each.id))))
+
+
+def must_cover(pack: Pack, cents_per_100: Cents) -> None:
+    """Raises Invalid for a pack that is sold for less than readers get of what its coins buy."""
+    owed = reader_share(coin_value(pack.coins, cents_per_100))
+    if pack.active and pack.price < owed:
+        why = f"at least {owed}: so much do readers get of {pack.coins} coins"
+        raise Invalid(errors=({"field": "price", "message": why},))
 
 
 def to_item(packs: Packs) -> dict[str, Any]:

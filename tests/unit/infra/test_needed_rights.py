@@ -7,22 +7,35 @@ from typing import Any, Final
 import pytest
 
 from chalicelib.accounts import service as accounts
+from chalicelib.accounts.model.limits import Wanted
 from chalicelib.gateways import World
+from chalicelib.gateways.agora import Notice
 from chalicelib.gateways.appstore import WHOLE, Notification, Transaction
 from chalicelib.kernel.ids import new_id
-from chalicelib.kernel.time import DAY
+from chalicelib.kernel.time import DAY, MINUTE, SECOND
+from chalicelib.live import service as streams
+from chalicelib.live.model.stream import HOST_UID
 from chalicelib.operations import handlers
 from chalicelib.payouts import events, payees, paying
 from chalicelib.runtime.identity import Claims
 from chalicelib.runtime.tables import Check, Delete, Put
-from chalicelib.wallet import apple, google, refunds
-from chalicelib.wallet.model.purchase import account_token
+from chalicelib.sessions import service as sessions
+from chalicelib.sessions.model import commands
+from chalicelib.sessions.model.session import Side
+from chalicelib.wallet import apple, google, limits, purchases, recharges, refunds, topups
+from chalicelib.wallet import events as stripe_events
+from chalicelib.wallet.model import recharge
+from chalicelib.wallet.model.purchase import Told, account_token
 from infra.local.google import orders
 from tests.support.border import CLIENT, READER, Border, border
+from tests.support.duo import Duo
+from tests.support.events import checkout_event, dispute_event
 from tests.support.memory import MemoryTables
 from tests.support.people import person
 from tests.support.play import OfflinePlay
 from tests.support.privileges import BY_FUNCTION, Right
+from tests.support.purse import OWNER, Purse
+from tests.support.show import Show
 from tests.support.worlds import NOON, HandClock, hand_world
 
 _WRITES: Final = {Put: "PutItem", Check: "ConditionCheckItem", Delete: "DeleteItem"}
@@ -118,6 +131,83 @@ def test_the_webhook_of_our_account_may_apply_every_event_that_moves_money(desk:
     assert refused("stripe_webhook", tables) == set()
 
 
+def test_who_has_limits_is_no_riddle_to_the_webhook_of_our_account() -> None:
+    purse = Purse(tables=(tables := Watched(MemoryTables())))  # type: ignore[arg-type]  # which hands on all there is
+    purse.pays(5_000)
+    purse.buys("coins_500", "c1")
+    limits.set_limits(purse.world, OWNER, Wanted(100_000, None, None, None))
+    told = purse.paid("coins_500", "c2")
+    topup = topups.open_topup(purse.world, OWNER, "top_2", 1_000)
+    tables.seen.clear()
+    purse.tell(told, checkout_event("evt_2", "checkout.session.completed", topup))
+    purse.tell(dispute_event("funds_withdrawn", "dp_1", "pi_top_c2", 699, "needs_response"))
+    assert (purse.balance, purse.coins) == (6_000, 500)
+    assert refused("stripe_webhook", tables) == set()
+
+
+def test_a_top_up_of_who_has_limits_and_is_in_a_reading_may_charge_the_card_again() -> None:
+    tables = Watched(MemoryTables())
+    duo = Duo(hand_world(tables), "1").ready()
+    has_bought_coins(duo.world, duo.client)
+    rows = recharges._rows(duo.world)
+    was = rows.of(duo.client)
+    card = recharge.Card("pm_1", "visa", "4242", 1, 2034, 1)
+    tables.write(rows.keep(recharge.with_card(replace(was, customer="cus_1"), card), was))
+    recharges.set_auto(duo.world, duo.client, recharge.Wanted(True, 1_000, 2_000, 20_000))
+    limits.set_limits(duo.world, duo.client, Wanted(100_000, None, None, None))
+    sessions.create(duo.world, Side(duo.client, "Cee"), duo.session, duo.reader, "text")
+    for who, command in ((duo.reader, commands.accept), (duo.client, commands.join), (duo.reader, commands.join)):
+        duo.does(who, command)
+    topup = topups.open_topup(duo.world, duo.client, "top_1", 500)
+    duo.talked(19 * MINUTE)
+    tables.seen.clear()
+    stripe_events.apply_event(duo.world, checkout_event("evt_1", "checkout.session.completed", topup))
+    assert recharges.settings_of(duo.world, duo.client).in_flight
+    assert refused("stripe_webhook", tables) == set()
+
+
+def test_notices_alone_may_begin_the_reading_of_who_has_limits() -> None:
+    tables = Watched(MemoryTables())
+    duo = Duo(hand_world(tables), "1").ready()
+    has_bought_coins(duo.world, duo.client)
+    limits.set_limits(duo.world, duo.client, Wanted(100_000, None, None, None))
+    sessions.create(duo.world, Side(duo.client, "Cee"), duo.session, duo.reader, "voice")
+    duo.does(duo.reader, commands.accept)
+    tables.seen.clear()
+    for number, uid in enumerate(sessions._SIDES, 1):
+        at = duo.forward(SECOND).world.now() // SECOND * SECOND
+        sessions.hear(duo.world, Notice(duo.row().channel, uid, number, at, joined=True))
+    assert duo.row().state == "active"
+    assert refused("agora_webhook", tables) == set()
+
+
+def test_notices_alone_may_end_a_stream_and_settle_it() -> None:
+    tables = Watched(MemoryTables())
+    show = Show(hand_world(tables)).live("premium", 300)
+    ann = show.patron("ann")
+    show.pays(ann)
+    show.gives(ann)
+    tables.seen.clear()
+    for number, joined in ((2, False), (3, True)):
+        at = show.forward((number - 2) * 3 * MINUTE).world.now() // SECOND * SECOND
+        streams.hear(show.world, Notice(show.stream, HOST_UID, number, at, joined=joined))
+    assert show.row.state == "finalized"
+    assert refused("agora_webhook", tables) == set()
+
+
+def test_a_notice_of_a_host_who_comes_too_late_may_give_the_tickets_back() -> None:
+    tables = Watched(MemoryTables())
+    show = Show(hand_world(tables)).scheduled("premium", 300)
+    ann = show.patron("ann")
+    show.pays(ann)
+    streams.start(show.world, show.stream, show.host)
+    tables.seen.clear()
+    at = show.forward(3 * MINUTE).world.now() // SECOND * SECOND
+    streams.hear(show.world, Notice(show.stream, HOST_UID, 1, at, joined=True))
+    assert (show.row.state, show.coins(ann)) == ("finalized", 10_000)
+    assert refused("agora_webhook", tables) == set()
+
+
 def test_the_webhook_of_readers_accounts_may_apply_every_event_of_theirs(desk: Border) -> None:
     payee = payees.rows_of(desk.world).payee(READER)
     assert payee
@@ -185,6 +275,11 @@ def test_the_api_and_the_tick_may_do_with_google_play_what_they_do() -> None:
     assert sum(each["failed"] for each in told) == 0
     assert sum(each["advanced"] for each in told) == 2
     assert refused("billing_tick", tables) == set()
+
+
+def has_bought_coins(world: World, user: str) -> None:
+    """In an app, which a limit counts too."""
+    purchases.learn(world, Told("apple", "1", user, "coins_500", 500, True, world.now(), "Production"))
 
 
 def shop() -> World:

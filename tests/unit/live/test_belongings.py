@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from chalicelib.live import belongings, gifts
@@ -35,6 +39,40 @@ def test_gifts_and_tickets_of_one_person_are_found_page_by_page(show: Show) -> N
     ]
     (ticket,), _ = belongings.tickets_of(show.world, ann, 100, None)
     assert (ticket.stream, ticket.coins) == (show.stream, 300)
+
+
+def test_two_gifts_of_one_moment_are_two(show: Show) -> None:
+    ann = show.patron("ann")
+    show.live()
+    sent = [show.gives(ann, name=str(number)).sent.id for number in range(2)]
+    found, _ = belongings.gifts_of(show.world, ann, 100, None)
+    assert [each.id for each in found] == sent[::-1]
+
+
+class CountingTables:
+    """How often what was asked of them."""
+
+    def __init__(self, tables: Any) -> None:
+        self._tables = tables
+        self.reads = Counter[str]()
+
+    def __getattr__(self, name: str) -> Any:
+        self.reads[name] += 1
+        return getattr(self._tables, name)
+
+
+@pytest.mark.parametrize("count", [1, 30])
+def test_a_page_of_coins_leads_to_its_gifts_and_tickets_in_one_read_more(show: Show, count: int) -> None:
+    ann = show.patron("ann")
+    show.live("premium", 300).pays(ann)
+    for number in range(count):
+        show.gives(ann, name=str(number))
+    tables = CountingTables(show.world.tables)
+    counted = replace(show.world, tables=tables)
+    found, _ = belongings.gifts_of(counted, ann, 100, None)
+    tickets, _ = belongings.tickets_of(counted, ann, 100, None)
+    assert (len(found), len(tickets)) == (count, 1)
+    assert tables.reads == {"query": 2, "get_many": 2}
 
 
 def test_a_ticket_that_went_back_is_none(show: Show) -> None:

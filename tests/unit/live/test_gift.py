@@ -11,6 +11,7 @@ from chalicelib.kernel.errors import Invalid, InvalidState, NotFound, RateLimite
 from chalicelib.kernel.time import MINUTE, SECOND
 from chalicelib.live.model.gift import (
     BY_DEFAULT,
+    MOST_COINS_IN_A_MINUTE,
     MOST_GIFTS,
     Catalogue,
     Fan,
@@ -29,7 +30,7 @@ LILY = Gift("lily", "Lily", 250, "lily_v1")
 
 
 def sent(coins: int, at: int) -> Sent:
-    return Sent("gft_1", "str_1", "usr_c", "Cee", "rose", "rose_v1", coins, at)
+    return Sent("gft_1", "str_1", "usr_c", "Cee", "rose", "rose_v1", coins, at, 1)
 
 
 # --- what coins bring
@@ -128,7 +129,7 @@ def test_no_more_gifts_than_the_catalogue_holds() -> None:
         (replace(LILY, name="\u200b\u202e"), "name"),
         (replace(LILY, name="x" * 41), "name"),
         (replace(LILY, coins=0), "coins"),
-        (replace(LILY, coins=1_000_001), "coins"),
+        (replace(LILY, coins=100_001), "coins"),
         (replace(LILY, animation="a/b"), "animation"),
     ],
 )
@@ -144,12 +145,12 @@ def test_all_that_is_wrong_with_a_gift_is_told() -> None:
     assert refused.value.errors == (
         {"field": "id", "message": "1 to 32 small letters, digits and underscores"},
         {"field": "name", "message": "1 to 40 characters"},
-        {"field": "coins", "message": "1 to 1000000 coins"},
+        {"field": "coins", "message": "1 to 100000 coins"},
         {"field": "animation", "message": "1 to 64 small letters, digits, underscores and dots"},
     )
 
 
-@pytest.mark.parametrize("bound", [replace(LILY, name="x" * 40, coins=1_000_000), replace(LILY, name="x", coins=1)])
+@pytest.mark.parametrize("bound", [replace(LILY, name="x" * 40, coins=100_000), replace(LILY, name="x", coins=1)])
 def test_a_gift_at_the_bounds_is_one(bound: Gift) -> None:
     assert with_gift(BY_DEFAULT, bound).gift("lily") == bound
 
@@ -157,6 +158,11 @@ def test_a_gift_at_the_bounds_is_one(bound: Gift) -> None:
 def test_a_gifts_name_is_one_line_that_can_be_seen() -> None:
     named = replace(LILY, name=" Li\u202ely\n of  the\u200b valley ")
     assert with_gift(BY_DEFAULT, named).gift("lily").name == "Lily of the valley"
+
+
+def test_the_dearest_gift_can_be_given_within_a_minute() -> None:
+    dearest = with_gift(BY_DEFAULT, replace(LILY, coins=MOST_COINS_IN_A_MINUTE)).gift("lily")
+    assert sending(Fan("str_1", "usr_1"), sent(dearest.coins, NOON)).total == 100_000
 
 
 # --- a sender

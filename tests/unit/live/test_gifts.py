@@ -163,6 +163,14 @@ def test_only_a_live_stream_is_given_to() -> None:
     refused(show, InvalidState, lambda: show.gives(ann, name="2"))
 
 
+def test_a_stream_whose_host_was_not_there_yet_is_not_given_to() -> None:
+    show = Show(hand_world()).scheduled()
+    ann = show.patron("ann")
+    streams.start(show.world, show.stream, show.host)
+    refused(show, InvalidState, lambda: show.gives(ann))
+    show.started().gives(ann)
+
+
 def test_a_stream_whose_host_is_gone_too_long_is_not_given_to(show: Show) -> None:
     ann = show.patron("ann")
     streams.leave(show.world, show.stream, show.host)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -11,11 +12,14 @@ from typing import Any
 import pytest
 
 from chalicelib.gateways import World
+from chalicelib.gateways.agora import Notice
 from chalicelib.kernel.errors import InvalidState, Problem, Unavailable
 from chalicelib.kernel.time import DAY, HOUR, MINUTE
 from chalicelib.live import gifts, settlement, shards, tickets
 from chalicelib.live import service as streams
-from chalicelib.notifications.model import Notice, words
+from chalicelib.live.model.stream import HOST_UID
+from chalicelib.notifications.model import Notice as Told
+from chalicelib.notifications.model import words
 from chalicelib.payouts import service as payouts
 from chalicelib.runtime.tables import Contended, Operation
 from chalicelib.wallet import coins
@@ -178,6 +182,31 @@ def test_where_storage_stays_busy_the_stream_waits_for_the_next_tick(show: Show)
     assert show.earned() == [("gift_earned", 70, show.stream)]
 
 
+def test_a_settlement_that_loses_all_its_tries_says_so_and_after_an_hour_it_alarms(
+    show: Show, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Busy(MemoryTables):
+        def write(self, *operations: Operation) -> None:
+            if any(getattr(each, "item", {}).get("closed") for each in operations):
+                raise Contended
+            super().write(*operations)
+
+    show.world.tables.__class__ = Busy
+
+    def logged() -> set[tuple[str, str]]:
+        capsys.readouterr()
+        show.noticed()
+        lines = map(json.loads, capsys.readouterr().out.splitlines())
+        return {(line["level"], line["event"]) for line in lines if line["level"] != "info"}
+
+    show.ends()
+    show.forward(HOUR - 1)
+    assert logged() == {("warning", "stream_settlement_put_off")}
+    show.forward(1)
+    for _ in range(2):
+        assert logged() == {("warning", "stream_settlement_put_off"), ("error", "stream_not_settled")}
+
+
 # --- a stream that never started
 
 
@@ -206,7 +235,7 @@ def test_who_had_a_ticket_is_told(promised: Show) -> None:
     promised.ends()
     (row,) = promised.world.tables.query("notices", ("pk", ann)).items
     assert (row["kind"], row["facts"]) == ("ticket_back", {"coins": 300})
-    said = words(Notice(ann, row["kind"], row["facts"]), "UTC")
+    said = words(Told(ann, row["kind"], row["facts"]), "UTC")
     assert said
     assert "300 coins are back" in said.text
 
@@ -217,6 +246,54 @@ def test_a_stream_that_is_not_started_in_time_gives_back_by_itself(promised: Sho
     promised.forward(HOUR + 30 * MINUTE)
     assert (promised.noticed().state, promised.row.ended_for) == ("finalized", "not_started")
     assert promised.coins(ann) == 10_000
+
+
+def test_a_stream_whose_host_never_comes_gives_every_ticket_back(promised: Show) -> None:
+    ann, bea = promised.patron("ann"), promised.patron("bea")
+    promised.pays(ann)
+    streams.start(promised.world, promised.stream, promised.forward(HOUR).host)
+    promised.pays(bea)
+    promised.forward(2 * MINUTE)
+    assert (promised.noticed().state, promised.row.ended_for) == ("finalized", "host_gone")
+    assert [promised.coins(each) for each in (ann, bea)] == [10_000, 10_000]
+    assert promised.earned() == []
+    books = promised.books()
+    assert [books.sum_of(f"platform:{name}") for name in ("fees", "coins")] == [0, 0]
+
+
+def test_so_does_one_that_is_ended_before_its_host_came(promised: Show) -> None:
+    ann = promised.patron("ann")
+    promised.pays(ann)
+    streams.start(promised.world, promised.stream, promised.forward(HOUR).host)
+    assert promised.ends().state == "finalized"
+    told(promised, 1, joined=True)
+    assert (promised.coins(ann), promised.earned()) == (10_000, [])
+
+
+def test_who_is_told_to_leave_in_time_was_there(promised: Show) -> None:
+    """Agora tells of the leaving first, and what is older is no news."""
+    ann = promised.patron("ann")
+    promised.pays(ann)
+    streams.start(promised.world, promised.stream, promised.forward(HOUR).host)
+    promised.forward(MINUTE)
+    told(promised, 2, joined=False)
+    told(promised, 1, joined=True)
+    promised.ends()
+    assert (promised.coins(ann), promised.earned()) == (9_700, [("gift_earned", 210, promised.stream)])
+
+
+def test_who_is_told_to_leave_after_the_end_was_not_there_for_certain(promised: Show) -> None:
+    ann = promised.patron("ann")
+    promised.pays(ann)
+    streams.start(promised.world, promised.stream, promised.forward(HOUR).host)
+    promised.forward(2 * MINUTE)
+    told(promised, 1, joined=False)
+    assert (promised.row.state, promised.coins(ann)) == ("finalized", 10_000)
+
+
+def told(show: Show, seq: int, *, joined: bool) -> None:
+    """Agora tells of the host."""
+    streams.hear(show.world, Notice(show.stream, HOST_UID, seq, show.world.now(), joined=joined))
 
 
 def test_once_it_started_tickets_stay_paid(promised: Show) -> None:

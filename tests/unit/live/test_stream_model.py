@@ -20,7 +20,9 @@ HOST = "usr_host"
 STREAM = Stream("str_1", HOST, "Host", "Full moon", "public", None, NOON + HOUR, NOON, NOON)
 PRIVATE = replace(STREAM, visibility="private")
 START = NOON + 55 * MINUTE
-LIVE = replace(STREAM, state="live", started_at=START, lease_until=START + HOUR, cleared=False, at=START, notice_seq=7)
+LIVE = replace(
+    STREAM, state="live", started_at=START, lease_until=START + HOUR, cleared=False, at=START, came=True, notice_seq=7
+)
 OVER = replace(LIVE, state="ended", ended_for="host_ended", ended_at=START + MINUTE, at=START + 2 * MINUTE)
 
 
@@ -236,7 +238,7 @@ def test_five_hundred_are_invited_and_no_more() -> None:
 
 
 def test_a_host_who_came_before_it_was_over_is_there_whenever_it_is_heard() -> None:
-    gone = replace(LIVE, gone_since=START)
+    gone = replace(LIVE, came=False, gone_since=START)
     end = START + 2 * MINUTE
     there = replace(LIVE, notice_seq=8)
     assert model.host_entered(gone, 8, end - 1, end + HOUR, RULES) == replace(there, at=end + HOUR)
@@ -249,13 +251,13 @@ def test_a_host_who_came_before_it_was_over_is_there_whenever_it_is_heard() -> N
 def test_of_the_host_only_what_is_newer_is_heard(seq: int) -> None:
     gone = replace(LIVE, gone_since=START)
     assert model.host_entered(gone, seq, START, START, RULES) is gone
-    assert model.host_left(LIVE, seq, START, START) is LIVE
+    assert model.host_left(LIVE, seq, START, START, RULES) is LIVE
 
 
 @pytest.mark.parametrize("stream", [STREAM, OVER])
 def test_of_the_host_of_a_stream_that_is_not_live_nothing_is_heard(stream: Stream) -> None:
     assert model.host_entered(stream, 8, START, START, RULES) is stream
-    assert model.host_left(stream, 8, START, START) is stream
+    assert model.host_left(stream, 8, START, START, RULES) is stream
 
 
 @pytest.mark.parametrize(
@@ -268,12 +270,37 @@ def test_of_the_host_of_a_stream_that_is_not_live_nothing_is_heard(stream: Strea
 )
 def test_a_host_left_when_agora_says_between_the_start_and_now(at: int, gone_since: int) -> None:
     now = START + 2 * MINUTE
-    assert model.host_left(LIVE, 8, at, now) == replace(LIVE, gone_since=gone_since, notice_seq=8, at=now)
+    assert model.host_left(LIVE, 8, at, now, RULES) == replace(LIVE, gone_since=gone_since, notice_seq=8, at=now)
 
 
 def test_a_host_who_is_gone_is_gone_since_they_first_were() -> None:
     gone = replace(LIVE, gone_since=START + 5)
-    assert model.host_left(gone, 8, START + 1, START + 9) == replace(gone, notice_seq=8, at=START + 9)
+    assert model.host_left(gone, 8, START + 1, START + 9, RULES) == replace(gone, notice_seq=8, at=START + 9)
+
+
+@pytest.mark.parametrize(("at", "came"), [(START, True), (START + 2 * MINUTE - 1, True), (START + 2 * MINUTE, False)])
+def test_a_host_who_left_before_it_was_over_was_there(at: int, came: bool) -> None:
+    never = replace(LIVE, came=False, gone_since=START)
+    assert model.host_left(never, 8, at, START + HOUR, RULES) == replace(
+        never, came=came, notice_seq=8, at=START + HOUR
+    )
+
+
+def test_that_a_host_came_stays_so() -> None:
+    assert model.host_left(LIVE, 8, START + HOUR, START + HOUR, RULES).came
+    assert model.ended(model.host_left(LIVE, 8, START, START, RULES), START, "host_gone", START).came
+    assert not model.started(STREAM, START, RULES).came
+
+
+def test_a_stream_is_given_to_once_its_host_was_there() -> None:
+    LIVE.must_be_given_to()
+    replace(LIVE, gone_since=START).must_be_given_to()
+    for stream, why in (
+        (replace(LIVE, came=False), "The host is not there yet."),
+        (STREAM, "The stream has not begun."),
+        (OVER, "The stream is over."),
+    ):
+        assert refused(stream.must_be_given_to).detail == why
 
 
 # --- what time makes of it -----------------------------------------------------------------------
@@ -382,6 +409,7 @@ def test_a_stream_is_stored_without_what_is_not_known_of_it() -> None:
         "invited": 0,
         "shards": 32,
         "cleared": True,
+        "came": False,
         "rev": 0,
         "epoch": 0,
         "clock_epoch": -1,

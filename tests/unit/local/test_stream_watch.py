@@ -87,7 +87,7 @@ def test_gifts_are_told_together_once_and_counted(seen: Seen) -> None:
     ann, ben = show.patron("ann"), show.patron("ben")
     show.gives(ann, name="1")
     show.gives(ann, name="2")
-    show.gives(ben, "star")
+    show.forward(1).gives(ben, "star")
     assert seen.look() == [("gifts", "2 roses and a star: 3 by now, 1,200 coins")]
     show.forward(3 * SECOND).gives(ben, "heart", name="2")
     assert seen.look() == [("gifts", "a heart: 4 by now, 1,700 coins")]

@@ -37,7 +37,7 @@ from chalicelib.readers import reviews
 from chalicelib.readers import service as readers
 from chalicelib.readers.model import Description
 from chalicelib.runtime.identity import Claims
-from chalicelib.runtime.tables import Operation, Put
+from chalicelib.runtime.tables import Contended, Operation, Put
 from chalicelib.scheduling import service as scheduling
 from chalicelib.sessions import afterwards
 from chalicelib.sessions import service as sessions
@@ -48,7 +48,7 @@ from chalicelib.wallet import service as wallet
 from chalicelib.wallet.events import apply_event
 from chalicelib.wallet.model.purchase import Told
 from tests.support.diary import TODAY, Diary
-from tests.support.events import checkout_event, dispute_event
+from tests.support.events import checkout_event, dispute_event, refund_event
 from tests.support.memory import MemoryTables
 from tests.support.payee import READER, Desk
 from tests.support.reading import add_reader, pay_in
@@ -475,6 +475,30 @@ def test_coins_that_are_paid_after_the_account_was_closed_go_back_to_the_card_an
     assert "deleted_with" not in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("first", ["failed", "canceled", "pending"])
+def test_coins_paid_late_that_no_bank_takes_back_alarm_each_day(
+    world: World, ada: str, capsys: pytest.CaptureFixture[str], first: str
+) -> None:
+    coins_paid_late(world, ada)
+    stripe(world).status = first
+    tick(world)
+    if first == "pending":
+        assert '"deleted_with_coins"' not in capsys.readouterr().out, "it is on its way"
+        apply_event(world, refund_event("refund.failed", "re_late_pi_top_2", "pi_top_2", 699, "failed"))
+    for _ in range(2):
+        capsys.readouterr()
+        forward(world, DAY)
+        tick(world)
+        (line,) = [line for line in capsys.readouterr().out.splitlines() if '"deleted_with_coins"' in line]
+        assert {name: json.loads(line)[name] for name in ("level", "user", "id", "amount")} == {
+            "level": "error",
+            "user": ada,
+            "id": "pi_top_2",
+            "amount": 699,
+        }
+    assert coins.balance(world, ada) == 600
+
+
 def test_coins_paid_late_whose_refund_is_not_known_are_asked_for_again(
     world: World, ada: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -678,6 +702,40 @@ def test_the_name_beside_gifts_is_taken_out_and_what_they_brought_stays(world: W
     assert {(each.name, each.coins) for each in page} == {(FORGOTTEN_NAME, 100)}
     assert [each.name for each in gifts.leaders(world, show.host, show.stream)] == [FORGOTTEN_NAME]
     assert show.earned() == [("gift_earned", 2_100, show.stream)]
+
+
+class Unsettling(CrashingTables):
+    """In which no stream can be settled."""
+
+    def write(self, *operations: Operation) -> None:
+        if any(isinstance(each, Put) and each.item.get("kind") == "stream_settled" for each in operations):
+            raise Contended
+        super().write(*operations)
+
+
+@pytest.mark.parametrize("still_live", [True, False])
+def test_what_the_last_stream_earned_is_settled_before_the_door_is_shut(
+    world: World, tables: CrashingTables, ada: str, still_live: bool
+) -> None:
+    show = Show(world)
+    world.tables.write(People(tables, "accounts").add(newcomer(show.host, "Host", "host@example.test", 0)))
+    accounts.change(world, ada, accounts.Changes(birth_date=date(1990, 1, 1)))
+    show.buys(ada, 3_000)
+    confirmed(world, show.host)
+    forward(world, COOLING)
+    show.live().gives(ada)
+    tables.__class__ = Unsettling
+    if not still_live:
+        assert show.ends().state == "ended"
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            deletions.advance(world, show.host)
+    assert deletions.deletion_of(world, show.host).state == "cooling"
+    tables.__class__ = CrashingTables
+    deletions.advance(world, show.host)
+    held = deletions.deletion_of(world, show.host)
+    assert (held.state, held.owed) == ("awaiting_refund", 70)
+    assert show.earned() == [("gift_earned", 70, show.stream)]
 
 
 @pytest.fixture

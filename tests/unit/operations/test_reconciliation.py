@@ -24,7 +24,7 @@ from chalicelib.payouts.service import earnings_account
 from chalicelib.runtime.tables import Check, Contended
 from chalicelib.wallet import coins, payments, refunds, topups
 from chalicelib.wallet import service as wallet
-from chalicelib.wallet.model.chain import Fact, follow, genesis, to_item
+from chalicelib.wallet.model.chain import Entry, Fact, follow, genesis, to_item
 from chalicelib.wallet.model.meter import receive
 from chalicelib.wallet.model.payment import Payment
 from tests.support.border import CLIENT, READER, Border, border
@@ -385,12 +385,14 @@ def test_earnings_that_nobody_paid_for_are_a_difference(desk: Border, clearing: 
     assert reconciled(desk).open == 0
 
 
-def gather(desk: Border, shard: str, kind: str, cents: int, counter: str, *, closed: bool = False) -> None:
+def gather(desk: Border, shard: str, kind: str, cents: int, counter: str, *, closed: bool = False) -> Entry:
     """An entry on an account of a stream, as no function of ours would put it."""
     book = wallet.ledger(desk.world)
     head = book.head(shard)
     draft = replace(receive(head, kind, cents, counter, "str_1"), closed=closed)
-    desk.tables.write(book.put(follow(head, draft, desk.clock.now)))
+    entry = follow(head, draft, desk.clock.now)
+    desk.tables.write(book.put(entry))
+    return entry
 
 
 def test_what_gathers_on_a_stream_and_is_settled_when_it_ends_is_no_difference(desk: Border) -> None:
@@ -777,6 +779,25 @@ def test_a_digest_tells_when_an_entry_was_changed_since(desk: Border) -> None:
     kept["heads"][f"credit:{CLIENT}"][2] = 1
     desk.digests.held[f"digests/{day(desk)}.json"] = json.dumps(kept).encode()
     assert "digest" in reconciliation.verify_digest(desk.world, day(desk))
+
+
+def test_a_chain_that_is_closed_is_in_a_digest_as_it_was_then_and_in_later_ones_no_more(desk: Border) -> None:
+    gather(desk, "stream:str_1:3", "gift_earned", 70, "platform:coins")
+    gather(desk, "stream:str_2:3", "gift_earned", 70, "platform:coins")
+    reconciled(desk)
+    desk.clock.forward(2 * HOUR)
+    closing = gather(desk, "stream:str_1:3", "stream_void", -70, "platform:coins", closed=True)
+    told: list[tuple[str, dict[str, Any]]] = []
+    for _ in range(6):
+        desk.clock.forward(DAY - LATER)
+        assert reconciled(desk).open == 0
+        told.append((day(desk), json.loads(desk.digests.held[f"digests/{day(desk)}.json"])["heads"]))
+    closed = [(at, heads["stream:str_1:3"]) for at, heads in told if "stream:str_1:3" in heads]
+    assert 1 <= len(closed) <= 4
+    assert {head[1] for _, head in closed} == {closing.hash}, "as it is, and never as it was before"
+    assert all("stream:str_2:3" in heads for _, heads in told), "one that is open may change"
+    del desk.tables.rows["ledger"]["stream:str_1:3", f"{closing.seq:012d}"]
+    assert reconciliation.verify_digest(desk.world, closed[-1][0]) == ["stream:str_1:3"]
 
 
 def test_the_first_digest_of_a_day_stays_the_days(desk: Border) -> None:

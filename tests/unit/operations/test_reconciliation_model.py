@@ -5,11 +5,14 @@ from typing import Any
 
 import pytest
 
+from chalicelib.kernel.time import DAY
 from chalicelib.operations.model.reconciliation import (
+    OVERLAP,
     Head,
     Movement,
     account_class,
     digest,
+    is_digested,
     is_own,
     movement,
     partner,
@@ -105,3 +108,10 @@ def test_what_undoes_what() -> None:
 )
 def test_accounts_of_one_kind_are_added_up_together(account: str, name: str) -> None:
     assert account_class(account) == name
+
+
+def test_a_closed_chain_is_in_a_digest_two_days_before_the_end_of_the_last_run() -> None:
+    done = 20 * DAY
+    assert is_digested(done - 2 * DAY - 1, done - OVERLAP)
+    assert not is_digested(done - 2 * DAY, done - OVERLAP)
+    assert not is_digested(20_000 * DAY, 0), "before the first run nothing is"

@@ -243,6 +243,29 @@ def test_what_is_no_purchase_of_anybody_here_is_stored_moves_nothing_and_alarms(
     assert [json.loads(line)["level"] for line in said.getvalue().splitlines()] == ["error", "info"]
 
 
+def test_who_was_deleted_buys_nothing_more(world: World) -> None:
+    leaves(world)
+    told = heard("ONE_TIME_CHARGE", BOUGHT)
+    with redirect_stdout(io.StringIO()) as said:
+        apple.hear(world, told)
+    assert outcome(world, told) == "bought for somebody who is not here any more"
+    assert posted(world) == []
+    assert '"error"' in said.getvalue()
+
+
+def test_what_becomes_of_a_purchase_that_was_known_before_is_still_learned(world: World) -> None:
+    hand_in(world, BOUGHT)
+    leaves(world)
+    for number, (kind, transaction) in enumerate((("REFUND", REFUNDED), ("REFUND_REVERSED", REVERSED))):
+        apple.hear(world, heard(kind, transaction, number))
+    assert posted(world) == [500, -500, 500]
+
+
+def leaves(world: World, user: str = ADA) -> None:
+    """Their account is closed."""
+    world.tables.write(*accounts.closing(world, accounts.person(world, user), "asked for by the person"))
+
+
 def test_a_purchase_that_apple_ties_to_another_person_later_is_stored_and_alarms(world: World) -> None:
     hand_in(world, BOUGHT)
     told = heard("REFUND", REFUNDED._replace(account_token=account_token(BEA)))

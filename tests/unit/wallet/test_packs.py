@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.kernel.errors import Invalid, InvalidState
-from chalicelib.wallet import purchases
-from chalicelib.wallet.model.packs import DEFAULT, MOST_PACKS, Pack, Packs, from_item, to_item, with_pack
+from chalicelib.wallet import packs, purchases
+from chalicelib.wallet.model.packs import DEFAULT, MOST_PACKS, Pack, Packs, from_item, must_cover, to_item, with_pack
 from chalicelib.wallet.purchases_store import PackRows
-from tests.support.worlds import hand_world
+from tests.support.worlds import hand_world, settings
 
 
 def test_there_are_five_packs_at_first() -> None:
@@ -81,6 +81,30 @@ def test_all_that_is_wrong_with_a_pack_is_told() -> None:
 @pytest.mark.parametrize("pack", [Pack("coi", 1, 50), Pack("c" * 40, 1_000_000, 50_000)])
 def test_a_pack_at_its_bounds_is_taken(pack: Pack) -> None:
     assert with_pack(DEFAULT, pack).known(pack.id) == pack
+
+
+@pytest.mark.parametrize(("cents_per_100", "least"), [(100, 70), (150, 105), (199, 139)])
+def test_a_pack_costs_at_least_what_readers_get_of_its_coins(cents_per_100: int, least: int) -> None:
+    must_cover(Pack("coins_100", 100, least), cents_per_100)
+    with pytest.raises(Invalid) as refused:
+        must_cover(Pack("coins_100", 100, least - 1), cents_per_100)
+    assert f"at least {least}" in refused.value.errors[0]["message"]
+    must_cover(Pack("coins_100", 100, least - 1, active=False), cents_per_100)
+
+
+def test_the_packs_there_are_at_first_do() -> None:
+    for pack in DEFAULT.packs:
+        must_cover(pack, settings().cents_per_100_coins)
+
+
+def test_one_that_does_not_is_not_set_and_can_be_stopped() -> None:
+    world = hand_world()
+    with pytest.raises(Invalid):
+        packs.keep(world, Pack("coins_1000", 1_000, 699), actor="arn:ops", reason="a sale")
+    assert purchases.packs_of(world) == DEFAULT
+    packs.keep(world, Pack("coins_1000", 1_000, 700), actor="arn:ops", reason="a sale")
+    dear = replace(world, settings=replace(world.settings, cents_per_100_coins=200))
+    assert not packs.stop(dear, "coins_1000", actor="arn:ops", reason="a coin is worth more now").active
 
 
 def test_there_are_forty_packs_at_most() -> None:
