@@ -66,7 +66,9 @@ class Notice:
     channel: str
     uid: int
     seq: int
-    """Orders what is told of one participant: Agora's ``clientSeq``."""
+    """Orders what is told of one participant: Agora's ``clientSeq``. It looks like the milliseconds of a phone's clock,
+    but an order is all that Agora promises of it: no moment is read from it, and none bounds it.
+    """
     at: Millis
     """The beginning of the second in which it happened."""
     joined: bool

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Final, Literal, TypeGuard
 
 from chalicelib.kernel.errors import Malformed, ProviderFailed
+from chalicelib.runtime.logs import log
 
 LONGEST_TOKEN: Final = 2_000
 _TOKEN: Final = re.compile(rf"[A-Za-z0-9._~-]{{1,{LONGEST_TOKEN}}}")
@@ -20,10 +22,19 @@ _STATES: Final[Mapping[str, State]] = {"PENDING": "pending", "PURCHASED": "purch
 _ONE_TIME: Final = 2
 """``productType`` of what is bought once."""
 _LARGEST_TYPE: Final = 999
-_PARTIAL: Final = 2
-"""``refundType`` of a refund of some of several that were bought at once."""
+_FULL: Final = 1
+"""``refundType`` of a refund of all. Another one is of some of several that were bought at once, or new to us."""
 
 What = Literal["changed", "voided", "other"]
+
+
+class Unreadable(
+    ProviderFailed,
+    status=HTTPStatus.BAD_GATEWAY,
+    code="provider_failed",
+    default="Google Play said what we do not understand.",
+):
+    """A person is to look: asking again may be no use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +63,8 @@ class Voided:
     parts: tuple[str, ...]
     """Those of which some of several were given back."""
     following: str | None
+    unreadable: int = 0
+    """Entries that say nothing we understand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +87,7 @@ def is_token(value: object) -> TypeGuard[str]:
 
 
 def bought_of(said: Mapping[str, Any]) -> Bought:
-    """Read a ProductPurchaseV2. Raises ProviderFailed where it says what we do not understand."""
+    """Read a ProductPurchaseV2. Raises Unreadable."""
     context, lines = said.get("purchaseStateContext"), said.get("productLineItem")
     state = _STATES.get(str(context.get("purchaseState"))) if isinstance(context, dict) else None
     if state is None or not isinstance(lines, list) or not all(isinstance(each, dict) for each in lines):
@@ -86,7 +99,9 @@ def bought_of(said: Mapping[str, Any]) -> Bought:
     account = said.get("obfuscatedExternalAccountId")
     quantity = _count(offer.get("quantity", 1))
     # Of one there is no part, and of one that nobody paid for Google says that nothing can be refunded.
-    left = _count(offer.get("refundableQuantity", quantity)) if quantity > 1 else quantity
+    left = offer.get("refundableQuantity", quantity) if quantity > 1 else quantity
+    if type(left) is not int or left < 0:
+        raise _unreadable()  # what is left cannot be told: coins are not taken back on a guess
     return Bought(
         product=product if isinstance(product, str) and _PRODUCT.fullmatch(product) else None,
         account_token=account if isinstance(account, str) else None,
@@ -99,18 +114,17 @@ def bought_of(said: Mapping[str, Any]) -> Bought:
 
 
 def voided_of(said: Mapping[str, Any]) -> Voided:
-    """Read a page of voided purchases. Raises ProviderFailed where it is none."""
+    """Read a page of voided purchases, and count the entries that cannot be read. Raises Unreadable."""
     listed, pagination = said.get("voidedPurchases", []), said.get("tokenPagination") or {}
     if not isinstance(listed, list) or not isinstance(pagination, dict):
         raise _unreadable()
     following = pagination.get("nextPageToken") or None
-    if not all(isinstance(each, dict) and is_token(each.get("purchaseToken")) for each in listed):
-        raise _unreadable()
     if not (following is None or isinstance(following, str)):
         raise _unreadable()
-    whole = tuple(str(each["purchaseToken"]) for each in listed if each.get("voidedQuantity") is None)
-    parts = tuple(str(each["purchaseToken"]) for each in listed if each.get("voidedQuantity") is not None)
-    return Voided(whole, parts, following)
+    read = [each for each in listed if isinstance(each, dict) and is_token(each.get("purchaseToken"))]
+    whole = tuple(each["purchaseToken"] for each in read if each.get("voidedQuantity") is None)
+    parts = tuple(each["purchaseToken"] for each in read if each.get("voidedQuantity") is not None)
+    return Voided(whole, parts, following, len(listed) - len(read))
 
 
 def notification_of(payload: bytes, package: str) -> Notification:
@@ -120,7 +134,7 @@ def notification_of(payload: bytes, package: str) -> Notification:
     try:
         message = json_object(payload)["message"]
         id_, told = message["messageId"], json_object(base64.b64decode(message["data"], validate=True))
-    except (KeyError, TypeError, ValueError, ProviderFailed) as error:
+    except (KeyError, TypeError, ValueError, Unreadable) as error:
         raise Malformed("Pushed by Google, but no notification.") from error
     if not isinstance(id_, str) or not _MESSAGE.fullmatch(id_) or told.get("packageName") != package:
         raise Malformed("Pushed by Google, but no notification of our app.")
@@ -133,7 +147,7 @@ def notification_of(payload: bytes, package: str) -> Notification:
         kind = f"voidedPurchaseNotification.{refund}"
         if voided.get("productType") != _ONE_TIME:
             return Notification(id_, "other", kind)
-        return Notification(id_, "changed" if refund == _PARTIAL else "voided", kind, _token_of(voided))
+        return Notification(id_, "voided" if refund == _FULL else "changed", kind, _token_of(voided))
     others = (each for each in _OTHERS if each in told)
     return Notification(id_, "other", next(others, "unknown"))
 
@@ -159,7 +173,7 @@ def _count(value: object) -> int:
 
 
 def json_object(content: bytes) -> dict[str, Any]:
-    """The JSON object. Raises ProviderFailed where it is none."""
+    """The JSON object. Raises Unreadable where it is none."""
     import json
 
     try:
@@ -171,5 +185,6 @@ def json_object(content: bytes) -> dict[str, Any]:
     return found
 
 
-def _unreadable() -> ProviderFailed:
-    return ProviderFailed("Google Play said what we do not understand.")
+def _unreadable() -> Unreadable:
+    log.error("play_unreadable", provider="google")
+    return Unreadable()

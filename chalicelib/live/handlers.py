@@ -26,10 +26,7 @@ def told(world: World, event: dict[str, Any]) -> dict[str, Any]:
     words: dict[str, list[Word]] = {}
     first: dict[str, str] = {}
     for record in event["Records"]:
-        image = record["dynamodb"].get("NewImage")
-        if image is None:
-            continue  # a row that is gone
-        if found := word(item_of(image), new=record["eventName"] == "INSERT"):
+        if found := _word_of(record):
             words.setdefault(found.channel, []).append(found)
             first.setdefault(found.channel, record["dynamodb"]["SequenceNumber"])
     failed = []
@@ -40,3 +37,15 @@ def told(world: World, event: dict[str, Any]) -> dict[str, Any]:
             log.warning("signals_not_sent", stream=channel, error=type(error).__name__, count=len(said))
             failed.append({"itemIdentifier": first[channel]})
     return {"batchItemFailures": failed}
+
+
+def _word_of(record: dict[str, Any]) -> Word | None:
+    """What the record tells. One that cannot be read would not be read the next time either: it is left out."""
+    image = record["dynamodb"].get("NewImage")
+    if image is None:
+        return None  # a row that is gone
+    try:
+        return word(item_of(image), new=record["eventName"] == "INSERT")
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the others are told
+        log.error("signal_unreadable", error=type(error).__name__)
+        return None

@@ -42,6 +42,7 @@ blueprint = Blueprint(__name__)
 
 _STREAM: Final = "/v1/streams/{stream_id}"
 _REFUSALS: Final = (Forbidden, InvalidState, NotFound)
+_ORDER: Final = (*_REFUSALS, Blocked)
 _KEY: Final = re.compile(r"[A-Za-z0-9_#]{1,160}")
 
 
@@ -101,7 +102,14 @@ def list_streams(request: Request[None, StreamsQuery]) -> PageOf[StreamView]:
     )
 
 
-@endpoint(blueprint, "GET", _STREAM, returns=StreamView, public=True, errors=(Forbidden, NotFound, Unauthenticated))
+@endpoint(
+    blueprint,
+    "GET",
+    _STREAM,
+    returns=StreamView,
+    public=True,
+    errors=(Blocked, Forbidden, NotFound, Unauthenticated),
+)
 def get_stream(request: Request[None, None]) -> StreamView:
     """A stream, up to date: how many watch it, and whether one may."""
     caller = request.identify()
@@ -139,10 +147,10 @@ def renew_stream_token(request: Request[None, None]) -> StreamWithMedia:
     return _joined(request)
 
 
-@endpoint(blueprint, "POST", f"{_STREAM}/leave", returns=StreamView, errors=(NotFound,))
-def leave_stream(request: Request[None, None]) -> StreamView:
+@endpoint(blueprint, "POST", f"{_STREAM}/leave", returns=None, errors=(NotFound,))
+def leave_stream(request: Request[None, None]) -> None:
     """Go away. A stream ends two minutes after its host has left, if they do not come back."""
-    return _view(request, service.leave(world(), request.path["stream_id"], request.caller.id))
+    service.leave(world(), request.path["stream_id"], request.caller.id)
 
 
 @endpoint(blueprint, "POST", f"{_STREAM}/invitations", body=InvitationsBody, returns=StreamView, errors=_REFUSALS)
@@ -152,7 +160,7 @@ def invite_to_stream(request: Request[InvitationsBody, None]) -> StreamView:
     return _view(request, service.invite(world(), request.path["stream_id"], request.caller.id, body.users))
 
 
-@endpoint(blueprint, "POST", f"{_STREAM}/moderators", body=ModeratorBody, returns=ViewerView, errors=_REFUSALS)
+@endpoint(blueprint, "POST", f"{_STREAM}/moderators", body=ModeratorBody, returns=ViewerView, errors=_ORDER)
 def appoint_moderator(request: Request[ModeratorBody, None]) -> ViewerView:
     """The host makes somebody a moderator, ten at most, or no longer."""
     stream_id, body = request.path["stream_id"], request.body
@@ -160,14 +168,14 @@ def appoint_moderator(request: Request[ModeratorBody, None]) -> ViewerView:
     return ViewerView.of(found)
 
 
-@endpoint(blueprint, "POST", f"{_STREAM}/mute", body=MuteBody, returns=ViewerView, errors=_REFUSALS)
+@endpoint(blueprint, "POST", f"{_STREAM}/mute", body=MuteBody, returns=ViewerView, errors=_ORDER)
 def mute_viewer(request: Request[MuteBody, None]) -> ViewerView:
     """The host or a moderator lets somebody write no more, or again: their next lease has no token to write with."""
     stream_id, body = request.path["stream_id"], request.body
     return ViewerView.of(service.mute(world(), stream_id, request.caller.id, body.user, muted=body.muted))
 
 
-@endpoint(blueprint, "POST", f"{_STREAM}/ban", body=BanBody, returns=ViewerView, errors=_REFUSALS)
+@endpoint(blueprint, "POST", f"{_STREAM}/ban", body=BanBody, returns=ViewerView, errors=_ORDER)
 def ban_viewer(request: Request[BanBody, None]) -> ViewerView:
     """The host or a moderator puts somebody out of the channel for good, or lets them in again."""
     stream_id, body = request.path["stream_id"], request.body

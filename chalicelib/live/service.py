@@ -13,7 +13,15 @@ from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
 from chalicelib.gateways.agora import Lease, Notice
 from chalicelib.kernel.clock import clock_lost
-from chalicelib.kernel.errors import Forbidden, IdempotencyMismatch, InvalidState, NotFound, Problem, Unavailable
+from chalicelib.kernel.errors import (
+    Forbidden,
+    IdempotencyMismatch,
+    Invalid,
+    InvalidState,
+    NotFound,
+    Problem,
+    Unavailable,
+)
 from chalicelib.kernel.time import Millis
 from chalicelib.live.model import access
 from chalicelib.live.model import stream as model
@@ -107,6 +115,7 @@ def create(world: World, host: str, stream_id: str, wanted: Wanted) -> Stream:
             at=now,
         )
         made = model.scheduled(asked, len(invited), now)
+        _must_be_people(world, invited, "invited")
         try:
             world.tables.write(*rows.create(made, invited))
         except ConditionFailed as failed:
@@ -139,7 +148,7 @@ def _refuse_if_open(world: World, stream_id: str) -> None:
 def invite(world: World, stream_id: str, host: str, users: Sequence[str]) -> Stream:
     """Invite more people to a private stream; who is invited already does not count again.
 
-    Raises NotFound, Forbidden (not the host), InvalidState (not private, over, too many).
+    Raises NotFound, Forbidden (not the host), Invalid (nobody here), InvalidState (not private, over, too many).
     """
     rows = streams_of(world)
     asked = [each for each in dict.fromkeys(users) if each != host]
@@ -147,24 +156,47 @@ def invite(world: World, stream_id: str, host: str, users: Sequence[str]) -> Str
     def decide(stream: Stream) -> tuple[Stream, list[Operation]]:
         known = rows.invited(stream_id, asked) if asked else set()
         new = [each for each in asked if each not in known]
-        return model.with_invited(stream, len(new), _now(world, stream)), [*rows.invite(stream, new)]
+        wanted = model.with_invited(stream, len(new), _now(world, stream))
+        _must_be_people(world, new, "users")
+        return wanted, [*rows.invite(stream, new)]
 
     return _by_host(world, stream_id, host, decide)
+
+
+def _must_be_people(world: World, users: Sequence[str], field: str) -> None:
+    """Raises Invalid where one of them is nobody, or has left."""
+    for user in users:
+        try:
+            here = not accounts.person(world, user).deleted
+        except NotFound:
+            here = False
+        if not here:
+            raise Invalid(errors=({"field": field, "message": f"There is nobody with the id {user}."},))
 
 
 def appoint(world: World, stream_id: str, host: str, user: str, *, moderator: bool) -> Standing:
     """Make ``user`` a moderator of the stream, or no longer.
 
-    Raises NotFound, Forbidden (not the host), InvalidState (banned, over, more than ten).
+    Raises NotFound, Forbidden (not the host), InvalidState (banned, gone, over, more than ten), Blocked.
     """
-    name = accounts.person(world, user).display_name
 
     def decide(stream: Stream) -> tuple[Stream, list[Operation]]:
-        if moderator and streams_of(world).viewer(stream_id, user).banned:
-            raise InvalidState("They are banned from this stream.")
+        if moderator:
+            _must_be_fit(world, stream, person)
         return model.moderated_by(stream, user, _now(world, stream), moderator=moderator), []
 
-    return _standing(world, _by_host(world, stream_id, host, decide), user, name)
+    person = accounts.person(world, user)
+    return _standing(world, _by_host(world, stream_id, host, decide), user, person.display_name)
+
+
+def _must_be_fit(world: World, stream: Stream, person: accounts.Person) -> None:
+    """Raises InvalidState, Blocked for who cannot be a moderator."""
+    if person.deleted:
+        raise InvalidState("They have left.")
+    if streams_of(world).viewer(stream.id, person.id).banned:
+        raise InvalidState("They are banned from this stream.")
+    if accounts.is_blocked(world, stream.host, person.id):
+        raise access.refusal("blocked")
 
 
 def _by_host(
@@ -202,6 +234,7 @@ def start(world: World, stream_id: str, host: str, *beside: Operation) -> tuple[
         if stream.state == "live":
             return publish(world, stream_id, host)
         wanted = model.started(stream, _now(world, stream), world.settings.rules)
+        lease = _publishing(world, wanted)  # where there can be none, nobody goes live
         raised, operations = streams_of(world).replace(wanted, was=stream)
         try:
             world.tables.write(*operations, *beside)
@@ -212,19 +245,30 @@ def start(world: World, stream_id: str, host: str, *beside: Operation) -> tuple[
             world.breathe()
         else:
             log.info("stream_started", stream=stream_id)
-            live = advance(world, raised)
-            return live, _publishing(world, live)
+            return advance(world, raised), lease
         stream = load(world, stream_id)
     raise Unavailable("The stream is too busy.")
 
 
 def publish(world: World, stream_id: str, host: str) -> tuple[Stream, Lease]:
-    """A fresh token for the host of a live stream. Raises NotFound, Forbidden, InvalidState, ProviderFailed."""
-    live = _by_host(
-        world, stream_id, host, lambda stream: (model.renewed(stream, _now(world, stream), world.settings.rules), [])
-    )
-    live.must_be_live()
-    return live, _publishing(world, live)
+    """A fresh token for the host of a live stream.
+
+    Raises NotFound, Forbidden, InvalidState, ProviderFailed, Unavailable.
+    """
+
+    def attempt() -> tuple[Stream, Lease]:
+        stream = load(world, stream_id)
+        stream.must_be_hosts(host)
+        stream = advance(world, stream)
+        wanted = model.renewed(stream, _now(world, stream), world.settings.rules)
+        lease = _publishing(world, wanted)
+        raised, operations = streams_of(world).replace(wanted, was=stream)
+        world.tables.write(*operations)
+        live = advance(world, raised)
+        live.must_be_live()
+        return live, lease
+
+    return undisturbed(world.sleep, attempt, tries=_TRIES)
 
 
 def _publishing(world: World, stream: Stream) -> Lease:
@@ -285,30 +329,24 @@ def join(world: World, stream_id: str, user: str) -> tuple[Stream, Lease]:
         return publish(world, stream_id, user)
     rows = streams_of(world)
 
-    def attempt() -> tuple[Stream, Viewer]:
+    def attempt() -> tuple[Stream, Lease]:
         live = advance(world, load(world, stream_id))
-        live.must_be_live()
         was = rows.viewer(stream_id, user)
         if why := _barred(world, live, user, was):
             raise access.refusal(why)
+        live.must_be_live()
         now = _now(world, live)
         uid = was.uid or _free_uid(rows, was)
         until = model.lease_end(live, now, world.settings.rules)
         wanted = viewers.seated(was, uid, until, max(now, was.at))
+        lease = world.media.lease(
+            channel=stream_id, uid=uid, user=user, expires_at=until, publisher=False, chat=not wanted.muted
+        )
         taken = [rows.take_uid(wanted)] if rows.whose(stream_id, uid) is None else []
         world.tables.write(*rows.keep_viewer(wanted, was), *taken)
-        return live, wanted
+        return live, lease
 
-    live, viewer = undisturbed(world.sleep, attempt, tries=_TRIES)
-    lease = world.media.lease(
-        channel=stream_id,
-        uid=viewer.uid or 0,
-        user=user,
-        expires_at=model.lease_end(live, viewer.at, world.settings.rules),
-        publisher=False,
-        chat=not viewer.muted,
-    )
-    return live, lease
+    return undisturbed(world.sleep, attempt, tries=_TRIES)
 
 
 def _free_uid(rows: Streams, viewer: Viewer) -> int:
@@ -320,13 +358,14 @@ def _free_uid(rows: Streams, viewer: Viewer) -> int:
     raise Unavailable("There is no place in this stream. Try again in a moment.")
 
 
-def leave(world: World, stream_id: str, user: str) -> Stream:
+def leave(world: World, stream_id: str, user: str) -> None:
     """Say that one leaves, as Agora will tell too; the host is waited for two minutes. Raises NotFound."""
     stream = load(world, stream_id)
     if user == stream.host:
-        return _by_host(world, stream_id, user, lambda now: (model.stepped_out(now, _now(world, now)), []))
-    _change_viewer(world, stream, user, lambda was: viewers.stepped_out(was, _now(world, stream)))
-    return advance(world, stream)
+        _by_host(world, stream_id, user, lambda now: (model.stepped_out(now, _now(world, now)), []))
+    else:
+        _change_viewer(world, stream, user, lambda was: viewers.stepped_out(was, _now(world, stream)))
+        advance(world, stream)
 
 
 def hear(world: World, notice: Notice) -> None:
@@ -381,12 +420,15 @@ def _raise_peak(world: World, stream_id: str) -> None:
 
 
 def mute(world: World, stream_id: str, actor: str, user: str, *, muted: bool) -> Standing:
-    """Give ``user`` no more tokens to write with, or again. Raises NotFound, Forbidden, InvalidState (over)."""
+    """Give ``user`` no more tokens to write with, or again.
+
+    Raises NotFound, Forbidden, Blocked (host and moderator), InvalidState (over).
+    """
     return _moderate(world, stream_id, actor, user, lambda was, now: viewers.muted(was, now, on=muted))
 
 
 def ban(world: World, stream_id: str, actor: str, user: str, *, banned: bool) -> Standing:
-    """Put ``user`` out and let them in no more, or let them in again. Raises NotFound, Forbidden, InvalidState."""
+    """Put ``user`` out and let them in no more, or let them in again. Raises as ``mute`` does."""
     found = _moderate(world, stream_id, actor, user, lambda was, now: viewers.banned(was, now, on=banned))
     put_out(world, stream_id, user)
     return found
@@ -397,8 +439,8 @@ def _moderate(
 ) -> Standing:
     stream = advance(world, load(world, stream_id))
     viewers.must_moderate(stream, actor, user)
-    if actor != stream.host and streams_of(world).viewer(stream_id, actor).banned:
-        raise access.refusal("banned")
+    if actor != stream.host:
+        welcome(world, stream, actor)
     name = accounts.person(world, user).display_name
     _change_viewer(world, stream, user, lambda was: decide(was, max(world.now(), was.at)), new=True)
     return _standing(world, stream, user, name)
@@ -455,11 +497,11 @@ def load(world: World, stream_id: str) -> Stream:
 def current(world: World, stream_id: str, user: str | None) -> Seen:
     """The stream brought up to date, as ``user`` sees it, or somebody who is signed out.
 
-    Raises NotFound, Forbidden for a private one that they are not invited to.
+    Raises NotFound; Forbidden and Blocked for a private one that they may not watch: it does not show to them.
     """
     seen = as_seen_by(world, advance(world, load(world, stream_id)), user)
-    if seen.stream.visibility == "private" and seen.barred in ("not_invited", "signed_out"):
-        raise access.refusal("not_invited")
+    if seen.stream.visibility == "private" and seen.barred not in (None, "not_live"):
+        raise access.refusal("not_invited" if seen.barred == "signed_out" else seen.barred)
     return seen
 
 
@@ -489,10 +531,10 @@ def watched(world: World, stream_id: str, user: str) -> Stream:
 
 
 def welcome(world: World, stream: Stream, user: str) -> None:
-    """Raises Forbidden for who is banned from the stream, Blocked where host or viewer blocked the other."""
+    """Raises Forbidden and Blocked for who may not watch the stream, a ticket aside."""
     viewer = streams_of(world).viewer(stream.id, user)
     why = _barred(world, stream, user, viewer)
-    if why in ("banned", "blocked"):
+    if why not in (None, "no_ticket"):
         raise access.refusal(why)
 
 
@@ -511,7 +553,10 @@ def listing(
     keys, following = rows.listed(listing_of(which, user), since, limit, start, newest_first=which != "upcoming")
     ids = [str(key["pk"]).removeprefix("invited#") for key in keys]
     page = rows.get_many(ids) if ids else []
-    return [each for each in page if _is(each, which) and not _over(world, each, now)], following
+    shown = [each for each in page if _is(each, which) and not _over(world, each, now)]
+    if which == "invited":  # who was blocked gets no word through by an invitation
+        shown = [each for each in shown if not accounts.is_blocked(world, each.host, str(user))]
+    return shown, following
 
 
 def listing_of(which: List, user: str | None) -> str:

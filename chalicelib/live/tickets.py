@@ -33,9 +33,9 @@ def buy(world: World, user: str, stream_id: str, ticket_id: str) -> tuple[Ticket
     ticket = rows.ticket(stream_id, user)
     if ticket is None:
         stream = streams.advance(world, streams.load(world, stream_id))
+        streams.welcome(world, stream, user)
         stream.must_be_open()
         must_be_patron(world, stream, user)
-        streams.welcome(world, stream, user)
         if stream.price is None:
             raise InvalidState("This stream needs no ticket.")
         _pay(world, stream, user, stream.price, ticket_id)

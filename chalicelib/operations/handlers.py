@@ -17,8 +17,8 @@ from chalice.app import Blueprint, CloudWatchEvent, Cron, Rate
 
 from chalicelib.gateways import World, world
 from chalicelib.gateways.clock import clock_time
-from chalicelib.kernel.errors import NotFound
-from chalicelib.kernel.time import Millis
+from chalicelib.kernel.errors import Malformed, NotFound
+from chalicelib.kernel.time import DAY, Millis
 from chalicelib.runtime import webhooks
 from chalicelib.runtime.lazy import on_first_use
 from chalicelib.runtime.logs import log
@@ -49,6 +49,8 @@ CallAgain = Callable[[dict[str, Any]], None]
 
 _STREAMS: Final = "str_"
 """What the names of streams' channels begin with; others are of readings."""
+_AHEAD: Final = DAY
+"""Clocks differ, but not by more."""
 _PAGE: Final = 100
 _MOST_PAGES: Final = 1_000
 _SPARE_MILLIS: Final = 10_000
@@ -241,6 +243,8 @@ def _hear(payload: bytes, signature: str) -> None:
     notice = world().media.verified_notice(payload, signature)
     if notice is None:
         return
+    if notice.at > world().now() + _AHEAD:
+        raise Malformed("Signed, but of a time to come.")
     hear = live.hear if notice.channel.startswith(_STREAMS) else sessions.hear
     hear(world(), notice)
 

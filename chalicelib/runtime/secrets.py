@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from chalicelib.kernel.errors import Unavailable
 from chalicelib.runtime.aws import client
@@ -20,10 +20,14 @@ def secret(name: str) -> dict[str, str]:
     from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError, TransformParameterError
 
     try:
-        return cast("dict[str, str]", _provider().get(name, max_age=_KEPT_SECONDS, transform="json"))
+        found: object = _provider().get(name, max_age=_KEPT_SECONDS, transform="json")
     except (GetParameterError, TransformParameterError) as error:
         log.error("secret_unreadable", error=type(error).__name__)
         raise Unavailable from None
+    if not isinstance(found, dict):
+        log.error("secret_unreadable", error="no object")
+        raise Unavailable
+    return found
 
 
 @cache

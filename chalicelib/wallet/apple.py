@@ -10,6 +10,7 @@ from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
 from chalicelib.gateways.appstore import WHOLE, Notification, Transaction
 from chalicelib.kernel.errors import Forbidden, Invalid, InvalidState, Malformed, NotFound, Unauthenticated
+from chalicelib.kernel.time import DAY
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.retries import undisturbed
 from chalicelib.wallet import consumptions, purchases
@@ -21,6 +22,8 @@ _ASKS: Final = "CONSUMPTION_REQUEST"
 _TELLS: Final = frozenset({"ONE_TIME_CHARGE", "REFUND", "REFUND_DECLINED", "REFUND_REVERSED", _ASKS})
 """Notifications on a purchase of ours. Whatever they are about, they say how it stands."""
 _TRIES: Final = 100
+_AHEAD: Final = DAY
+"""Clocks differ, but not by more."""
 
 
 class Unfit(Exception):
@@ -35,6 +38,7 @@ def bought(world: World, user: str, signed: str) -> Purchase:
     """
     try:
         transaction = world.appstore.verified_transaction(signed)
+        _check_moment(world, transaction)
     except (Malformed, Unauthenticated) as refusal:
         raise _invalid(refusal.detail) from refusal
     if transaction.account_token is None or user_of(transaction.account_token) != user:
@@ -52,8 +56,11 @@ def bought(world: World, user: str, signed: str) -> Purchase:
 def hear(world: World, notification: Notification) -> None:
     """Apply a notification that Apple signed, once, however often and in whatever order it comes.
 
-    Raises when the effect could not be stored, so that Apple sends it again.
+    Raises Malformed where its purchase is of a time to come, and what keeps the effect from being stored, so that Apple
+    sends it again.
     """
+    if notification.transaction:
+        _check_moment(world, notification.transaction)
     rows = Events(world.tables, world.settings.tables.wallet)
     event = f"apple:{notification.id}"
 
@@ -123,6 +130,12 @@ def _check_owner(world: World, told: Told) -> None:
         raise Unfit("bought for nobody that we know") from None
     if gone and purchases.purchase_of(world, told.store, told.id) is None:
         raise Unfit("bought for somebody who is not here any more")
+
+
+def _check_moment(world: World, transaction: Transaction) -> None:
+    """Raises Malformed for one of a time to come: until then it would be newer than all that Apple tells of it."""
+    if transaction.at > world.now() + _AHEAD:
+        raise Malformed("Signed, but in a time to come.")
 
 
 def _invalid(why: str) -> Invalid:

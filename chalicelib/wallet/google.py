@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from chalicelib.gateways import World
 from chalicelib.gateways.play import Refused
-from chalicelib.gateways.play_answers import Bought, Notification
+from chalicelib.gateways.play_answers import Bought, Notification, Unreadable, is_token
 from chalicelib.kernel.errors import Forbidden, Invalid, InvalidState, NotFound, ProviderFailed, Unavailable
 from chalicelib.kernel.time import Millis
 from chalicelib.runtime.lazy import on_first_use
@@ -45,10 +45,13 @@ def buy(world: World, user: str, product: str, token: str) -> Purchase:
     Raises Invalid where there is no such purchase, Forbidden where it is another person's or nothing that we sell,
     InvalidState while it is pending and once it was canceled or given back; ProviderFailed and Unavailable: ask again.
     """
+    unknown = Invalid(errors=({"field": "purchase_token", "message": "Google knows no such purchase."},))
+    if not is_token(token):
+        raise unknown
     try:
         bought = world.play.purchase(token)
     except Refused:
-        raise Invalid(errors=({"field": "purchase_token", "message": "Google knows no such purchase."},)) from None
+        raise unknown from None
     if _owner(bought) != user:
         raise Forbidden("This was bought for another account.")
     if bought.product != product:
@@ -279,16 +282,18 @@ def look_through(world: World) -> None:
     look = rows.look()
     if look is None or look.look_at > begun_at:
         return
+    if look.done and begun_at - look.until > model.REACH:
+        log.error("play_voided_missed")
+    elif begun_at - look.ended >= model.LOOK_OVERDUE:
+        log.error("play_voided_not_ended")
     if look.done:
-        if begun_at - look.until > model.REACH:
-            log.error("play_voided_missed")
         look = model.begun(look, begun_at)
     for _ in range(_MOST_PAGES):
         look = _one_page(world, look)
         if not world.wrote(rows.keep_look(look)):
             return  # another is at it
         look = model.kept(look)
-        if look.look_at > world.now() or world.now() - begun_at >= _PATIENCE:
+        if look.done or look.look_at > world.now() or world.now() - begun_at >= _PATIENCE:
             return
 
 
@@ -296,6 +301,8 @@ def _one_page(world: World, look: Look) -> Look:
     """The look after one more page, of which everything is learned."""
     try:
         page = world.play.voided(look.since, look.until, look.page)
+        if page.unreadable:
+            log.error("play_voided_unreadable", count=page.unreadable)
         for token in page.tokens:
             undisturbed(world.sleep, partial(_void, world, token), tries=_TRIES)
         for token in page.parts:
@@ -306,15 +313,21 @@ def _one_page(world: World, look: Look) -> Look:
     except (ProviderFailed, Unavailable):
         log.warning("play_not_answered")
         return model.put_off(look, world.now())
-    return model.looked_through(look, page.following)
+    look = model.looked_through(look, page.following)
+    if model.endless(look):
+        log.error("play_voided_endless", count=look.pages)
+        return model.afresh(look, world.now())
+    return look
 
 
 def _look_at_part(world: World, token: str) -> None:
-    """Learn how many of several were given back. Of a purchase that gave no coins there is nothing to learn."""
+    """Learn how many of several were given back. Of a purchase that gave no coins there is nothing to learn; one that
+    cannot be read has alarmed, and holds up no other.
+    """
     known = purchases.purchase_of(world, STORE, model.order_id(token))
     if known is None:
         return
-    with suppress(Refused, Forbidden, InvalidState):  # voided whole since
+    with suppress(Refused, Forbidden, InvalidState, Unreadable):  # voided whole since, or of no use
         bought = world.play.purchase(token)
         undisturbed(world.sleep, lambda: _credit(world, bought, known.user, token), tries=_TRIES)
 

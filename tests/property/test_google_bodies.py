@@ -113,4 +113,4 @@ def test_a_notification_changes_something_only_if_it_is_about_our_purchase(hook:
         ours = hook.event["message"]["data"]["voidedPurchaseNotification"]["purchaseToken"]
         voided = told["voidedPurchaseNotification"]
         assert (told["packageName"], voided["productType"], voided["purchaseToken"]) == (PACKAGE, 2, ours)
-        assert voided.get("refundType") != 2
+        assert voided["refundType"] == 1

@@ -135,14 +135,17 @@ class OfflinePayments:
 
 @dataclass
 class OfflineAgora:
-    """``Media`` with keys of its own: the real builder. It keeps who was put out, and can be out of reach."""
+    """``Media`` with keys of its own: the real builder. It keeps who was put out; out of reach, or not set up."""
 
     removed: list[tuple[str, int | None]] = field(default_factory=list)
     down: bool = False
     bars: dict[tuple[str, int | None], Millis] = field(default_factory=dict)
     """How long they were barred."""
+    unset: bool = False
 
     def lease(self, **asked: Any) -> Lease:
+        if self.unset:
+            raise ProviderFailed
         return build_lease(APP_ID, CERTIFICATE, **asked)
 
     def remove(self, channel: str, uid: int | None, *, bar: Millis = 0) -> None:

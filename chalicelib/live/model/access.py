@@ -9,12 +9,12 @@ def barred(stream: Stream, user: str, *, banned: bool, blocked: bool, invited: b
     """Why ``user`` may not watch it, live or not; None for who may. The host always may."""
     if user == stream.host:
         return None
+    if stream.visibility == "private" and not (invited or user in stream.moderators):
+        return "not_invited"  # before all else: to them it does not show
     if banned:
         return "banned"
     if blocked:
         return "blocked"
-    if stream.visibility == "private" and not (invited or user in stream.moderators):
-        return "not_invited"
     if stream.visibility == "premium" and not ticket:
         return "no_ticket"
     return None

@@ -10,6 +10,7 @@ from typing import Final
 
 from chalicelib.kernel.errors import Invalid, InvalidState, NotFound, RateLimited
 from chalicelib.kernel.money import Cents, coin_value, reader_share
+from chalicelib.kernel.text import one_line
 from chalicelib.kernel.time import MINUTE, Millis
 
 MOST_GIFTS: Final = 100
@@ -74,6 +75,7 @@ def with_gift(catalogue: Catalogue, gift: Gift) -> Catalogue:
 
     Raises Invalid, InvalidState for one more than there may be.
     """
+    gift = replace(gift, name=one_line(gift.name))
     _must_be_sound(gift)
     known = [each.id for each in catalogue.gifts]
     if gift.id in known:
@@ -99,7 +101,7 @@ def must_be_given(gift: Gift) -> None:
 def _must_be_sound(gift: Gift) -> None:
     wrong = {
         "id": not _ID.fullmatch(gift.id) and "1 to 32 small letters, digits and underscores",
-        "name": not 1 <= len(gift.name.strip()) <= _NAME_LENGTH and f"1 to {_NAME_LENGTH} characters",
+        "name": not 1 <= len(gift.name) <= _NAME_LENGTH and f"1 to {_NAME_LENGTH} characters",
         "coins": not 1 <= gift.coins <= MOST_COINS_IN_A_MINUTE and f"1 to {MOST_COINS_IN_A_MINUTE} coins",
         "animation": not _ANIMATION.fullmatch(gift.animation) and "1 to 64 small letters, digits, underscores and dots",
     }

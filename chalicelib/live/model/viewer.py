@@ -81,12 +81,15 @@ def stepped_out(viewer: Viewer, now: Millis) -> Viewer:
 
 
 def must_moderate(stream: Stream, actor: str, user: str) -> None:
-    """Raises Forbidden unless ``actor`` may mute or ban ``user``: never the host, and only the host a moderator."""
-    stream.must_be_open()
+    """Raises Forbidden unless ``actor`` may mute or ban ``user``: never the host, and only the host a moderator.
+
+    Raises InvalidState where it is over.
+    """
     if actor != stream.host and actor not in stream.moderators:
         raise Forbidden("That is for the host and the moderators to do.")
     if user == stream.host or (user in stream.moderators and actor != stream.host):
         raise Forbidden("A moderator is the host's to judge, and the host is nobody's.")
+    stream.must_be_open()
 
 
 def muted(viewer: Viewer, now: Millis, *, on: bool) -> Viewer:

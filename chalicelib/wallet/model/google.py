@@ -30,6 +30,10 @@ REACH: Final = 30 * DAY
 """How far back Google lists what was voided."""
 _MARGIN: Final = HOUR
 """Of two looks the second begins so long before the end of the first: Google may list a thing late."""
+LOOK_OVERDUE: Final = 3 * DAY
+"""A look begins a day after the last one. One that has not ended two days later is a person's to see to."""
+_MOST_PAGES: Final = 4_000
+"""Of one look: some hundred thousand purchases."""
 _REST: Final = 15 * MINUTE
 """After Google did not show its list."""
 
@@ -55,8 +59,12 @@ class Look:
     since: Millis
     until: Millis
     look_at: Millis
+    ended: Millis
+    """Up to when the last look went that came to its end; before the first one, when we began to keep this."""
     page: str | None = None
     """Where to go on; None at the beginning."""
+    pages: int = 0
+    """How many were gone through."""
     done: bool = False
     rev: int = 0
 
@@ -125,20 +133,25 @@ def later(was: Order, now: Millis) -> Order:
 def first_look(now: Millis) -> Look:
     """The state before the first look, which is due in a day and goes back nearly as far as Google does."""
     beginning = now - REACH + 2 * DAY
-    return Look(since=beginning, until=beginning, look_at=now + DAY, done=True)
+    return Look(since=beginning, until=beginning, look_at=now + DAY, ended=now, done=True)
 
 
 def begun(was: Look, now: Millis) -> Look:
     """The next look after one that is done: from its end, as far back as Google goes, up to now."""
     since = max(was.until - _MARGIN, now - REACH + _MARGIN)
-    return replace(was, since=since, until=now, done=False)
+    return replace(was, since=since, until=now, pages=0, done=False)
 
 
 def looked_through(was: Look, following: str | None) -> Look:
     """The look after one more page; done after the last, and due again a day after it began."""
     if following is None:
-        return replace(was, page=None, done=True, look_at=was.until + DAY)
-    return replace(was, page=following)
+        return replace(was, page=None, done=True, look_at=was.until + DAY, ended=was.until)
+    return replace(was, page=following, pages=was.pages + 1)
+
+
+def endless(look: Look) -> bool:
+    """Whether more pages follow each other than any list of ours can have."""
+    return look.pages >= _MOST_PAGES
 
 
 def put_off(was: Look, now: Millis) -> Look:

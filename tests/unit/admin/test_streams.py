@@ -48,7 +48,7 @@ def test_what_is_live_and_what_is_to_come_is_listed(
 
 
 def test_a_stream_is_shown_as_stored(soulseer: Command, air: Air, capsys: pytest.CaptureFixture[str]) -> None:
-    air.started("private", invited=("usr_v",))
+    air.known("usr_i").started("private", invited=("usr_i",))
     air.forward(HOUR)
     capsys.readouterr()
     assert soulseer("streams", "show", STREAM) == 0

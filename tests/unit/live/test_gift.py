@@ -126,6 +126,7 @@ def test_no_more_gifts_than_the_catalogue_holds() -> None:
         (replace(LILY, id="Lily!"), "id"),
         (replace(LILY, id=""), "id"),
         (replace(LILY, name=" "), "name"),
+        (replace(LILY, name="\u200b\u202e"), "name"),
         (replace(LILY, name="x" * 41), "name"),
         (replace(LILY, coins=0), "coins"),
         (replace(LILY, coins=100_001), "coins"),
@@ -149,9 +150,14 @@ def test_all_that_is_wrong_with_a_gift_is_told() -> None:
     )
 
 
-@pytest.mark.parametrize("bound", [replace(LILY, name="x" * 40, coins=100_000), replace(LILY, name=" x ", coins=1)])
+@pytest.mark.parametrize("bound", [replace(LILY, name="x" * 40, coins=100_000), replace(LILY, name="x", coins=1)])
 def test_a_gift_at_the_bounds_is_one(bound: Gift) -> None:
     assert with_gift(BY_DEFAULT, bound).gift("lily") == bound
+
+
+def test_a_gifts_name_is_one_line_that_can_be_seen() -> None:
+    named = replace(LILY, name=" Li\u202ely\n of  the\u200b valley ")
+    assert with_gift(BY_DEFAULT, named).gift("lily").name == "Lily of the valley"
 
 
 def test_the_dearest_gift_can_be_given_within_a_minute() -> None:

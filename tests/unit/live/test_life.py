@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from chalicelib.accounts import service as accounts
 from chalicelib.kernel.errors import Invalid
 from chalicelib.kernel.time import DAY, HOUR, MINUTE, SECOND
 from chalicelib.live import service
@@ -93,6 +94,18 @@ def test_what_just_fits_is_taken(air: Air, asked: service.Wanted) -> None:
 
 
 # --- going live ----------------------------------------------------------------------------------
+
+
+def test_where_no_token_can_be_made_nobody_goes_live(air: Air) -> None:
+    air.scheduled()
+    air.agora.unset = True
+    assert code(lambda: service.start(air.world, STREAM, HOST)) == "provider_failed"
+    assert air.row.state == "scheduled"
+    air.agora.unset = False
+    service.start(air.world, STREAM, HOST)
+    was, air.agora.unset = air.row, True
+    assert code(lambda: service.publish(air.world, STREAM, HOST)) == "provider_failed"
+    assert air.row == was
 
 
 def test_it_starts_from_ten_minutes_before_its_time_on(air: Air) -> None:
@@ -484,12 +497,14 @@ def test_a_page_follows_though_time_has_taken_the_one_before_out_of_the_list() -
 
 
 def test_who_is_invited_finds_what_they_are_invited_to(air: Air) -> None:
-    air.scheduled("private", invited=("usr_a",))
+    air.known(HOST, "usr_a", "usr_b").scheduled("private", invited=("usr_a",))
     service.invite(air.world, STREAM, HOST, ["usr_b"])
 
     def listed(user: str) -> list[str]:
         return [each.id for each in service.listing(air.world, "invited", None, user, 10, None)[0]]
 
     assert (listed("usr_a"), listed("usr_b"), listed("usr_c")) == ([STREAM], [STREAM], [])
+    accounts.block(air.world, "usr_b", HOST)
+    assert listed("usr_b") == []  # a block lets no title through
     service.end(air.world, STREAM, HOST)
     assert listed("usr_a") == []

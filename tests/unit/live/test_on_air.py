@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.accounts.model.person import FORGOTTEN_NAME
 from chalicelib.kernel.errors import ReaderBusy, SessionOpen
-from chalicelib.kernel.time import MINUTE, SECOND
+from chalicelib.kernel.time import DAY, MINUTE, SECOND
 from chalicelib.live import service as live
 from chalicelib.operations import exports, handlers
 from chalicelib.operations.deletions import _streams as forget_streams
@@ -115,6 +115,16 @@ def test_agoras_notices_are_for_readings_or_streams_by_the_name_of_the_channel(
     assert handlers.agora_webhook(event, None)["statusCode"] == 200
     assert (air.row.gone_since, air.row.notice_seq) == (None, 5)
     assert webhooks.answered(event, "agora", "other", handlers._hear)["statusCode"] == 400
+
+
+@pytest.mark.parametrize(("ahead", "status"), [(DAY, 200), (DAY + SECOND, 400)])
+def test_a_notice_of_a_time_to_come_is_none(air: Air, monkeypatch: pytest.MonkeyPatch, ahead: int, status: int) -> None:
+    service.go_live(air.world, STREAM, air.host)
+    monkeypatch.setattr(handlers, "world", lambda: air.world)
+    told = {"channelName": STREAM, "uid": 1, "clientSeq": 5, "ts": (air.now + ahead) // SECOND}
+    body = json.dumps({"productId": 1, "eventType": 103, "payload": told})
+    answer = handlers.agora_webhook({"body": body, "headers": {"agora-signature-v2": "signed"}}, None)
+    assert (answer["statusCode"], air.row.notice_seq) == (status, 5 if status == 200 else None)
 
 
 def test_what_somebody_hosted_is_in_their_export_and_loses_their_name_when_they_leave(air: Air) -> None:

@@ -107,6 +107,14 @@ def test_a_stream_that_cannot_be_told_comes_again_from_its_first_record_on() -> 
     assert failed == {"batchItemFailures": [{"itemIdentifier": "101"}, {"itemIdentifier": "102"}]}
 
 
+def test_a_row_that_cannot_be_read_alarms_and_holds_up_no_other(capsys: pytest.CaptureFixture[str]) -> None:
+    broken = gift(1)
+    del broken["name"]
+    said = signals(event(broken, gift(2)))
+    assert [each["id"] for each in said[0][1]["gifts"]] == ["gft_2"]
+    assert '"event":"signal_unreadable"' in capsys.readouterr().out
+
+
 def test_one_stream_that_fails_holds_up_no_other() -> None:
     class OneDown(OfflineSignals):
         def publish(self, channel: str, messages: Any) -> None:

@@ -7,13 +7,14 @@ import pytest
 from chalicelib.accounts import service as accounts
 from chalicelib.kernel.errors import Forbidden
 from chalicelib.kernel.time import MINUTE, SECOND
-from chalicelib.live import service
+from chalicelib.live import service, tickets
 from chalicelib.live.model import access
 from chalicelib.live.model import viewer as viewers
 from chalicelib.live.model.stream import Stream
 from chalicelib.live.model.terms import Barred, Visibility
 from chalicelib.live.model.viewer import Viewer
-from tests.support.air import HOST, STREAM, Air, code, privileges
+from tests.support.air import HOST, STREAM, Air, code, privileges, wanted
+from tests.support.people import person
 from tests.support.worlds import NOON, HandClock
 
 ANNA, BEN, MO = "usr_anna", "usr_ben", "usr_mo"
@@ -49,6 +50,7 @@ def appoint(air: Air, user: str, by: str = HOST, *, on: bool = True) -> str:
         ("private", ANNA, "", "not_invited"),
         ("private", ANNA, "invited", None),
         ("private", ANNA, "ticket", "not_invited"),
+        ("private", ANNA, "banned blocked", "not_invited"),
         ("private", ANNA, "invited banned", "banned"),
         ("private", MO, "", None),
         ("private", MO, "banned", "banned"),
@@ -155,10 +157,30 @@ def test_looking_says_whether_one_may_join_and_why_not(air: Air) -> None:
 
 def test_a_private_one_does_not_show_to_strangers(air: Air) -> None:
     air.live("private", invited=(ANNA,))
-    for stranger in (BEN, None):
-        assert code(lambda who=stranger: service.current(air.world, STREAM, who)) == "forbidden"  # type: ignore[misc]
+    ban(air, MO)
+    accounts.block(air.world, BEN, HOST)
+    for stranger in (BEN, MO, None):
+        with pytest.raises(Forbidden, match="invited"):
+            service.current(air.world, STREAM, stranger)
     assert service.current(air.world, STREAM, ANNA).barred is None
     assert service.current(air.world, STREAM, HOST).barred is None
+
+
+def test_nor_to_who_is_invited_and_may_not_watch_it(air: Air) -> None:
+    air.live("private", invited=(ANNA, BEN))
+    ban(air, ANNA)
+    accounts.block(air.world, BEN, HOST)
+    assert code(lambda: service.current(air.world, STREAM, ANNA)) == "forbidden"
+    assert code(lambda: service.current(air.world, STREAM, BEN)) == "blocked"
+
+
+def test_a_stranger_does_not_learn_how_a_private_one_stands(air: Air) -> None:
+    air.scheduled("private")
+    for _ in range(2):
+        assert code(lambda: air.joins(BEN)) == "forbidden"
+        assert (ban(air, ANNA, BEN), mute(air, ANNA, BEN), appoint(air, ANNA, BEN)) == ("forbidden",) * 3
+        assert code(lambda: tickets.buy(air.world, BEN, STREAM, "tkt_1")) == "forbidden"
+        service.end(air.world, STREAM, HOST)
 
 
 # --- who is there --------------------------------------------------------------------------------
@@ -224,7 +246,33 @@ def test_a_notice_of_nobodys_number_or_of_a_stream_that_is_over_changes_nothing(
     assert service.current(air.world, STREAM, ANNA).viewers == 0
 
 
+def test_where_no_token_can_be_made_nobody_has_a_place(air: Air) -> None:
+    air.live()
+    air.agora.unset = True
+    assert code(lambda: air.joins(ANNA)) == "provider_failed"
+    assert air.viewer(ANNA).rev == 0
+
+
 # --- keeping order -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("blocker", [HOST, MO])
+def test_a_moderator_and_a_host_who_blocked_each_other_keep_no_order_together(air: Air, blocker: str) -> None:
+    air.live()
+    appoint(air, MO)
+    accounts.block(air.world, blocker, MO if blocker == HOST else HOST)
+    assert (ban(air, ANNA, MO), mute(air, ANNA, MO)) == ("blocked", "blocked")
+    assert not air.viewer(ANNA).banned
+    assert appoint(air, MO, on=False) == ""
+    assert appoint(air, MO) == "blocked"
+
+
+def test_who_has_left_is_made_no_moderator_and_may_be_one_no_more(air: Air) -> None:
+    air.live()
+    person(air.world, "usr_gone", "deleted")
+    assert appoint(air, "usr_gone") == "invalid_state"
+    assert appoint(air, "usr_gone", on=False) == ""
+    assert appoint(air, "usr_nobody") == "not_found"
 
 
 def test_who_is_muted_gets_no_token_to_write_with(air: Air) -> None:
@@ -365,14 +413,27 @@ def test_who_is_not_known_is_not_judged(air: Air) -> None:
 # --- invitations ---------------------------------------------------------------------------------
 
 
+def test_nobody_is_invited_who_is_not_here(air: Air) -> None:
+    person(air.world, "usr_gone", "deleted")
+    air.ready()
+    for user in ("usr_nobody", "usr_gone"):
+        asked = wanted("private", invited=(ANNA, user))
+        assert code(lambda asked=asked: service.create(air.world, HOST, STREAM, asked)) == "invalid"  # type: ignore[misc]
+    service.create(air.world, HOST, STREAM, wanted("private"))
+    for user in ("usr_nobody", "usr_gone"):
+        assert code(lambda who=user: service.invite(air.world, STREAM, HOST, [ANNA, who])) == "invalid"  # type: ignore[misc]
+    assert air.row.invited == 0
+
+
 def test_500_people_are_invited_at_most_each_counted_once(air: Air) -> None:
     air.scheduled("private", invited=(ANNA, ANNA, HOST))
     assert air.row.invited == 1
     service.invite(air.world, STREAM, HOST, [ANNA, BEN, BEN])
     assert air.row.invited == 2
-    for number in range(9):
-        service.invite(air.world, STREAM, HOST, [f"usr_{number}_{each}" for each in range(50)])
-    service.invite(air.world, STREAM, HOST, [f"usr_x_{each}" for each in range(48)])
+    others = [f"usr_{number}" for number in range(498)]
+    air.known(*others)
+    for first in range(0, 498, 50):
+        service.invite(air.world, STREAM, HOST, others[first : first + 50])
     assert air.row.invited == 500
     assert code(lambda: service.invite(air.world, STREAM, HOST, ["usr_one_more"])) == "invalid_state"
     assert code(lambda: service.invite(air.world, STREAM, HOST, [ANNA])) == ""

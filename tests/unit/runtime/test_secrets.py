@@ -61,7 +61,7 @@ def test_a_secret_is_read_once_and_kept(store: Store) -> None:
 
 
 def test_a_secret_that_cannot_be_read_is_unavailable(store: Store) -> None:
-    store.held["broken"] = "{not json"
-    for name in ("absent", "broken"):
+    store.held |= {"broken": "{not json", "list": "[]", "text": '"api_key"', "nothing": "null"}
+    for name in ("absent", *store.held):
         with pytest.raises(Unavailable):
             secrets.secret(name)

@@ -17,8 +17,8 @@ from chalicelib.accounts.model.person import newcomer
 from chalicelib.accounts.store import People
 from chalicelib.gateways import World
 from chalicelib.gateways.appstore import WHOLE, Notification, Transaction
-from chalicelib.kernel.errors import Forbidden, Invalid, InvalidState, Unavailable
-from chalicelib.kernel.time import HOUR, MINUTE
+from chalicelib.kernel.errors import Forbidden, Invalid, InvalidState, Malformed, Unavailable
+from chalicelib.kernel.time import DAY, HOUR, MINUTE
 from chalicelib.wallet import apple, coins, consumptions, purchases, statement
 from chalicelib.wallet.model.purchase import account_token
 from tests.support.apple import ADA, BEA
@@ -100,6 +100,17 @@ def test_what_was_not_bought_for_ones_own_account_is_nobodys(world: World, token
     with pytest.raises(Forbidden):
         hand_in(world, BOUGHT._replace(account_token=token))
     assert posted(world) == posted(world, BEA) == []
+
+
+def test_what_was_signed_in_a_time_to_come_is_not_believed(world: World) -> None:
+    ahead = BOUGHT._replace(at=NOON + DAY + 1)
+    with pytest.raises(Invalid):
+        hand_in(world, ahead)
+    told = heard("REFUND", ahead)
+    with pytest.raises(Malformed):
+        apple.hear(world, told)
+    assert outcome(world, told) is None
+    assert hand_in(world, BOUGHT._replace(at=NOON + DAY)).kept == 500
 
 
 def test_what_somebody_else_handed_in_stays_theirs(world: World) -> None:
@@ -275,7 +286,7 @@ def test_what_is_not_ours_to_handle_is_stored_and_that_is_all(world: World, kind
 
 
 def question(world: World, number: int = 9, at: int = NOON) -> Notification:
-    asked = heard("CONSUMPTION_REQUEST", BOUGHT._replace(at=at), number)
+    asked = heard("CONSUMPTION_REQUEST", BOUGHT, number)._replace(at=at)
     apple.hear(world, asked)
     return asked
 

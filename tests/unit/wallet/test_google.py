@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 
 from chalicelib.gateways import World
-from chalicelib.gateways.play_answers import Notification
+from chalicelib.gateways.play_answers import Bought, Notification, Unreadable, Voided
 from chalicelib.kernel.errors import Forbidden, Invalid, InvalidState, NotFound, Unavailable
 from chalicelib.kernel.ids import new_id
 from chalicelib.kernel.time import DAY, HOUR, MINUTE, SECOND
 from chalicelib.operations.handlers import KINDS
 from chalicelib.wallet import coins, google, purchases, statement
+from chalicelib.wallet.model import google as model
 from chalicelib.wallet.model.google import order_id
 from infra.local.google import orders
 from tests.support.duo import chain
@@ -132,6 +133,13 @@ def test_what_is_refused_gives_nothing_and_is_not_consumed(
         google.buy(world, user, product, token)
     assert (posted(world), posted(world, OTHER), play_of(world).consumed) == ([], [], [])
     assert tick(world) == 0
+
+
+@pytest.mark.parametrize("token", ["", "..", "a/b", "a?b", "\u202e", "x" * 2_001])
+def test_what_can_be_no_token_is_not_asked_for(world: World, token: str) -> None:
+    play_of(world).down = True
+    with pytest.raises(Invalid):
+        google.buy(world, USER, PACK, token)
 
 
 def test_a_token_that_google_does_not_know_is_invalid(world: World) -> None:
@@ -548,6 +556,85 @@ def test_a_look_that_was_missed_for_too_long_alarms_and_goes_as_far_back_as_it_c
     assert tick(world) == 1
     assert alarms(capsys) == ["play_voided_missed"]
     assert posted(world)[-1] == ("coins_taken_back", -500)
+
+
+class OddLists(OfflinePlay):
+    """Its list holds what nobody can read, and has no end unless told."""
+
+    endless = False
+
+    def voided(self, since: int, until: int, page: str | None) -> Voided:
+        found = super().voided(since, until, page)
+        return replace(found, following="0" if self.endless else None, unreadable=2)
+
+    def purchase(self, token: str) -> Bought:
+        bought = super().purchase(token)
+        if bought.refunded:
+            raise Unreadable
+        return bought
+
+
+def odd(*, endless: bool = False) -> World:
+    clock = HandClock()
+    play = OddLists(clock)
+    play.endless = endless
+    world = hand_world(now=clock, play=play)
+    for user in (USER, OTHER):
+        person(world, user)
+    return world
+
+
+def test_what_cannot_be_read_in_the_list_alarms_and_holds_up_no_other(capsys: pytest.CaptureFixture[str]) -> None:
+    world = odd()
+    play = play_of(world)
+    part, token = play.buy(PACK, OTHER, quantity=3), play.buy(PACK, USER)
+    google.buy(world, OTHER, PACK, part)
+    google.buy(world, USER, PACK, token)
+    orders.refund_part(play.context, part, 1)
+    play.void(token, orders.CHARGEBACK)
+    forward(world, DAY)
+    assert tick(world) == 1
+    assert posted(world)[-1] == ("coins_taken_back", -500)
+    assert posted(world, OTHER) == [("coins_bought", 1_500)]
+    assert alarms(capsys) == ["play_voided_unreadable"]
+    assert tick(world) == 0, "it is over for a day"
+
+
+def test_a_list_without_an_end_is_given_up_and_alarms(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(model, "_MOST_PAGES", 50)
+    world = odd(endless=True)
+    google.buy(world, USER, PACK, play_of(world).buy(PACK, USER))
+    forward(world, DAY)
+    found = []
+    for _ in range(4):
+        tick(world)
+        found += [each for each in alarms(capsys) if each != "play_voided_unreadable"]
+    assert found == ["play_voided_endless"]
+
+
+@pytest.mark.parametrize("fails", ["down", "refuses_lists"])
+def test_a_look_that_has_not_ended_for_two_days_alarms(
+    world: World, capsys: pytest.CaptureFixture[str], fails: str
+) -> None:
+    google.buy(world, USER, PACK, play_of(world).buy(PACK, USER))
+    for _ in range(2):
+        forward(world, DAY)
+        assert tick(world) == 1
+    forward(world, DAY)
+    setattr(play_of(world), fails, True)
+    for after, said in ((0, []), (2 * DAY - MINUTE, []), (HOUR, ["play_voided_not_ended"])):
+        forward(world, after)
+        assert tick(world) == 1
+        assert alarms(capsys) == said
+    setattr(play_of(world), fails, False)
+    forward(world, HOUR)
+    while tick(world):
+        forward(world, MINUTE)
+    capsys.readouterr()
+    forward(world, DAY)
+    assert (tick(world), alarms(capsys)) == (1, [])
 
 
 # --- writes that are lost --------------------------------------------------------------------------

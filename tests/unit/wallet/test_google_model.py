@@ -98,24 +98,31 @@ def test_after_thirty_days_there_is_no_next_try() -> None:
 
 def test_the_first_look_is_due_in_a_day_and_begins_28_days_ago() -> None:
     first = model.first_look(NOW)
-    assert first == Look(NOW - 28 * DAY, NOW - 28 * DAY, NOW + DAY, None, done=True, rev=0)
+    assert first == Look(NOW - 28 * DAY, NOW - 28 * DAY, NOW + DAY, NOW, done=True)
     assert model.begun(first, NOW + DAY).since == NOW - 28 * DAY - HOUR
 
 
-DONE = Look(NOW - DAY, NOW, NOW + DAY, None, done=True, rev=7)
+DONE = Look(NOW - DAY, NOW, NOW + DAY, NOW, pages=3, done=True, rev=7)
 
 
 def test_a_look_begins_an_hour_before_the_end_of_the_last_one_as_far_back_as_google_goes() -> None:
-    assert model.begun(DONE, NOW + DAY) == Look(NOW - HOUR, NOW + DAY, NOW + DAY, None, done=False, rev=7)
+    assert model.begun(DONE, NOW + DAY) == Look(NOW - HOUR, NOW + DAY, NOW + DAY, NOW, rev=7)
     late = NOW + 31 * DAY
-    assert model.begun(DONE, late) == Look(late - 30 * DAY + HOUR, late, NOW + DAY, None, done=False, rev=7)
+    assert model.begun(DONE, late) == Look(late - 30 * DAY + HOUR, late, NOW + DAY, NOW, rev=7)
 
 
 def test_a_look_goes_on_page_by_page_and_is_due_again_a_day_after_it_began() -> None:
     look = model.begun(DONE, NOW + DAY)
     second = model.looked_through(look, "page 2")
-    assert second == replace(look, page="page 2")
-    assert model.looked_through(second, None) == replace(look, done=True, look_at=NOW + 2 * DAY)
+    assert second == replace(look, page="page 2", pages=1)
+    ended = replace(look, pages=1, done=True, look_at=NOW + 2 * DAY, ended=NOW + DAY)
+    assert model.looked_through(second, None) == ended
+
+
+def test_no_list_has_more_than_4000_pages() -> None:
+    look = replace(model.begun(DONE, NOW + DAY), pages=3_999)
+    assert not model.endless(look)
+    assert model.endless(model.looked_through(look, "one more"))
 
 
 def test_a_look_without_an_answer_goes_on_in_a_quarter_of_an_hour() -> None:

@@ -233,12 +233,26 @@ def test_only_of_several_a_part_was_given_back(quantity: int, left: int, refunde
     assert bought_of(said).refunded == refunded
 
 
+@pytest.mark.parametrize("left", [None, True, -1, 2.0, "3", [], {}], ids=repr)
+def test_what_is_left_of_several_is_told_or_nothing_is_believed(left: object) -> None:
+    offer = {"quantity": 3, "refundableQuantity": left}
+    said = {
+        "purchaseStateContext": {"purchaseState": "PURCHASED"},
+        "productLineItem": [{"productId": "coins_100", "productOfferDetails": offer}],
+    }
+    with pytest.raises(ProviderFailed, match="understand"):
+        bought_of(said)
+
+
+def test_of_a_list_what_can_be_read_is_read_and_the_rest_counted() -> None:
+    entries = [{"purchaseToken": "a"}, 1, {"purchaseToken": "a/b"}, {}, {"purchaseToken": "b", "voidedQuantity": 1}]
+    assert voided_of({"voidedPurchases": entries}) == Voided(("a",), ("b",), None, unreadable=3)
+
+
 def test_a_list_of_what_was_voided_may_be_empty_and_must_be_one() -> None:
     assert voided_of({}) == Voided((), (), None)
     wrong: list[dict[str, Any]] = [
         {"voidedPurchases": {}},
-        {"voidedPurchases": [1]},
-        {"voidedPurchases": [{"purchaseToken": "a/b"}]},
         {"tokenPagination": "page 2"},
         {"tokenPagination": {"nextPageToken": 1}},
     ]
@@ -343,6 +357,14 @@ VOIDED = {"purchaseToken": "t.1", "orderId": "GPA.1", "productType": 2, "refundT
         (
             {"voidedPurchaseNotification": VOIDED | {"refundType": 2}},
             ("changed", "voidedPurchaseNotification.2", "t.1"),
+        ),
+        (
+            {"voidedPurchaseNotification": VOIDED | {"refundType": 3}},
+            ("changed", "voidedPurchaseNotification.3", "t.1"),
+        ),
+        (
+            {"voidedPurchaseNotification": VOIDED | {"refundType": "1"}},
+            ("changed", "voidedPurchaseNotification.0", "t.1"),
         ),
         (
             {"voidedPurchaseNotification": VOIDED | {"productType": 1}},
