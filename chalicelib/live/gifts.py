@@ -116,7 +116,9 @@ def must_be_patron(world: World, stream: Stream, user: str) -> Person:
         raise Forbidden("This is your own stream.")
     person = accounts.person(world, user)
     today = datetime.fromtimestamp(world.now() / SECOND, UTC).date()
-    if person.birth_date is None or age(person.birth_date, today) < ADULT:
+    if person.birth_date is None:
+        raise AgeRequired("Say your birth date first (PATCH /v1/me).")
+    if age(person.birth_date, today) < ADULT:
         raise AgeRequired
     return person
 

@@ -100,7 +100,7 @@ def create(world: World, host: str, stream_id: str, wanted: Wanted) -> Stream:
             return advance(world, _same(done, wanted))
         reader = readers.reader(world, host)
         if not reader.verified or reader.description is None:
-            raise Forbidden("Streams are for verified readers.")
+            raise Forbidden("Only verified readers have streams.")
         now = world.now()
         invited = tuple(dict.fromkeys(each for each in wanted.invited if each != host))
         asked = Stream(
@@ -228,7 +228,7 @@ def start(world: World, stream_id: str, host: str, *beside: Operation) -> tuple[
     stream = load(world, stream_id)
     stream.must_be_hosts(host)
     if not readers.reader(world, host).verified:
-        raise Forbidden("Streams are for verified readers.")
+        raise Forbidden("Only verified readers have streams.")
     for _ in range(_TRIES):
         stream = advance(world, stream)
         if stream.state == "live":
@@ -506,13 +506,19 @@ def current(world: World, stream_id: str, user: str | None) -> Seen:
 
 
 def as_seen_by(world: World, stream: Stream, user: str | None) -> Seen:
-    """The stream as it stands, for that person; whoever is signed out is told to sign in."""
+    """The stream as it stands, for that person; whoever is signed out is told to sign in.
+
+    Of one that is over just that is told, for nothing they do would let them in. A private one still says who is a
+    stranger to it: to them it does not show.
+    """
     seen = as_listed(world, stream)
     viewer = None if user in (None, stream.host) else streams_of(world).viewer(stream.id, str(user))
     why: Barred | None = "signed_out" if user is None else None
     if viewer:
         why = _barred(world, stream, viewer.user, viewer)
-    return replace(seen, barred=why or (None if stream.state == "live" else "not_live"), viewer=viewer, asked=True)
+    if stream.state != "live" and (why is None or (not stream.is_open and stream.visibility != "private")):
+        why = "not_live"
+    return replace(seen, barred=why, viewer=viewer, asked=True)
 
 
 def as_listed(world: World, stream: Stream) -> Seen:

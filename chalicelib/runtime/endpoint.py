@@ -291,7 +291,7 @@ def _authorise(caller: Caller | None, route: Route) -> None:
     if caller is None:
         raise Unauthenticated
     if route.roles and caller.role not in route.roles:
-        raise Forbidden
+        raise Forbidden(f"This is for {' and '.join(f'{role}s' for role in route.roles)}.")
 
 
 def _idempotency_key(sent: ChaliceRequest) -> str:

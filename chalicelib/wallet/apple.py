@@ -14,7 +14,7 @@ from chalicelib.kernel.time import DAY
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.retries import undisturbed
 from chalicelib.wallet import consumptions, purchases
-from chalicelib.wallet.model.purchase import Purchase, Told, user_of
+from chalicelib.wallet.model.purchase import Purchase, Told, must_be_of, user_of
 from chalicelib.wallet.store import Events, Stored
 
 _CONSUMABLE: Final = "Consumable"
@@ -41,8 +41,7 @@ def bought(world: World, user: str, signed: str) -> Purchase:
         _check_moment(world, transaction)
     except (Malformed, Unauthenticated) as refusal:
         raise _invalid(refusal.detail) from refusal
-    if transaction.account_token is None or user_of(transaction.account_token) != user:
-        raise Forbidden("This was bought for another account.")
+    must_be_of(user_of(transaction.account_token) if transaction.account_token else None, user)
     try:
         told = _told(world, transaction)
     except Unfit as why:

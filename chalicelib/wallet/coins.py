@@ -50,7 +50,7 @@ def spend(world: World, user: str, kind: str, coins: int, key: str, reference: s
         if credit.bounded:
             limits.must_not_be_excluded(world, user)
         if newest.balance < coins:
-            raise InsufficientFunds("The coins do not cover this. Buy more and try again.")
+            raise InsufficientFunds(f"This costs {coins} coins, and you have {newest.balance}. Buy more and try again.")
         return meter.receive(newest, kind, -coins, BURNT, reference)
 
     return post_once(world, coins_account(user), key, Fact(kind, -coins, BURNT, reference), draft_of, beside)

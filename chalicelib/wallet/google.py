@@ -25,7 +25,7 @@ from chalicelib.wallet import purchases
 from chalicelib.wallet.google_store import Orders
 from chalicelib.wallet.model import google as model
 from chalicelib.wallet.model.google import STORE, Look, Order
-from chalicelib.wallet.model.purchase import Purchase, Told, user_of
+from chalicelib.wallet.model.purchase import Purchase, Told, must_be_of, user_of
 from chalicelib.wallet.store import Events, Stored
 
 if TYPE_CHECKING:
@@ -42,8 +42,9 @@ _MOST_PAGES: Final = 20
 def buy(world: World, user: str, product: str, token: str) -> Purchase:
     """Give ``user`` the coins of the purchase of ``product`` in Google Play, once, and have it consumed.
 
-    Raises Invalid where there is no such purchase, Forbidden where it is another person's or nothing that we sell,
-    InvalidState while it is pending and once it was canceled or given back; ProviderFailed and Unavailable: ask again.
+    Raises Invalid where there is no such purchase or it is of nothing that we sell, Forbidden where it is another
+    person's, InvalidState while it is pending and once it was canceled or given back; ProviderFailed and Unavailable:
+    ask again.
     """
     unknown = Invalid(errors=({"field": "purchase_token", "message": "Google knows no such purchase."},))
     if not is_token(token):
@@ -52,8 +53,7 @@ def buy(world: World, user: str, product: str, token: str) -> Purchase:
         bought = world.play.purchase(token)
     except Refused:
         raise unknown from None
-    if _owner(bought) != user:
-        raise Forbidden("This was bought for another account.")
+    must_be_of(_owner(bought), user)
     if bought.product != product:
         raise Invalid(errors=({"field": "product_id", "message": "Another product was bought."},))
     if bought.state == "canceled":
@@ -118,7 +118,7 @@ def _credited(world: World, notification: Notification, stored: Stored, what: tu
         _credit(world, bought, user, token, stored("credited"))
     except InvalidState:
         return _kept(world, stored, f"not credited: {bought.state}")
-    except Forbidden:
+    except (Forbidden, Invalid):
         return _alarming(world, notification, stored, "nothing that we sell")
     return "credited"
 
@@ -138,7 +138,7 @@ def _alarming(world: World, notification: Notification, stored: Stored, why: str
 
 
 def _credit(world: World, bought: Bought, user: str, token: str, *beside: Operation) -> Purchase:
-    """Learn that it was bought. Raises Forbidden, InvalidState; ConditionFailed and Contended to be tried again."""
+    """Learn that it was bought. Raises Forbidden, Invalid, InvalidState; ConditionFailed and Contended: try again."""
     pack = model.check(
         purchases.pack_of(world, bought.product) if bought.product else None,
         bought.state,
@@ -327,7 +327,7 @@ def _look_at_part(world: World, token: str) -> None:
     known = purchases.purchase_of(world, STORE, model.order_id(token))
     if known is None:
         return
-    with suppress(Refused, Forbidden, InvalidState, Unreadable):  # voided whole since, or of no use
+    with suppress(Refused, Forbidden, Invalid, InvalidState, Unreadable):  # voided whole since, or of no use
         bought = world.play.purchase(token)
         undisturbed(world.sleep, lambda: _credit(world, bought, known.user, token), tries=_TRIES)
 

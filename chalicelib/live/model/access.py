@@ -30,4 +30,6 @@ def refusal(why: Barred) -> Problem:
         case "not_invited":
             return Forbidden("This stream is for those who are invited.")
         case _:
-            return Forbidden("This stream is for those who have a ticket.")
+            return Forbidden(
+                "This stream is for those who have a ticket. Until it ends one can be bought (POST …/ticket)."
+            )

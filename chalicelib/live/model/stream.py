@@ -134,7 +134,7 @@ def scheduled(
         "title": not 1 <= len(title) <= TITLE_LENGTH and f"1 to {TITLE_LENGTH} characters that can be seen",
         "price": stream.visibility == "premium" and not priced and f"1 to {MOST_COINS} coins for a premium stream",
         "starts_at": not now <= stream.starts_at <= now + HORIZON and "From now on, and at most 60 days ahead.",
-        "invited": stream.visibility != "private" and invited > 0 and "Only to a private stream one is invited.",
+        "invited": stream.visibility != "private" and invited > 0 and "Only private streams have invitations.",
     }
     if stream.visibility != "premium" and stream.price is not None:
         wrong["price"] = "Only a premium stream has one."
@@ -207,7 +207,7 @@ def with_invited(stream: Stream, more: int, now: Millis) -> Stream:
     """With so many more who are invited. Raises InvalidState where it is not private, over, or beyond 500."""
     stream.must_be_open()
     if stream.visibility != "private":
-        raise InvalidState("Only to a private stream one is invited.")
+        raise InvalidState("Only private streams have invitations.")
     if stream.invited + more > MOST_INVITED:
         raise InvalidState(f"At most {MOST_INVITED} people are invited to a stream.")
     return replace(stream, invited=stream.invited + more, at=now) if more else stream

@@ -88,7 +88,7 @@ def must_moderate(stream: Stream, actor: str, user: str) -> None:
     if actor != stream.host and actor not in stream.moderators:
         raise Forbidden("That is for the host and the moderators to do.")
     if user == stream.host or (user in stream.moderators and actor != stream.host):
-        raise Forbidden("A moderator is the host's to judge, and the host is nobody's.")
+        raise Forbidden("Only the host mutes or bans a moderator, and nobody the host.")
     stream.must_be_open()
 
 

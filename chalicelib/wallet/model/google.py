@@ -11,7 +11,7 @@ import hashlib
 from dataclasses import dataclass, replace
 from typing import Final
 
-from chalicelib.kernel.errors import Forbidden, InvalidState
+from chalicelib.kernel.errors import Forbidden, Invalid, InvalidState
 from chalicelib.kernel.time import DAY, HOUR, MINUTE, Millis
 from chalicelib.wallet.model.packs import Pack
 
@@ -80,13 +80,13 @@ def order_id(token: str) -> str:
 def check(pack: Pack | None, state: str, *, quantity: int, test: bool, tests: bool) -> Pack:
     """The pack that was bought. ``test`` says that a tester did it, ``tests`` that they may here.
 
-    Raises Forbidden for what we do not sell, InvalidState where it is not paid. What is refused is not consumed, so
-    Google gives it back within three days.
+    Raises Forbidden for a tester, Invalid for what we do not sell, InvalidState where it is not paid. What is refused
+    is not consumed, so Google gives it back within three days.
     """
     if test and not tests:
         raise Forbidden("A tester's purchase buys nothing here.")
     if pack is None or not 1 <= quantity <= MOST_AT_ONCE:
-        raise Forbidden("This is no pack of coins that we sell.")
+        raise Invalid(errors=({"field": "product_id", "message": "This is no pack of coins."},))
     if state == "pending":
         raise InvalidState("The payment is still pending at Google. Come back when it is made.")
     if state != "purchased":

@@ -118,6 +118,14 @@ def heard(was: Purchase | None, told: Told, now: Millis) -> Purchase:
     return replace(new, flips=was.flips + 1, change=change) if change else new
 
 
+def must_be_of(owner: str | None, user: str) -> None:
+    """Raises Forbidden unless ``user`` is whom the purchase names; ``owner`` None is nobody."""
+    if owner is None:
+        raise Forbidden("It was bought without the account_token of /v1/coins/packs.")
+    if owner != user:
+        raise Forbidden("This was bought for another account.")
+
+
 def account_token(user: str) -> str:
     """The UUID by which a store ties a purchase to a person: the 128 bits of their id. Raises ValueError for no id."""
     return str(uuid.UUID(int=to_number(_PERSON, user)))

@@ -41,15 +41,27 @@ _POLICY: Final[Mapping[tuple[Sold, Where], frozenset[Rail]]] = {
 }
 
 
+_NAMES: Final[Mapping[str, str]] = {
+    "apple": "in the App Store",
+    "google": "in Google Play",
+    "stripe": "by Stripe",
+    "coins": "for coins",
+    "credit": "from credit",
+}
+
+
 def rails(sold: str, where: str) -> frozenset[Rail]:
     """How ``sold`` may be paid ``where``; by nothing, for whatever the policy does not know."""
     return next((by for case, by in _POLICY.items() if case == (sold, where)), frozenset())
 
 
 def must_allow(sold: str, where: str, rail: str) -> None:
-    """Raises Forbidden, which says where it can be bought so, unless ``sold`` may be paid by ``rail`` ``where``."""
+    """Raises Forbidden, which says how it is bought there and where so, unless ``sold`` may be paid by ``rail``."""
     if rail in rails(sold, where):
         return
     places = [each for each in get_args(Where) if rail in rails(sold, each)]
-    instead = f"By {rail} it can be bought on: {', '.join(places)}." if places else "It cannot be bought so anywhere."
-    raise Forbidden(f"This cannot be bought here by {rail}. {instead}")
+    here = " or ".join(sorted(_NAMES[each] for each in rails(sold, where)))
+    how = _NAMES.get(rail, f"by {rail}")
+    instead = f", but {here}" if here else ""
+    elsewhere = f" It is bought {how} on: {', '.join(places)}." if places else ""
+    raise Forbidden(f"This cannot be bought {how} here{instead}.{elsewhere}")

@@ -111,6 +111,8 @@ def test_the_same_request_again_is_answered_alike_whatever_became_of_stream_and_
 def test_who_has_not_said_when_they_were_born_cannot_give(show: Show) -> None:
     ann = show.patron("ann", born=None)
     refused(show, AgeRequired, lambda: show.gives(ann))
+    with pytest.raises(AgeRequired, match=r"^Say your birth date first \(PATCH /v1/me\)\.$"):
+        show.gives(ann)
 
 
 def test_who_is_18_today_can_give(show: Show) -> None:

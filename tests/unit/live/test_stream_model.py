@@ -46,7 +46,7 @@ def test_what_is_scheduled_has_a_title_of_one_line_and_counts_who_is_invited() -
         (replace(STREAM, visibility="premium", price=0), 0, "price", "1 to 100000 coins for a premium stream"),
         (replace(STREAM, price=10), 0, "price", "Only a premium stream has one."),
         (replace(STREAM, starts_at=NOON - 1), 0, "starts_at", "From now on, and at most 60 days ahead."),
-        (STREAM, 1, "invited", "Only to a private stream one is invited."),
+        (STREAM, 1, "invited", "Only private streams have invitations."),
     ],
 )
 def test_what_does_not_fit_is_told(wrong: Stream, invited: int, field: str, message: str) -> None:
@@ -122,7 +122,7 @@ def test_what_may_not_be_done_with_a_stream_says_why() -> None:
         "The stream is over.",
         "The host needs no such right.",
         "The stream is over.",
-        "Only to a private stream one is invited.",
+        "Only private streams have invitations.",
     ]
     STREAM.must_be_hosts(HOST)
     STREAM.must_be_open()

@@ -74,9 +74,9 @@ def test_who_steps_out_is_not_there() -> None:
     [
         (BEN, ANNA, "That is for the host and the moderators to do."),
         (BEN, HOST, "That is for the host and the moderators to do."),
-        (HOST, HOST, "A moderator is the host's to judge, and the host is nobody's."),
-        (MO, HOST, "A moderator is the host's to judge, and the host is nobody's."),
-        (MO, PAT, "A moderator is the host's to judge, and the host is nobody's."),
+        (HOST, HOST, "Only the host mutes or bans a moderator, and nobody the host."),
+        (MO, HOST, "Only the host mutes or bans a moderator, and nobody the host."),
+        (MO, PAT, "Only the host mutes or bans a moderator, and nobody the host."),
     ],
 )
 def test_who_may_not_judge_is_told_why(actor: str, user: str, why: str) -> None:
@@ -166,7 +166,10 @@ def test_a_viewer_is_stored_without_what_is_not_known_of_them() -> None:
         ("blocked", "One of you has blocked the other."),
         ("banned", "You were banned from this stream."),
         ("not_invited", "This stream is for those who are invited."),
-        ("no_ticket", "This stream is for those who have a ticket."),
+        (
+            "no_ticket",
+            "This stream is for those who have a ticket. Until it ends one can be bought (POST …/ticket).",
+        ),
     ],
 )
 def test_who_may_not_watch_is_told_why(why: Barred, detail: str) -> None:

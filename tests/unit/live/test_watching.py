@@ -9,6 +9,7 @@ from chalicelib.kernel.errors import Forbidden
 from chalicelib.kernel.time import MINUTE, SECOND
 from chalicelib.live import service, tickets
 from chalicelib.live.model import access
+from chalicelib.live.model import stream as model
 from chalicelib.live.model import viewer as viewers
 from chalicelib.live.model.stream import Stream
 from chalicelib.live.model.terms import Barred, Visibility
@@ -153,6 +154,26 @@ def test_looking_says_whether_one_may_join_and_why_not(air: Air) -> None:
     assert seen(ANNA) == "not_live"
     service.start(air.world, STREAM, HOST)
     assert (seen(ANNA), seen(HOST)) == (None, None)
+
+
+@pytest.mark.parametrize("finalized", [False, True])
+def test_of_one_that_is_over_just_that_is_told(air: Air, *, finalized: bool) -> None:
+    air.live("premium")
+    ban(air, MO)
+    accounts.block(air.world, BEN, HOST)
+    ended = model.finished(service.load(air.world, STREAM), air.world.now())
+    over = model.finalized(ended, air.world.now()) if finalized else ended
+    for user in (None, ANNA, MO, BEN, HOST):
+        assert service.as_seen_by(air.world, over, user).barred == "not_live"
+
+
+def test_a_private_one_that_is_over_does_not_show_to_strangers_either(air: Air) -> None:
+    air.live("private", invited=(ANNA,))
+    service.end(air.world, STREAM, HOST)
+    for stranger in (BEN, None):
+        with pytest.raises(Forbidden, match="invited"):
+            service.current(air.world, STREAM, stranger)
+    assert service.current(air.world, STREAM, ANNA).barred == "not_live"
 
 
 def test_a_private_one_does_not_show_to_strangers(air: Air) -> None:

@@ -95,9 +95,16 @@ def test_nothing_that_apple_did_not_sign_is_a_purchase(world: World) -> None:
     assert posted(world) == []
 
 
-@pytest.mark.parametrize("token", [account_token(BEA), None, "00000000-0000-0000-0000-000000000000"])
-def test_what_was_not_bought_for_ones_own_account_is_nobodys(world: World, token: str | None) -> None:
-    with pytest.raises(Forbidden):
+@pytest.mark.parametrize(
+    ("token", "why"),
+    [
+        (account_token(BEA), "another account"),
+        (None, "without the account_token of /v1/coins/packs"),
+        ("00000000-0000-0000-0000-000000000000", "another account"),
+    ],
+)
+def test_what_was_not_bought_for_ones_own_account_is_nobodys(world: World, token: str | None, why: str) -> None:
+    with pytest.raises(Forbidden, match=why):
         hand_in(world, BOUGHT._replace(account_token=token))
     assert posted(world) == posted(world, BEA) == []
 

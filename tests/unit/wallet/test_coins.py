@@ -42,7 +42,7 @@ def test_what_is_spent_is_burnt(world: World) -> None:
 
 def test_more_than_there_is_is_refused_and_the_last_coin_can_be_spent(world: World) -> None:
     buy(world, 100)
-    with pytest.raises(InsufficientFunds):
+    with pytest.raises(InsufficientFunds, match=r"^This costs 101 coins, and you have 100\. Buy more and try again\.$"):
         coins.spend(world, USER, "gift", 101, "gift:1", "gft_1")
     assert coins.spend(world, USER, "gift", 100, "gift:1", "gft_1").balance == 0
 

@@ -16,7 +16,7 @@ from chalicelib.notifications.model import Notice, words
 from chalicelib.runtime.retries import undisturbed
 from chalicelib.runtime.tables import Absent, ConditionFailed, Put
 from chalicelib.wallet import coins, purchases, statement
-from chalicelib.wallet.model.purchase import Told, account_token, user_of
+from chalicelib.wallet.model.purchase import Told, account_token, must_be_of, user_of
 from tests.support.duo import chain
 from tests.support.losing import LosingTables
 from tests.support.memory import MemoryTables
@@ -208,3 +208,11 @@ def test_what_is_no_persons_id_has_no_token(user: str) -> None:
 def test_what_is_no_uuid_is_nobodys(token: str) -> None:
     with pytest.raises(ValueError, match=r"UUID|literal"):
         user_of(token)
+
+
+def test_who_hands_a_purchase_in_that_names_nobody_or_somebody_else_hears_which() -> None:
+    must_be_of(USER, USER)
+    with pytest.raises(Forbidden, match=r"^It was bought without the account_token of /v1/coins/packs\.$"):
+        must_be_of(None, USER)
+    with pytest.raises(Forbidden, match=r"^This was bought for another account\.$"):
+        must_be_of("usr_other", USER)

@@ -47,16 +47,24 @@ def test_what_the_policy_does_not_know_is_refused(sold: str, where: str, rail: s
         must_allow(sold, where, rail)
 
 
-def test_the_refusal_says_where_it_can_be_bought() -> None:
+def test_the_refusal_says_how_it_is_bought_here_and_where_so() -> None:
     said = []
-    for sold, where, rail in (("coins", "ios", "stripe"), ("digital", "web", "coins"), ("gift", "web", "stripe")):
+    for sold, where, rail in (
+        ("coins", "ios", "stripe"),
+        ("digital", "web", "coins"),
+        ("gift", "web", "stripe"),
+        ("coins", "watch", "google"),
+        ("x", "web", "cash"),
+    ):
         with pytest.raises(Forbidden) as refused:
             must_allow(sold, where, rail)
         said.append(refused.value.detail)
     assert said == [
-        "This cannot be bought here by stripe. By stripe it can be bought on: web.",
-        "This cannot be bought here by coins. By coins it can be bought on: ios, android.",
-        "This cannot be bought here by stripe. It cannot be bought so anywhere.",
+        "This cannot be bought by Stripe here, but in the App Store. It is bought by Stripe on: web.",
+        "This cannot be bought for coins here, but by Stripe. It is bought for coins on: ios, android.",
+        "This cannot be bought by Stripe here, but for coins.",
+        "This cannot be bought in Google Play here. It is bought in Google Play on: android.",
+        "This cannot be bought by cash here.",
     ]
 
 
