@@ -115,6 +115,13 @@ Ready people, for a day:
   export READER={addresses.tokens["reader"]}
   export ADMIN={addresses.tokens["admin"]}
 
+The vendors, for what a phone, a store or a bank does (docs/local.md):
+
+  export STRIPE={addresses.stripe_url}
+  export AGORA={addresses.agora_url}
+  export APPLE={addresses.apple_url}
+  export GOOGLE={addresses.google_url}
+
 Try:
 
   curl -s $API/v1/me -H "Authorization: Bearer $CLIENT"
@@ -123,6 +130,12 @@ Try:
        -H "Content-Type: application/json" -d '{{"amount": 2500}}'     # then open its checkout_url, or:
   curl -s CHECKOUT_URL -d card=4242424242424242
   curl -s $API/v1/wallet -H "Authorization: Bearer $CLIENT"
+  curl -s "$API/v1/coins/packs?where=web" -H "Authorization: Bearer $CLIENT"
+  curl -s $API/v1/coins/checkout -H "Authorization: Bearer $CLIENT" -H "Idempotency-Key: $RANDOM$RANDOM" \\
+       -H "Content-Type: application/json" -d '{{"pack": "coins_500", "where": "web"}}'     # paid in the same way
+  curl -s $API/v1/streams -H "Authorization: Bearer $READER" -H "Idempotency-Key: $RANDOM$RANDOM" \\
+       -H "Content-Type: application/json" -d '{{"title": "Full moon", "visibility": "public"}}'
+                                                           # going on: docs/local.md, "A live stream"
 
 A token for anybody else:
 

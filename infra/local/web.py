@@ -61,6 +61,11 @@ def json_object(content: bytes) -> dict[str, Any]:
     return found
 
 
+def what_is_wrong(error: Exception) -> str:
+    """What a body lacks, or why it cannot be read."""
+    return f"{error.args[0]} is missing" if isinstance(error, KeyError) else f"{type(error).__name__}: {error}"
+
+
 def json_response(status: int, content: object, **headers: str) -> Response:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return Response(status, json.dumps(content).encode(), {"content-type": "application/json"} | named)

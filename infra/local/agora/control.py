@@ -31,7 +31,7 @@ from infra.local.agora import channels, notices, signalling
 from infra.local.agora.context import AgoraError, Context, Way
 from infra.local.agora.rest import FAULTS, Faults
 from infra.local.store import Thing
-from infra.local.web import Request, Response, Route, json_object, json_response
+from infra.local.web import Request, Response, Route, json_object, json_response, what_is_wrong
 
 _MOST_COPIES: Final = 50
 _MOST_SECONDS: Final = 3_600.0
@@ -78,7 +78,7 @@ class Control:
             except AgoraError as refusal:
                 return _refusal(refusal.status, refusal.code, str(refusal))
             except (KeyError, TypeError, ValueError) as error:
-                return _refusal(HTTPStatus.BAD_REQUEST, "invalid", f"{type(error).__name__}: {error}")
+                return _refusal(HTTPStatus.BAD_REQUEST, "invalid", what_is_wrong(error))
 
         return answer
 

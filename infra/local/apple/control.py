@@ -28,7 +28,7 @@ from infra.local.agora.rest import FAULTS, Faults
 from infra.local.apple import notifications, purchases, rest
 from infra.local.apple.context import AppleError, Context
 from infra.local.store import Thing
-from infra.local.web import Request, Response, Route, json_object, json_response
+from infra.local.web import Request, Response, Route, json_object, json_response, what_is_wrong
 
 _MOST_SECONDS: Final = 3_600.0
 _MOST_FAULTS: Final = 10_000
@@ -73,7 +73,7 @@ class Control:
             except AppleError as refusal:
                 return _refusal(refusal.status, refusal.code, str(refusal))
             except (KeyError, TypeError, ValueError, AttributeError) as error:
-                return _refusal(HTTPStatus.BAD_REQUEST, "invalid", f"{type(error).__name__}: {error}")
+                return _refusal(HTTPStatus.BAD_REQUEST, "invalid", what_is_wrong(error))
 
         return answer
 

@@ -28,7 +28,7 @@ from infra.local.agora.rest import FAULTS, Faults
 from infra.local.google import orders, pushes
 from infra.local.google.context import Context, GoogleError, Way
 from infra.local.store import Thing
-from infra.local.web import Request, Response, Route, json_object, json_response
+from infra.local.web import Request, Response, Route, json_object, json_response, what_is_wrong
 
 _MOST_COPIES: Final = 50
 _MOST_SECONDS: Final = 3_600.0
@@ -73,7 +73,7 @@ class Control:
             except GoogleError as refusal:
                 return _refusal(refusal.status, "refused", str(refusal))
             except (KeyError, TypeError, ValueError) as error:
-                return _refusal(HTTPStatus.BAD_REQUEST, "invalid", f"{type(error).__name__}: {error}")
+                return _refusal(HTTPStatus.BAD_REQUEST, "invalid", what_is_wrong(error))
 
         return answer
 

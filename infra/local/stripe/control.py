@@ -27,7 +27,7 @@ from infra.local.store import Thing, new_id
 from infra.local.stripe import events, webhooks
 from infra.local.stripe.context import Context, Lever
 from infra.local.stripe.errors import StripeError
-from infra.local.web import Request, Response, Route, json_object, json_response
+from infra.local.web import Request, Response, Route, json_object, json_response, what_is_wrong
 
 _MOST_FAULTS: Final = 10_000
 
@@ -95,7 +95,7 @@ class Control:
             except StripeError as refusal:
                 return json_response(refusal.status, {"error": refusal.error})
             except (KeyError, TypeError, ValueError) as error:
-                return json_response(400, {"error": {"message": f"{type(error).__name__}: {error}"}})
+                return json_response(400, {"error": {"message": what_is_wrong(error)}})
 
         return answer
 

@@ -87,10 +87,19 @@ def test_a_gift_that_was_stopped_can_be_offered_again(
     assert gifts.catalogue(world).gift("lily").active
 
 
+def test_a_name_that_is_no_id_is_one_complaint_of_it(soulseer: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    for named in ("Lily", "lily!", "x" * 33):
+        with pytest.raises(SystemExit) as stopped:
+            soulseer("gifts", "set", named, "--name", "Lily", "--coins", "250", *WHY)
+        assert stopped.value.code == 2
+        told = capsys.readouterr().err
+        assert "argument GIFT: write 1 to 32 small letters, digits and underscores" in told
+        assert "animation:" not in told
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("gifts", "set", "Lily!", "--name", "Lily", "--coins", "250"),
         ("gifts", "set", "lily", "--name", "Lily", "--coins", "0"),
         ("gifts", "stop", "moon"),
     ],
