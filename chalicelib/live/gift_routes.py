@@ -105,8 +105,9 @@ def list_sent(request: Request[None, FeedQuery]) -> PageOf[SentView]:
 
 @endpoint(blueprint, "GET", f"{_STREAM}/leaderboard", returns=PageOf[LeaderView], errors=(Blocked, Forbidden, NotFound))
 def get_leaderboard(request: Request[None, None]) -> PageOf[LeaderView]:
-    """Who sent the most coins to a stream that one may watch, the most first: 100 at most, on one page. It may be a
-    moment behind.
+    """Who sent the most coins to a stream that one may watch, the most first: 100 at most, on one page.
+
+    It may be a moment behind.
     """
     found = gifts.leaders(world(), request.caller.id, request.path["stream_id"])
     return PageOf[LeaderView](items=[leader_view(each) for each in found], next_cursor=None)

@@ -149,7 +149,11 @@ def renew_stream_token(request: Request[None, None]) -> StreamWithMedia:
 
 @endpoint(blueprint, "POST", f"{_STREAM}/leave", returns=None, errors=(NotFound,))
 def leave_stream(request: Request[None, None]) -> None:
-    """Go away. A stream ends two minutes after its host has left, if they do not come back."""
+    """Go away. A stream ends two minutes after its host has left, if they do not come back.
+
+    A host's word counts at once, also while their device stays in the channel: to take it back, the device must come
+    into the channel anew. A lease alone does not.
+    """
     service.leave(world(), request.path["stream_id"], request.caller.id)
 
 
@@ -177,7 +181,10 @@ def mute_viewer(request: Request[MuteBody, None]) -> ViewerView:
 
 @endpoint(blueprint, "POST", f"{_STREAM}/ban", body=BanBody, returns=ViewerView, errors=_ORDER)
 def ban_viewer(request: Request[BanBody, None]) -> ViewerView:
-    """The host or a moderator puts somebody out of the channel for good, or lets them in again."""
+    """The host or a moderator puts somebody out of the channel for good, or lets them in again.
+
+    A moderator who is banned stays one, and has that right again once they are let in. Only the host bans a moderator.
+    """
     stream_id, body = request.path["stream_id"], request.body
     return ViewerView.of(service.ban(world(), stream_id, request.caller.id, body.user, banned=body.banned))
 

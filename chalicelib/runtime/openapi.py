@@ -30,11 +30,12 @@ API_VERSION: Final = "1.0.0"
 _SCHEMAS: Final = "#/components/schemas/"
 _REFERENCES: Final = re.compile(r'"#/components/schemas/([^"]+)"')
 _PATH_NAMES: Final = re.compile(r"\{(\w+)\}")
-_DESCRIPTION: Final = """Live readings, paid by the minute.
+_DESCRIPTION: Final = """Live readings, paid by the minute, and live streams with gifts.
 
-Times are RFC 3339 in UTC. Money is `{"amount": 1999, "currency": "usd"}`, in minor units. Lists take `limit` and
-`cursor` and answer `{"items": […], "next_cursor": …}`. Every refusal is `application/problem+json` (RFC 9457) whose
-`code` is for programs. Every answer carries `X-Request-Id`."""
+Times are RFC 3339 in UTC. Money is `{"amount": 1999, "currency": "usd"}`, in minor units. Coins, and what is
+priced in them, are whole numbers of coins. Lists take `limit` and `cursor` and answer `{"items": […], "next_cursor":
+…}`. Every refusal is `application/problem+json` (RFC 9457) whose `code` is for programs. Every answer carries
+`X-Request-Id`."""
 
 
 def routes_of(table: Mapping[str, Mapping[str, RouteEntry]]) -> list[Route]:

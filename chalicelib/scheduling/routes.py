@@ -272,8 +272,11 @@ def get_calendar(request: Request[None, None]) -> Text:
     errors=(Forbidden, InvalidState, NotFound, ProviderFailed, SessionOpen),
 )
 def start_stream(request: Request[None, None]) -> StreamWithMedia:
-    """The host goes live, with a lease to publish. Who has not come into the channel two minutes later was never there:
-    the stream ends, and its tickets are given back. Until they come nobody can send a gift.
+    """The host goes live, with a lease to publish.
+
+    Who has not come into the channel two minutes later was never there: the stream ends, and its tickets are given
+    back. Until they come nobody can send a gift. Who said `leave` must come into the channel anew, with a device that
+    was still in it, too.
 
     Not while one is in a reading. Repeating it gives another lease.
     """

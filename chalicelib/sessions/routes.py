@@ -284,8 +284,9 @@ def delete_favorite(request: Request[None, None]) -> None:
 
 @endpoint(blueprint, "PUT", "/v1/me/limits", body=LimitsBody, returns=LimitsView, tags=("accounts",))
 def put_limits(request: Request[LimitsBody, None]) -> LimitsView:
-    """Set them. What is stricter acts at once, in a reading that is running too; what is looser acts in 24 hours, and
-    asking for less takes it back.
+    """Set them: what is stricter acts at once, what is looser in 24 hours.
+
+    A stricter one acts in a reading that is running, too. Asking for less takes a looser one back.
 
     They hold in any 24 hours, 7 days and 30 days: beyond them, what spends is refused with `spending_limit_reached`,
     and a reading stops (`low_balance`, whatever credit there is). Only paid money counts, less what came back. While

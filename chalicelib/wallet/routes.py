@@ -151,8 +151,10 @@ def get_auto_recharge(request: Request[None, None]) -> AutoRechargeView:
     errors=(InvalidState, SpendingLimitReached),
 )
 def put_auto_recharge(request: Request[AutoRechargeBody, None]) -> AutoRechargeView:
-    """Say when the saved card is charged: with less than `threshold`, or than seven minutes of the reading that runs,
-    `amount` is charged, never more than `daily_cap` in 24 hours, one charge at a time.
+    """Say when the saved card is charged, and how much.
+
+    With less than `threshold`, or than seven minutes of the reading that runs, `amount` is charged, never more than
+    `daily_cap` in 24 hours, one charge at a time.
 
     The card is left alone while your limits let you spend no more than is there, and while the wallet is frozen.
 

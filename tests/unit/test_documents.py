@@ -1,5 +1,6 @@
 """The documents are true: their links lead somewhere, and their commands are ones that exist."""
 
+import json
 import re
 import shlex
 from collections.abc import Iterator
@@ -59,3 +60,10 @@ def test_every_admin_command_of_the_documents_is_one_that_the_command_line_takes
 def test_there_are_such_commands() -> None:
     assert len(_commands("make")) > 5
     assert len(_commands("scripts/soulseer")) > 2
+
+
+def test_every_summary_of_the_api_is_a_whole_sentence() -> None:
+    paths = json.loads((ROOT / "docs" / "openapi.json").read_text())["paths"]
+    summaries = [operation["summary"] for methods in paths.values() for operation in methods.values()]
+    assert len(summaries) > 100
+    assert [each for each in summaries if not each.endswith(".")] == []

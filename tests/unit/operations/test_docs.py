@@ -1,6 +1,7 @@
 """The page at /docs: which files it is made of, and when they are read."""
 
 import hashlib
+import json
 import re
 import shutil
 import subprocess
@@ -61,6 +62,14 @@ def test_swagger_ui_reaches_no_address_of_its_maker(folder: Path) -> None:
     script = (folder / "page.js").read_text()
     assert "validatorUrl: null" in script, "it would send the document to a validator"
     assert not re.findall(r"https?://", script)
+
+
+def test_the_page_knows_whose_id_it_is_by_prefixes_that_parameters_take() -> None:
+    (table,) = re.findall(r"const ANSWERED = \{(.*?)\};", (docs.FOLDER / "page.js").read_text())
+    answered = dict(re.findall(r'(\w+): "(\w+)"', table))
+    assert answered == {"ses_": "session_id", "str_": "stream_id", "top_": "topup_id"}
+    paths = json.loads((ROOT / "docs" / "openapi.json").read_text())["paths"]
+    assert set(answered.values()) <= set(re.findall(r"\{(\w+)\}", " ".join(paths)))
 
 
 def test_no_file_of_the_page_is_read_while_the_app_is_imported() -> None:
