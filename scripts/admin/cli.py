@@ -176,7 +176,7 @@ def _show_rows(rows: list[Facts]) -> None:
         table.add_column(no_wrap=True)
         table.add_column(overflow="fold")
         for name, value in rows[0].items():
-            table.add_row(name, _text(value))
+            table.add_row(name, _cell(value))
     else:
         names = list(dict.fromkeys(name for row in rows for name in row))
         for name in names:
@@ -186,9 +186,21 @@ def _show_rows(rows: list[Facts]) -> None:
     Console().print(table)
 
 
+def _cell(value: object) -> Text | Table:
+    """Several things within one are a table of their own."""
+    if not isinstance(value, list) or not value or not all(isinstance(each, dict) for each in value):
+        return _text(value)
+    table = Table(box=None, pad_edge=False)
+    for name in value[0]:
+        table.add_column(name, overflow="fold")
+    for each in value:
+        table.add_row(*map(_text, each.values()))
+    return table
+
+
 def _text(value: object) -> Text:
     """Never as markup: a name may hold brackets."""
-    if value is None:
+    if value is None or value == []:
         return Text("-")
     return Text(json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value))
 

@@ -1,13 +1,13 @@
 """The verbs of the gift catalogue. Prices are in coins."""
 
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from contextlib import suppress
 from typing import Final
 
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import NotFound
 from chalicelib.live import gifts
-from chalicelib.live.model.gift import Gift, with_gift
+from chalicelib.live.model.gift import GIFT_ID, Gift, with_gift
 from scripts.admin.verbs import _WHY, Answer, Facts, Plan, Verb, _number, _takes_nothing, _text
 
 
@@ -57,8 +57,14 @@ def _facts(gift: Gift) -> Facts:
     }
 
 
+def _gift(written: str) -> str:
+    if not GIFT_ID.fullmatch(written):
+        raise ArgumentTypeError("write 1 to 32 small letters, digits and underscores, such as rose")
+    return written
+
+
 def _takes_gift(parser: ArgumentParser) -> None:
-    parser.add_argument("gift", type=_text, metavar="GIFT", help="its id: small letters, digits and underscores")
+    parser.add_argument("gift", type=_gift, metavar="GIFT", help="its id: small letters, digits and underscores")
 
 
 def _takes_terms(parser: ArgumentParser) -> None:

@@ -20,7 +20,7 @@ MOST_IN_A_MINUTE: Final = 30
 MOST_COINS_IN_A_MINUTE: Final = 100_000
 """… and what they cost together: so one gift costs no more."""
 
-_ID: Final = re.compile(r"[a-z0-9_]{1,32}")
+GIFT_ID: Final = re.compile(r"[a-z0-9_]{1,32}")
 _ANIMATION: Final = re.compile(r"[a-z0-9_.-]{1,64}")
 _NAME_LENGTH: Final = 40
 
@@ -100,7 +100,7 @@ def must_be_given(gift: Gift) -> None:
 
 def _must_be_sound(gift: Gift) -> None:
     wrong = {
-        "id": not _ID.fullmatch(gift.id) and "1 to 32 small letters, digits and underscores",
+        "id": not GIFT_ID.fullmatch(gift.id) and "1 to 32 small letters, digits and underscores",
         "name": not 1 <= len(gift.name) <= _NAME_LENGTH and f"1 to {_NAME_LENGTH} characters",
         "coins": not 1 <= gift.coins <= MOST_COINS_IN_A_MINUTE and f"1 to {MOST_COINS_IN_A_MINUTE} coins",
         "animation": not _ANIMATION.fullmatch(gift.animation) and "1 to 64 small letters, digits, underscores and dots",
