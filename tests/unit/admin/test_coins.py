@@ -118,7 +118,7 @@ def test_each_purchase_is_a_line_of_its_own(world: World, ada: str, capsys: pyte
         purchases.learn(world, told)
     assert run(["coins", "show", ada, "--local"], lambda _: world) == 0
     *_, names, first, second = (line.split() for line in capsys.readouterr().out.splitlines())
-    assert names == ["purchases", "at", "store", "id", "coins", "stands"]
+    assert names == ["at", "store", "id", "coins", "stands"]
     assert (first[1:], second[1:]) == (["google", "GPA.1", "100", "100"], ["google", "GPA.0", "100", "100"])
 
 
