@@ -131,8 +131,8 @@ class Play:
 
     @property
     def _shown(self) -> Shown | None:
-        """The stream, once there is one; the reading before."""
-        return (self._third.watch.moment if self._third else None) or self._watch.moment
+        """What the third act shows, once it has begun; the reading before."""
+        return self._third.shown if self._third else self._watch.moment
 
     # --- the acts -------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from infra.local.charts import bar, columns
-from infra.local.stream_watch import StreamMoment
+from infra.local.stream_watch import Shopping, StreamMoment
 from infra.local.watch import Moment, dollars
 
 WIDTH: Final = 80
@@ -46,13 +46,14 @@ _STATES: Final = {
 }
 _STREAM_STATES: Final = {
     "scheduled": (ORANGE, "announced, tickets are sold"),
-    "live": (f"bold {GREEN}", "the host is there"),
+    "live": (f"bold {GREEN}", "the reader is there"),
     "ended": (BLUE, "over, to be settled"),
     "finalized": (f"bold {BLUE}", "over and settled"),
 }
 _PACE: Final = 8
 """Gifts a second that fill a column."""
 _LEADERS: Final = 3
+_BUYERS: Final = 5
 _ACTORS: Final = {
     "client": CYAN,
     "reader": MAGENTA,
@@ -60,6 +61,7 @@ _ACTORS: Final = {
     "agora": BLUE,
     "apple": BLUE,
     "google": BLUE,
+    "stores": BLUE,
     "viewer": CYAN,
     "state": ORANGE,
     "stream": ORANGE,
@@ -69,7 +71,7 @@ _ACTORS: Final = {
     "✗": f"bold {RED}",
 }
 
-Shown = Moment | StreamMoment
+Shown = Moment | Shopping | StreamMoment
 Now = Callable[[], Shown | None]
 
 
@@ -85,7 +87,7 @@ class Screen(Protocol):
         """One line of the timeline: ``who`` did ``what``. May be called from any thread."""
 
     def showing(self, now: Now) -> AbstractContextManager[None]:
-        """Show the reading or the stream, as ``now`` says it is, while the block lasts."""
+        """Show the reading, the shopping or the stream, as ``now`` says it is, while the block lasts."""
 
 
 class Timeline:
@@ -215,6 +217,8 @@ _NO_ROWS: Final[list[Row]] = [
 def _rows_of(now: Shown | None) -> Sequence[Row]:
     if now is None:
         return _NO_ROWS
+    if isinstance(now, Shopping):
+        return _shopping_rows(now)
     return _stream_rows(now) if isinstance(now, StreamMoment) else _rows(now)
 
 
@@ -247,21 +251,30 @@ def _rows(now: Moment) -> list[Row]:
     ]
 
 
+def _shopping_rows(now: Shopping) -> list[Row]:
+    rows = [
+        (name, Text(f"{coins:,} coins", "bold"), bar(coins, wanted, CYAN).append(f" {store}"))
+        for name, store, coins, wanted in now.buyers[:_BUYERS]
+    ]
+    empty = [("", Text(), Text())] * (_BUYERS - len(rows))
+    return [("state", Text("○ no stream", _FADED), Text("viewers buy coins")), *rows, *empty]
+
+
 def _stream_rows(now: StreamMoment) -> list[Row]:
     colour, meaning = _STREAM_STATES[now.state]
     if now.state == "live" and not now.host_here:
-        meaning = "the host is not there"
+        meaning = "the reader is not there"
     state = Text(f"{meaning} ({now.reason})" if now.reason else meaning)
     if now.ends_in is not None:
         state = bar(now.ends_in, now.ends_after, MAGENTA).append(f" ends in {now.ends_in:.0f} s")
     here = {name for name, is_here in now.watching if is_here}
-    there = Text("  ").join(_person(name, there=here) for name, _ in now.watching)
+    there = Text("  ").join([*(_person(name, there=here) for name, _ in now.watching), Text("in channel", _FADED)])
     (pace,) = columns(now.pace, most=_PACE)
     most = now.leaders[0][1] if now.leaders else 0
     leaders = [*now.leaders, *[("", 0)] * _LEADERS][:_LEADERS]
     return [
         ("state", Text(f"● {now.state}", colour), state),
-        ("watching", Text(f"{now.viewers}, peak {now.peak}", "bold"), there),
+        ("counted", Text(f"{now.viewers}, peak {now.peak}", "bold"), there),
         ("gifts", Text(f"{now.gifts}", "bold"), Text.assemble((pace, GREEN), f" {now.coins:,} coins")),
         *(
             (name, Text(f"{coins:,}" if name else ""), bar(coins, most, CYAN) if name else Text())

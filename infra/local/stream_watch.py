@@ -15,9 +15,11 @@ from chalicelib.live.service import Seen
 from infra.local.agora import notices
 from infra.local.agora.server import AgoraServer
 from infra.local.charts import spread
+from infra.local.store import Thing
 from infra.local.watch import LEFT, Tell, Watcher
 
-HOST: Final = "the host"
+HOST: Final = "the reader"
+"""Whose stream it is."""
 PACE_SECONDS: Final = 30
 """Of the gifts' pace that is shown."""
 
@@ -48,6 +50,14 @@ class StreamMoment:
     ends_in: float | None
     """Until it ends without its host; None while they are there."""
     ends_after: float
+
+
+@dataclass(frozen=True, slots=True)
+class Shopping:
+    """Before there is a stream: who buys coins."""
+
+    buyers: tuple[tuple[str, str, int, int], ...]
+    """Name, store, the coins that they have, and those that they pay for."""
 
 
 class StreamWatch(Watcher):
@@ -93,18 +103,24 @@ class StreamWatch(Watcher):
     def _look(self) -> None:
         if self._stream_id is None:
             return
+        heard = self._agora.notices(self._stream_id)  # before the row, which is then no older than they are
         stream = streams.load(self._world, self._stream_id)
         self._read = streams.as_seen_by(self._world, stream, None)
-        self._look_at_agora(stream)
+        if stream.is_open:  # whatever happens in a stream follows its beginning and leads to its end
+            self._look_at_state(stream)
+        self._look_at_agora(heard)
         self._look_at_gifts(stream)
+        self._look_at_state(stream)
+
+    def _look_at_state(self, stream: Stream) -> None:
         if stream.state != self._told_state:
             self._tell("stream", _way(self._told_state, stream))
             self._told_state = stream.state
 
-    def _look_at_agora(self, stream: Stream) -> None:
+    def _look_at_agora(self, heard: Sequence[Thing]) -> None:
         """Tell what Agora tells the product, once, and of several people together where it is the same."""
         news: dict[str, list[str]] = {}
-        for notice in self._agora.notices(stream.id):
+        for notice in heard:
             if notice["id"] in self._told_notices:
                 continue
             self._told_notices.add(notice["id"])

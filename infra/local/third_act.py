@@ -3,7 +3,7 @@
     five viewers buy coins: by Stripe on the web, in the App Store, in Google Play · the reader announces a premium
     stream, and tickets are sold · it goes live, viewers come into its channel, one without a ticket is refused · gifts
     fly from all of them at once · one is banned, and put out of the channel · Apple takes a purchase back: coins below
-    zero buy nothing · what signalling told is held against the feed · the host loses the network, and the stream ends
+    zero buy nothing · what signalling told is held against the feed · the reader loses the network, and the stream ends
     by the clock · it is settled: 70 % of each gift and ticket, rounded down, is the reader's · every token is tried
 
 The reader is the one of the other acts, and so is the client.
@@ -28,7 +28,7 @@ from infra.local.agora.device import ChannelRefused, Device
 from infra.local.phone import Api, Json, Phone, entries, new_key, pay
 from infra.local.proof import ChannelProof, prove_channels
 from infra.local.stack import Stack
-from infra.local.stream_watch import StreamWatch, listed
+from infra.local.stream_watch import Shopping, StreamMoment, StreamWatch, listed
 from infra.local.telling import Step, Telling
 from infra.local.waiting import until
 from infra.local.watch import dollars
@@ -60,12 +60,15 @@ class Viewer:
     api: Api
     device: Device
     bought: int = 0
-    """Coins."""
+    """Coins that they pay for …"""
+    has: int = 0
+    """… and that they had when they looked last."""
     leases: list[Json] = field(default_factory=list)
 
     def coins(self) -> int:
         """What they have; below zero where they owe some."""
-        return int(self.api.get("/v1/wallet")["coins"]["amount"])
+        self.has = int(self.api.get("/v1/wallet")["coins"]["amount"])
+        return self.has
 
     def buy_ticket(self, stream: str) -> None:
         self.api.post(f"/v1/streams/{stream}/ticket")
@@ -163,6 +166,12 @@ class ThirdAct:
             self._look_at_channel,
         ]
 
+    @property
+    def shown(self) -> Shopping | StreamMoment:
+        """The stream, once there is one."""
+        buyers = tuple((each.name, STORES[each.where], each.has, each.bought) for each in self._viewers)
+        return self.watch.moment or Shopping(buyers)
+
     def close(self) -> None:
         """Leave no phone and no watcher behind."""
         self.watch.stop()
@@ -185,9 +194,10 @@ class ThirdAct:
         )
         self._refused("Ben's purchase is nobody else's", 403, lambda: self._hand_in(clara, bens))
         self._hand_in(ben, bens)
+        self._tell("stores", "are awaited: Stripe's webhooks and Apple's notifications")
         until(
             "all the coins: have the stores told of them?",
-            lambda: self._apple_was_heard() and all(each.coins() == each.bought for each in self._viewers),
+            lambda: self._apple_was_heard() and self._all_have_their_coins(),
             seconds=_SOON,
             every=0.5,
         )
@@ -224,7 +234,7 @@ class ThirdAct:
         self._come_in(dan)
         everybody = len(self._viewers)
         until(
-            f"Agora's word of {everybody} viewers and the host",
+            f"Agora's word of {everybody} viewers and the reader",
             lambda: self.watch.viewers == everybody and self.watch.stream.gone_since is None,
             seconds=_SOON,
         )
@@ -237,6 +247,9 @@ class ThirdAct:
 
     def _send_gifts(self) -> None:
         """Gifts fly, from everybody at once."""
+        rose = next(each for each in self._reader.api.get("/v1/gifts")["items"] if each["id"] == "rose")
+        worth = dollars(coin_value(100, self._world.settings.cents_per_100_coins))
+        self._tell("gifts", f"a rose is {rose['coins']} coins; 100 coins count as {worth}")
         many = sum(len(each.gifts) for each in self._viewers)
         self._tell("viewer", f"{len(self._viewers)} people send {many} gifts, all at the same time")
         given = self._all(self._give_all)
@@ -305,7 +318,7 @@ class ThirdAct:
         self._check("and so did the start, and the ban", held=("stream", "started") in self._news())
 
     def _lose_host(self) -> None:
-        """The host is gone, and the stream ends by the clock."""
+        """The reader is gone, and the stream ends by the clock."""
         gone = self._world.settings.rules.host_gone
         self._tell("reader", f"loses the network; nobody ends the stream, {gone / SECOND:.0f} s may pass")
         self._host.lose_network(_TIMES_OUT)
@@ -379,10 +392,12 @@ class ThirdAct:
             case ["apple"]:
                 bought = {"account_token": shop["account_token"], "product": pack["id"]}
                 purchase = self._in_app_store[viewer.name] = self._at_apple("POST", "purchases", bought)
+                self._tell("apple", f"signs {viewer.name}'s purchase; the API checks its certificates")
                 self._hand_in(viewer, purchase)
             case ["google"]:
                 token = self._stack.google.buy(pack["id"], shop["account_token"])["id"]
                 viewer.api.post("/v1/coins/google", {"product_id": pack["id"], "purchase_token": token})
+        viewer.coins()
 
     def _hand_in(self, viewer: Viewer, purchase: Json) -> None:
         viewer.api.post("/v1/coins/apple", {"signed_transaction": purchase["signed_transaction"]})
@@ -393,6 +408,10 @@ class ThirdAct:
         answer.raise_for_status()
         found: Json = answer.json()
         return found
+
+    def _all_have_their_coins(self) -> bool:
+        """Asks for each of them, so that each is shown."""
+        return [each.coins() for each in self._viewers] == [each.bought for each in self._viewers]
 
     def _apple_was_heard(self) -> bool:
         told = self._at_apple("GET", "notifications")["data"]

@@ -170,25 +170,44 @@ def _show_rows(rows: list[Facts]) -> None:
     """One thing as a list of its facts, several as a table."""
     if not rows:
         print("Nothing found.")
-        return
-    table = Table(box=None, show_header=len(rows) > 1, pad_edge=False)
-    if len(rows) == 1:
-        table.add_column(no_wrap=True)
-        table.add_column(overflow="fold")
-        for name, value in rows[0].items():
-            table.add_row(name, _text(value))
+    elif len(rows) == 1:
+        _show_facts(rows[0])
     else:
-        names = list(dict.fromkeys(name for row in rows for name in row))
-        for name in names:
-            table.add_column(name, overflow="fold")
-        for row in rows:
-            table.add_row(*(_text(row.get(name)) for name in names))
+        Console().print(_table(rows))
+
+
+def _show_facts(facts: Facts) -> None:
+    """What has several things in it follows as a table of its own."""
+    several = {name: value for name, value in facts.items() if value and _are_facts(value)}
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in facts.items():
+        if name not in several:
+            table.add_row(name, _text(value))
     Console().print(table)
+    for name, rows in several.items():
+        print(f"\n{name}")
+        Console().print(_table(rows))
+
+
+def _are_facts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(each, dict) for each in value)
+
+
+def _table(rows: list[Facts]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    for name in names:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*(_text(row.get(name)) for name in names))
+    return table
 
 
 def _text(value: object) -> Text:
     """Never as markup: a name may hold brackets."""
-    if value is None:
+    if value is None or value == []:
         return Text("-")
     return Text(json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value))
 

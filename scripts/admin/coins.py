@@ -2,7 +2,7 @@
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Final
 
 from chalicelib.accounts import service as accounts
@@ -12,7 +12,7 @@ from chalicelib.kernel.time import rfc3339
 from chalicelib.wallet import bought, coins, packs, purchases
 from chalicelib.wallet.model.chain import Entry
 from chalicelib.wallet.model.packs import Pack, must_cover, with_pack
-from scripts.admin.verbs import _WHY, Answer, Plan, Verb, _id, _number, _takes_nothing, _takes_user, _text
+from scripts.admin.verbs import _WHY, Answer, Facts, Plan, Verb, _id, _number, _takes_nothing, _takes_user, _text
 
 _MOST_SHOWN: Final = 100
 
@@ -22,11 +22,12 @@ def show_coins(world: World, asked: Namespace) -> Answer:
     person = accounts.person(world, asked.user)
     found, more = bought.bought_by(world, person.id, _MOST_SHOWN, None)
     told = [
-        {"at": rfc3339(each.at), "store": each.store, "id": each.id, "coins": each.coins, "left": each.left}
+        {"at": rfc3339(each.at), "store": each.store, "id": each.id, "coins": each.coins, "stands": each.left}
         for each in found
     ]
     balance = coins.balance(world, person.id)
-    return Answer([{"user": person.id, "coins": balance, "purchases": told, "older": more is not None}])
+    older: Facts = {"older": f"there are, beside these {_MOST_SHOWN}"} if more else {}
+    return Answer([{"user": person.id, "coins": balance, "purchases": told} | older])
 
 
 def grant_coins(world: World, asked: Namespace) -> Plan:
@@ -62,7 +63,7 @@ def _adjust(world: World, asked: Namespace, kind: str, amount: int, will: str, a
 def list_packs(world: World, asked: Namespace) -> Answer:
     """All of them, also those that are not sold any more."""
     del asked
-    return Answer([asdict(each) for each in purchases.packs_of(world).packs])
+    return Answer([_facts(each) for each in purchases.packs_of(world).packs])
 
 
 def set_pack(world: World, asked: Namespace) -> Plan:
@@ -85,9 +86,13 @@ def _keep(world: World, pack: Pack, will: str) -> Plan:
     must_cover(pack, world.settings.cents_per_100_coins)
 
     def act(operator: str, reason: str) -> Answer:
-        return Answer([asdict(packs.keep(world, pack, actor=operator, reason=reason))])
+        return Answer([_facts(packs.keep(world, pack, actor=operator, reason=reason))])
 
     return Plan(() if with_pack(was, pack) == was else (will,), act)
+
+
+def _facts(pack: Pack) -> Facts:
+    return {"id": pack.id, "coins": pack.coins, "price_cents": pack.price, "active": pack.active}
 
 
 def _takes_pack(parser: ArgumentParser) -> None:

@@ -36,7 +36,7 @@ def show_stream(world: World, asked: Namespace) -> Answer:
         "moderators": list(stream.moderators),
         "invited": stream.invited,
         "finalized_at": _moment(stream.finalized_at),
-        "in_channel": "somebody may still be" if stream.owes_removal else None,
+        "to_be_put_out": "somebody may still be in the channel" if stream.owes_removal else None,
         "rev": stream.rev,
     }
     return Answer([_facts(stream, seen.viewers) | more])
@@ -79,7 +79,7 @@ def _takes_state(parser: ArgumentParser) -> None:
 
 
 def _takes_stream(parser: ArgumentParser) -> None:
-    parser.add_argument("stream", type=_id, help="the stream's id, str_…")
+    parser.add_argument("stream", type=_id, metavar="STREAM", help="the stream's id, str_…")
 
 
 VERBS: Final = (

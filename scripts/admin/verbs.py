@@ -382,7 +382,10 @@ def _guarantee_facts(request: Guarantee) -> Facts:
 
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _NUMBER: Final = re.compile(r"[0-9]{1,9}")
-_ACCOUNT: Final = re.compile(r"(credit|coins|earnings):usr_[A-Za-z0-9]{1,60}")
+_ACCOUNT: Final = re.compile(
+    r"(credit|coins|earnings):usr_[A-Za-z0-9]{1,60}|stream:str_[A-Za-z0-9]{1,60}:(0|[1-9][0-9]{0,3})"
+)
+_CHAINS: Final = "credit:usr_…, coins:usr_…, earnings:usr_… or stream:str_…:n"
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
@@ -415,7 +418,7 @@ def _number(written: str) -> int:
 
 def _account(written: str) -> str:
     if not _ACCOUNT.fullmatch(written):
-        raise ArgumentTypeError("write a chain such as credit:usr_… or earnings:usr_…")
+        raise ArgumentTypeError(f"write a chain: {_CHAINS}")
     return written
 
 
@@ -444,7 +447,7 @@ def _takes_review(parser: ArgumentParser) -> None:
 
 
 def _takes_account(parser: ArgumentParser) -> None:
-    parser.add_argument("account", type=_account, metavar="ACCOUNT", help="credit:usr_…, or earnings:usr_…")
+    parser.add_argument("account", type=_account, metavar="ACCOUNT", help=_CHAINS)
 
 
 def _takes_subject_or_email(parser: ArgumentParser) -> None:
@@ -608,7 +611,7 @@ VERBS: Final = (
         "ledger",
         "verify",
         "Follow an account from its first entry: numbers, balances, hashes. Exit code 1 if the chain is broken.",
-        ("ledger verify credit:usr_… --stage prod",),
+        ("ledger verify credit:usr_… --stage prod", "ledger verify stream:str_…:0 --local"),
         _takes_account,
         verify_chain,
     ),

@@ -105,11 +105,30 @@ def test_a_persons_coins_are_shown_with_what_they_bought(
     purchases.learn(world, Told("google", "GPA.1", ada, "coins_100", 100, standing=True, at=NOON, environment="live"))
     assert soulseer("coins", "show", ada) == 0
     (row,) = said(capsys)["rows"]
-    assert (row["coins"], row["older"]) == (100, False)
+    assert (row["coins"], "older" in row) == (100, False)
     assert row["purchases"] == [
-        {"at": "2030-03-17T17:46:40.000Z", "store": "google", "id": "GPA.1", "coins": 100, "left": 100}
+        {"at": "2030-03-17T17:46:40.000Z", "store": "google", "id": "GPA.1", "coins": 100, "stands": 100}
     ]
     assert soulseer("coins", "show", "usr_nobody") == 1
+
+
+def test_each_purchase_is_a_line_of_its_own(world: World, ada: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in range(2):
+        told = Told("google", f"GPA.{number}", ada, "coins_100", 100, standing=True, at=NOON, environment="live")
+        purchases.learn(world, told)
+    assert run(["coins", "show", ada, "--local"], lambda _: world) == 0
+    *_, names, first, second = (line.split() for line in capsys.readouterr().out.splitlines())
+    assert names == ["at", "store", "id", "coins", "stands"]
+    assert (first[1:], second[1:]) == (["google", "GPA.1", "100", "100"], ["google", "GPA.0", "100", "100"])
+
+
+def test_more_than_are_shown_is_said(world: World, ada: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in range(101):
+        told = Told("google", f"GPA.{number}", ada, "coins_100", 100, standing=True, at=NOON, environment="live")
+        purchases.learn(world, told)
+    assert run(["coins", "show", ada, "--local", "--json"], lambda _: world) == 0
+    (row,) = said(capsys)["rows"]
+    assert (len(row["purchases"]), row["older"]) == (100, "there are, beside these 100")
 
 
 # --- packs ---------------------------------------------------------------------------------------
@@ -133,7 +152,7 @@ def test_a_pack_is_made_repriced_and_stopped_each_audited_once(
     assert soulseer("coins", "packs") == 0
     found = said(capsys)["rows"]
     assert len(found) == 6
-    assert found[1] == {"id": "coins_200", "coins": 200, "price": 300, "active": False}
+    assert found[1] == {"id": "coins_200", "coins": 200, "price_cents": 300, "active": False}
     acts = [each["action"] for each in rows(world, "audit", "pack:coins_200")]
     assert sorted(acts) == ["pack_set"] * 4 + ["pack_stopped"] * 2
 

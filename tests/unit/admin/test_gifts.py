@@ -106,3 +106,14 @@ def test_a_name_that_is_no_id_is_one_complaint_of_it(soulseer: Command, capsys: 
 )
 def test_what_cannot_be_is_refused_before_it_is_confirmed(soulseer: Command, arguments: tuple[str, ...]) -> None:
     assert soulseer(*arguments, "--reason", "because") == 1
+
+
+@pytest.mark.parametrize("arguments", [("set", "Tulip", "--name", "Tulip", "--coins", "250"), ("stop", "Tulip")])
+def test_an_id_that_can_be_none_is_one_complaint_of_the_argument(
+    soulseer: Command, arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        soulseer("gifts", *arguments, *WHY)
+    assert stopped.value.code == 2
+    complaint = capsys.readouterr().err.splitlines()[-1]
+    assert complaint.endswith("argument GIFT: write 1 to 32 small letters, digits and underscores, such as rose")

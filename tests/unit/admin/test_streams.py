@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from chalicelib.kernel.time import HOUR
+from chalicelib.live import shards
 from scripts.admin.cli import run
 from tests.support.air import HOST, STREAM, Air
 from tests.support.people import person
+from tests.support.show import Show
 from tests.support.worlds import NOON
 
 WHY = ("--reason", "because", "--yes")
@@ -57,6 +59,18 @@ def test_a_stream_is_shown_as_stored(soulseer: Command, air: Air, capsys: pytest
     assert soulseer("streams", "show", "str_none") == 1
 
 
+def test_a_removal_that_is_owed_is_shown(soulseer: Command, air: Air, capsys: pytest.CaptureFixture[str]) -> None:
+    air.live()
+    shown = []
+    for _ in range(2):
+        capsys.readouterr()
+        soulseer("streams", "show", STREAM)
+        shown.append(said(capsys)["rows"][0]["to_be_put_out"])
+        air.agora.down = True
+        soulseer("streams", "end", STREAM, *WHY)
+    assert shown == [None, "somebody may still be in the channel"]
+
+
 def test_ending_one_says_first_what_it_does_and_does_it_once(
     soulseer: Command, air: Air, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -86,3 +100,26 @@ def test_the_stream_of_a_reader_who_is_shut_out_ends(
     assert soulseer(*command, HOST, *WHY) == 0
     assert air.row.ended_for == reason
     assert (STREAM, None) in air.agora.bars
+
+
+def test_what_a_stream_earned_is_followed_from_its_first_entry(
+    soulseer: Command, air: Air, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show = Show(air.world).live()
+    show.gives(show.patron("ann"))
+    (used,) = [head.account for head in shards.heads(air.world, show.row) if head.seq]
+    capsys.readouterr()
+    assert soulseer("ledger", "verify", used) == 0
+    assert said(capsys)["rows"][0]["entries"] == 1
+
+
+@pytest.mark.parametrize(
+    "account", ["stream:str_1", "stream:str_1:", "stream:str_1:01", "gift:str_1", "stream:usr_1:1"]
+)
+def test_what_is_no_chain_is_told_all_kinds_of_them(
+    soulseer: Command, account: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        soulseer("ledger", "verify", account)
+    told = capsys.readouterr().err
+    assert all(kind in told for kind in ("credit:usr_", "coins:usr_", "earnings:usr_", "stream:str_"))

@@ -8,7 +8,7 @@ from rich.color import Color
 from rich.console import Console
 
 from infra.local.screen import COLOURS, LiveScreen, PlainScreen, Shown
-from infra.local.stream_watch import StreamMoment
+from infra.local.stream_watch import Shopping, StreamMoment
 from infra.local.watch import Moment
 
 TALK = Moment(
@@ -41,6 +41,7 @@ SHOW = StreamMoment(
     ends_in=None,
     ends_after=12.0,
 )
+SHOPPING = Shopping((("Clara", "Stripe", 0, 6_500), ("Ben", "App Store", 2_500, 2_500), ("Mia", "Google Play", 0, 0)))
 MOMENTS: list[Shown | None] = [
     None,
     TALK,
@@ -48,6 +49,8 @@ MOMENTS: list[Shown | None] = [
     replace(TALK, state="paused", reason="client_left", client_here=False, ends_in=12.0),
     replace(TALK, state="reconnecting", reason="low_balance", ends_in=0.0, balance=123_456_789, minutes=180),
     replace(TALK, state="finalized", reason="grace_expired", left=0.0, channel=12),
+    SHOPPING,
+    Shopping((("A name of many words, as some have", "Google Play", 123_456_789, 123_456_789),) * 40),
     SHOW,
     replace(SHOW, state="scheduled", host_here=False, viewers=0, peak=0, watching=(), gifts=0, coins=0, leaders=()),
     replace(SHOW, host_here=False, ends_in=7.4),
@@ -109,14 +112,26 @@ def test_a_frame_says_at_a_glance_how_the_stream_is() -> None:
     rows = frame(live(80, 24, lines=1), SHOW)[1:]
     shown = [" ".join(row.strip("│").replace("░", "").replace("█", "").split()) for row in rows]
     assert shown[:6] == [
-        "state ● live the host is there",
-        "watching 3, peak 4 ● Clara ● Ben ○ Dan",
+        "state ● live the reader is there",
+        "counted 3, peak 4 ● Clara ● Ben ○ Dan in channel",
         "gifts 12 ▁▄ 3,400 coins",
         "Clara 2,000",
         "Ben 1,000",
         "Mia 300",
     ]
     assert [rows[place].count("█") for place in (2, 3, 4, 5)] == [1, 30, 15, 4]
+
+
+def test_before_there_is_a_stream_a_frame_shows_who_buys_coins() -> None:
+    rows = frame(live(80, 24, lines=1), SHOPPING)[1:]
+    shown = [" ".join(row.strip("│").replace("░", "").replace("█", "").split()) for row in rows]
+    assert shown[:4] == [
+        "state ○ no stream viewers buy coins",
+        "Clara 0 coins Stripe",
+        "Ben 2,500 coins App Store",
+        "Mia 0 coins Google Play",
+    ]
+    assert [rows[place].count("█") for place in (1, 2, 3)] == [0, 30, 0]
 
 
 def test_a_stream_whose_host_is_gone_says_when_it_ends() -> None:

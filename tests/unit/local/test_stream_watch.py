@@ -101,9 +101,21 @@ def test_what_agora_tells_is_told_by_the_names_of_the_leases(seen: Seen) -> None
     ann = show.patron("ann")
     _, lease = streams.join(show.world, show.stream, ann)
     device = seen.comes(lease, name="Ann")
-    assert seen.look() == [("agora", "the host and Ann came in")]
+    assert seen.look() == [("agora", "the reader and Ann came in")]
     device.leave()
     assert (seen.look(), seen.look()) == ([("agora", "Ann left")], [])
+
+
+def test_a_beginning_is_told_before_what_happens_in_it_and_an_end_after(seen: Seen) -> None:
+    show = seen.show.scheduled()
+    seen.watch.follow(show.stream)
+    seen.look()
+    show.started()
+    device = seen.comes(streams.publish(show.world, show.stream, show.host)[1], notices.BROADCASTER)
+    assert seen.look() == [("stream", "scheduled → live"), ("agora", "the reader came in")]
+    device.leave()
+    show.ends()
+    assert seen.look() == [("agora", "the reader left"), ("stream", "live → ended → finalized (host_ended)")]
 
 
 def test_a_moment_shows_the_stream_its_viewers_and_its_gifts(seen: Seen) -> None:
@@ -146,4 +158,4 @@ def test_a_list_is_said_as_people_do(names: list[str], said: str) -> None:
 
 
 def test_the_host_has_the_first_number(seen: Seen) -> None:
-    assert seen.watch.names == {HOST_UID: "the host"}
+    assert seen.watch.names == {HOST_UID: "the reader"}
