@@ -23,6 +23,7 @@ from chalicelib.kernel.errors import (
     Unavailable,
 )
 from chalicelib.kernel.time import Millis
+from chalicelib.live.gift_store import gift_rows
 from chalicelib.live.model import access
 from chalicelib.live.model import stream as model
 from chalicelib.live.model import viewer as viewers
@@ -593,8 +594,6 @@ def open_of(world: World, host: str) -> Stream | None:
 
 
 def _barred(world: World, stream: Stream, user: str, viewer: Viewer) -> Barred | None:
-    from chalicelib.live import tickets
-
     private, premium = stream.visibility == "private", stream.visibility == "premium"
     return access.barred(
         stream,
@@ -602,7 +601,7 @@ def _barred(world: World, stream: Stream, user: str, viewer: Viewer) -> Barred |
         banned=viewer.banned,
         blocked=accounts.is_blocked(world, stream.host, user),
         invited=private and bool(streams_of(world).invited(stream.id, [user])),
-        ticket=premium and tickets.has_ticket(world, stream.id, user),
+        ticket=premium and gift_rows(world).ticket(stream.id, user) is not None,
     )
 
 

@@ -18,11 +18,6 @@ from chalicelib.wallet import coins
 from chalicelib.wallet.model.chain import Entry
 
 
-def has_ticket(world: World, stream: str, user: str) -> bool:
-    """Whether the person has paid to watch the stream, and did not get it back."""
-    return gift_rows(world).ticket(stream, user) is not None
-
-
 def buy(world: World, user: str, stream_id: str, ticket_id: str) -> tuple[Ticket, int]:
     """Buy a ticket, once a person; it, and the coins that are left. ``ticket_id`` derives from the request.
 

@@ -15,8 +15,9 @@ from chalicelib.gateways import World
 from chalicelib.gateways.agora import Notice
 from chalicelib.kernel.errors import InvalidState, Problem, Unavailable
 from chalicelib.kernel.time import DAY, HOUR, MINUTE
-from chalicelib.live import gifts, settlement, shards, tickets
+from chalicelib.live import gifts, settlement, shards
 from chalicelib.live import service as streams
+from chalicelib.live.gift_store import gift_rows
 from chalicelib.live.model.stream import HOST_UID
 from chalicelib.notifications.model import Notice as Told
 from chalicelib.notifications.model import words
@@ -226,7 +227,7 @@ def test_every_ticket_of_a_stream_that_is_called_off_comes_back(promised: Show) 
     assert [books.sum_of(f"platform:{name}") for name in ("fees", "coins")] == [0, 0]
     assert books.sum_of("platform:burnt", "coins") == 0
     assert (promised.gathered, promised.closed) == (0, {True})
-    assert not tickets.has_ticket(promised.world, promised.stream, ann)
+    assert not gift_rows(promised.world).ticket(promised.stream, ann)
 
 
 def test_who_had_a_ticket_is_told(promised: Show) -> None:
@@ -328,7 +329,7 @@ def test_many_tickets_go_back_call_by_call(promised: Show) -> None:
     for each in people:
         promised.pays(each)
     assert promised.ends().state == "ended"
-    left = sum(tickets.has_ticket(promised.world, promised.stream, each) for each in people)
+    left = sum(gift_rows(promised.world).ticket(promised.stream, each) is not None for each in people)
     assert left == 30
     assert promised.noticed().state == "finalized"
     assert {promised.coins(each) for each in people} == {300}

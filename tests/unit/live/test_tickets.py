@@ -16,7 +16,8 @@ from chalicelib.kernel.errors import (
 )
 from chalicelib.kernel.time import HOUR
 from chalicelib.live import service as streams
-from chalicelib.live import shards, tickets
+from chalicelib.live import shards
+from chalicelib.live.gift_store import gift_rows
 from chalicelib.wallet import coins
 from chalicelib.wallet import service as wallet
 from tests.support.duo import chain
@@ -44,8 +45,8 @@ def test_a_ticket_burns_coins_and_brings_what_a_gift_of_its_price_would(show: Sh
 def test_who_has_one_may_watch(show: Show) -> None:
     ann, bea = show.patron("ann"), show.patron("bea")
     show.pays(ann)
-    assert tickets.has_ticket(show.world, show.stream, ann)
-    assert not tickets.has_ticket(show.world, show.stream, bea)
+    assert gift_rows(show.world).ticket(show.stream, ann)
+    assert not gift_rows(show.world).ticket(show.stream, bea)
     show.forward(HOUR).started()
     streams.join(show.world, show.stream, ann)
     with pytest.raises(Forbidden):
@@ -90,7 +91,7 @@ def test_who_may_not_have_one(show: Show) -> None:
     with pytest.raises(WalletFrozen):
         show.pays(frozen)
     assert show.gathered == 0
-    assert not any(tickets.has_ticket(show.world, show.stream, each) for each in (blocked, banned, frozen))
+    assert not any(gift_rows(show.world).ticket(show.stream, each) for each in (blocked, banned, frozen))
 
 
 def test_a_stream_that_is_not_premium_has_none() -> None:
