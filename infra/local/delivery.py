@@ -19,6 +19,8 @@ from infra.local.store import Store, Thing, new_id
 DELIVERY: Final = "delivery"
 JOB: Final = "deliver"
 """The kind of job by which the background is asked for an attempt."""
+_MOST_COPIES: Final = 50
+_MOST_SECONDS: Final = 3_600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,3 +136,19 @@ def _post(letter: Letter, timeout: float) -> int:
         return connection.getresponse().status
     finally:
         connection.close()
+
+
+def copies_of(body: Mapping[str, Any]) -> int:
+    """How often a test wants something sent. Raises TypeError, ValueError."""
+    copies = int(body.get("copies", 1))
+    if not 1 <= copies <= _MOST_COPIES:
+        raise ValueError(f"copies is from 1 to {_MOST_COPIES}")
+    return copies
+
+
+def seconds_of(body: Mapping[str, Any], name: str) -> float:
+    """How long a test wants something to take. Raises TypeError, ValueError."""
+    seconds = float(body.get(name, 0))
+    if not 0 <= seconds <= _MOST_SECONDS:
+        raise ValueError(f"{name} is from 0 to {_MOST_SECONDS:.0f}")
+    return seconds

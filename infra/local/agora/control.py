@@ -25,17 +25,14 @@ A fault is of the REST API, for the next ``count`` calls or until it is deleted.
 
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any
 
 from infra.local.agora import channels, notices, signalling
 from infra.local.agora.context import AgoraError, Context, Way
-from infra.local.agora.rest import FAULTS, Faults
+from infra.local.delivery import copies_of, seconds_of
+from infra.local.faults import Faults
 from infra.local.store import Thing
 from infra.local.web import Request, Response, Route, json_object, json_response, what_is_wrong
-
-_MOST_COPIES: Final = 50
-_MOST_SECONDS: Final = 3_600.0
-_MOST_FAULTS: Final = 10_000
 
 Body = dict[str, Any]
 
@@ -96,7 +93,7 @@ class Control:
         return {"left": True}
 
     def _lose(self, _: Request, body: Body, channel: str) -> object:
-        channels.lose(self._context, channel, str(body["device"]), _seconds(body, "after_seconds"))
+        channels.lose(self._context, channel, str(body["device"]), seconds_of(body, "after_seconds"))
         return {"lost": True}
 
     def _participants(self, _: Request, __: Body, channel: str | None = None) -> object:
@@ -119,14 +116,14 @@ class Control:
     def _send_notice(self, _: Request, body: Body, id_: str) -> object:
         if notices.find(self._context, id_) is None:
             raise AgoraError(404, "no_such_notice", "There is no such notice.")
-        delay = _seconds(body, "delay_seconds")
-        sent = [notices.send(self._context, id_, delay, body.get("secret")) for _ in range(_copies(body))]
+        delay = seconds_of(body, "delay_seconds")
+        sent = [notices.send(self._context, id_, delay, body.get("secret")) for _ in range(copies_of(body))]
         return {"deliveries": [each["id"] for each in sent]}
 
     def _set_way(self, _: Request, body: Body) -> object:
         self._context.way = Way(
-            copies=_copies(body),
-            delay_seconds=_seconds(body, "delay_seconds"),
+            copies=copies_of(body),
+            delay_seconds=seconds_of(body, "delay_seconds"),
             shuffled=bool(body.get("shuffled")),
             lost=bool(body.get("lost")),
             channel=str(body.get("channel", "")),
@@ -143,29 +140,12 @@ class Control:
         return {"set": True}
 
     def _set_fault(self, _: Request, body: Body) -> object:
-        how, count = body["how"], body.get("count")
-        if how not in FAULTS:
-            raise ValueError(f"how is one of {', '.join(FAULTS)}")
-        self._faults.set(how, None if count is None else min(_MOST_FAULTS, int(count)))
+        self._faults.set_from(body)
         return {"set": True}
 
     def _clear_fault(self, _: Request, __: Body) -> object:
         self._faults.clear()
         return {"deleted": True}
-
-
-def _copies(body: Body) -> int:
-    copies = int(body.get("copies", 1))
-    if not 1 <= copies <= _MOST_COPIES:
-        raise ValueError(f"copies is from 1 to {_MOST_COPIES}")
-    return copies
-
-
-def _seconds(body: Body, name: str) -> float:
-    seconds = float(body.get(name, 0))
-    if not 0 <= seconds <= _MOST_SECONDS:
-        raise ValueError(f"{name} is from 0 to {_MOST_SECONDS:.0f}")
-    return seconds
 
 
 def _refusal(status: int, code: str, message: str) -> Response:

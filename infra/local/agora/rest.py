@@ -10,54 +10,18 @@ import hmac
 from collections import deque
 from collections.abc import Callable
 from http import HTTPStatus
-from threading import Event, Lock
+from threading import Lock
 from typing import Any, Final
 
 from infra.local.agora import channels, signalling
 from infra.local.agora.context import AgoraError, Context
+from infra.local.faults import ERROR, HANG, LOSE_ANSWER, REFUSE, Faults
 from infra.local.web import LostAnswer, Request, Response, Route, json_object, json_response
 
 _CALLS_PER_SECOND: Final = 10
-_HANG_SECONDS: Final = 60.0
 _LEAST_SECONDS, _MOST_SECONDS = 10, 86_430
 _SECONDS_UNLESS_TOLD: Final = 3_600
 _FIELDS: Final = frozenset({"appid", "cname", "uid", "time_in_seconds", "privileges"})
-
-HANG, REFUSE, ERROR, LOSE_ANSWER = "hang", "refuse", "error", "lose_answer"
-FAULTS: Final = (HANG, REFUSE, ERROR, LOSE_ANSWER)
-
-
-class Faults:
-    """What goes wrong with calls: the next so many, or all until ``clear``."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._how: str | None = None
-        self._left: int | None = None
-        self._over = Event()
-
-    def set(self, how: str, count: int | None) -> None:
-        with self._lock:
-            self._how, self._left = how, count
-            self._over.clear()
-
-    def clear(self) -> None:
-        """Also lets go of the calls that hang."""
-        with self._lock:
-            self._how = None
-            self._over.set()
-
-    def strike(self) -> str | None:
-        """What happens to this call, if anything; it is then used up."""
-        with self._lock:
-            if self._how is None or self._left == 0:
-                return None
-            if self._left is not None:
-                self._left -= 1
-            return self._how
-
-    def hang(self) -> None:
-        self._over.wait(_HANG_SECONDS)
 
 
 class Rest:

@@ -13,6 +13,7 @@ from infra.local.agora import channels, control, notices, rest, signalling
 from infra.local.agora.context import Account, Context
 from infra.local.background import Background
 from infra.local.delivery import Retries
+from infra.local.faults import Faults
 from infra.local.store import Job, Store, Thing
 from infra.local.web import Server, routed
 
@@ -30,7 +31,7 @@ class AgoraServer:
         self._store = Store(state / "agora.sqlite" if state else None)
         self._context = Context(self._store, clock)
         self._deliverer = notices.deliverer(self._context, retries or Retries())
-        self._faults = rest.Faults()
+        self._faults = Faults()
         answer = routed(
             [
                 *rest.Rest(self._context, self._faults).routes(),

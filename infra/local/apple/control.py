@@ -24,14 +24,13 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final
 
-from infra.local.agora.rest import FAULTS, Faults
 from infra.local.apple import notifications, purchases, rest
 from infra.local.apple.context import AppleError, Context
+from infra.local.faults import Faults
 from infra.local.store import Thing
 from infra.local.web import Request, Response, Route, json_object, json_response, what_is_wrong
 
 _MOST_SECONDS: Final = 3_600.0
-_MOST_FAULTS: Final = 10_000
 _CERTIFICATES: Final = ("good", "revoked", "silent")
 
 Body = dict[str, Any]
@@ -117,10 +116,7 @@ class Control:
         return {"set": True}
 
     def _set_fault(self, _: Request, body: Body) -> object:
-        how, count = body["how"], body.get("count")
-        if how not in FAULTS:
-            raise ValueError(f"how is one of {', '.join(FAULTS)}")
-        self._faults.set(how, None if count is None else min(_MOST_FAULTS, int(count)))
+        self._faults.set_from(body)
         return {"set": True}
 
     def _clear_fault(self, _: Request, __: Body) -> object:

@@ -14,9 +14,9 @@ from typing import Any, Final
 
 import jwt
 
-from infra.local.agora.rest import ERROR, HANG, LOSE_ANSWER, REFUSE, Faults
 from infra.local.apple import purchases
 from infra.local.apple.context import BUNDLE_ID, ISSUER_ID, KEY_ID, AppleError, Context
+from infra.local.faults import ERROR, HANG, LOSE_ANSWER, REFUSE, Faults
 from infra.local.store import Thing, new_id
 from infra.local.web import LostAnswer, Request, Response, Route, json_object, json_response
 

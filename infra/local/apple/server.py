@@ -14,12 +14,12 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from infra.local import delivery
-from infra.local.agora.rest import Faults
 from infra.local.apple import control, notifications, purchases, rest
 from infra.local.apple.chain import make_chain, make_root
 from infra.local.apple.context import APP_APPLE_ID, BUNDLE_ID, ISSUER_ID, KEY_ID, Context
 from infra.local.background import Background
 from infra.local.delivery import Retries
+from infra.local.faults import Faults
 from infra.local.store import Job, Store, Thing
 from infra.local.web import Server, routed
 

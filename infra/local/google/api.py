@@ -21,7 +21,7 @@ from urllib.parse import parse_qs
 
 import jwt
 
-from infra.local.agora.rest import ERROR, HANG, LOSE_ANSWER, REFUSE, Faults
+from infra.local.faults import ERROR, HANG, LOSE_ANSWER, REFUSE, Faults
 from infra.local.google import orders
 from infra.local.google.context import Context, GoogleError
 from infra.local.store import Thing

@@ -12,9 +12,9 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization
 
 from infra.local import delivery
-from infra.local.agora.rest import Faults
 from infra.local.background import Background
 from infra.local.delivery import Retries
+from infra.local.faults import Faults
 from infra.local.google import api, control, orders, pushes
 from infra.local.google.context import Context
 from infra.local.issuer import Issuer, kept_key, new_key
