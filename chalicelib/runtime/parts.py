@@ -1,10 +1,10 @@
 """An app whose routes are read when one of them is first asked for: a start waits for one context's, not for all.
 
-    app = App("soulseer", {"chalicelib.live.routes": ("/v1/streams",), …})
+    app = App("soulseer", {"chalicelib.live.routes": ("/v1/streams*",), …})
 
-A part is a module with a ``blueprint``, and what the paths of its routes begin with. Several parts may share a
-beginning: the first request to such a path reads them all, so that what a path answers never depends on what was asked
-for before.
+A part is a module with a ``blueprint``, and the paths of its routes; ``*`` at the end stands for whatever follows.
+Parts may share a path: the first request to it reads them all, so that what a path answers never depends on what was
+asked for before.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from chalice.app import Chalice, RouteEntry
 
 
 class App(Chalice):
-    """The app, and the parts that it is made of, by the names of their modules."""
+    """The app, and the parts that it is made of: the names of their modules, and their paths."""
 
     def __init__(self, name: str, parts: Mapping[str, tuple[str, ...]]) -> None:
         super().__init__(app_name=name)
@@ -25,20 +25,23 @@ class App(Chalice):
 
     def __call__(self, event: dict[str, Any], context: Any) -> Any:
         """Answer a request of API Gateway's."""
-        self.read(event["requestContext"]["resourcePath"])
+        path = event["requestContext"]["resourcePath"]
+        if path not in self._complete:
+            self.read(path)
         return super().__call__(event, context)
 
+    def parts_of(self, path: str) -> tuple[str, ...]:
+        """The parts that may have routes of that path, which is one as its routes declare it."""
+        return tuple(name for name, paths in self.parts.items() if any(_covers(each, path) for each in paths))
+
     def read(self, path: str) -> None:
-        """Read the parts that a path, as its route was declared, may lead into."""
-        if path in self._complete:
-            return
-        for name, beginnings in self.parts.items():
-            if any(path == each or path.startswith(f"{each}/") for each in beginnings):
-                self._take(name)
+        """Read the parts of that path."""
+        for name in self.parts_of(path):
+            self._take(name)
         self._complete.add(path)
 
     def every_route(self) -> Mapping[str, Mapping[str, RouteEntry]]:
-        """All routes, by path and method: of all parts."""
+        """The routes of all parts, by path and method."""
         for name in self.parts:
             self._take(name)
         return self.routes
@@ -47,3 +50,7 @@ class App(Chalice):
         if name not in self._read:
             self.register_blueprint(import_module(name).blueprint)
             self._read.add(name)
+
+
+def _covers(told: str, path: str) -> bool:
+    return path.startswith(told[:-1]) if told.endswith("*") else path == told

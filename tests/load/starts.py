@@ -22,7 +22,7 @@ from typing import Any, Final
 
 import yaml
 
-from app import PARTS
+from app import app
 from scripts.package import package
 from tests.load.report import Note, Told, at_most, shown
 from tests.load.stage import Stage
@@ -106,8 +106,9 @@ def _weighed(archive: Path) -> Told:
 
 
 def _path_that_needs_most(packaged: Packaged) -> str:
-    paths = sorted({path for beginnings in PARTS.values() for path in beginnings})
-    return max(paths, key=lambda path: min(_start(packaged, _api(path)) for _ in range(_TRIES)))
+    """Of the paths that read the same parts, one is tried."""
+    by_parts = {app.parts_of(path): path for path in app.every_route()}
+    return max(by_parts.values(), key=lambda path: min(_start(packaged, _api(path)) for _ in range(_TRIES)))
 
 
 def _api(path: str) -> str:
