@@ -47,6 +47,7 @@ table/wallet               dynamodb:DeleteItem           no  no  no   no  no   n
 table/wallet/index/due     dynamodb:Query                no  no  no   no  yes  no    no   no    no  no   no   no
 
 table/accounts             dynamodb:GetItem              yes yes no   yes yes  yes   yes  no    yes yes  no   no
+table/accounts             dynamodb:BatchGetItem         yes no  no   no  no   no    no   no    no  no   no   no
 table/accounts             dynamodb:PutItem              yes no  no   no  yes  yes   no   no    no  no   no   no
 table/accounts             dynamodb:Query                yes no  no   no  yes  yes   no   no    no  no   no   no
 table/accounts             dynamodb:ConditionCheckItem   yes no  no   no  no   no    no   no    no  no   no   no
@@ -94,7 +95,7 @@ stream/notices             dynamodb:GetRecords           no  no  no   no  no   n
 stream/notices             dynamodb:ListStreams          no  no  no   no  no   no    yes  no    no  no   no   no
 
 table/messaging            dynamodb:GetItem              yes no  no   no  yes  yes   no   no    no  no   no   no
-table/messaging            dynamodb:BatchGetItem         yes no  no   no  no   no    no   no    no  no   no   no
+table/messaging            dynamodb:BatchGetItem         yes no  no   no  yes  yes   no   no    no  no   no   no
 table/messaging            dynamodb:Query                yes no  no   no  yes  yes   no   no    no  no   no   no
 table/messaging            dynamodb:PutItem              yes no  no   no  yes  yes   no   no    no  no   no   no
 table/messaging            dynamodb:DeleteItem           yes no  no   no  yes  yes   no   no    no  no   no   no
