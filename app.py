@@ -10,7 +10,7 @@ from chalicelib.runtime.parts import App
 
 # The paths of each module's routes. The first request to one of them reads the module.
 PARTS: Final = {
-    "chalicelib.accounts.routes": ("/v1/me", "/v1/me/*"),
+    "chalicelib.accounts.routes": ("/v1/me", "/v1/me/*", "/v1/uploads"),
     "chalicelib.readers.routes": (
         "/v1/reader/invitation",
         "/v1/reader/picture",
@@ -43,6 +43,7 @@ PARTS: Final = {
         "/v1/streams/{stream_id}/leaderboard",
         "/v1/streams/{stream_id}/ticket",
     ),
+    "chalicelib.messaging.routes": ("/v1/conversations*", "/v1/messages/*"),
     "chalicelib.payouts.routes": ("/v1/reader/earnings*", "/v1/reader/payout*"),
     "chalicelib.scheduling.routes": (
         "/v1/bookings*",
