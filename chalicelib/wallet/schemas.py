@@ -208,7 +208,7 @@ class RefundView(Schema):
     created_at: str
 
 
-_DESCRIPTIONS = {
+DESCRIPTIONS = {
     "topup": "Top-up",
     "minute": "Minute {minute} of a reading",
     "meter_started": "Minute {minute} of a reading",
@@ -362,10 +362,10 @@ def refund_view(refund: Progress) -> RefundView:
 
 def _description(entry: Entry) -> str:
     if entry.kind in ("meter_stood", "meter_closed") and entry.amount:
-        return f"{_DESCRIPTIONS[entry.kind]}: unused time given back"
+        return f"{DESCRIPTIONS[entry.kind]}: unused time given back"
     if entry.kind == "meter_resumed" and entry.minute:
-        return _DESCRIPTIONS["minute"].format(minute=entry.minute)
-    return _DESCRIPTIONS.get(entry.kind, entry.kind.replace("_", " ").capitalize()).format(minute=entry.minute)
+        return DESCRIPTIONS["minute"].format(minute=entry.minute)
+    return DESCRIPTIONS.get(entry.kind, entry.kind.replace("_", " ").capitalize()).format(minute=entry.minute)
 
 
 def _meter_view(meter: Meter, seconds_left: int) -> MeterView:
