@@ -43,7 +43,7 @@ PARTS: Final = {
         "/v1/streams/{stream_id}/leaderboard",
         "/v1/streams/{stream_id}/ticket",
     ),
-    "chalicelib.messaging.routes": ("/v1/conversations*", "/v1/messages/*"),
+    "chalicelib.messaging.routes": ("/v1/conversations*", "/v1/messages/{message_id}/unlock"),
     "chalicelib.payouts.routes": ("/v1/reader/earnings*", "/v1/reader/payout*"),
     "chalicelib.scheduling.routes": (
         "/v1/bookings*",

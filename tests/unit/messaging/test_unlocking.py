@@ -19,7 +19,7 @@ from chalicelib.kernel.errors import (
     WalletFrozen,
 )
 from chalicelib.kernel.time import DAY
-from chalicelib.messaging import model, moderated, unlocking
+from chalicelib.messaging import moderated, unlocking
 from chalicelib.messaging import service as messages
 from chalicelib.messaging.model import Message
 from chalicelib.messaging.schemas import message_view
@@ -46,7 +46,7 @@ def pals() -> Pals:
 def shown(pals: Pals, message: Message) -> str | None:
     """What the client's page of the conversation says of it."""
     (found,) = (each for each in pals.page("client") if each.id == message.id)
-    return message_view(found, [] if model.readable(found, "client") else None).text
+    return message_view(found, "client", lambda each: each.id).text
 
 
 # --- paying

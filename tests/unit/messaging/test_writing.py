@@ -20,6 +20,7 @@ from chalicelib.kernel.errors import (
 from chalicelib.kernel.time import MINUTE
 from chalicelib.messaging import service as messages
 from chalicelib.messaging.model import Wanted, Who
+from chalicelib.notifications.model import ABOUT, Notice, words
 from chalicelib.readers import service as readers
 from chalicelib.runtime.tables import Operation
 from tests.support.memory import MemoryTables
@@ -308,3 +309,31 @@ def test_people_are_called_what_they_are_called_now(pals: Pals) -> None:
     readers.forget(pals.world, pals.reader)
     leave(pals.world, pals.reader)
     assert set(messages.names(pals.world, [pals.row]).values()) == {"Deleted member"}
+
+
+def test_many_people_are_asked_for_in_batches(pals: Pals) -> None:
+    ids = [f"usr_{number}" for number in range(150)]
+    assert accounts.names_of(pals.world, [*ids, pals.client]) == dict.fromkeys(ids, "Deleted member") | {
+        pals.client: "Client"
+    }
+    assert readers.names_of(pals.world, [*ids, pals.reader]) == {pals.reader: f"Name of {pals.reader}"}
+
+
+# --- what is told
+
+
+@pytest.mark.parametrize(
+    ("kind", "facts", "subject"),
+    [
+        ("message_received", {"priced": False}, "Luna wrote to you"),
+        ("message_received", {"priced": True}, "Luna has answered you"),
+        ("reply_unlocked", {"amount": 100}, "Luna unlocked your reply"),
+    ],
+)
+def test_who_is_told_reads_who_it_was_and_nothing_of_what_was_said(
+    kind: str, facts: dict[str, object], subject: str
+) -> None:
+    said = words(Notice("usr_c", kind, {"from": "usr_r", "name": "Luna", "conversation": "cnv_1", **facts}), "UTC")
+    assert said
+    assert (said.subject, "Luna" in said.text, "cnv_1" in said.text) == (subject, True, False)
+    assert kind in ABOUT
