@@ -35,6 +35,8 @@ SETTINGS: Final = {
 AT_ONCE: Final = 4
 """Stories. With more, phones would fall silent on two cores."""
 QUIET_SECONDS: Final = 400
+OF_THEIR_OWN: Final = ("test_restarts", "test_serve")
+"""They start stacks, and need nothing of this one."""
 HERE: Final = Path(__file__).parent
 
 Story = Callable[[Stage], None]
@@ -45,7 +47,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     are read.
     """
     places = [place for place, item in enumerate(items) if item.path.parent == HERE]
-    last = ("test_logs", "test_books", "test_restarts")
+    last = ("test_logs", "test_books", *OF_THEIR_OWN)
     ours = sorted(
         (items[place] for place in places),
         key=lambda item: (
