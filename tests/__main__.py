@@ -21,6 +21,8 @@ STARTING: Final = [WAITING / "test_restarts.py", WAITING / "test_serve.py"]
 """Stacks of their own."""
 STORING: Final = TESTS / "integration"
 LOWEST_PRIORITY: Final = 19
+SLOWEST: Final = ["--durations=10", "--durations-min=5"]
+"""What a run tells of itself: time is scarce."""
 
 Running = tuple["subprocess.Popen[bytes]", IO[str]]
 
@@ -53,7 +55,7 @@ def _beside(paths: Sequence[Path], arguments: Sequence[str]) -> Iterator[Running
 
 def _pytest(paths: Sequence[Path], arguments: Sequence[str], told: IO[str] | None = None) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(  # noqa: S603 - this interpreter, our own tests
-        [sys.executable, "-m", "pytest", *map(str, paths), *arguments],
+        [sys.executable, "-m", "pytest", *map(str, paths), *SLOWEST, *arguments],
         stdout=told,
         stderr=subprocess.STDOUT if told else None,
     )
