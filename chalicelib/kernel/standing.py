@@ -1,4 +1,4 @@
-"""What people may see of a thing that somebody wrote, as moderators have decided; and the thing as they read it."""
+"""Where something that a person wrote stands, and what a moderator must know of it."""
 
 from __future__ import annotations
 
@@ -8,24 +8,21 @@ from typing import Literal
 from chalicelib.kernel.time import Millis
 
 Standing = Literal["shown", "hidden", "removed"]
-"""Who is not shown a thing: nobody, or all but its author and admins. A hidden one waits for a decision, or was taken
-out of sight by one; a removed one broke the rules. Nothing is deleted by either.
-"""
+"""Hidden until somebody looked at it; removed by who did. Either is seen by its author and by admins alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A thing that can be reported, whatever context it is of."""
+    """Something that was reported, as its context knows it."""
 
     id: str
     author: str
-    """Whose it is; empty where they are gone."""
+    """Who answers for it."""
     standing: Standing
     text: str
-    """What moderators read."""
-    attachments: tuple[str, ...] = ()
-    """Links to its files, for minutes."""
-    where: str | None = None
-    """The thread, conversation or reading that it is part of."""
-    at: Millis = 0
-    """When it was written."""
+    """What moderators read of it."""
+    attachments: tuple[str, ...]
+    """Links to what came with it."""
+    where: str | None
+    """The thread, conversation or reader that it belongs to."""
+    at: Millis

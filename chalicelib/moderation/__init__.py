@@ -1,1 +1,1 @@
-"""What people report, what moderators decide on it, and what who wrote it says to that."""
+"""What people report, and what is done about it."""

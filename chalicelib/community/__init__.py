@@ -1,0 +1,1 @@
+"""Threads and posts that everybody who is signed in may read."""
