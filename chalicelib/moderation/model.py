@@ -11,29 +11,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final, Literal
+from typing import Final
 
 from chalicelib.kernel import text
 from chalicelib.kernel.errors import AlreadyDone, Forbidden, Invalid, InvalidState, NotFound
 from chalicelib.kernel.standing import Standing
 from chalicelib.kernel.time import DAY, Millis
-
-Kind = Literal["thread", "post", "message", "review", "session", "stream", "person"]
-Reason = Literal["spam", "harassment", "hate", "sexual", "self_harm", "fraud", "other"]
-SessionReason = Literal["abuse", "sexual", "scam", "off_platform", "self_harm", "underage", "other"]
-"""What can be wrong with a reading."""
-Rule = Reason | SessionReason
-Action = Literal["hide", "remove", "warn", "suspend"]
-Verdict = Action | Literal["uphold", "dismiss"]
-State = Literal["pending", "resolved", "dismissed", "appealed"]
+from chalicelib.moderation.terms import LONGEST, Kind, Rule, State, Verdict
 
 HIDING: Final = 3
 """Reports of distinct people that hide a thing."""
 HEARD: Final = 50
 """Reporters whom a case names, who are told what became of it; those who come later are only counted."""
 APPEAL_WITHIN: Final[Millis] = 30 * DAY
-LONGEST: Final = 2_000
-"""Characters of a report or an appeal."""
 
 _KINDS: Final[Mapping[str, Kind]] = {
     "thr": "thread",
@@ -204,14 +194,11 @@ def stands(case: Case, was: Case) -> Standing | None:
     """How the thing stands by what made ``case`` of ``was``; None where that changes nothing."""
     if case.kind not in _HIDEABLE:
         return None
-    if case.state == "pending":
+    if case.decision is None:
         return "hidden" if case.hidden and not was.hidden else None
-    if was.state == "appealed":
-        taken = was.decision is not None and was.decision.verdict in _STANDING
-        return "shown" if taken and case.state == "dismissed" else None
-    if case.state == was.state or case.decision is None:
-        return None
-    return _STANDING.get(case.decision.verdict, "shown" if was.hidden else None)
+    if was.decision is None:
+        return _STANDING.get(case.decision.verdict, "shown" if was.hidden else None)
+    return "shown" if was.decision.verdict in _STANDING and case.state == "dismissed" else None
 
 
 def appealed(case: Case, appeal: Appeal) -> Case:
@@ -240,29 +227,29 @@ class Word:
     facts: Mapping[str, str | bool | None]
 
 
+_TOLD: Final[Mapping[Verdict, str]] = {
+    "hide": "content_hidden",
+    "remove": "content_removed",
+    "warn": "warned",
+    "suspend": "account_suspended",
+}
+
+
 def told(case: Case, was: Case) -> list[Word]:
     """What follows from what made ``case`` of ``was``. Nobody learns who reported what."""
     words: list[Word] = []
-    stand, first = stands(case, was), case.decision is not None and was.decision is None
-    item = {"item": case.item, "case": case.id}
+    stand, decision = stands(case, was), case.decision if was.decision is None else None
 
     def to_author(kind: str, fact: str = "", **facts: str | bool | None) -> None:
         if case.author:
-            words.append(Word(case.author, kind, case.id + fact, {**item, **facts}))
+            words.append(Word(case.author, kind, case.id + fact, {"item": case.item, "case": case.id, **facts}))
 
-    if case.state == "pending" and stand == "hidden":
-        to_author("content_hidden")
-    if first and case.decision:
-        match case.decision.verdict:
-            case "hide":
-                to_author("content_hidden", "#decided")
-            case "remove":
-                to_author("content_removed", reason=case.decision.rule)
-            case "warn":
-                to_author("warned", reason=case.decision.rule)
-            case "suspend":
-                to_author("account_suspended", reason=case.decision.rule)
-        facts = {"item": case.item, "acted": case.state == "resolved"}
+    if case.decision is None and stand:
+        to_author("content_hidden", reason=None)
+    if decision:
+        if kind := _TOLD.get(decision.verdict):
+            to_author(kind, "#decided", reason=decision.rule)
+        facts: Mapping[str, str | bool] = {"item": case.item, "acted": case.state == "resolved"}
         words += [Word(each, "report_decided", case.id, facts) for each in case.reporters]
     if stand == "shown":
         to_author("content_restored")

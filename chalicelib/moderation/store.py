@@ -9,19 +9,19 @@
 import re
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from chalicelib.gateways import World
 from chalicelib.moderation.model import Appeal, Case, Decision, Report
+from chalicelib.moderation.terms import Waiting
 from chalicelib.runtime.tables import Absent, Equals, Item, Key, Operation, Put, Tables
-
-Queue = Literal["pending", "appealed", "owing"]
 
 PARTITION: Final = re.compile(r"case#[A-Za-z0-9_-]{1,64}#[A-Za-z0-9_-]{0,64}")
 ROUND: Final = re.compile(r"[0-9]{6}")
 """What a place in the queue is made of."""
 _ROUND_DIGITS: Final = 6
 _QUEUE: Final = "queue"
+_OWING: Final = "owing"
 
 
 class Cases:
@@ -56,12 +56,18 @@ class Cases:
         """Changes it; fails when another write came first."""
         return Put(self._name, _case_item(case), when=(Equals("rev", was.rev),))
 
-    def queue(self, which: Queue, limit: int, start: Key | None) -> tuple[list[Case], Key | None]:
+    def queue(self, which: Waiting, limit: int, start: Key | None) -> tuple[list[Case], Key | None]:
         """A page of those that wait for it, oldest first: it may be a moment behind, and shorter than ``limit``."""
         page = self._tables.query(self._name, (_QUEUE, which), index=_QUEUE, limit=limit, start=start)
         keys = [{"pk": each["pk"], "sk": each["sk"]} for each in page.items]
         found = [_case(each) for each in self._tables.get_many(self._name, keys) if each] if keys else []
-        return [each for each in found if _queue_of(each) == which], page.next_key
+        return [each for each in found if each.state == which], page.next_key
+
+    def owing(self, limit: int, start: Key | None) -> tuple[list[tuple[str, Key]], Key | None]:
+        """A page of the cases whose suspension is not carried out: each one's id, and its place in the index."""
+        page = self._tables.query(self._name, (_QUEUE, _OWING), index=_QUEUE, limit=limit, start=start)
+        found = [(self._tables.get(self._name, {"pk": each["pk"], "sk": each["sk"]}), each) for each in page.items]
+        return [(str(item["id"]), key) for item, key in found if item], page.next_key
 
     # reports
 
@@ -106,16 +112,11 @@ def _report_key(user: str, item: str) -> Key:
     return {"pk": f"reports#{user}", "sk": item}
 
 
-def _queue_of(case: Case) -> Queue | None:
-    if case.owing:
-        return "owing"
-    return "pending" if case.state == "pending" else "appealed" if case.state == "appealed" else None
-
-
 def _case_item(case: Case) -> Item:
-    waits = _queue_of(case)
-    listed = {_QUEUE: waits, "reported_at": case.waiting_since} if waits else {}
-    return {"pk": _partition(case.item, case.author), "sk": _round(case.round)} | listed | asdict(case)
+    queue = _OWING if case.owing else case.state if case.waits else None
+    key = {"pk": _partition(case.item, case.author), "sk": _round(case.round)}
+    listed = {_QUEUE: queue, "reported_at": case.waiting_since} if queue else {}
+    return key | listed | asdict(case) | {"reporters": list(case.reporters)}
 
 
 def _case(item: Item) -> Case:
