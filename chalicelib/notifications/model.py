@@ -389,6 +389,24 @@ def _report_decided(facts: Facts, zone: ZoneInfo) -> Words:
     )
 
 
+def _message_received(facts: Facts, zone: ZoneInfo) -> Words:
+    del zone
+    if facts["priced"]:
+        return Words(
+            f"{facts['name']} has answered you",
+            f"{facts['name']} sent you a paid reply. You can unlock and read it in the app.",
+        )
+    return Words(f"{facts['name']} wrote to you", f"You have a new message from {facts['name']}.")
+
+
+def _reply_unlocked(facts: Facts, zone: ZoneInfo) -> Words:
+    del zone
+    return Words(
+        f"{facts['name']} unlocked your reply",
+        f"{facts['name']} paid {dollars(facts['amount'])} for your reply. Your share of it is in your earnings.",
+    )
+
+
 ABOUT: Final[Mapping[str, Kind]] = {
     "booking_made": "bookings",
     "booking_moved": "bookings",
@@ -405,6 +423,8 @@ ABOUT: Final[Mapping[str, Kind]] = {
     "queue_offer": "favorites",
     "payout_paid": "wallet",
     "report_decided": "community",
+    "message_received": "messages",
+    "reply_unlocked": "wallet",
 }
 """What a person may wish not to be mailed of, by the kind of notice. Any other keeps an account safe, and is mailed."""
 
@@ -444,5 +464,7 @@ SAID: Final[Mapping[str, Callable[[Facts, ZoneInfo], Words]]] = {
     "account_suspended": _account_suspended,
     "appeal_decided": _appeal_decided,
     "report_decided": _report_decided,
+    "message_received": _message_received,
+    "reply_unlocked": _reply_unlocked,
 }
 """By the kind of notice."""
