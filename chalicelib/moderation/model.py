@@ -26,7 +26,6 @@ HEARD: Final = 50
 APPEAL_WITHIN: Final[Millis] = 30 * DAY
 
 _KINDS: Final[Mapping[str, Kind]] = {
-    "thr": "thread",
     "pst": "post",
     "msg": "message",
     "rev": "review",
@@ -34,7 +33,7 @@ _KINDS: Final[Mapping[str, Kind]] = {
     "str": "stream",
     "usr": "person",
 }
-_HIDEABLE: Final = frozenset({"thread", "post", "message", "review"})
+_HIDEABLE: Final = frozenset({"post", "message", "review"})
 _STANDING: Final[Mapping[Verdict, Standing]] = {"hide": "hidden", "remove": "removed", "suspend": "removed"}
 
 
@@ -47,7 +46,7 @@ class Report:
     user: str
     case: str
     reason: Rule
-    text: str
+    text: str = field(repr=False)
     at: Millis
 
 
@@ -74,7 +73,7 @@ class Appeal:
     """What the author says to what was done."""
 
     id: str
-    text: str
+    text: str = field(repr=False)
     at: Millis
     granted: bool | None = None
     """None while nobody has decided."""
@@ -131,7 +130,7 @@ class Case:
 
 
 def kind_of(item: str) -> Kind:
-    """What that is the id of. Raises NotFound for what cannot be reported."""
+    """What that is the id of; a thread is the post that opens it. Raises NotFound for what cannot be reported."""
     kind = _KINDS.get(item.partition("_")[0])
     if kind is None:
         raise NotFound

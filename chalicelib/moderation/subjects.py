@@ -7,6 +7,7 @@ from chalicelib.gateways import World
 from chalicelib.kernel.errors import NotFound
 from chalicelib.kernel.standing import Standing, Subject
 from chalicelib.live import service as live
+from chalicelib.messaging import moderated as messages
 from chalicelib.moderation.model import kind_of
 from chalicelib.readers import reviews
 from chalicelib.readers import service as readers
@@ -20,6 +21,8 @@ def subject(world: World, item: str, seen_by: str | None) -> Subject:
     Raises NotFound; Forbidden, Blocked where they may not see it.
     """
     match kind_of(item):
+        case "message":
+            return messages.subject(world, item, seen_by)
         case "review":
             return reviews.subject(world, item, seen_by)
         case "session":
@@ -35,6 +38,8 @@ def subject(world: World, item: str, seen_by: str | None) -> Subject:
 def stand(world: World, item: str, standing: Standing) -> list[Operation]:
     """The operations that put the thing there; none where it is there already, or has no standing. Raises NotFound."""
     match kind_of(item):
+        case "message":
+            return messages.stand(world, item, standing)
         case "review":
             return reviews.stand(world, item, standing)
         case _:

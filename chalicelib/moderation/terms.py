@@ -2,7 +2,7 @@
 
 from typing import Final, Literal
 
-Kind = Literal["thread", "post", "message", "review", "session", "stream", "person"]
+Kind = Literal["post", "message", "review", "session", "stream", "person"]
 Reason = Literal["spam", "harassment", "hate", "sexual", "self_harm", "fraud", "other"]
 SessionReason = Literal["abuse", "sexual", "scam", "off_platform", "self_harm", "underage", "other"]
 """What can be wrong with a reading."""

@@ -300,7 +300,6 @@ def _payout_account_restricted(facts: Facts, zone: ZoneInfo) -> Words:
 
 
 _THINGS: Final[Mapping[str, str]] = {
-    "thr": "a thread",
     "pst": "a post",
     "msg": "a message",
     "rev": "a review",

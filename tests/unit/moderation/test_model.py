@@ -47,7 +47,6 @@ def appealed(case: Case, at: int = AT) -> Case:
 @pytest.mark.parametrize(
     ("item", "kind"),
     [
-        ("thr_1", "thread"),
         ("pst_1", "post"),
         ("msg_1", "message"),
         ("rev_1", "review"),
@@ -88,7 +87,7 @@ def test_the_third_report_hides_a_thing_and_not_the_second() -> None:
     assert [reported(count).rev for count in range(3)] == [0, 1, 2]
 
 
-@pytest.mark.parametrize(("item", "hides"), [("thr_1", True), ("msg_1", True), ("rev_1", True), ("pst_1", True)])
+@pytest.mark.parametrize(("item", "hides"), [("msg_1", True), ("rev_1", True), ("pst_1", True)])
 def test_what_can_be_hidden_is_hidden(item: str, hides: bool) -> None:
     assert reported(3, item).hidden is hides
 

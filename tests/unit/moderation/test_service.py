@@ -10,7 +10,8 @@ from chalicelib.accounts import service as accounts
 from chalicelib.kernel.errors import AlreadyDone, Blocked, Forbidden, Invalid, InvalidState, NotFound
 from chalicelib.kernel.time import DAY, HOUR
 from chalicelib.live import service as streams
-from chalicelib.live.service import Wanted
+from chalicelib.messaging import service as messages
+from chalicelib.messaging.model import Wanted
 from chalicelib.moderation import service as moderation
 from chalicelib.moderation.store import cases
 from chalicelib.readers import reviews
@@ -127,7 +128,7 @@ def test_a_stream_is_reported_by_who_sees_it() -> None:
     world = hand_world()
     add_reader(world, READER)
     person(world, "usr_friend")
-    streams.create(world, READER, "str_1", Wanted("Moon", "private", None, None, ("usr_friend",)))
+    streams.create(world, READER, "str_1", streams.Wanted("Moon", "private", None, None, ("usr_friend",)))
     with pytest.raises(Forbidden):
         moderation.report(world, "usr_1", "str_1", "sexual", "")
     accounts.block(world, "usr_friend", person(world, READER))
@@ -157,6 +158,25 @@ def test_a_person_is_reported_and_not_hidden_and_moderators_read_what_they_say_o
 def test_who_deleted_their_account_cannot_be_reported(desk: Desk) -> None:
     with pytest.raises(NotFound):
         desk.reports("usr_1", item=person(desk.world, "usr_gone", "deleted"))
+
+
+def test_a_message_is_reported_by_whom_it_was_sent_to_and_removed(desk: Desk) -> None:
+    person(desk.world, desk.reader)
+    conversation = messages.open_with(desk.world, desk.author, desk.reader).id
+    messages.send(desk.world, desk.author, conversation, "msg_1", Wanted("Buy my soap."))
+    for user in (desk.author, "usr_stranger"):
+        with pytest.raises(Forbidden):
+            desk.reports(user, item="msg_1")
+    desk.reports(desk.reader, item="msg_1", text="An advertisement.")
+    (case,), _ = moderation.waiting(desk.world, "pending", "message", 100, None)
+    thing = moderation.thing_of(desk.world, case)
+    assert thing is not None
+    assert (thing.text, thing.where, case.author) == ("Buy my soap.", conversation, desk.author)
+    moderation.resolve(desk.world, case.id, "remove", None, actor=ADMIN, reason="ticket 7")
+    assert messages.message_of(desk.world, "msg_1")[1].standing == "removed"
+    moderation.appeal(desk.world, desk.author, "msg_1", "It was a joke.")
+    moderation.dismiss(desk.world, case.id, actor=ADMIN, reason="ticket 8")
+    assert messages.message_of(desk.world, "msg_1")[1].standing == "shown"
 
 
 # --- decisions -----------------------------------------------------------------------------------
@@ -378,7 +398,7 @@ def test_who_is_suspended_leaves_the_directory_and_their_reading_pauses_for_safe
 def test_a_live_stream_ends_with_the_suspension_of_its_host() -> None:
     world = hand_world()
     add_reader(world, person(world, READER))
-    streams.create(world, READER, "str_1", Wanted("Moon", "public", None, None, ()))
+    streams.create(world, READER, "str_1", streams.Wanted("Moon", "public", None, None, ()))
     streams.start(world, "str_1", READER)
     moderation.report(world, "usr_1", "str_1", "sexual", "")
     (case,), _ = moderation.waiting(world, "pending", None, 100, None)
