@@ -4,12 +4,14 @@ A person has one report of a thing and one appeal of a case, so the same request
 Idempotency-Key.
 """
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from chalice.app import Blueprint
 
 from chalicelib.gateways import world
 from chalicelib.kernel.errors import AlreadyDone, Blocked, Forbidden, InvalidState, NotFound
+from chalicelib.moderation import service, store
+from chalicelib.moderation.model import Case
 from chalicelib.moderation.schemas import (
     AppealView,
     CaseDetail,
@@ -29,15 +31,7 @@ from chalicelib.moderation.schemas import (
 )
 from chalicelib.runtime import cursors
 from chalicelib.runtime.endpoint import Request, endpoint
-from chalicelib.runtime.lazy import on_first_use
 from chalicelib.runtime.schemas import PageOf
-
-if TYPE_CHECKING:
-    from chalicelib.moderation import service, store
-    from chalicelib.moderation.model import Case
-else:
-    service = on_first_use("chalicelib.moderation.service")
-    store = on_first_use("chalicelib.moderation.store")
 
 blueprint = Blueprint(__name__)
 
@@ -166,5 +160,5 @@ def appeal(request: Request[NewAppeal, None]) -> AppealView:
     return appeal_view(*service.appeal(world(), request.caller.id, body.item, body.text))
 
 
-def _detail(case: "Case") -> CaseDetail:
+def _detail(case: Case) -> CaseDetail:
     return case_detail(case, service.thing_of(world(), case), service.reports_of(world(), case))

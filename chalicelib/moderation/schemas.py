@@ -1,17 +1,14 @@
 """What the endpoints of moderation take and give."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from chalicelib.kernel.standing import Standing
+from chalicelib.kernel.standing import Standing, Subject
 from chalicelib.kernel.time import rfc3339
+from chalicelib.moderation.model import Appeal, Case, Decision, Report
 from chalicelib.moderation.terms import LONGEST, Action, Kind, Reason, Rule, SessionReason, State, Verdict, Waiting
 from chalicelib.runtime.schemas import Id, ListQuery, Schema
-
-if TYPE_CHECKING:
-    from chalicelib.kernel.standing import Subject
-    from chalicelib.moderation.model import Appeal, Case, Decision, Report
 
 Why = Annotated[str, Field(min_length=3, max_length=500, pattern=r"^[^\x00-\x1f\x7f-\x9f]*\S[^\x00-\x1f\x7f-\x9f]*$")]
 Text = Annotated[str, Field(max_length=LONGEST)]
@@ -146,12 +143,12 @@ class NewAppeal(Schema):
     text: Annotated[str, Field(min_length=1, max_length=LONGEST)]
 
 
-def report_view(report: "Report") -> ReportView:
+def report_view(report: Report) -> ReportView:
     """The report as who made it sees it."""
     return ReportView(id=report.id, item=report.item, reason=report.reason, created_at=rfc3339(report.at))
 
 
-def appeal_view(case: "Case", appeal: "Appeal") -> AppealView:
+def appeal_view(case: Case, appeal: Appeal) -> AppealView:
     """The appeal as its author sees it."""
     return AppealView(
         id=appeal.id,
@@ -163,7 +160,7 @@ def appeal_view(case: "Case", appeal: "Appeal") -> AppealView:
     )
 
 
-def case_view(case: "Case") -> CaseView:
+def case_view(case: Case) -> CaseView:
     """The case as a list shows it."""
     return CaseView(
         id=case.id,
@@ -182,7 +179,7 @@ def case_view(case: "Case") -> CaseView:
     )
 
 
-def case_detail(case: "Case", thing: "Subject | None", said: "list[Report]") -> CaseDetail:
+def case_detail(case: Case, thing: Subject | None, said: list[Report]) -> CaseDetail:
     """The case as who decides on it reads it."""
     shown = thing and SubjectView(
         standing=thing.standing,
@@ -194,11 +191,11 @@ def case_detail(case: "Case", thing: "Subject | None", said: "list[Report]") -> 
     return CaseDetail(**case_view(case).model_dump(), thing=shown, said=[_said(each) for each in said])
 
 
-def _said(report: "Report") -> SaidView:
+def _said(report: Report) -> SaidView:
     return SaidView(id=report.id, by=report.user, reason=report.reason, text=report.text, created_at=rfc3339(report.at))
 
 
-def _decision(decision: "Decision | None") -> DecisionView | None:
+def _decision(decision: Decision | None) -> DecisionView | None:
     if decision is None:
         return None
     return DecisionView(

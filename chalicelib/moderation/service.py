@@ -51,14 +51,13 @@ def report(world: World, user: str, item: str, reason: Rule, text: str, kind: Ki
         if author == user:
             raise Forbidden("This is your own.")
         newest = next(iter(rows.rounds(item, author, 1)), None)
-        if newest and newest.state == "pending":
-            case, opened = newest, False
-        else:
-            subjects.subject(world, item, user)  # again: what closed the case may have put it out of sight since
-            case, opened = _opened(item, author, newest, world.now()), True
+        if newest and (newest.hidden or newest.state != "pending"):
+            subjects.subject(world, item, user)  # again: it may have been put out of sight since it was read
+        pending = newest if newest and newest.state == "pending" else None
+        case = pending or _opened(item, author, newest, world.now())
         made = Report(derived_id("rpt", user, item), item, user, case.id, reason, cleaned, world.now())
         decided = model.reported(case, made)
-        kept = rows.add(decided) if opened else [rows.replace(decided, case)]
+        kept = [rows.replace(decided, case)] if pending else rows.add(decided)
         world.tables.write(rows.add_report(made), *kept, *_follows(world, decided, case, _SYSTEM, "reports"))
         log.info("reported", id=case.id, kind=case.kind, reason=reason, count=decided.reports)
         return made

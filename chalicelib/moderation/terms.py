@@ -1,4 +1,4 @@
-"""The words of moderation that the shapes of the API are made of: a start of the API need not read the rules."""
+"""The words of moderation that its rules share with the shapes of the API."""
 
 from typing import Final, Literal
 

@@ -34,7 +34,7 @@ from tests.support.desk import Desk
 from tests.support.worlds import HandClock, hand_world
 
 TROUBLE: Final = ("dies", "dies_after", "refused", "unknown", "raced", "raced")
-REPORTERS: Final = tuple(f"usr_{number}" for number in range(9))
+REPORTERS: Final = tuple(f"usr_{number}" for number in range(25))
 ADMINS: Final = ("usr_adam", "usr_eve")
 ACTIONS: Final = ("hide", "remove", "warn", "suspend", "uphold")
 REFUSALS: Final = (AlreadyDone, Forbidden, InvalidState, NotFound)
@@ -100,7 +100,7 @@ class Judge:
 
 
 class Day:
-    """Two things, nine people who report them, two admins."""
+    """Two things, many people who report them, two admins."""
 
     def __init__(self, rng: Random) -> None:
         self.rng = rng
@@ -149,7 +149,7 @@ class Day:
     def called(self, act: Callable[[World], object], plan: dict[int, str] | None = None) -> bool:
         """A function works on it; it may die anywhere, and others come between. Whether there was an answer."""
         if plan is None:
-            places = self.rng.choices(range(12), k=self.rng.choice((0, 1, 2)))
+            places = self.rng.choices(range(6), k=self.rng.choice((0, 1, 2)))
             plan = {place: self.rng.choice(TROUBLE) for place in places}
         tables: Any = FailingTables(self.tables, plan, self.somebody)
         try:
