@@ -13,7 +13,7 @@ from typing import Final, cast
 import pytest
 
 from infra.local.stack import local_stack
-from tests.e2e.stage import Stage, StripeDesk
+from tests.e2e.stage import Office, Stage, StripeDesk
 
 SETTINGS: Final = {
     "BILLING_MINUTE_SECONDS": "15",
@@ -72,9 +72,11 @@ def _story(item: pytest.Item) -> Story | None:
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     state = tmp_path_factory.mktemp("stack")
     with local_stack(state, SETTINGS, enforce_policies=True) as stack:
-        stage = Stage(stack, stack.world(), state / "stack.json")
+        office = Office(state / "stack.json")
+        stage = Stage(stack, stack.world(), office)
         stage.warm_up(AT_ONCE + 1)
         yield stage
+        office.close()
 
 
 @pytest.fixture(scope="session")
