@@ -222,7 +222,9 @@ class Pair:
         self.client.hang_up()
         self.reader.hang_up()
 
-    def await_row(self, what: str, condition: Callable[[Session], bool], seconds: float = SOON) -> Session:
+    def await_row(
+        self, what: str, condition: Callable[[Session], bool], seconds: float = SOON, every: float | None = None
+    ) -> Session:
         """Until the stored reading is so, without asking the API."""
 
         def look() -> Session | None:
@@ -230,7 +232,7 @@ class Pair:
             return row if condition(row) else None
 
         try:
-            return until(what, look, seconds=seconds)
+            return until(what, look, seconds=seconds, every=every)
         except TookTooLong as late:
             raise TookTooLong(f"{late}; it is {self.row}") from None
 
@@ -241,7 +243,7 @@ class Pair:
         """Let connected time pass: the only waiting that is for time itself."""
         now = self.stage.world.now
         seconds = millis / SECOND + SOON
-        self.await_row(f"{millis} ms of connected time", lambda row: row.connected(now()) >= millis, seconds)
+        self.await_row(f"{millis} ms of connected time", lambda row: row.connected(now()) >= millis, seconds, 0.1)
 
     def await_beats(self) -> None:
         """Until both phones have beaten while the meter ran: then a silence takes less than everything back."""
