@@ -49,7 +49,10 @@ from scripts.admin import cli, stages
 world = stages.connect(None, Path(sys.argv[1]))
 for line in sys.stdin:
     with redirect_stdout(io.StringIO()) as said, redirect_stderr(io.StringIO()) as complained:
-        code = cli.run(json.loads(line), lambda stage: world)
+        try:
+            code = cli.run(json.loads(line), lambda stage: world)
+        except SystemExit as misused:
+            code = misused.code
     print(json.dumps([code, said.getvalue(), complained.getvalue()]), flush=True)
 """
 
