@@ -33,6 +33,7 @@ from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import Millis
 from chalicelib.live import belongings
 from chalicelib.live import service as live
+from chalicelib.messaging import belongings as letters
 from chalicelib.operations import exports
 from chalicelib.operations.model import deletion as model
 from chalicelib.operations.model.deletion import CODE_DIGITS, Deletion, State
@@ -293,6 +294,16 @@ def _gifts(world: World, person_id: str, start: Any) -> Key | None:
     return belongings.rename(world, person_id, FORGOTTEN_NAME, _AT_ONCE, start)
 
 
+def _messages(side: Who, world: World, person_id: str, start: Any) -> letters.Place | None:
+    """Take away a page of what the person said in messages; answer where the next one starts."""
+    return letters.erase(world, side, person_id, _AT_ONCE, start)
+
+
+def _message_files(world: World, person_id: str, start: Any) -> str | None:
+    """Remove a page of what they sent with messages, which say nothing any more; answer where the next one starts."""
+    return letters.sweep(world, person_id, _AT_ONCE, start)
+
+
 _SHARED: Final[tuple[Callable[[World, str, Any], Any], ...]] = (
     partial(_readings, "client"),
     partial(_readings, "reader"),
@@ -300,8 +311,11 @@ _SHARED: Final[tuple[Callable[[World, str, Any], Any], ...]] = (
     partial(_bookings, "reader"),
     _streams,
     _gifts,
+    partial(_messages, "client"),
+    partial(_messages, "reader"),
+    _message_files,
 )
-"""The lists of what a person shares with others, in the order in which their name is taken out."""
+"""The lists of what a person shares with others, in the order in which what tells who they were is taken out."""
 
 
 def _settle(world: World, person_id: str) -> None:

@@ -21,6 +21,7 @@ from chalicelib.live import belongings
 from chalicelib.live import service as live
 from chalicelib.live.gift_schemas import sent_view
 from chalicelib.live.schemas import StreamView
+from chalicelib.operations import written
 from chalicelib.operations.model import export as model
 from chalicelib.operations.model.export import Export
 from chalicelib.operations.store import Leaving
@@ -203,6 +204,8 @@ def everything(world: World, person_id: str) -> dict[str, Any]:
         lambda start: belongings.tickets_of(world, person_id, _PAGE, start),
         lambda ticket: {"stream": ticket.stream, "coins": ticket.coins, "at": rfc3339(ticket.at)},
     )
+    for name, page in written.pages(world, person_id).items():
+        told[name] = all_of(name, page, dict)
     for account in ("credit", "coins", "earnings"):
         told[f"{account}_entries"] = all_of(
             f"{account}_entries",

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from chalicelib.accounts import service as accounts
+from chalicelib.accounts import uploads
 from chalicelib.accounts.model.limits import Wanted
 from chalicelib.accounts.model.person import FORGOTTEN_NAME, newcomer
 from chalicelib.accounts.store import People
@@ -29,6 +30,8 @@ from chalicelib.kernel.errors import (
 )
 from chalicelib.kernel.time import DAY, HOUR, MINUTE, Millis
 from chalicelib.live import gifts
+from chalicelib.messaging import service as messages
+from chalicelib.messaging.model import Wanted as Wish
 from chalicelib.notifications import model as notifications
 from chalicelib.operations import deletions, exports, handlers
 from chalicelib.operations.model.deletion import CODE_LIFE, CODE_TRIES, LATE_PAYMENTS, LINGER, MOST_CODES
@@ -862,11 +865,27 @@ def lived(world: World) -> str:
         sessions.perform(world, "ses_2", user, command)
     sessions.perform(world, "ses_2", person, commands.finish)  # at once: it costs nothing, and earns nothing
     afterwards.write_client_note(world, other, person, "a private thought of Bob")
+    _wrote(world, person, person, "usr_reader")
+    _wrote(world, person, other, person)
     accounts.block(world, person, other)
     return person
 
 
-TRACES = ("Ada", "ada@", "ada-reads", "1990-05", "Rome", "token-of-ada", "tarot", "a private")
+def _wrote(world: World, person: str, client: str, reader: str) -> None:
+    """The person sends that reader, or to that client, a letter with a picture; one more was never sent."""
+    conversation = messages.open_with(world, client, reader).id
+    if person == reader:
+        messages.send(world, client, conversation, f"msg_first_{reader}", Wish("Hello?"))
+    for name in (f"msg_{reader}", f"msg_never_{reader}"):
+        upload, form, _ = uploads.form(world, person, "image/png", 100)
+        assert isinstance(world.attachments, OfflineObjects)
+        world.attachments.posted(form, b"\x89PNG\r\n\x1a\n of a private kind", form.fields)
+        uploads.take_up(world, person, [upload], f"messages/{person}/{name}")
+        if "never" not in name:
+            messages.send(world, person, conversation, name, Wish("a private letter", (upload,)))
+
+
+TRACES = ("Ada", "ada@", "ada-reads", "1990-05", "Rome", "token-of-ada", "tarot", "a private", "of a private kind")
 
 
 def traces(world: World) -> list[str]:
@@ -874,7 +893,8 @@ def traces(world: World) -> list[str]:
     assert isinstance(world.tables, MemoryTables)
     assert isinstance(world.exports, OfflineObjects)
     kept = [row for rows in world.tables.rows.values() for row in rows.values()]
-    text = json.dumps(kept, ensure_ascii=False) + repr(world.exports.held)
+    assert isinstance(world.attachments, OfflineObjects)
+    text = json.dumps(kept, ensure_ascii=False) + repr(world.exports.held) + repr(world.attachments.held)
     return [each for each in TRACES if each in text]
 
 
