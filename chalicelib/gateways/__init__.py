@@ -16,6 +16,7 @@ from chalicelib.gateways.clock import Clock, StepFunctionsClock
 from chalicelib.gateways.mail import Mail, SesMail
 from chalicelib.gateways.objects import Objects, S3Objects
 from chalicelib.gateways.play import GooglePlay, PlayStore
+from chalicelib.gateways.push import Push, SnsPush
 from chalicelib.gateways.signals import AgoraSignals, Signals
 from chalicelib.gateways.stripe import Payments, StripePayments
 from chalicelib.kernel.errors import Problem
@@ -42,8 +43,10 @@ class World:
     media: Media
     signals: Signals
     mail: Mail
+    push: Push
     exports: Objects
     pictures: Objects
+    attachments: Objects
     digests: Objects
 
     def wrote(self, *operations: Operation) -> bool:
@@ -99,8 +102,10 @@ def world_of(settings: Settings, tables: Tables) -> World:
         media=Agora(settings),
         signals=AgoraSignals(settings),
         mail=SesMail(settings),
+        push=SnsPush(settings),
         exports=S3Objects(settings.exports_bucket),
         pictures=S3Objects(settings.pictures_bucket),
+        attachments=S3Objects(settings.attachments_bucket),
         digests=S3Objects(settings.digests_bucket),
     )
 

@@ -74,7 +74,12 @@ class Tables:
     readers: str
     scheduling: str
     live: str
+    messaging: str
+    community: str
+    moderation: str
     notices: str
+    inbox: str
+    limits: str
     audit: str
     idempotency: str
 
@@ -129,12 +134,22 @@ class Settings:
     """Where the API is found, ending before ``/v1``; ``{api}`` and ``{stage}`` in it are the gateway's names. None is
     wherever the caller found it.
     """
+    unsubscribe_secret: str
+    """Name of the secret ``{"secret"}`` that addresses for unsubscribing are made with."""
     mail_from: str
     """The address that mail comes from: an identity verified at SES."""
+    mail_set: str | None
+    """SES' configuration set that letters are sent with, which tells of their bounces; None uses none."""
+    push_ios_arn: str | None
+    """SNS' platform application of our app for iOS; None pushes nothing there."""
+    push_android_arn: str | None
+    """The same for Android."""
     exports_bucket: str
     """What people have of theirs, as files to fetch. Private; files go after a week."""
     pictures_bucket: str
     """Pictures of readers. Private; shown by links that expire."""
+    attachments_bucket: str
+    """What people send with messages and posts. Private; shown by links that expire."""
     digests_bucket: str
     """Digests of the ledger, a day each. What is in it cannot be changed."""
     tick_shards: int
@@ -170,9 +185,14 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         cents_per_100_coins=int(environment.get("CENTS_PER_100_COINS") or 100),
         checkout_return_url=environment["CHECKOUT_RETURN_URL"],
         api_url=environment.get("API_URL") or None,
+        unsubscribe_secret=environment["UNSUBSCRIBE_SECRET"],
         mail_from=environment["MAIL_FROM"],
+        mail_set=environment.get("MAIL_SET") or None,
+        push_ios_arn=environment.get("PUSH_IOS_ARN") or None,
+        push_android_arn=environment.get("PUSH_ANDROID_ARN") or None,
         exports_bucket=environment["EXPORTS_BUCKET"],
         pictures_bucket=environment["PICTURES_BUCKET"],
+        attachments_bucket=environment["ATTACHMENTS_BUCKET"],
         digests_bucket=environment["DIGESTS_BUCKET"],
         tick_shards=int(environment.get("TICK_SHARDS") or 16),
         rate_limits=environment.get("RATE_LIMITS", "on") != "off",

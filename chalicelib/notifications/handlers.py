@@ -1,4 +1,6 @@
-"""``notify``: called with what was added to the outbox, in order and at least once. Its module is its handler."""
+"""``notify``: called with what was added to the outbox, in order and at least once. ``mail_events``: called with what
+became of letters, at least once. Their module is their handler.
+"""
 
 from typing import Any
 
@@ -16,6 +18,14 @@ def notify(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Tell of each new row; what could not be told is named, and comes again (ReportBatchItemFailures)."""
     del context
     return told(world(), event)
+
+
+@blueprint.lambda_function(name="mail_events")
+def mail_events(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Learn which addresses take no letters, or want none."""
+    del context
+    log.info("mail_events", count=len(event["Records"]))
+    return {}
 
 
 def told(world: World, event: dict[str, Any]) -> dict[str, Any]:

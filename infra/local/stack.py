@@ -457,6 +457,7 @@ _WARM_EVENTS: Final = {
     },
     "notify": {"Records": []},
     "live_signals": {"Records": []},
+    "mail_events": {"Records": []},
     "clock": {"kind": "session", "id": "ses_00000000000000000000000000", "epoch": 0},
 }
 """Events that find nothing to do. One that fails would be no use: the local AWS then throws the worker away."""

@@ -5,6 +5,7 @@ A call that is allowed changes nothing: it meets a condition that cannot hold, o
 
 import io
 import json
+import re
 import zipfile
 from collections.abc import Mapping
 from typing import Any, Final
@@ -51,7 +52,7 @@ def session_of(stage: Stage, function: str) -> boto3.Session:
 
 def call(stage: Stage, clients: Mapping[str, Any], right: Right) -> None:
     """What the right is the right to do. Raises ClientError, also where it is allowed."""
-    kind, name = right.resource.replace("/", ":", 1).split(":")
+    kind, name = re.split("[/:]", right.resource, maxsplit=1)
     operation = right.action.partition(":")[2]
     if kind == "table":
         table, _, index = name.partition("/index/")
@@ -81,6 +82,8 @@ CALLS: Final[dict[str, tuple[str, str, dict[str, Any]]]] = {
     ),
     "SendMessage": ("sqs", "send_message", {"QueueUrl": "{queue}", "MessageBody": "-", "DelaySeconds": 100_000}),
     "ReceiveMessage": ("sqs", "receive_message", {"QueueUrl": "{queue}", "VisibilityTimeout": 0}),
+    "CreatePlatformEndpoint": ("sns", "create_platform_endpoint", {"PlatformApplicationArn": "{arn}", "Token": "-"}),
+    "DeleteEndpoint": ("sns", "delete_endpoint", {"EndpointArn": "{arn}"}),
     "Publish": ("sns", "publish", {"TopicArn": "{arn}", "Message": "-"}),
     "GetObject": ("s3", "get_object", {"Bucket": "{bucket}", "Key": "a-key"}),
     "PutObject": ("s3", "put_object", {"Bucket": "{bucket}", "Key": "a-key", "ContentMD5": "none"}),

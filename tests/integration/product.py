@@ -28,6 +28,7 @@ SECRETS: Final = {
     "agora_notices": {"secret": AGORA_NOTICES_SECRET},
     "apple": {"bundle_id": "test.soulseer"},
     "google": {"package_name": "test.soulseer"},
+    "unsubscribe": {"secret": "unsubscribe_of_this_test"},
 }
 
 
@@ -47,6 +48,7 @@ def product_world(
         "MAIL_FROM": settings.mail_from,
         "EXPORTS_BUCKET": settings.exports_bucket,
         "PICTURES_BUCKET": settings.pictures_bucket,
+        "ATTACHMENTS_BUCKET": settings.attachments_bucket,
         "DIGESTS_BUCKET": settings.digests_bucket,
         "AWS_ENDPOINT_URL_DYNAMODB": dynamodb_url,
         "AWS_ENDPOINT_URL_SECRETS_MANAGER": aws_url,

@@ -156,6 +156,8 @@ def _environment(stage: Stage, issuer: IssuerServer, agora: AgoraServer) -> dict
         "MAIL_FROM": "hello@soulseer.test",
         "EXPORTS_BUCKET": "exports",
         "PICTURES_BUCKET": "pictures",
+        "ATTACHMENTS_BUCKET": "attachments",
+        "UNSUBSCRIBE_SECRET": "unsubscribe",
         "DIGESTS_BUCKET": "digests",
         "BEAT_SECONDS": _BEAT_SECONDS,
         **{f"{logical.upper()}_TABLE": physical for logical, physical in stage.names.items()},

@@ -30,7 +30,12 @@ KEYS: Final[dict[str, tuple[str, ...]]] = {
     "readers": ("pk", "sk"),
     "scheduling": ("pk", "sk"),
     "live": ("pk", "sk"),
+    "messaging": ("pk", "sk"),
+    "community": ("pk", "sk"),
+    "moderation": ("pk", "sk"),
     "notices": ("pk", "sk"),
+    "inbox": ("pk", "sk"),
+    "limits": ("pk",),
     "audit": ("pk", "sk"),
     "idempotency": ("id",),
 }
@@ -48,8 +53,25 @@ INDEXES: Final[dict[str, tuple[str, str]]] = {
     "due": ("due_shard", "due_at"),
     "listed": ("listing", "listed_at"),
     "leaders": ("pk", "total"),
+    "client_recent": ("client", "recent_at"),
+    "reader_recent": ("reader", "recent_at"),
+    "in_category": ("category", "active_at"),
+    "by_author": ("author", "written_at"),
+    "queue": ("queue", "reported_at"),
 }
-KEYS_ONLY: Final = frozenset({"by_client", "by_reader", "due", "listed"})
+KEYS_ONLY: Final = frozenset(
+    {
+        "by_client",
+        "by_reader",
+        "due",
+        "listed",
+        "client_recent",
+        "reader_recent",
+        "in_category",
+        "by_author",
+        "queue",
+    }
+)
 """Indexes that hold nothing but the keys of the row and their own."""
 
 

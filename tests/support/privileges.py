@@ -5,129 +5,183 @@ What is not ``yes`` is refused. Beside these, each function writes its own log a
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
 RIGHTS: Final = """
-                                                          api stripe conn agora tick clock tell books apple google live
+                                                         api pay conn rtc tick clock tell books ios play live mail
 
-table/ledger               dynamodb:GetItem               yes yes    yes  yes   yes  yes   no   yes   no    no     no
-table/ledger               dynamodb:BatchGetItem          no  no     no   no    no   no    no   yes   no    no     no
-table/ledger               dynamodb:Query                 yes yes    yes  yes   yes  yes   no   yes   yes   yes    no
-table/ledger               dynamodb:PutItem               yes yes    yes  yes   yes  yes   no   no    yes   yes    no
-table/ledger               dynamodb:ConditionCheckItem    yes yes    yes  yes   yes  yes   no   no    no    no     no
-table/ledger               dynamodb:UpdateItem            no  no     no   no    no   no    no   no    no    no     no
-table/ledger               dynamodb:DeleteItem            no  no     no   no    no   no    no   no    no    no     no
-table/ledger               dynamodb:BatchWriteItem        no  no     no   no    no   no    no   no    no    no     no
-table/ledger               dynamodb:Scan                  no  no     no   no    no   no    no   yes   no    no     no
+table/ledger               dynamodb:GetItem              yes yes yes  yes yes  yes   no   yes   no  no   no   no
+table/ledger               dynamodb:BatchGetItem         no  no  no   no  no   no    no   yes   no  no   no   no
+table/ledger               dynamodb:Query                yes yes yes  yes yes  yes   no   yes   yes yes  no   no
+table/ledger               dynamodb:PutItem              yes yes yes  yes yes  yes   no   no    yes yes  no   no
+table/ledger               dynamodb:ConditionCheckItem   yes yes yes  yes yes  yes   no   no    no  no   no   no
+table/ledger               dynamodb:UpdateItem           no  no  no   no  no   no    no   no    no  no   no   no
+table/ledger               dynamodb:DeleteItem           no  no  no   no  no   no    no   no    no  no   no   no
+table/ledger               dynamodb:BatchWriteItem       no  no  no   no  no   no    no   no    no  no   no   no
+table/ledger               dynamodb:Scan                 no  no  no   no  no   no    no   yes   no  no   no   no
 
-table/audit                dynamodb:PutItem               yes yes    yes  yes   yes  yes   no   yes   yes   yes    no
-table/audit                dynamodb:GetItem               no  no     no   no    no   no    no   no    no    no     no
-table/audit                dynamodb:Query                 no  no     no   no    no   no    no   no    no    no     no
-table/audit                dynamodb:UpdateItem            no  no     no   no    no   no    no   no    no    no     no
-table/audit                dynamodb:DeleteItem            no  no     no   no    no   no    no   no    no    no     no
-table/audit                dynamodb:BatchWriteItem        no  no     no   no    no   no    no   no    no    no     no
+table/audit                dynamodb:PutItem              yes yes yes  yes yes  yes   no   yes   yes yes  no   no
+table/audit                dynamodb:GetItem              no  no  no   no  no   no    no   no    no  no   no   no
+table/audit                dynamodb:Query                no  no  no   no  no   no    no   no    no  no   no   no
+table/audit                dynamodb:UpdateItem           no  no  no   no  no   no    no   no    no  no   no   no
+table/audit                dynamodb:DeleteItem           no  no  no   no  no   no    no   no    no  no   no   no
+table/audit                dynamodb:BatchWriteItem       no  no  no   no  no   no    no   no    no  no   no   no
 
-table/sessions             dynamodb:GetItem               yes no     no   yes   yes  yes   no   no    no    no     no
-table/sessions             dynamodb:BatchGetItem          yes no     no   no    no   no    no   no    no    no     no
-table/sessions             dynamodb:PutItem               yes no     no   yes   yes  yes   no   no    no    no     no
-table/sessions             dynamodb:DeleteItem            yes no     no   yes   yes  yes   no   no    no    no     no
-table/sessions             dynamodb:ConditionCheckItem    yes no     no   no    no   no    no   no    no    no     no
-table/sessions             dynamodb:UpdateItem            no  no     no   no    no   no    no   no    no    no     no
-table/sessions             dynamodb:Scan                  no  no     no   no    no   no    no   no    no    no     no
-table/sessions/index/open  dynamodb:Query                 yes no     no   no    yes  yes   no   no    no    no     no
+table/sessions             dynamodb:GetItem              yes no  no   yes yes  yes   no   no    no  no   no   no
+table/sessions             dynamodb:BatchGetItem         yes no  no   no  no   no    no   no    no  no   no   no
+table/sessions             dynamodb:PutItem              yes no  no   yes yes  yes   no   no    no  no   no   no
+table/sessions             dynamodb:DeleteItem           yes no  no   yes yes  yes   no   no    no  no   no   no
+table/sessions             dynamodb:ConditionCheckItem   yes no  no   no  no   no    no   no    no  no   no   no
+table/sessions             dynamodb:UpdateItem           no  no  no   no  no   no    no   no    no  no   no   no
+table/sessions             dynamodb:Scan                 no  no  no   no  no   no    no   no    no  no   no   no
+table/sessions/index/open  dynamodb:Query                yes no  no   no  yes  yes   no   no    no  no   no   no
 
-table/wallet               dynamodb:GetItem               yes yes    yes  yes   yes  yes   no   yes   yes   yes    no
-table/wallet               dynamodb:BatchGetItem          yes yes    no   yes   yes  yes   no   yes   no    no     no
-table/wallet               dynamodb:Query                 yes yes    no   yes   yes  yes   no   yes   no    no     no
-table/wallet               dynamodb:PutItem               yes yes    yes  yes   yes  yes   no   yes   yes   yes    no
-table/wallet               dynamodb:ConditionCheckItem    no  no     no   no    yes  no    no   no    no    no     no
-table/wallet               dynamodb:DeleteItem            no  no     no   no    no   no    no   no    no    no     no
-table/wallet/index/due     dynamodb:Query                 no  no     no   no    yes  no    no   no    no    no     no
+table/wallet               dynamodb:GetItem              yes yes yes  yes yes  yes   no   yes   yes yes  no   no
+table/wallet               dynamodb:BatchGetItem         yes yes no   yes yes  yes   no   yes   no  no   no   no
+table/wallet               dynamodb:Query                yes yes no   yes yes  yes   no   yes   no  no   no   no
+table/wallet               dynamodb:PutItem              yes yes yes  yes yes  yes   no   yes   yes yes  no   no
+table/wallet               dynamodb:ConditionCheckItem   no  no  no   no  yes  no    no   no    no  no   no   no
+table/wallet               dynamodb:DeleteItem           no  no  no   no  no   no    no   no    no  no   no   no
+table/wallet/index/due     dynamodb:Query                no  no  no   no  yes  no    no   no    no  no   no   no
 
-table/accounts             dynamodb:GetItem               yes yes    no   yes   yes  yes   yes  no    yes   yes    no
-table/accounts             dynamodb:PutItem               yes no     no   no    yes  yes   no   no    no    no     no
-table/accounts             dynamodb:Query                 yes no     no   no    yes  yes   no   no    no    no     no
-table/accounts             dynamodb:ConditionCheckItem    yes no     no   no    no   no    no   no    no    no     no
-table/accounts             dynamodb:DeleteItem            yes no     no   no    yes  yes   no   no    no    no     no
-table/accounts             dynamodb:Scan                  no  no     no   no    no   no    no   no    no    no     no
-table/accounts/index/due   dynamodb:Query                 no  no     no   no    yes  no    no   no    no    no     no
+table/accounts             dynamodb:GetItem              yes yes no   yes yes  yes   yes  no    yes yes  no   no
+table/accounts             dynamodb:PutItem              yes no  no   no  yes  yes   no   no    no  no   no   no
+table/accounts             dynamodb:Query                yes no  no   no  yes  yes   no   no    no  no   no   no
+table/accounts             dynamodb:ConditionCheckItem   yes no  no   no  no   no    no   no    no  no   no   no
+table/accounts             dynamodb:DeleteItem           yes no  no   no  yes  yes   no   no    no  no   no   no
+table/accounts             dynamodb:Scan                 no  no  no   no  no   no    no   no    no  no   no   no
+table/accounts/index/due   dynamodb:Query                no  no  no   no  yes  no    no   no    no  no   no   no
 
-table/readers              dynamodb:GetItem               yes no     no   no    yes  yes   yes  no    no    no     no
-table/readers              dynamodb:BatchGetItem          yes no     no   no    no   no    no   no    no    no     no
-table/readers              dynamodb:Query                 yes no     no   no    yes  yes   yes  no    no    no     no
-table/readers              dynamodb:PutItem               yes no     no   no    yes  yes   no   no    no    no     no
-table/readers              dynamodb:DeleteItem            yes no     no   no    yes  yes   no   no    no    no     no
-table/readers              dynamodb:ConditionCheckItem    yes no     no   no    yes  yes   no   no    no    no     no
-table/readers/index/by_rate dynamodb:Query                 yes no     no   no    no   no    no   no    no    no     no
+table/readers              dynamodb:GetItem              yes no  no   no  yes  yes   yes  no    no  no   no   no
+table/readers              dynamodb:BatchGetItem         yes no  no   no  no   no    no   no    no  no   no   no
+table/readers              dynamodb:Query                yes no  no   no  yes  yes   yes  no    no  no   no   no
+table/readers              dynamodb:PutItem              yes no  no   no  yes  yes   no   no    no  no   no   no
+table/readers              dynamodb:DeleteItem           yes no  no   no  yes  yes   no   no    no  no   no   no
+table/readers              dynamodb:ConditionCheckItem   yes no  no   no  yes  yes   no   no    no  no   no   no
+table/readers/index/by_rate dynamodb:Query               yes no  no   no  no   no    no   no    no  no   no   no
 
-table/scheduling           dynamodb:GetItem               yes no     no   no    yes  yes   no   no    no    no     no
-table/scheduling           dynamodb:Query                 yes no     no   no    yes  yes   no   no    no    no     no
-table/scheduling           dynamodb:PutItem               yes no     no   no    yes  yes   no   no    no    no     no
-table/scheduling           dynamodb:DeleteItem            yes no     no   no    yes  yes   no   no    no    no     no
-table/scheduling           dynamodb:Scan                  no  no     no   no    no   no    no   no    no    no     no
-table/scheduling/index/due dynamodb:Query                 no  no     no   no    yes  no    no   no    no    no     no
+table/scheduling           dynamodb:GetItem              yes no  no   no  yes  yes   no   no    no  no   no   no
+table/scheduling           dynamodb:Query                yes no  no   no  yes  yes   no   no    no  no   no   no
+table/scheduling           dynamodb:PutItem              yes no  no   no  yes  yes   no   no    no  no   no   no
+table/scheduling           dynamodb:DeleteItem           yes no  no   no  yes  yes   no   no    no  no   no   no
+table/scheduling           dynamodb:Scan                 no  no  no   no  no   no    no   no    no  no   no   no
+table/scheduling/index/due dynamodb:Query                no  no  no   no  yes  no    no   no    no  no   no   no
 
-table/live                 dynamodb:GetItem               yes no     no   yes   yes  yes   no   no    no    no     no
-table/live                 dynamodb:BatchGetItem          yes no     no   no    yes  yes   no   no    no    no     no
-table/live                 dynamodb:Query                 yes no     no   yes   yes  yes   no   no    no    no     no
-table/live                 dynamodb:PutItem               yes no     no   yes   yes  yes   no   no    no    no     no
-table/live                 dynamodb:DeleteItem            yes no     no   yes   yes  yes   no   no    no    no     no
-table/live                 dynamodb:ConditionCheckItem    yes no     no   no    no   no    no   no    no    no     no
-table/live                 dynamodb:UpdateItem            no  no     no   no    no   no    no   no    no    no     no
-table/live                 dynamodb:Scan                  no  no     no   no    no   no    no   no    no    no     no
-table/live/index/due       dynamodb:Query                 yes no     no   no    yes  yes   no   no    no    no     no
-table/live/index/listed    dynamodb:Query                 yes no     no   no    yes  yes   no   no    no    no     no
-table/live/index/leaders   dynamodb:Query                 yes no     no   no    yes  yes   no   no    no    no     no
-stream/live                dynamodb:DescribeStream        no  no     no   no    no   no    no   no    no    no     yes
-stream/live                dynamodb:GetShardIterator      no  no     no   no    no   no    no   no    no    no     yes
-stream/live                dynamodb:GetRecords            no  no     no   no    no   no    no   no    no    no     yes
-stream/live                dynamodb:ListStreams           no  no     no   no    no   no    no   no    no    no     yes
+table/live                 dynamodb:GetItem              yes no  no   yes yes  yes   no   no    no  no   no   no
+table/live                 dynamodb:BatchGetItem         yes no  no   no  yes  yes   no   no    no  no   no   no
+table/live                 dynamodb:Query                yes no  no   yes yes  yes   no   no    no  no   no   no
+table/live                 dynamodb:PutItem              yes no  no   yes yes  yes   no   no    no  no   no   no
+table/live                 dynamodb:DeleteItem           yes no  no   yes yes  yes   no   no    no  no   no   no
+table/live                 dynamodb:ConditionCheckItem   yes no  no   no  no   no    no   no    no  no   no   no
+table/live                 dynamodb:UpdateItem           no  no  no   no  no   no    no   no    no  no   no   no
+table/live                 dynamodb:Scan                 no  no  no   no  no   no    no   no    no  no   no   no
+table/live/index/due       dynamodb:Query                yes no  no   no  yes  yes   no   no    no  no   no   no
+table/live/index/listed    dynamodb:Query                yes no  no   no  yes  yes   no   no    no  no   no   no
+table/live/index/leaders   dynamodb:Query                yes no  no   no  yes  yes   no   no    no  no   no   no
+stream/live                dynamodb:DescribeStream       no  no  no   no  no   no    no   no    no  no   yes  no
+stream/live                dynamodb:GetShardIterator     no  no  no   no  no   no    no   no    no  no   yes  no
+stream/live                dynamodb:GetRecords           no  no  no   no  no   no    no   no    no  no   yes  no
+stream/live                dynamodb:ListStreams          no  no  no   no  no   no    no   no    no  no   yes  no
 
-table/notices              dynamodb:PutItem               yes yes    yes  yes   yes  yes   yes  no    yes   yes    no
-table/notices              dynamodb:GetItem               no  no     no   no    no   no    no   no    no    no     no
-table/notices              dynamodb:DeleteItem            no  no     no   no    no   no    no   no    no    no     no
-stream/notices             dynamodb:DescribeStream        no  no     no   no    no   no    yes  no    no    no     no
-stream/notices             dynamodb:GetShardIterator      no  no     no   no    no   no    yes  no    no    no     no
-stream/notices             dynamodb:GetRecords            no  no     no   no    no   no    yes  no    no    no     no
-stream/notices             dynamodb:ListStreams           no  no     no   no    no   no    yes  no    no    no     no
+table/notices              dynamodb:PutItem              yes yes yes  yes yes  yes   yes  no    yes yes  no   no
+table/notices              dynamodb:GetItem              no  no  no   no  no   no    no   no    no  no   no   no
+table/notices              dynamodb:DeleteItem           no  no  no   no  no   no    no   no    no  no   no   no
+stream/notices             dynamodb:DescribeStream       no  no  no   no  no   no    yes  no    no  no   no   no
+stream/notices             dynamodb:GetShardIterator     no  no  no   no  no   no    yes  no    no  no   no   no
+stream/notices             dynamodb:GetRecords           no  no  no   no  no   no    yes  no    no  no   no   no
+stream/notices             dynamodb:ListStreams          no  no  no   no  no   no    yes  no    no  no   no   no
 
-table/idempotency          dynamodb:GetItem               yes no     no   no    no   no    no   no    no    no     no
-table/idempotency          dynamodb:PutItem               yes no     no   no    no   no    no   no    no    no     no
-table/idempotency          dynamodb:UpdateItem            yes no     no   no    no   no    no   no    no    no     no
-table/idempotency          dynamodb:DeleteItem            yes no     no   no    no   no    no   no    no    no     no
+table/messaging            dynamodb:GetItem              yes no  no   no  yes  yes   no   no    no  no   no   no
+table/messaging            dynamodb:BatchGetItem         yes no  no   no  no   no    no   no    no  no   no   no
+table/messaging            dynamodb:Query                yes no  no   no  yes  yes   no   no    no  no   no   no
+table/messaging            dynamodb:PutItem              yes no  no   no  yes  yes   no   no    no  no   no   no
+table/messaging            dynamodb:DeleteItem           yes no  no   no  yes  yes   no   no    no  no   no   no
+table/messaging            dynamodb:ConditionCheckItem   yes no  no   no  no   no    no   no    no  no   no   no
+table/messaging            dynamodb:UpdateItem           no  no  no   no  no   no    no   no    no  no   no   no
+table/messaging            dynamodb:Scan                 no  no  no   no  no   no    no   no    no  no   no   no
+table/messaging/index/client_recent dynamodb:Query       yes no  no   no  yes  yes   no   no    no  no   no   no
+table/messaging/index/reader_recent dynamodb:Query       yes no  no   no  yes  yes   no   no    no  no   no   no
 
-secret:stripe              secretsmanager:GetSecretValue  yes yes    yes  no    yes  yes   no   yes   no    no     no
-secret:stripe_connect      secretsmanager:GetSecretValue  no  no     yes  no    no   no    no   no    no    no     no
-secret:agora               secretsmanager:GetSecretValue  yes no     no   no    no   no    no   no    no    no     no
-secret:agora_rest          secretsmanager:GetSecretValue  yes no     no   yes   yes  yes   no   no    no    no     yes
-secret:agora_notices       secretsmanager:GetSecretValue  no  no     no   yes   no   no    no   no    no    no     no
-secret:apple               secretsmanager:GetSecretValue  yes no     no   no    yes  no    no   no    yes   no     no
-secret:google              secretsmanager:GetSecretValue  yes no     no   no    yes  no    no   no    no    yes    no
-secret:stripe              secretsmanager:PutSecretValue  no  no     no   no    no   no    no   no    no    no     no
+table/community            dynamodb:GetItem              yes no  no   no  yes  yes   no   no    no  no   no   no
+table/community            dynamodb:BatchGetItem         yes no  no   no  no   no    no   no    no  no   no   no
+table/community            dynamodb:Query                yes no  no   no  yes  yes   no   no    no  no   no   no
+table/community            dynamodb:PutItem              yes no  no   no  yes  yes   no   no    no  no   no   no
+table/community            dynamodb:DeleteItem           yes no  no   no  yes  yes   no   no    no  no   no   no
+table/community            dynamodb:ConditionCheckItem   yes no  no   no  no   no    no   no    no  no   no   no
+table/community            dynamodb:UpdateItem           no  no  no   no  no   no    no   no    no  no   no   no
+table/community            dynamodb:Scan                 no  no  no   no  no   no    no   no    no  no   no   no
+table/community/index/in_category dynamodb:Query         yes no  no   no  yes  yes   no   no    no  no   no   no
+table/community/index/by_author dynamodb:Query           yes no  no   no  yes  yes   no   no    no  no   no   no
 
-objects/exports            s3:GetObject                   yes no     no   no    yes  yes   no   no    no    no     no
-objects/exports            s3:PutObject                   no  no     no   no    yes  yes   no   no    no    no     no
-objects/exports            s3:DeleteObject                no  no     no   no    yes  yes   no   no    no    no     no
-objects/pictures           s3:GetObject                   yes no     no   no    yes  yes   no   no    no    no     no
-objects/pictures           s3:PutObject                   yes no     no   no    no   no    no   no    no    no     no
-objects/pictures           s3:DeleteObject                yes no     no   no    yes  yes   no   no    no    no     no
-bucket/exports             s3:ListBucket                  no  no     no   no    yes  yes   no   no    no    no     no
-bucket/pictures            s3:ListBucket                  yes no     no   no    yes  yes   no   no    no    no     no
-objects/digests            s3:GetObject                   no  no     no   no    no   no    no   yes   no    no     no
-objects/digests            s3:PutObject                   no  no     no   no    no   no    no   yes   no    no     no
-objects/digests            s3:DeleteObject                no  no     no   no    no   no    no   no    no    no     no
-bucket/digests             s3:ListBucket                  no  no     no   no    no   no    no   yes   no    no     no
-identity/any               ses:SendEmail                  yes no     no   no    yes  yes   yes  no    no    no     no
+table/moderation           dynamodb:GetItem              yes no  no   no  yes  yes   no   no    no  no   no   no
+table/moderation           dynamodb:BatchGetItem         yes no  no   no  no   no    no   no    no  no   no   no
+table/moderation           dynamodb:Query                yes no  no   no  yes  yes   no   no    no  no   no   no
+table/moderation           dynamodb:PutItem              yes no  no   no  no   no    no   no    no  no   no   no
+table/moderation           dynamodb:DeleteItem           yes no  no   no  no   no    no   no    no  no   no   no
+table/moderation           dynamodb:ConditionCheckItem   yes no  no   no  no   no    no   no    no  no   no   no
+table/moderation           dynamodb:UpdateItem           no  no  no   no  no   no    no   no    no  no   no   no
+table/moderation           dynamodb:Scan                 no  no  no   no  no   no    no   no    no  no   no   no
+table/moderation/index/queue dynamodb:Query              yes no  no   no  no   no    no   no    no  no   no   no
 
-stateMachine:clock         states:StartExecution          yes yes    no   yes   yes  yes   no   no    no    no     no
-function:billing_tick      lambda:InvokeFunction          no  no     no   no    yes  no    no   no    no    no     no
-function:reconcile         lambda:InvokeFunction          no  no     no   no    no   no    no   yes   no    no     no
-function:clock             lambda:InvokeFunction          no  no     no   no    no   no    no   no    no    no     no
-function:api               lambda:UpdateFunctionCode      no  no     no   no    no   no    no   no    no    no     no
-queue:dead-letters         sqs:SendMessage                no  no     no   no    yes  no    yes  yes   no    no     yes
-queue:dead-letters         sqs:ReceiveMessage             no  no     no   no    no   no    no   no    no    no     no
-topic:alarms               sns:Publish                    no  no     no   no    no   no    no   no    no    no     no
+table/inbox                dynamodb:GetItem              yes no  no   no  yes  yes   yes  no    no  no   no   yes
+table/inbox                dynamodb:Query                yes no  no   no  yes  yes   yes  no    no  no   no   no
+table/inbox                dynamodb:PutItem              yes no  no   no  yes  yes   yes  no    no  no   no   yes
+table/inbox                dynamodb:DeleteItem           yes no  no   no  yes  yes   yes  no    no  no   no   no
+table/inbox                dynamodb:UpdateItem           no  no  no   no  no   no    no   no    no  no   no   no
+table/inbox                dynamodb:Scan                 no  no  no   no  no   no    no   no    no  no   no   no
+
+table/limits               dynamodb:GetItem              yes no  no   no  no   no    no   no    no  no   no   no
+table/limits               dynamodb:PutItem              yes no  no   no  no   no    no   no    no  no   no   no
+table/limits               dynamodb:DeleteItem           no  no  no   no  no   no    no   no    no  no   no   no
+table/limits               dynamodb:Scan                 no  no  no   no  no   no    no   no    no  no   no   no
+
+table/idempotency          dynamodb:GetItem              yes no  no   no  no   no    no   no    no  no   no   no
+table/idempotency          dynamodb:PutItem              yes no  no   no  no   no    no   no    no  no   no   no
+table/idempotency          dynamodb:UpdateItem           yes no  no   no  no   no    no   no    no  no   no   no
+table/idempotency          dynamodb:DeleteItem           yes no  no   no  no   no    no   no    no  no   no   no
+
+secret:stripe              secretsmanager:GetSecretValue yes yes yes  no  yes  yes   no   yes   no  no   no   no
+secret:stripe_connect      secretsmanager:GetSecretValue no  no  yes  no  no   no    no   no    no  no   no   no
+secret:agora               secretsmanager:GetSecretValue yes no  no   no  no   no    no   no    no  no   no   no
+secret:agora_rest          secretsmanager:GetSecretValue yes no  no   yes yes  yes   no   no    no  no   yes  no
+secret:agora_notices       secretsmanager:GetSecretValue no  no  no   yes no   no    no   no    no  no   no   no
+secret:apple               secretsmanager:GetSecretValue yes no  no   no  yes  no    no   no    yes no   no   no
+secret:google              secretsmanager:GetSecretValue yes no  no   no  yes  no    no   no    no  yes  no   no
+secret:unsubscribe         secretsmanager:GetSecretValue yes no  no   no  no   no    yes  no    no  no   no   no
+secret:stripe              secretsmanager:PutSecretValue no  no  no   no  no   no    no   no    no  no   no   no
+
+objects/exports            s3:GetObject                  yes no  no   no  yes  yes   no   no    no  no   no   no
+objects/exports            s3:PutObject                  no  no  no   no  yes  yes   no   no    no  no   no   no
+objects/exports            s3:DeleteObject               no  no  no   no  yes  yes   no   no    no  no   no   no
+objects/pictures           s3:GetObject                  yes no  no   no  yes  yes   no   no    no  no   no   no
+objects/pictures           s3:PutObject                  yes no  no   no  no   no    no   no    no  no   no   no
+objects/pictures           s3:DeleteObject               yes no  no   no  yes  yes   no   no    no  no   no   no
+objects/attachments        s3:GetObject                  yes no  no   no  yes  yes   no   no    no  no   no   no
+objects/attachments        s3:PutObject                  yes no  no   no  no   no    no   no    no  no   no   no
+objects/attachments        s3:DeleteObject               yes no  no   no  yes  yes   no   no    no  no   no   no
+bucket/exports             s3:ListBucket                 no  no  no   no  yes  yes   no   no    no  no   no   no
+bucket/pictures            s3:ListBucket                 yes no  no   no  yes  yes   no   no    no  no   no   no
+bucket/attachments         s3:ListBucket                 yes no  no   no  yes  yes   no   no    no  no   no   no
+objects/digests            s3:GetObject                  no  no  no   no  no   no    no   yes   no  no   no   no
+objects/digests            s3:PutObject                  no  no  no   no  no   no    no   yes   no  no   no   no
+objects/digests            s3:DeleteObject               no  no  no   no  no   no    no   no    no  no   no   no
+bucket/digests             s3:ListBucket                 no  no  no   no  no   no    no   yes   no  no   no   no
+identity/any               ses:SendEmail                 yes no  no   no  yes  yes   yes  no    no  no   no   no
+
+stateMachine:clock         states:StartExecution         yes yes no   yes yes  yes   no   no    no  no   no   no
+function:billing_tick      lambda:InvokeFunction         no  no  no   no  yes  no    no   no    no  no   no   no
+function:reconcile         lambda:InvokeFunction         no  no  no   no  no   no    no   yes   no  no   no   no
+function:clock             lambda:InvokeFunction         no  no  no   no  no   no    no   no    no  no   no   no
+function:api               lambda:UpdateFunctionCode     no  no  no   no  no   no    no   no    no  no   no   no
+queue:dead-letters         sqs:SendMessage               no  no  no   no  yes  no    yes  yes   no  no   yes  yes
+queue:dead-letters         sqs:ReceiveMessage            no  no  no   no  no   no    no   no    no  no   no   no
+topic:alarms               sns:Publish                   no  no  no   no  no   no    no   no    no  no   no   no
+topic:mail-events          sns:Publish                   no  no  no   no  no   no    no   no    no  no   no   no
+app/APNS/soulseer          sns:CreatePlatformEndpoint    no  no  no   no  no   no    yes  no    no  no   no   no
+endpoint/APNS/soulseer/a   sns:Publish                   no  no  no   no  no   no    yes  no    no  no   no   no
+endpoint/APNS/soulseer/a   sns:DeleteEndpoint            no  no  no   no  no   no    no   no    no  no   no   no
 """
 
 
@@ -142,7 +196,7 @@ class Right:
 
     def arn(self, stage: str = "dev", region: str = "us-east-1", account: str = "000000000000") -> str:
         """Of the resource, as a policy is asked about it."""
-        kind, name = self.resource.replace("/", ":", 1).split(":")
+        kind, name = re.split("[/:]", self.resource, maxsplit=1)
         return _ARNS[kind].format(name=name, stage=stage, account=account, place=f"{region}:{account}")
 
 
@@ -157,20 +211,23 @@ _ARNS: Final = {
     "function": "arn:aws:lambda:{place}:function:soulseer-{stage}-{name}",
     "queue": "arn:aws:sqs:{place}:soulseer-{stage}-{name}",
     "topic": "arn:aws:sns:{place}:soulseer-{stage}-{name}",
+    "app": "arn:aws:sns:{place}:app/{name}",
+    "endpoint": "arn:aws:sns:{place}:endpoint/{name}",
 }
 """How each kind of thing is named on AWS."""
 
 
 _COLUMNS: Final = {
-    "stripe": "stripe_webhook",
+    "pay": "stripe_webhook",
     "conn": "stripe_connect_webhook",
-    "agora": "agora_webhook",
-    "apple": "apple_webhook",
-    "google": "google_webhook",
+    "rtc": "agora_webhook",
+    "ios": "apple_webhook",
+    "play": "google_webhook",
     "live": "live_signals",
     "tick": "billing_tick",
     "tell": "notify",
     "books": "reconcile",
+    "mail": "mail_events",
 }
 """The functions whose names are longer than their columns."""
 

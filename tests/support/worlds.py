@@ -12,8 +12,9 @@ from chalicelib.gateways.appstore import Notification, Transaction
 from chalicelib.gateways.clock import execution_name
 from chalicelib.gateways.mail import Letter
 from chalicelib.gateways.objects import UploadForm
+from chalicelib.gateways.push import Message, Platform
 from chalicelib.gateways.stripe import CheckoutPage, Refused, SavedCard
-from chalicelib.kernel.errors import ProviderFailed, Unauthenticated, Unavailable
+from chalicelib.kernel.errors import NotFound, ProviderFailed, Unauthenticated, Unavailable
 from chalicelib.kernel.settings import Rules, Settings, Tables
 from chalicelib.kernel.time import Millis
 from chalicelib.runtime import tables as storage
@@ -223,6 +224,27 @@ class OfflineMail:
 
 
 @dataclass
+class OfflinePush:
+    """``Push`` that keeps what is pushed, by endpoint; phones can be gone, and it can be out of reach."""
+
+    pushed: list[tuple[str, Message]] = field(default_factory=list)
+    gone: set[str] = field(default_factory=set)
+    down: bool = False
+
+    def endpoint(self, platform: Platform, token: str) -> str | None:
+        if self.down:
+            raise Unavailable
+        return f"arn:{platform}:{token}"
+
+    def push(self, endpoint: str, message: Message) -> None:
+        if self.down:
+            raise Unavailable
+        if endpoint in self.gone:
+            raise NotFound
+        self.pushed.append((endpoint, message))
+
+
+@dataclass
 class OfflineObjects:
     """``Objects`` in a dict. ``posted`` does what a browser does with a form."""
 
@@ -310,9 +332,14 @@ def settings(rules: Rules | None = None, names: dict[str, str] | None = None) ->
         google_certs_url=None,
         cents_per_100_coins=100,
         checkout_return_url="https://app.test/topup",
+        unsubscribe_secret="unsubscribe",
         mail_from="SoulSeer <hello@soulseer.test>",
+        mail_set=None,
+        push_ios_arn="arn:aws:sns:us-east-1:000000000000:app/APNS/soulseer",
+        push_android_arn="arn:aws:sns:us-east-1:000000000000:app/GCM/soulseer",
         exports_bucket="exports",
         pictures_bucket="pictures",
+        attachments_bucket="attachments",
         digests_bucket="digests",
         api_url=None,
         tick_shards=2,
@@ -334,8 +361,10 @@ def hand_world(tables: storage.Tables | None = None, rules: Rules | None = None,
         "media": OfflineAgora(),
         "signals": OfflineSignals(),
         "mail": OfflineMail(),
+        "push": OfflinePush(),
         "exports": OfflineObjects(),
         "pictures": OfflineObjects(),
+        "attachments": OfflineObjects(),
         "digests": OfflineObjects(),
     }
     return World(**parts | changes)

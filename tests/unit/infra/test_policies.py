@@ -104,7 +104,7 @@ def test_only_what_needs_a_secret_may_read_it() -> None:
         for name in POLICIES
     }
     assert readers == {
-        "api": {"stripe", "agora", "agora_rest", "apple", "google"},
+        "api": {"stripe", "agora", "agora_rest", "apple", "google", "unsubscribe"},
         "stripe_webhook": {"stripe"},
         "stripe_connect_webhook": {"stripe", "stripe_connect"},
         "reconcile": {"stripe"},
@@ -114,5 +114,6 @@ def test_only_what_needs_a_secret_may_read_it() -> None:
         "live_signals": {"agora_rest"},
         "billing_tick": {"stripe", "agora_rest", "apple", "google"},
         "clock": {"stripe", "agora_rest"},
-        "notify": set(),
+        "notify": {"unsubscribe"},
+        "mail_events": set(),
     }

@@ -12,6 +12,10 @@ ENVIRONMENT = {
         f"{name}_TABLE": f"soulseer-dev-{name.lower()}"
         for name in ("READERS", "AUDIT", "IDEMPOTENCY", "SCHEDULING", "NOTICES", "LIVE")
     },
+    **{
+        f"{name}_TABLE": f"soulseer-dev-{name.lower()}"
+        for name in ("MESSAGING", "COMMUNITY", "MODERATION", "INBOX", "LIMITS")
+    },
     "CLOCK_MACHINE_ARN": "arn:machine",
     "AUTH_ISSUER": "https://issuer.test/",
     "AUTH_AUDIENCE": "soulseer",
@@ -26,6 +30,8 @@ ENVIRONMENT = {
     "MAIL_FROM": "hello@soulseer.test",
     "EXPORTS_BUCKET": "exports",
     "PICTURES_BUCKET": "pictures",
+    "ATTACHMENTS_BUCKET": "attachments",
+    "UNSUBSCRIBE_SECRET": "unsubscribe",
     "DIGESTS_BUCKET": "digests",
     "TICK_SHARDS": "16",
 }

@@ -1,0 +1,1 @@
+"""Conversations of clients and readers: messages, and replies that are paid for."""
