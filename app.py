@@ -5,6 +5,7 @@ import os
 from chalice.app import Chalice
 
 import chalicelib.accounts.routes
+import chalicelib.community.routes
 import chalicelib.live.gift_routes
 import chalicelib.live.routes
 import chalicelib.operations.routes
@@ -31,6 +32,7 @@ for part in (
     chalicelib.sessions.afterwards_routes,
     chalicelib.live.routes,
     chalicelib.live.gift_routes,
+    chalicelib.community.routes,
     chalicelib.payouts.routes,
     chalicelib.scheduling.routes,
     chalicelib.operations.routes,

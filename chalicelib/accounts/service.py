@@ -4,7 +4,7 @@ Nobody registers: the first request of a subject makes its profile. The id deriv
 first requests at once make the same person, and no table of subjects is needed to find it again.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
@@ -26,11 +26,13 @@ from chalicelib.kernel.time import SECOND
 from chalicelib.runtime import audit
 from chalicelib.runtime.identity import Caller, Claims
 from chalicelib.runtime.retries import undisturbed
-from chalicelib.runtime.tables import MOST_OPERATIONS, Operation
+from chalicelib.runtime.tables import MOST_KEYS, MOST_OPERATIONS, Operation
 
 __all__ = ["Changes", "Person", "Role"]
 
 _FORGOTTEN_AT_ONCE: Final = MOST_OPERATIONS
+_PAIRS_AT_ONCE: Final = MOST_KEYS // 2
+"""Each has a block in either direction."""
 
 
 def sign_in(world: World, claims: Claims) -> Caller:
@@ -69,6 +71,14 @@ def is_deleted(world: World, person_id: str) -> bool:
     """Whether the account was deleted; False for somebody who is not known."""
     found = _people(world).find(person_id)
     return found is not None and found.deleted
+
+
+def names_of(world: World, people_ids: Iterable[str]) -> dict[str, str]:
+    """What these people are called now, by their ids. Who is not known is called as who was deleted."""
+    ids, found = sorted(set(people_ids)), dict[str, str]()
+    for first in range(0, len(ids), MOST_KEYS):
+        found |= _people(world).names(ids[first : first + MOST_KEYS])
+    return {each: found.get(each, people.FORGOTTEN_NAME) for each in ids}
 
 
 def having_email(world: World, email: str) -> list[Person]:
@@ -267,6 +277,14 @@ def is_blocked(world: World, one: str, other: str) -> bool:
     """Whether either of the two blocked the other: for what is shown. What is written takes ``unblocked`` with it."""
     rows = _belongings(world)
     return bool(rows.block(one, other) or rows.block(other, one))
+
+
+def apart_from(world: World, person_id: str, others: Iterable[str]) -> set[str]:
+    """Those of them whom the person blocked, or who blocked the person: for what is shown, as ``is_blocked``."""
+    ids, found = sorted(set(others) - {person_id}), set[str]()
+    for first in range(0, len(ids), _PAIRS_AT_ONCE):
+        found |= _belongings(world).apart(person_id, ids[first : first + _PAIRS_AT_ONCE])
+    return found
 
 
 def unblocked(world: World, one: str, other: str) -> tuple[Operation, Operation]:

@@ -299,6 +299,11 @@ def _payout_account_restricted(facts: Facts, zone: ZoneInfo) -> Words:
     )
 
 
+def _post_replied(facts: Facts, zone: ZoneInfo) -> Words:
+    del zone
+    return Words(f"{facts['name']} answered you", f"{facts['name']} answered what you wrote in the community.")
+
+
 ABOUT: Final[Mapping[str, Kind]] = {
     "booking_made": "bookings",
     "booking_moved": "bookings",
@@ -314,6 +319,7 @@ ABOUT: Final[Mapping[str, Kind]] = {
     "favorite_online": "favorites",
     "queue_offer": "favorites",
     "payout_paid": "wallet",
+    "post_replied": "community",
 }
 """What a person may wish not to be mailed of, by the kind of notice. Any other keeps an account safe, and is mailed."""
 
@@ -346,5 +352,6 @@ SAID: Final[Mapping[str, Callable[[Facts, ZoneInfo], Words]]] = {
     "payout_reversed": _payout_reversed,
     "payout_failed": _payout_failed,
     "payout_account_restricted": _payout_account_restricted,
+    "post_replied": _post_replied,
 }
 """By the kind of notice."""

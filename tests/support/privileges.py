@@ -47,6 +47,7 @@ table/wallet               dynamodb:DeleteItem           no  no  no   no  no   n
 table/wallet/index/due     dynamodb:Query                no  no  no   no  yes  no    no   no    no  no   no   no
 
 table/accounts             dynamodb:GetItem              yes yes no   yes yes  yes   yes  no    yes yes  no   no
+table/accounts             dynamodb:BatchGetItem         yes no  no   no  no   no    no   no    no  no   no   no
 table/accounts             dynamodb:PutItem              yes no  no   no  yes  yes   no   no    no  no   no   no
 table/accounts             dynamodb:Query                yes no  no   no  yes  yes   no   no    no  no   no   no
 table/accounts             dynamodb:ConditionCheckItem   yes no  no   no  no   no    no   no    no  no   no   no
