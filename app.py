@@ -5,6 +5,7 @@ import os
 from chalice.app import Chalice
 
 import chalicelib.accounts.routes
+import chalicelib.community.routes
 import chalicelib.live.gift_routes
 import chalicelib.live.routes
 import chalicelib.messaging.routes
@@ -33,6 +34,7 @@ for part in (
     chalicelib.live.routes,
     chalicelib.live.gift_routes,
     chalicelib.messaging.routes,
+    chalicelib.community.routes,
     chalicelib.payouts.routes,
     chalicelib.scheduling.routes,
     chalicelib.operations.routes,

@@ -317,6 +317,11 @@ def _reply_unlocked(facts: Facts, zone: ZoneInfo) -> Words:
     )
 
 
+def _post_replied(facts: Facts, zone: ZoneInfo) -> Words:
+    del zone
+    return Words(f"{facts['name']} answered you", f"{facts['name']} answered what you wrote in the community.")
+
+
 ABOUT: Final[Mapping[str, Kind]] = {
     "booking_made": "bookings",
     "booking_moved": "bookings",
@@ -334,6 +339,7 @@ ABOUT: Final[Mapping[str, Kind]] = {
     "payout_paid": "wallet",
     "message_received": "messages",
     "reply_unlocked": "wallet",
+    "post_replied": "community",
 }
 """What a person may wish not to be mailed of, by the kind of notice. Any other keeps an account safe, and is mailed."""
 
@@ -368,5 +374,6 @@ SAID: Final[Mapping[str, Callable[[Facts, ZoneInfo], Words]]] = {
     "payout_account_restricted": _payout_account_restricted,
     "message_received": _message_received,
     "reply_unlocked": _reply_unlocked,
+    "post_replied": _post_replied,
 }
 """By the kind of notice."""
