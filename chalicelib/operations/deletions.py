@@ -16,6 +16,7 @@ from typing import Any, Final
 from chalicelib.accounts import service as accounts
 from chalicelib.accounts import uploads
 from chalicelib.accounts.model.person import FORGOTTEN_NAME
+from chalicelib.community import belongings as posts
 from chalicelib.gateways import World
 from chalicelib.gateways.mail import Letter
 from chalicelib.kernel.errors import (
@@ -304,6 +305,16 @@ def _message_files(world: World, person_id: str, start: Any) -> str | None:
     return letters.sweep(world, person_id, _AT_ONCE, start)
 
 
+def _posts(world: World, person_id: str, start: Any) -> Key | None:
+    """Delete a page of what the person wrote in the community; answer where the next one starts."""
+    return posts.erase(world, person_id, _AT_ONCE, start)
+
+
+def _post_files(world: World, person_id: str, start: Any) -> str | None:
+    """Remove a page of what they put beside posts, all of which are deleted; answer where the next one starts."""
+    return posts.sweep(world, person_id, _AT_ONCE, start)
+
+
 _SHARED: Final[tuple[Callable[[World, str, Any], Any], ...]] = (
     partial(_readings, "client"),
     partial(_readings, "reader"),
@@ -314,6 +325,8 @@ _SHARED: Final[tuple[Callable[[World, str, Any], Any], ...]] = (
     partial(_messages, "client"),
     partial(_messages, "reader"),
     _message_files,
+    _posts,
+    _post_files,
 )
 """The lists of what a person shares with others, in the order in which what tells who they were is taken out."""
 

@@ -11,7 +11,11 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any, Final
 
+from chalicelib.community import belongings as posts
+from chalicelib.community.belongings import Own
+from chalicelib.community.schemas import edit_view
 from chalicelib.gateways import World
+from chalicelib.kernel.time import rfc3339
 from chalicelib.messaging import belongings as letters
 from chalicelib.messaging import model as messaging
 from chalicelib.messaging import service as conversations
@@ -27,11 +31,12 @@ _AT_ONCE: Final = 50
 
 def pages(world: World, person_id: str) -> Mapping[str, Page]:
     """How to page through each list, by its name."""
-    return {
+    between_two: dict[str, Page] = {
         f"{what}_as_{side}": partial(page, world, side, person_id)
         for what, page in (("conversations", _conversations), ("messages", _messages))
         for side in _SIDES
     }
+    return between_two | {"posts": partial(_posts, world, person_id)}
 
 
 def _conversations(world: World, who: Who, user: str, start: Any) -> tuple[list[Facts], Any]:
@@ -50,3 +55,24 @@ def _message(message: messaging.Message, who: Who) -> Facts:
     readable = messaging.readable(message, who)
     files = [asdict(each) for each in message.attachments] if readable else []
     return message_view(message, [] if readable else None).model_dump(mode="json") | {"attachments": files}
+
+
+def _posts(world: World, user: str, start: Any) -> tuple[list[Facts], Any]:
+    page, following = posts.posts_of(world, user, _AT_ONCE, start)
+    return [_post(each) for each in page], following
+
+
+def _post(own: Own) -> Facts:
+    """As it was written, and as moderators left it."""
+    post = own.post
+    return {
+        "id": post.id,
+        "thread": post.thread,
+        "title": own.thread.title if post.opens else None,
+        "parent": post.parent,
+        "text": post.text,
+        "attachments": [asdict(each) for each in post.attachments],
+        "standing": post.standing,
+        "at": rfc3339(post.at),
+        "edits": [edit_view(each).model_dump(mode="json") for each in own.edits],
+    }

@@ -16,6 +16,7 @@ from chalicelib.accounts import uploads
 from chalicelib.accounts.model.limits import Wanted
 from chalicelib.accounts.model.person import FORGOTTEN_NAME, newcomer
 from chalicelib.accounts.store import People
+from chalicelib.community import service as community
 from chalicelib.gateways import World
 from chalicelib.gateways.mail import Letter
 from chalicelib.kernel.errors import (
@@ -39,7 +40,7 @@ from chalicelib.payouts import payees, paying
 from chalicelib.readers import reviews
 from chalicelib.readers import service as readers
 from chalicelib.readers.model import Description
-from chalicelib.runtime.identity import Claims
+from chalicelib.runtime.identity import Caller, Claims
 from chalicelib.runtime.tables import Contended, Operation, Put
 from chalicelib.scheduling import service as scheduling
 from chalicelib.sessions import afterwards
@@ -867,6 +868,11 @@ def lived(world: World) -> str:
     afterwards.write_client_note(world, other, person, "a private thought of Bob")
     _wrote(world, person, person, "usr_reader")
     _wrote(world, person, other, person)
+    caller = Caller(person, "reader", "Ada Lovelace")
+    post = community.open_thread(
+        world, caller, "thr_1", "general", "a private thread", "a private post", ()
+    ).thread.opening
+    community.edit(world, caller, post, "another private post", None)
     accounts.block(world, person, other)
     return person
 
@@ -885,7 +891,7 @@ def _wrote(world: World, person: str, client: str, reader: str) -> None:
             messages.send(world, person, conversation, name, Wish("a private letter", (upload,)))
 
 
-TRACES = ("Ada", "ada@", "ada-reads", "1990-05", "Rome", "token-of-ada", "tarot", "a private", "of a private kind")
+TRACES = ("Ada", "ada@", "ada-reads", "1990-05", "Rome", "token-of-ada", "tarot", "a private", "private")
 
 
 def traces(world: World) -> list[str]:

@@ -1,4 +1,4 @@
-"""What people wrote to each other: in the file of all that is theirs as far as they may read it, and gone with them."""
+"""What people wrote: in the file of all that is theirs as far as they may read it, and gone with them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,18 @@ from typing import Any
 import pytest
 
 from chalicelib.accounts import uploads
+from chalicelib.accounts.model.person import newcomer
+from chalicelib.accounts.store import People
+from chalicelib.community import belongings as threads
+from chalicelib.community import moderated
+from chalicelib.community import service as community
 from chalicelib.gateways import World
 from chalicelib.messaging import belongings as letters
 from chalicelib.messaging import unlocking
 from chalicelib.messaging.model import Who
 from chalicelib.operations import exports
+from chalicelib.runtime.identity import Caller
+from tests.support.memory import MemoryTables
 from tests.support.pals import PNG, Pals
 from tests.support.worlds import OfflineObjects, hand_world
 
@@ -118,6 +125,50 @@ class Friend(Pals):
         return self.whose
 
 
+ADA = Caller("usr_ada", "client", "Ada")
+BOB = Caller("usr_bob", "client", "Bob")
+
+
+def known(world: World) -> None:
+    for each in (ADA, BOB):
+        people = People(world.tables, "accounts")
+        world.tables.write(people.add(newcomer(each.id, None, None, world.now())))
+
+
+def posted(world: World, caller: Caller = ADA, name: str = "1", text: str = "a first thought", **more: Any) -> str:
+    """The id of the post that opens a thread; its title is ``About`` and the name."""
+    files = more.get("files", ())
+    return community.open_thread(world, caller, f"thr_{name}", "general", f"About {name}", text, files).thread.opening
+
+
+def test_an_export_holds_ones_posts_with_all_that_they_said_before(world: World) -> None:
+    known(world)
+    first = posted(world)
+    for text in ("a second thought", "a third thought"):
+        community.edit(world, ADA, first, text, None)
+    community.edit(world, ADA, first, None, "Another title")
+    community.answer(world, BOB, "pst_bob", "thr_1", None, "an answer", ())
+    told = exports.everything(world, ADA.id)
+    (post,) = told["posts"]
+    assert (post["id"], post["title"], post["text"]) == (first, "Another title", "a third thought")
+    assert [(each["text"], each["title"]) for each in post["edits"]] == [
+        ("a third thought", "About 1"),
+        ("a second thought", "About 1"),
+        ("a first thought", "About 1"),
+    ]
+    (answer,) = exports.everything(world, BOB.id)["posts"]
+    assert (answer["thread"], answer["title"], answer["text"], answer["edits"]) == ("thr_1", None, "an answer", [])
+
+
+def test_a_post_that_one_deleted_is_in_no_export_and_one_that_moderators_removed_is(world: World) -> None:
+    known(world)
+    community.delete(world, ADA.id, posted(world, name="1"))
+    removed = posted(world, name="2", text="RUDE")
+    world.tables.write(*moderated.stand(world, removed, "removed"))
+    told = exports.everything(world, ADA.id)["posts"]
+    assert [(each["text"], each["standing"]) for each in told] == [("RUDE", "removed")]
+
+
 # --- the end ---------------------------------------------------------------------------------------
 
 
@@ -162,3 +213,31 @@ def _with_file(pals: Pals, name: str, text: str) -> Any:
     if pals.row.client.sent == 0:
         pals.writes("client")
     return pals.writes("reader", text, name, uploads=(pals.uploads("reader"),), price=100)
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 100])
+def test_what_a_person_posted_goes_with_them_and_what_others_answered_stays(world: World, at_once: int) -> None:
+    known(world)
+    for name in ("1", "2"):
+        upload, form, _ = uploads.form(world, ADA.id, "image/png", len(PNG))
+        assert isinstance(world.attachments, OfflineObjects)
+        world.attachments.posted(form, PNG, form.fields)
+        post = posted(world, name=name, files=(upload,))
+        community.edit(world, ADA, post, "a better thought", None)
+    uploads.take_up(world, ADA.id, [upload], f"posts/{ADA.id}/pst_never")
+    community.answer(world, BOB, "pst_bob", "thr_1", None, "an answer", ())
+    start, more = None, True
+    while more:
+        start = threads.erase(world, ADA.id, at_once, start)
+        more = start is not None
+    place = threads.sweep(world, ADA.id, at_once, None)
+    while place is not None:
+        place = threads.sweep(world, ADA.id, at_once, place)
+    assert isinstance(world.tables, MemoryTables)
+    kept = json.dumps(list(world.tables.rows["community"].values()))
+    assert "thought" not in kept
+    assert "About" not in kept
+    assert files(world, "posts/") == []
+    seen, shown, _ = community.read(world, BOB, "thr_1", 0, 10)
+    assert (seen.name, [each.post.text for each in shown]) == (None, ["", "an answer"])
+    assert threads.posts_of(world, ADA.id, 10, None) == ([], None)
