@@ -7,6 +7,7 @@ from chalice.app import Chalice
 import chalicelib.accounts.routes
 import chalicelib.live.gift_routes
 import chalicelib.live.routes
+import chalicelib.notifications.routes
 import chalicelib.operations.routes
 import chalicelib.payouts.routes
 import chalicelib.readers.routes
@@ -33,6 +34,7 @@ for part in (
     chalicelib.live.gift_routes,
     chalicelib.payouts.routes,
     chalicelib.scheduling.routes,
+    chalicelib.notifications.routes,
     chalicelib.operations.routes,
 ):
     app.register_blueprint(part.blueprint)
