@@ -16,7 +16,7 @@ from chalicelib.community.belongings import Own
 from chalicelib.community.schemas import edit_view
 from chalicelib.gateways import World
 from chalicelib.kernel.time import rfc3339
-from chalicelib.messaging import belongings as letters
+from chalicelib.messaging import belongings as messages
 from chalicelib.messaging import model as messaging
 from chalicelib.messaging import service as conversations
 from chalicelib.messaging.model import Who
@@ -46,7 +46,7 @@ def _conversations(world: World, who: Who, user: str, start: Any) -> tuple[list[
 
 
 def _messages(world: World, who: Who, user: str, start: Any) -> tuple[list[Facts], Any]:
-    page, following = letters.messages(world, who, user, _AT_ONCE, start)
+    page, following = messages.messages(world, who, user, _AT_ONCE, start)
     return [_message(each, who) for each in page], following
 
 
