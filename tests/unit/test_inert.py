@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import TypedDict
 
@@ -17,8 +18,11 @@ import pytest
 
 from chalicelib.accounts import service as accounts
 from chalicelib.community.rendering import html_of
+from chalicelib.gateways.mail import Letter
 from chalicelib.kernel.errors import Problem
 from chalicelib.kernel.text import one_line, paragraphs
+from chalicelib.notifications.letters import letter
+from chalicelib.notifications.model import Notice, words
 from chalicelib.runtime.identity import Claims
 from chalicelib.scheduling import feed
 from chalicelib.sessions import afterwards
@@ -137,6 +141,46 @@ def test_every_kind_of_entry_has_words_that_begin_no_formula() -> None:
     assert all(re.match(r"[A-Z]", words) for words in DESCRIPTIONS.values())
 
 
+# --- by mail --------------------------------------------------------------------------------------
+
+
+def mailed(name: str) -> Letter:
+    """A letter to somebody of that name, from somebody of that name."""
+    facts = {"name": name, "from": "usr_x", "conversation": "cnv_x", "priced": False}
+    said = words(Notice("usr_y", "message_received", facts), "UTC")
+    assert said
+    return letter("ada@example.test", name, said, "messages", "https://api.test/v1/unsubscribe/x")
+
+
+class Structure(HTMLParser):
+    """The tags of a document, with their attributes, in their order."""
+
+    def __init__(self, document: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, object]] = []
+        self.feed(document)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, attrs))
+
+    def handle_endtag(self, tag: str) -> None:
+        self.tags.append((f"/{tag}", None))
+
+
+def test_a_name_in_a_letter_is_no_header_no_markup_and_no_paragraph_of_its_own() -> None:
+    plain = mailed("Ada")
+    assert plain.html
+    for name, text in WRITTEN.items():
+        made = mailed(one_line(text))
+        assert made.html
+        assert Structure(made.html).tags == Structure(plain.html).tags, name
+        assert not OBEYED.search(made.subject), name
+        assert made.text.count("\n") == plain.text.count("\n"), name
+        assert (made.to, made.headers) == (plain.to, plain.headers), name
+    assert not set("\r\n") & set(mailed("Ada\r\nBcc: x@evil.invalid").subject), "as it came"
+
+
 # --- in a browser ---------------------------------------------------------------------------------
 
 CHROMIUM = browser.executable()
@@ -213,6 +257,16 @@ def test_a_post_in_a_browser_runs_nothing_asks_for_nothing_and_stays_in_its_fram
     assert links
     assert {protocol for protocol, _ in links} <= {"http:", "https:"}
     assert {rel for _, rel in links} == {"nofollow ugc noopener noreferrer"}
+
+
+@needs_chromium
+def test_a_letter_in_a_browser_runs_nothing_and_asks_for_nothing(chromium: Page, tmp_path: Path) -> None:
+    place = tmp_path / "letters.html"
+    bodies = [re.split(r"</?body[^>]*>", mailed(one_line(text)).html or "")[1] for text in WRITTEN.values()]
+    shown(chromium, place, bodies)
+    assert chromium.run(f"typeof window.{RAN}") == "undefined"
+    assert chromium.requests == [place.as_uri()]
+    assert chromium.run("document.querySelectorAll('body > article').length") == len(bodies)
 
 
 def test_the_deepest_post_is_rendered_in_a_moment() -> None:
