@@ -52,9 +52,8 @@ def _messages(world: World, who: Who, user: str, start: Any) -> tuple[list[Facts
 
 def _message(message: messaging.Message, who: Who) -> Facts:
     """Nothing of what a reply says that was not paid for."""
-    readable = messaging.readable(message, who)
-    files = [asdict(each) for each in message.attachments] if readable else []
-    return message_view(message, [] if readable else None).model_dump(mode="json") | {"attachments": files}
+    view = message_view(message, who, lambda _: "")
+    return view.model_dump(mode="json", exclude={"attachments": {"__all__": {"url"}}})
 
 
 def _posts(world: World, user: str, start: Any) -> tuple[list[Facts], Any]:
