@@ -963,6 +963,24 @@ def test_names_in_many_readings_are_taken_out_over_several_calls(world: World) -
     assert traces(world) == []
 
 
+def test_nobody_counts_as_forgotten_while_their_files_cannot_be_removed(world: World) -> None:
+    ada = lived(world)
+    confirmed(world, ada)
+    forward(world, COOLING)
+    deletions.advance(world, ada)
+    assert isinstance(world.attachments, OfflineObjects)
+    for _ in ("what was uploaded", "what was sent"):
+        forward(world, LINGER)
+        world.attachments.down = True
+        with pytest.raises(Unavailable):
+            deletions.advance(world, ada)
+        assert deletions.deletion_of(world, ada).state == "closed"
+        world.attachments.down = False
+        deletions.advance(world, ada)
+    assert deletions.deletion_of(world, ada).state == "deleted"
+    assert traces(world) == []
+
+
 @pytest.mark.parametrize("after", [False, True], ids=["before the write", "after the write"])
 def test_whichever_write_a_crash_is_at_the_next_call_makes_up_for_it(after: bool) -> None:
     def play(at: int) -> tuple[dict[str, Any], int]:
