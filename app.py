@@ -8,6 +8,7 @@ import chalicelib.accounts.routes
 import chalicelib.community.routes
 import chalicelib.live.gift_routes
 import chalicelib.live.routes
+import chalicelib.messaging.routes
 import chalicelib.operations.routes
 import chalicelib.payouts.routes
 import chalicelib.readers.routes
@@ -32,6 +33,7 @@ for part in (
     chalicelib.sessions.afterwards_routes,
     chalicelib.live.routes,
     chalicelib.live.gift_routes,
+    chalicelib.messaging.routes,
     chalicelib.community.routes,
     chalicelib.payouts.routes,
     chalicelib.scheduling.routes,

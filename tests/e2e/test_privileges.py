@@ -82,7 +82,7 @@ CALLS: Final[dict[str, tuple[str, str, dict[str, Any]]]] = {
     ),
     "SendMessage": ("sqs", "send_message", {"QueueUrl": "{queue}", "MessageBody": "-", "DelaySeconds": 100_000}),
     "ReceiveMessage": ("sqs", "receive_message", {"QueueUrl": "{queue}", "VisibilityTimeout": 0}),
-    "CreatePlatformEndpoint": ("sns", "create_platform_endpoint", {"PlatformApplicationArn": "{arn}", "Token": "-"}),
+    "CreatePlatformEndpoint": ("sns", "create_platform_endpoint", {"PlatformApplicationArn": "arn:none", "Token": "-"}),
     "DeleteEndpoint": ("sns", "delete_endpoint", {"EndpointArn": "{arn}"}),
     "Publish": ("sns", "publish", {"TopicArn": "{arn}", "Message": "-"}),
     "GetObject": ("s3", "get_object", {"Bucket": "{bucket}", "Key": "a-key"}),

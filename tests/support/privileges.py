@@ -95,7 +95,7 @@ stream/notices             dynamodb:GetRecords           no  no  no   no  no   n
 stream/notices             dynamodb:ListStreams          no  no  no   no  no   no    yes  no    no  no   no   no
 
 table/messaging            dynamodb:GetItem              yes no  no   no  yes  yes   no   no    no  no   no   no
-table/messaging            dynamodb:BatchGetItem         yes no  no   no  no   no    no   no    no  no   no   no
+table/messaging            dynamodb:BatchGetItem         yes no  no   no  yes  yes   no   no    no  no   no   no
 table/messaging            dynamodb:Query                yes no  no   no  yes  yes   no   no    no  no   no   no
 table/messaging            dynamodb:PutItem              yes no  no   no  yes  yes   no   no    no  no   no   no
 table/messaging            dynamodb:DeleteItem           yes no  no   no  yes  yes   no   no    no  no   no   no
@@ -180,7 +180,7 @@ queue:dead-letters         sqs:SendMessage               no  no  no   no  yes  n
 queue:dead-letters         sqs:ReceiveMessage            no  no  no   no  no   no    no   no    no  no   no   no
 topic:alarms               sns:Publish                   no  no  no   no  no   no    no   no    no  no   no   no
 topic:mail-events          sns:Publish                   no  no  no   no  no   no    no   no    no  no   no   no
-app/APNS/soulseer          sns:CreatePlatformEndpoint    no  no  no   no  no   no    yes  no    no  no   no   no
+application/any            sns:CreatePlatformEndpoint    no  no  no   no  no   no    yes  no    no  no   no   no
 endpoint/APNS/soulseer/a   sns:Publish                   no  no  no   no  no   no    yes  no    no  no   no   no
 endpoint/APNS/soulseer/a   sns:DeleteEndpoint            no  no  no   no  no   no    no   no    no  no   no   no
 """
@@ -212,7 +212,7 @@ _ARNS: Final = {
     "function": "arn:aws:lambda:{place}:function:soulseer-{stage}-{name}",
     "queue": "arn:aws:sqs:{place}:soulseer-{stage}-{name}",
     "topic": "arn:aws:sns:{place}:soulseer-{stage}-{name}",
-    "app": "arn:aws:sns:{place}:app/{name}",
+    "application": "*",
     "endpoint": "arn:aws:sns:{place}:endpoint/{name}",
 }
 """How each kind of thing is named on AWS."""
