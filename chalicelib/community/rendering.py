@@ -20,7 +20,8 @@ _RULES: Final = (
     *("autolink", "backticks", "balance_pairs", "emphasis", "entity", "escape", "fragments_join", "link", "newline"),
 )
 _TAGS: Final = frozenset({"a", "blockquote", "br", "code", "em", "li", "ol", "p", "pre", "strong", "ul"})
-_ATTRIBUTES: Final = {"a": {"href"}, "ol": {"start"}}
+_ATTRIBUTES: Final = {"a": {"href"}, "ol": {"start"}, "*": set[str]()}
+"""``*`` is for any tag: the library would let titles and languages through."""
 _SCHEMES: Final = frozenset({"http", "https"})
 _OUTSIDE: Final = ("http://", "https://")
 _REL: Final = "nofollow ugc noopener noreferrer"

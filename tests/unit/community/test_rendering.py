@@ -59,6 +59,7 @@ def test_the_rest_of_markdown_is_text(text: str) -> None:
         "<img src=x onerror=alert(1)>",
         "![a](https://b.example/c.png)",
         "![a][b]\n\n[b]: https://b.example/c.png",
+        "[a](https://b.example 'a title')",
         "[a](javascript:alert(1))",
         "[a](JaVaScRiPt:alert(1))",
         "[a](java\nscript:alert(1))",
