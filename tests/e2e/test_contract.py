@@ -104,6 +104,7 @@ def visitors(stage: Stage) -> Iterator[Visitors]:
     asked = client.ask(reader.id)
     client.do("cancel")
     booked = a_booking(client, reader)
+    talk = client.api.post("/v1/threads", {"category": "general", "title": "A thread", "text": "to talk about"})
     calendar = client.api.post("/v1/me/calendar")["url"].rsplit("/", 1)[-1]
     with requests.Session() as session:
         yield Visitors(
@@ -120,6 +121,8 @@ def visitors(stage: Stage) -> Iterator[Visitors]:
                 "refund_id": [refund["id"]],
                 "booking_id": [booked],
                 "feed_ics": [calendar],
+                "thread_id": [talk["id"]],
+                "post_id": [talk["post"]],
                 "slug": [reader.id],
                 "file": ["page-js"],
             },
