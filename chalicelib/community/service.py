@@ -17,7 +17,7 @@ from chalicelib.community.model.thread import Edit, Post, Rows, Thread, Viewer
 from chalicelib.community.model.wordlist import must_be_welcome
 from chalicelib.community.store import community_of
 from chalicelib.gateways import World
-from chalicelib.kernel.errors import Forbidden, Invalid, NotFound
+from chalicelib.kernel.errors import Blocked, Forbidden, Invalid, NotFound
 from chalicelib.runtime import outbox
 from chalicelib.runtime.identity import Caller
 from chalicelib.runtime.retries import undisturbed
@@ -119,6 +119,8 @@ def _answerable(world: World, caller: Caller, thread_id: str, parent_id: str | N
     model.must_see(thread, viewer)
     if parent:
         model.must_see_post(Rows(thread, parent), viewer)
+    if viewer.apart:  # an admin sees what they may not answer
+        raise Blocked
     categories.must_answer(thread.category, caller.role, replies=parent is not None)
     return thread, parent
 

@@ -254,12 +254,13 @@ def test_two_who_are_apart_see_nothing_of_each_other(forum: Forum, blocks: str) 
     forum.answers(ben, "c", thread="of-cy")
 
 
-def test_admins_see_and_say_what_they_must(forum: Forum) -> None:
+def test_admins_see_what_they_must_and_answer_nobody_who_blocked_them(forum: Forum) -> None:
     ann, eva = forum.who("ann"), forum.who("eva", "admin")
     forum.opens(ann)
     accounts.block(forum.world, ann.id, eva.id)
     assert forum.reads(eva) == ["Hello"]
     assert forum.lists(eva) == [forum.thread()]
+    refused(forum, Blocked, lambda: forum.answers(eva, "a"))
 
 
 def test_a_block_that_comes_between_wins(forum: Forum) -> None:
