@@ -158,7 +158,7 @@ def edit(world: World, caller: Caller, post_id: str, text: str | None, title: st
         world.tables.write(*rows.change(changed, was), rows.add_edit(post_id, before))
         return changed.post
 
-    return _own(world, undisturbed(world.sleep, attempt))
+    return _own(world, undisturbed(world.sleep, attempt, tries=_TRIES))
 
 
 def delete(world: World, author: str, post_id: str) -> None:
