@@ -104,7 +104,10 @@ def visitors(stage: Stage) -> Iterator[Visitors]:
     asked = client.ask(reader.id)
     client.do("cancel")
     booked = a_booking(client, reader)
-    talk = client.api.post("/v1/threads", {"category": "general", "title": "A thread", "text": "to talk about"})
+    talk = client.api.post("/v1/conversations", {"reader": reader.id})["id"]
+    client.api.post(f"/v1/conversations/{talk}/messages", {"text": "Are you there?"})
+    reply = reader.api.post(f"/v1/conversations/{talk}/messages", {"text": "For you.", "price": 100})["id"]
+    thread = client.api.post("/v1/threads", {"category": "general", "title": "A thread", "text": "to talk about"})
     calendar = client.api.post("/v1/me/calendar")["url"].rsplit("/", 1)[-1]
     with requests.Session() as session:
         yield Visitors(
@@ -120,9 +123,11 @@ def visitors(stage: Stage) -> Iterator[Visitors]:
                 "topup_id": [topup["id"]],
                 "refund_id": [refund["id"]],
                 "booking_id": [booked],
+                "conversation_id": [talk],
+                "message_id": [reply],
                 "feed_ics": [calendar],
-                "thread_id": [talk["id"]],
-                "post_id": [talk["post"]],
+                "thread_id": [thread["id"]],
+                "post_id": [thread["post"]],
                 "slug": [reader.id],
                 "file": ["page-js"],
             },
