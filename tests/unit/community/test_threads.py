@@ -166,7 +166,8 @@ def test_a_listed_word_is_refused_wherever_it_stands(forum: Forum) -> None:
         assert [each["field"] for each in problem.errors] == list(said)
         assert "damn" not in str(problem.errors)
     forum.opens(ann)
-    refused(forum, Invalid, lambda: forum.answers(ann, "a", text="damn"))
+    for text in ("damn", "da**mn**", "d&#97;mn", "[da](https://b.example)mn", "<http://damn.example>"):
+        refused(forum, Invalid, lambda text=text: forum.answers(ann, "a", text=text))  # type: ignore[misc]
     forum.answers(ann, "a")
     refused(forum, Invalid, lambda: forum.edits(ann, "a", "damn"))
     refused(forum, Invalid, lambda: forum.edits(ann, "t", None, "damn it"))
