@@ -1,10 +1,12 @@
 """The community over HTTP, for who is signed in."""
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from chalice.app import Blueprint
 
+from chalicelib.community import service
+from chalicelib.community.model.categories import CATEGORIES
 from chalicelib.community.schemas import (
     CategoryView,
     EditView,
@@ -24,15 +26,7 @@ from chalicelib.gateways import world
 from chalicelib.kernel.errors import Blocked, Forbidden, InvalidState, NotFound, ProviderFailed
 from chalicelib.runtime import cursors
 from chalicelib.runtime.endpoint import Request, endpoint
-from chalicelib.runtime.lazy import on_first_use
 from chalicelib.runtime.schemas import ListQuery, PageOf
-
-if TYPE_CHECKING:
-    from chalicelib.community import service
-    from chalicelib.community.model import categories
-else:
-    service = on_first_use("chalicelib.community.service")
-    categories = on_first_use("chalicelib.community.model.categories")
 
 blueprint = Blueprint(__name__)
 
@@ -45,7 +39,7 @@ _NUMBER: Final = re.compile(r"[0-9]{1,7}")
 @endpoint(blueprint, "GET", "/v1/categories", returns=PageOf[CategoryView])
 def list_categories(request: Request[None, None]) -> PageOf[CategoryView]:
     """What there is to talk about: all of it on one page."""
-    found = categories.CATEGORIES.values()
+    found = CATEGORIES.values()
     return PageOf[CategoryView](items=[category_view(each, request.caller.role) for each in found], next_cursor=None)
 
 

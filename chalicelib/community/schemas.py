@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import ConfigDict, Field
 
 from chalicelib.accounts.schemas import AttachmentView, Uploads
+from chalicelib.community.model.categories import Category, CategoryId
+from chalicelib.kernel.roles import Role
 from chalicelib.kernel.standing import Standing
 from chalicelib.kernel.time import rfc3339
 from chalicelib.runtime.schemas import Id, ListQuery, PersonView, Schema
 
 if TYPE_CHECKING:
-    from chalicelib.community.model.categories import Category
     from chalicelib.community.model.thread import Edit
     from chalicelib.community.service import SeenPost, SeenThread
-    from chalicelib.kernel.roles import Role
 
-CategoryName = Literal["general", "readings", "spiritual-growth", "ask-a-reader", "announcements"]
 # More than the rules take: they count what is left when the text is cleaned, and say what is wrong with it.
 _Title = Annotated[str, Field(max_length=500, description="3 to 120 visible characters on one line.")]
 _Text = Annotated[
@@ -32,7 +31,7 @@ _Text = Annotated[
 class CategoryView(Schema):
     """A part of the community."""
 
-    id: CategoryName
+    id: CategoryId
     name: str
     about: str
     you_may_open: bool = Field(description="A thread.")
@@ -42,7 +41,7 @@ class CategoryView(Schema):
 class ThreadsQuery(ListQuery):
     """Which category's threads."""
 
-    category: CategoryName
+    category: CategoryId
 
 
 class NewThread(Schema):
@@ -52,7 +51,7 @@ class NewThread(Schema):
         json_schema_extra={"examples": [{"category": "general", "title": "Good morning", "text": "How are *you*?"}]}
     )
 
-    category: CategoryName
+    category: CategoryId
     title: _Title
     text: _Text
     uploads: Annotated[Uploads, Field(default_factory=list)]
@@ -77,7 +76,7 @@ class ThreadView(Schema):
     """A thread."""
 
     id: str
-    category: CategoryName
+    category: CategoryId
     title: str | None = Field(description="Null where the first post was deleted: nobody can answer any more.")
     author: PersonView | None
     post: str = Field(description="Its first post: to edit, to delete or to report the thread.")
