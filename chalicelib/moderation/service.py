@@ -38,8 +38,8 @@ def report(world: World, user: str, item: str, reason: Rule, text: str, kind: Ki
 
     Raises NotFound, Forbidden (one's own; not shown to them), Blocked, Invalid, AlreadyDone (with other words).
     """
-    rows, cleaned = cases(world), model.written(text)
-    if model.kind_of(item) != (kind or model.kind_of(item)):
+    rows, cleaned, item = cases(world), model.written(text), subjects.named(item)
+    if kind not in (None, model.kind_of(item)):
         raise NotFound
 
     def attempt() -> Report:
@@ -187,7 +187,7 @@ def appeal(world: World, user: str, item: str, text: str) -> tuple[Case, Appeal]
 
     Raises NotFound (nothing was done about such a thing of theirs), Invalid, InvalidState, AlreadyDone.
     """
-    rows, cleaned = cases(world), model.written(text, least=1)
+    rows, cleaned, item = cases(world), model.written(text, least=1), subjects.named(item)
 
     def attempt() -> tuple[Case, Appeal]:
         was = next((each for each in rows.rounds(item, user, _ROUNDS) if each.touches), None)

@@ -406,6 +406,11 @@ def _reply_unlocked(facts: Facts, zone: ZoneInfo) -> Words:
     )
 
 
+def _post_replied(facts: Facts, zone: ZoneInfo) -> Words:
+    del zone
+    return Words(f"{facts['name']} answered you", f"{facts['name']} answered what you wrote in the community.")
+
+
 ABOUT: Final[Mapping[str, Kind]] = {
     "booking_made": "bookings",
     "booking_moved": "bookings",
@@ -424,6 +429,7 @@ ABOUT: Final[Mapping[str, Kind]] = {
     "report_decided": "community",
     "message_received": "messages",
     "reply_unlocked": "wallet",
+    "post_replied": "community",
 }
 """What a person may wish not to be mailed of, by the kind of notice. Any other keeps an account safe, and is mailed."""
 
@@ -465,5 +471,6 @@ SAID: Final[Mapping[str, Callable[[Facts, ZoneInfo], Words]]] = {
     "report_decided": _report_decided,
     "message_received": _message_received,
     "reply_unlocked": _reply_unlocked,
+    "post_replied": _post_replied,
 }
 """By the kind of notice."""

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from app import app
 from chalicelib.accounts import service as accounts
+from chalicelib.community import service as community
 from chalicelib.gateways import World
 from chalicelib.kernel.time import SECOND
 from chalicelib.moderation import service as moderation
@@ -32,7 +33,7 @@ from chalicelib.readers import service as readers
 from chalicelib.readers.model import Filters, Sort, order_of
 from chalicelib.readers.reviews import Review
 from chalicelib.runtime import cursors, openapi
-from chalicelib.runtime.identity import Claims
+from chalicelib.runtime.identity import Caller, Claims
 from chalicelib.scheduling import service as scheduling
 from chalicelib.scheduling.model.availability import MIDNIGHT
 from chalicelib.sessions import service as sessions
@@ -56,7 +57,9 @@ MOST_ITEMS: Final = 40
 
 @dataclass(frozen=True, slots=True)
 class List:
-    """A list as somebody asks for it. ``scope`` and ``shape`` are those of its cursors, with ``{me}`` for who asks."""
+    """A list as somebody asks for it. ``scope`` and ``shape`` are those of its cursors, with ``{me}`` for who asks, and
+    ``{name}`` for what they are called here.
+    """
 
     subject: str
     path: str
@@ -94,6 +97,9 @@ def _cases(state: str) -> List:
 
 _REVIEWS: Final = List("rosa", "/v1/readers/{slug}/reviews?", "reviews#{me}", {"pk": "reviews#{me}", "sk": str})
 
+_BY_CATEGORY: Final = {"category": "general", "active_at": int, "pk": str, "sk": "thread"}
+_THREADS: Final = List("ada", "/v1/threads?category=general", "threads:general", _BY_CATEGORY)
+
 STREAM: Final = "str_1"
 
 LISTS: Final = (
@@ -118,6 +124,9 @@ LISTS: Final = (
     List("ada", "/v1/streams/{stream_id}/gifts?", f"gifts:{STREAM}:0", {"after": str}),
     _cases("pending"),
     _cases("appealed"),
+    _THREADS,
+    List("ada", "/v1/threads/{thread_id}?", "posts:thr_{name}", {"after": str}),
+    List("ada", "/v1/posts/{post_id}/edits?", "edits:pst_{name}", {"before": str}),
 )
 
 
@@ -152,6 +161,8 @@ class Everybody:
                 clock.forward(SECOND)
         self._moderate()
         self._give()
+        for each in self.ids:
+            self._talk(each)
         self._block()
 
     def _moderate(self) -> None:
@@ -176,6 +187,14 @@ class Everybody:
             show.buys(self.ids[each], 1_000)
             for number in range(READINGS):
                 show.gives(self.ids[each], name=str(number))
+
+    def _talk(self, name: str) -> None:
+        """They open a thread, answer themselves, and change what they said a few times."""
+        caller, world = Caller(self.ids[name], "client", name, suspended=False), self.world
+        community.open_thread(world, caller, f"thr_{name}", "general", f"Of {name}", "Hello", [])
+        for number in range(READINGS):
+            community.answer(world, caller, f"pst_{name}_{number}", f"thr_{name}", None, str(number), [])
+            community.edit(world, caller, f"pst_{name}", str(number), None)
 
     def _block(self) -> None:
         for each, others in (("ada", READERS), ("bob", ("ada", "rosa"))):
@@ -227,7 +246,8 @@ class Everybody:
         return answer.status_code, answer.json_body
 
     def _filled(self, asked: List) -> str:
-        return asked.path.replace("{slug}", self.ids[asked.subject]).replace("{stream_id}", STREAM)
+        path = asked.path.replace("{slug}", self.ids[asked.subject]).replace("{stream_id}", STREAM)
+        return path.replace("{thread_id}", f"thr_{asked.subject}").replace("{post_id}", f"pst_{asked.subject}")
 
     def cursors(self, asked: List) -> list[str]:
         """Every cursor that the list gives out, one item a page."""
@@ -238,7 +258,7 @@ class Everybody:
         return found
 
     def scope(self, asked: List) -> str:
-        return asked.scope.replace("{me}", self.ids[asked.subject])
+        return asked.scope.replace("{me}", self.ids[asked.subject]).replace("{name}", asked.subject)
 
     def shape(self, asked: List) -> dict[str, Any]:
         me = self.ids[asked.subject]
