@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import product
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -23,7 +24,10 @@ from app import app
 from chalicelib.accounts import service as accounts
 from chalicelib.community import service as community
 from chalicelib.gateways import World
+from chalicelib.kernel.ids import derived_id
 from chalicelib.kernel.time import SECOND
+from chalicelib.messaging import service as messages
+from chalicelib.messaging.model import Wanted
 from chalicelib.moderation import service as moderation
 from chalicelib.payouts.model import Payout
 from chalicelib.payouts.payees import rows_of
@@ -100,7 +104,22 @@ _REVIEWS: Final = List("rosa", "/v1/readers/{slug}/reviews?", "reviews#{me}", {"
 _BY_CATEGORY: Final = {"category": "general", "active_at": int, "pk": str, "sk": "thread"}
 _THREADS: Final = List("ada", "/v1/threads?category=general", "threads:general", _BY_CATEGORY)
 
+
+def _conversations(subject: str, side: str) -> List:
+    shape = {side: "{me}", "recent_at": int, "pk": str, "sk": "conversation"}
+    return List(subject, f"/v1/conversations?as={side}", f"conversations:{side}:{{me}}", shape)
+
+
+def _messages(subject: str, query: str) -> List:
+    path = f"/v1/conversations/{{conversation_id}}/messages?q={query}" if query else _MESSAGES
+    return List(subject, path, f"messages:{{me}}:{{conversation_id}}:{query}", {"before": int})
+
+
+_MESSAGES: Final = "/v1/conversations/{conversation_id}/messages?"
+
 STREAM: Final = "str_1"
+TALKS: Final = {"ada": ("ada", "rosa"), "bob": ("bob", "rosa"), "rosa": ("ada", "rosa"), "rita": ("bob", "rita")}
+"""The conversation that somebody asks for: client and reader."""
 
 LISTS: Final = (
     _entries("credit"),
@@ -127,6 +146,10 @@ LISTS: Final = (
     _THREADS,
     List("ada", "/v1/threads/{thread_id}?", "posts:thr_{name}", {"after": str}),
     List("ada", "/v1/posts/{post_id}/edits?", "edits:pst_{name}", {"before": str}),
+    _conversations("ada", "client"),
+    _conversations("rosa", "reader"),
+    _messages("ada", ""),
+    _messages("rosa", "hello"),
 )
 
 
@@ -162,7 +185,8 @@ class Everybody:
         self._moderate()
         self._give()
         for each in self.ids:
-            self._talk(each)
+            self._post(each)
+        self._write()
         self._block()
 
     def _moderate(self) -> None:
@@ -188,13 +212,20 @@ class Everybody:
             for number in range(READINGS):
                 show.gives(self.ids[each], name=str(number))
 
-    def _talk(self, name: str) -> None:
+    def _post(self, name: str) -> None:
         """They open a thread, answer themselves, and change what they said a few times."""
         caller, world = Caller(self.ids[name], "client", name, suspended=False), self.world
         community.open_thread(world, caller, f"thr_{name}", "general", f"Of {name}", "Hello", [])
         for number in range(READINGS):
             community.answer(world, caller, f"pst_{name}_{number}", f"thr_{name}", None, str(number), [])
             community.edit(world, caller, f"pst_{name}", str(number), None)
+
+    def _write(self) -> None:
+        """Both clients write to both readers."""
+        for client, reader, number in product(("ada", "bob"), READERS, range(READINGS)):
+            talk = messages.open_with(self.world, self.ids[client], self.ids[reader])
+            wanted = Wanted(f"hello {number}")
+            messages.send(self.world, self.ids[client], talk.id, f"msg_{client}{reader}{number}", wanted)
 
     def _block(self) -> None:
         for each, others in (("ada", READERS), ("bob", ("ada", "rosa"))):
@@ -247,7 +278,11 @@ class Everybody:
 
     def _filled(self, asked: List) -> str:
         path = asked.path.replace("{slug}", self.ids[asked.subject]).replace("{stream_id}", STREAM)
-        return path.replace("{thread_id}", f"thr_{asked.subject}").replace("{post_id}", f"pst_{asked.subject}")
+        path = path.replace("{thread_id}", f"thr_{asked.subject}").replace("{post_id}", f"pst_{asked.subject}")
+        return path.replace("{conversation_id}", self._talk(asked)) if asked.subject in TALKS else path
+
+    def _talk(self, asked: List) -> str:
+        return derived_id("cnv", *(self.ids[each] for each in TALKS[asked.subject]))
 
     def cursors(self, asked: List) -> list[str]:
         """Every cursor that the list gives out, one item a page."""
@@ -258,7 +293,8 @@ class Everybody:
         return found
 
     def scope(self, asked: List) -> str:
-        return asked.scope.replace("{me}", self.ids[asked.subject]).replace("{name}", asked.subject)
+        scope = asked.scope.replace("{me}", self.ids[asked.subject]).replace("{name}", asked.subject)
+        return scope.replace("{conversation_id}", self._talk(asked)) if asked.subject in TALKS else scope
 
     def shape(self, asked: List) -> dict[str, Any]:
         me = self.ids[asked.subject]
