@@ -10,6 +10,7 @@ ends at 20.
 from __future__ import annotations
 
 from functools import cache
+from html import unescape
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -38,6 +39,13 @@ def html_of(text: str) -> str:
         url_schemes=set(_SCHEMES),
         link_rel=_REL,
     ).strip()
+
+
+def read_as(text: str) -> str:
+    """What people read of it: letters in emphasis, entities and links stand together, as they will be shown."""
+    import nh3
+
+    return unescape(nh3.clean(_markdown().render(text), tags=set()))
 
 
 @cache

@@ -15,9 +15,10 @@ from chalicelib.community.model import categories
 from chalicelib.community.model import thread as model
 from chalicelib.community.model.thread import Edit, Post, Rows, Thread, Viewer
 from chalicelib.community.model.wordlist import must_be_welcome
+from chalicelib.community.rendering import read_as
 from chalicelib.community.store import community_of
 from chalicelib.gateways import World
-from chalicelib.kernel.errors import Forbidden, Invalid, NotFound
+from chalicelib.kernel.errors import Blocked, Forbidden, Invalid, NotFound
 from chalicelib.runtime import outbox
 from chalicelib.runtime.identity import Caller
 from chalicelib.runtime.retries import undisturbed
@@ -62,7 +63,7 @@ def open_thread(
         return _named(world, [done])[0]
     categories.must_open(category, caller.role)
     title, text = model.titled(title), model.worded(text)
-    must_be_welcome(words.listed(world), title=title, text=text)
+    _must_be_welcome(world, title=title, text=text)
     kept = uploads.take_up(world, caller.id, files, place(caller.id, model.opening_of(thread_id)))
 
     def attempt() -> Thread:
@@ -88,7 +89,7 @@ def answer(
         return _own(world, done)
     _answerable(world, caller, thread_id, parent_id)
     text = model.worded(text)
-    must_be_welcome(words.listed(world), text=text)
+    _must_be_welcome(world, text=text)
     kept = uploads.take_up(world, caller.id, files, place(caller.id, post_id))
 
     def attempt() -> Post:
@@ -119,8 +120,17 @@ def _answerable(world: World, caller: Caller, thread_id: str, parent_id: str | N
     model.must_see(thread, viewer)
     if parent:
         model.must_see_post(Rows(thread, parent), viewer)
+    if viewer.apart:  # an admin sees what they may not answer
+        raise Blocked
     categories.must_answer(thread.category, caller.role, replies=parent is not None)
     return thread, parent
+
+
+def _must_be_welcome(world: World, *, text: str, title: str = "") -> None:
+    """Raises Invalid where there is a listed word in the title, or in the text as it is written or as it is read."""
+    listed = words.listed(world)
+    if listed.words:
+        must_be_welcome(listed, title=title, text=f"{text}\n{read_as(text)}")
 
 
 def _told(world: World, made: Rows) -> list[Operation]:
@@ -144,8 +154,7 @@ def edit(world: World, caller: Caller, post_id: str, text: str | None, title: st
     rows = community_of(world)
     said = None if text is None else model.worded(text)
     called = None if title is None else model.titled(title)
-    given = {name: new for name, new in (("text", said), ("title", called)) if new is not None}
-    must_be_welcome(words.listed(world), **given)
+    _must_be_welcome(world, title=called or "", text=said or "")
 
     def attempt() -> Post:
         was = _rows(world, post_id)
@@ -156,7 +165,7 @@ def edit(world: World, caller: Caller, post_id: str, text: str | None, title: st
         world.tables.write(*rows.change(changed, was), rows.add_edit(post_id, before))
         return changed.post
 
-    return _own(world, undisturbed(world.sleep, attempt))
+    return _own(world, undisturbed(world.sleep, attempt, tries=_TRIES))
 
 
 def delete(world: World, author: str, post_id: str) -> None:

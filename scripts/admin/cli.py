@@ -32,10 +32,10 @@ VERBS: Final = (
     *promos.VERBS,
     *coins.VERBS,
     *streams.VERBS,
-    *gifts.VERBS,
     *moderation.VERBS,
-    *words.VERBS,
+    *gifts.VERBS,
     *messages.VERBS,
+    *words.VERBS,
 )
 
 _SHORTEST_REASON: Final = 3
@@ -48,6 +48,7 @@ _NOUNS: Final = {
     "people": "look people up, change what they may do",
     "sessions": "look at a reading, stop it",
     "streams": "look at streams, end one",
+    "moderation": "decide on what was reported, and on appeals",
     "guarantees": "decide on satisfaction requests",
     "reviews": "remove a review for cause",
     "ledger": "prove the books",
@@ -57,9 +58,8 @@ _NOUNS: Final = {
     "coins": "look at coins and their packs, change them",
     "refunds": "give unused credit back",
     "gifts": "what there is to give to a stream",
-    "moderation": "decide on what was reported, and on appeals",
-    "words": "what nobody may write in the community",
     "messages": "look at a message, give back what a reply cost",
+    "words": "what nobody may write in the community",
 }
 
 

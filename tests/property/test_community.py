@@ -18,7 +18,7 @@ import pytest
 from chalicelib.accounts import service as accounts
 from chalicelib.community import service
 from chalicelib.community.model.categories import CATEGORIES
-from chalicelib.kernel.errors import Blocked, Forbidden, NotFound, Problem
+from chalicelib.kernel.errors import Blocked, Forbidden, NotFound, Problem, Unavailable
 from chalicelib.kernel.roles import Role
 from chalicelib.kernel.standing import Standing
 from chalicelib.runtime.identity import Caller
@@ -138,8 +138,9 @@ class Evening:
     def tries(self, allowed: bool, act: Callable[[], Any]) -> bool:
         """Whether it was done, which must be what the account says."""
         if not allowed:
-            with pytest.raises(Problem):
+            with pytest.raises(Problem) as refused:
                 act()
+            assert not isinstance(refused.value, Unavailable)
             return False
         act()
         return True

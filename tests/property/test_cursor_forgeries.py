@@ -53,7 +53,7 @@ from tests.support.worlds import NOON, HandClock, hand_world
 CURSORS: Final = int(os.environ.get("SOUL_CURSORS", "250"))
 READERS: Final = ("rosa", "rita")
 BESIDE: Final = {"ada": "bob", "rosa": "rita", "eve": "eve"}
-"""Whose list is another's that somebody has."""
+"""Who has such a list too."""
 READINGS: Final = 4
 """Of each client."""
 MOST_ITEMS: Final = 40
@@ -89,20 +89,17 @@ def _bookings(subject: str, side: str, when: str) -> List:
     return List(subject, path, f"bookings:{side}:{when}:{{me}}", {"after": str})
 
 
-def _readers(sort: Sort) -> List:
-    scope = f"readers:{order_of(sort, None)}:{Filters()}"
-    return List("ada", f"/v1/readers?sort={sort}", scope, {"place": str, "reader": str})
-
-
 def _cases(state: str) -> List:
     shape = {"queue": state, "reported_at": int, "pk": str, "sk": str}
     return List("eve", f"/v1/moderation?state={state}", f"moderation:{state}", shape)
 
 
-_REVIEWS: Final = List("rosa", "/v1/readers/{slug}/reviews?", "reviews#{me}", {"pk": "reviews#{me}", "sk": str})
+def _readers(sort: Sort) -> List:
+    scope = f"readers:{order_of(sort, None)}:{Filters()}"
+    return List("ada", f"/v1/readers?sort={sort}", scope, {"place": str, "reader": str})
 
-_BY_CATEGORY: Final = {"category": "general", "active_at": int, "pk": str, "sk": "thread"}
-_THREADS: Final = List("ada", "/v1/threads?category=general", "threads:general", _BY_CATEGORY)
+
+_REVIEWS: Final = List("rosa", "/v1/readers/{slug}/reviews?", "reviews#{me}", {"pk": "reviews#{me}", "sk": str})
 
 
 def _conversations(subject: str, side: str) -> List:
@@ -117,11 +114,22 @@ def _messages(subject: str, query: str) -> List:
 
 _MESSAGES: Final = "/v1/conversations/{conversation_id}/messages?"
 
+_BY_CATEGORY: Final = {"category": "general", "active_at": int, "pk": str, "sk": "thread"}
+_THREADS: Final = List("ada", "/v1/threads?category=general", "threads:general", _BY_CATEGORY)
+
 STREAM: Final = "str_1"
-TALKS: Final = {"ada": ("ada", "rosa"), "bob": ("bob", "rosa"), "rosa": ("ada", "rosa"), "rita": ("bob", "rita")}
+TALKS: Final = {
+    "ada": ("ada", "rosa"),
+    "bob": ("bob", "rosa"),
+    "rosa": ("ada", "rosa"),
+    "rita": ("bob", "rita"),
+    "eve": ("bob", "rita"),
+}
 """The conversation that somebody asks for: client and reader."""
 
 LISTS: Final = (
+    _cases("pending"),
+    _cases("appealed"),
     _entries("credit"),
     _entries("coins"),
     _sessions("ada", "client"),
@@ -141,15 +149,13 @@ LISTS: Final = (
     List("rosa", "/v1/reader/payouts?", "payouts:{me}", {"sk": str}),
     List("ada", "/v1/streams?state=live", "streams:live", {"listing": "live", "listed_at": int, "pk": str, "sk": str}),
     List("ada", "/v1/streams/{stream_id}/gifts?", f"gifts:{STREAM}:0", {"after": str}),
-    _cases("pending"),
-    _cases("appealed"),
-    _THREADS,
-    List("ada", "/v1/threads/{thread_id}?", "posts:thr_{name}", {"after": str}),
-    List("ada", "/v1/posts/{post_id}/edits?", "edits:pst_{name}", {"before": str}),
     _conversations("ada", "client"),
     _conversations("rosa", "reader"),
     _messages("ada", ""),
     _messages("rosa", "hello"),
+    _THREADS,
+    List("ada", "/v1/threads/{thread_id}?", "posts:thr_{name}", {"after": str}),
+    List("ada", "/v1/posts/{post_id}/edits?", "edits:pst_{name}", {"before": str}),
 )
 
 
@@ -184,9 +190,9 @@ class Everybody:
                 clock.forward(SECOND)
         self._moderate()
         self._give()
-        for each in self.ids:
-            self._post(each)
         self._write()
+        for each in self.ids:
+            self._open_a_thread(each)
         self._block()
 
     def _moderate(self) -> None:
@@ -212,7 +218,7 @@ class Everybody:
             for number in range(READINGS):
                 show.gives(self.ids[each], name=str(number))
 
-    def _post(self, name: str) -> None:
+    def _open_a_thread(self, name: str) -> None:
         """They open a thread, answer themselves, and change what they said a few times."""
         caller, world = Caller(self.ids[name], "client", name, suspended=False), self.world
         community.open_thread(world, caller, f"thr_{name}", "general", f"Of {name}", "Hello", [])
@@ -279,7 +285,7 @@ class Everybody:
     def _filled(self, asked: List) -> str:
         path = asked.path.replace("{slug}", self.ids[asked.subject]).replace("{stream_id}", STREAM)
         path = path.replace("{thread_id}", f"thr_{asked.subject}").replace("{post_id}", f"pst_{asked.subject}")
-        return path.replace("{conversation_id}", self._talk(asked)) if asked.subject in TALKS else path
+        return path.replace("{conversation_id}", self._talk(asked))
 
     def _talk(self, asked: List) -> str:
         return derived_id("cnv", *(self.ids[each] for each in TALKS[asked.subject]))
@@ -294,7 +300,7 @@ class Everybody:
 
     def scope(self, asked: List) -> str:
         scope = asked.scope.replace("{me}", self.ids[asked.subject]).replace("{name}", asked.subject)
-        return scope.replace("{conversation_id}", self._talk(asked)) if asked.subject in TALKS else scope
+        return scope.replace("{conversation_id}", self._talk(asked))
 
     def shape(self, asked: List) -> dict[str, Any]:
         me = self.ids[asked.subject]

@@ -166,7 +166,8 @@ def test_a_listed_word_is_refused_wherever_it_stands(forum: Forum) -> None:
         assert [each["field"] for each in problem.errors] == list(said)
         assert "damn" not in str(problem.errors)
     forum.opens(ann)
-    refused(forum, Invalid, lambda: forum.answers(ann, "a", text="damn"))
+    for text in ("damn", "da**mn**", "d&#97;mn", "[da](https://b.example)mn", "<http://damn.example>"):
+        refused(forum, Invalid, lambda text=text: forum.answers(ann, "a", text=text))  # type: ignore[misc]
     forum.answers(ann, "a")
     refused(forum, Invalid, lambda: forum.edits(ann, "a", "damn"))
     refused(forum, Invalid, lambda: forum.edits(ann, "t", None, "damn it"))
@@ -254,12 +255,13 @@ def test_two_who_are_apart_see_nothing_of_each_other(forum: Forum, blocks: str) 
     forum.answers(ben, "c", thread="of-cy")
 
 
-def test_admins_see_and_say_what_they_must(forum: Forum) -> None:
+def test_admins_see_what_they_must_and_answer_nobody_who_blocked_them(forum: Forum) -> None:
     ann, eva = forum.who("ann"), forum.who("eva", "admin")
     forum.opens(ann)
     accounts.block(forum.world, ann.id, eva.id)
     assert forum.reads(eva) == ["Hello"]
     assert forum.lists(eva) == [forum.thread()]
+    refused(forum, Blocked, lambda: forum.answers(eva, "a"))
 
 
 def test_a_block_that_comes_between_wins(forum: Forum) -> None:
