@@ -148,34 +148,7 @@ def _decide(world: World, case_id: str, decision: Decision) -> Case:
         log.info("case_decided", id=was.id, kind=was.kind, action=decision.verdict)
         return decided
 
-    return finished(world, undisturbed(world.sleep, attempt, tries=_TRIES))
-
-
-def finished(world: World, found: Case) -> Case:
-    """Carry out what a suspension owes; the case as it is then. May be repeated: the minute tick does so too."""
-    if not found.owing or found.decision is None:
-        return found
-    suspension.follow(world, found.author, actor=found.decision.actor, reason=found.decision.reason)
-
-    def attempt() -> Case:
-        was = case(world, found.id)
-        if not was.owing:
-            return was
-        done = replace(was, owing=False, rev=was.rev + 1)
-        world.tables.write(cases(world).replace(done, was))
-        return done
-
-    return undisturbed(world.sleep, attempt)
-
-
-def page_of_shard(world: World, shard: str, limit: int, start: Key | None) -> tuple[list[tuple[str, Key]], Key | None]:
-    """Suspensions that are not carried out, for the minute tick: they are few, and all in one shard."""
-    return cases(world).owing(limit, start) if shard == "0" else ([], None)
-
-
-def finish(world: World, case_id: str) -> None:
-    """The minute tick carries out what a suspension owes. Raises NotFound, Unavailable."""
-    finished(world, case(world, case_id))
+    return suspension.carried_out(world, undisturbed(world.sleep, attempt, tries=_TRIES))
 
 
 # --- the author ----------------------------------------------------------------------------------

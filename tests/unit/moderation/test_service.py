@@ -13,6 +13,7 @@ from chalicelib.live import service as streams
 from chalicelib.messaging import service as messages
 from chalicelib.messaging.model import Wanted
 from chalicelib.moderation import service as moderation
+from chalicelib.moderation import suspension
 from chalicelib.moderation.store import cases
 from chalicelib.readers import reviews
 from chalicelib.readers import service as readers
@@ -503,13 +504,13 @@ def test_what_a_suspension_owes_is_done_by_the_tick() -> None:
         moderation.resolve(dying, case_id, "suspend", None, actor=ADMIN, reason="ticket 7")
     assert accounts.person(stage.world, READER).suspended
     assert sessions.load(stage.world, SESSION).state == "active"
-    assert moderation.page_of_shard(stage.world, "1", 100, None) == ([], None)
-    ((owing, _),), _ = moderation.page_of_shard(stage.world, "0", 100, None)
+    assert suspension.page_of_shard(stage.world, "1", 100, None) == ([], None)
+    ((owing, _),), _ = suspension.page_of_shard(stage.world, "0", 100, None)
     assert owing == case_id
     for _ in range(2):
-        moderation.finish(stage.world, case_id)
+        suspension.look_after(stage.world, case_id)
     assert sessions.load(stage.world, SESSION).reason == "safety"
-    assert moderation.page_of_shard(stage.world, "0", 100, None) == ([], None)
+    assert suspension.page_of_shard(stage.world, "0", 100, None) == ([], None)
 
 
 # --- the queue -----------------------------------------------------------------------------------
