@@ -32,9 +32,9 @@ VERBS: Final = (
     *promos.VERBS,
     *coins.VERBS,
     *streams.VERBS,
-    *moderation.VERBS,
     *gifts.VERBS,
     *messages.VERBS,
+    *moderation.VERBS,
     *words.VERBS,
 )
 
@@ -48,7 +48,6 @@ _NOUNS: Final = {
     "people": "look people up, change what they may do",
     "sessions": "look at a reading, stop it",
     "streams": "look at streams, end one",
-    "moderation": "decide on what was reported, and on appeals",
     "guarantees": "decide on satisfaction requests",
     "reviews": "remove a review for cause",
     "ledger": "prove the books",
@@ -59,6 +58,7 @@ _NOUNS: Final = {
     "refunds": "give unused credit back",
     "gifts": "what there is to give to a stream",
     "messages": "look at a message, give back what a reply cost",
+    "moderation": "decide on what was reported, and on appeals",
     "words": "what nobody may write in the community",
 }
 

@@ -128,8 +128,6 @@ TALKS: Final = {
 """The conversation that somebody asks for: client and reader."""
 
 LISTS: Final = (
-    _cases("pending"),
-    _cases("appealed"),
     _entries("credit"),
     _entries("coins"),
     _sessions("ada", "client"),
@@ -156,6 +154,8 @@ LISTS: Final = (
     _THREADS,
     List("ada", "/v1/threads/{thread_id}?", "posts:thr_{name}", {"after": str}),
     List("ada", "/v1/posts/{post_id}/edits?", "edits:pst_{name}", {"before": str}),
+    _cases("pending"),
+    _cases("appealed"),
 )
 
 
