@@ -62,6 +62,7 @@ PARTS: Final = {
         "/v1/sessions",
         "/v1/streams/{stream_id}/start",
     ),
+    "chalicelib.notifications.routes": ("/v1/notifications*", "/v1/unsubscribe/*"),
     "chalicelib.operations.routes": (
         "/docs*",
         "/health",
