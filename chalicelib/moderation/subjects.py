@@ -1,18 +1,36 @@
-"""What can be reported, each as its own context knows it."""
+"""What can be reported, each as its own context knows it. A request is about one kind of thing, and reads no more."""
 
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from chalicelib.accounts import service as accounts
+from chalicelib.community.model.thread import opening_of
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import NotFound
 from chalicelib.kernel.standing import Standing, Subject
-from chalicelib.live import service as live
-from chalicelib.messaging import moderated as messages
 from chalicelib.moderation.model import kind_of
-from chalicelib.readers import reviews
-from chalicelib.readers import service as readers
+from chalicelib.runtime.lazy import on_first_use
 from chalicelib.runtime.tables import Operation
-from chalicelib.sessions import service as sessions
+
+if TYPE_CHECKING:
+    from chalicelib.community import moderated as posts
+    from chalicelib.live import service as live
+    from chalicelib.messaging import moderated as messages
+    from chalicelib.readers import reviews
+    from chalicelib.readers import service as readers
+    from chalicelib.sessions import service as sessions
+else:
+    posts = on_first_use("chalicelib.community.moderated")
+    live = on_first_use("chalicelib.live.service")
+    messages = on_first_use("chalicelib.messaging.moderated")
+    reviews = on_first_use("chalicelib.readers.reviews")
+    readers = on_first_use("chalicelib.readers.service")
+    sessions = on_first_use("chalicelib.sessions.service")
+
+
+def named(item: str) -> str:
+    """What a case is of that is made of ``item``: of a thread, the post that opens it."""
+    return opening_of(item) if item.startswith("thr_") else item
 
 
 def subject(world: World, item: str, seen_by: str | None) -> Subject:
@@ -21,6 +39,8 @@ def subject(world: World, item: str, seen_by: str | None) -> Subject:
     Raises NotFound; Forbidden, Blocked where they may not see it.
     """
     match kind_of(item):
+        case "post":
+            return posts.subject(world, item, seen_by)
         case "message":
             return messages.subject(world, item, seen_by)
         case "review":
@@ -31,13 +51,13 @@ def subject(world: World, item: str, seen_by: str | None) -> Subject:
             return _stream(world, item, seen_by)
         case "person":
             return _person(world, item)
-        case _:
-            raise NotFound
 
 
 def stand(world: World, item: str, standing: Standing) -> list[Operation]:
     """The operations that put the thing there; none where it is there already, or has no standing. Raises NotFound."""
     match kind_of(item):
+        case "post":
+            return posts.stand(world, item, standing)
         case "message":
             return messages.stand(world, item, standing)
         case "review":
