@@ -52,14 +52,14 @@ format: $(VENV)/.ready ## Format and sort imports
 clean: ## Remove environments, builds and the local state
 	rm -rf $(VENV) .local build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
+# Python compiles what it imports when it first does: compiling everything takes as long as installing it.
 $(VENV)/.ready: requirements.txt requirements-dev.txt
-	@$(call environment,$(VENV),-r requirements.txt -r requirements-dev.txt)
+	@$(call environment,$(VENV),--no-compile -r requirements.txt -r requirements-dev.txt)
 
 $(LOCAL)/.ready: requirements-local.txt
 	@$(call environment,$(LOCAL),-r requirements-local.txt)
 
 # $(1) is the folder, $(2) what pip installs. The marker is written last, so an interrupted install is done again.
-# Python compiles what it imports when it first does: compiling everything takes as long as installing it.
 define environment
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 		echo "SoulSeer needs Python 3.11 or later. Install it, or name one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
@@ -67,6 +67,6 @@ define environment
 		echo "Python's venv module is missing. On Debian or Ubuntu: apt install python3-venv" >&2; exit 1; }
 	echo "Installing into $(1) (a minute, once) …"
 	rm -rf $(1) && mkdir -p $(dir $(1)) && $(PYTHON) -m venv $(1)
-	$(1)/bin/pip install -qq --no-compile --disable-pip-version-check $(2)
+	$(1)/bin/pip install -qq --disable-pip-version-check $(2)
 	touch $(1)/.ready
 endef
