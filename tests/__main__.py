@@ -1,9 +1,9 @@
-"""``make test``: all tests, in three processes.
+"""``make test``: all tests, in four processes.
 
-The end-to-end tests mostly wait, for minutes and deadlines of a stack in real time. The others mostly reckon, so they
-run beside them, at the lowest priority: a phone of a story must not miss its beat because a property test wants the
-processor. What has a local AWS of its own, and waits for it, is one of the others; it does not hold up what only
-reckons. What the others say is shown when all are through.
+The end-to-end tests mostly wait, for minutes and deadlines of a stack in real time. The others run beside them: those
+that start stacks of their own, and wait for them as well, at a somewhat lower priority; those that reckon, with a
+DynamoDB and without, at the lowest, because a phone of a story must not miss its beat when a property test wants the
+processor. What the others say is shown when all are through.
 """
 
 import os
@@ -20,6 +20,7 @@ WAITING: Final = TESTS / "e2e"
 STARTING: Final = [WAITING / "test_restarts.py", WAITING / "test_serve.py"]
 """Stacks of their own."""
 STORING: Final = TESTS / "integration"
+LOWER_PRIORITY: Final = 5
 LOWEST_PRIORITY: Final = 19
 SLOWEST: Final = ["--durations=10", "--durations-min=5"]
 """What a run tells of itself: time is scarce."""
@@ -30,11 +31,12 @@ Running = tuple["subprocess.Popen[bytes]", IO[str]]
 def main(arguments: list[str]) -> int:
     """Run them with pytest's ``arguments``; the first exit code that is not 0."""
     folders = {each for each in TESTS.iterdir() if any(each.glob("**/test_*.py"))}
+    reckoning = sorted(folders - {WAITING, STORING})
+    parts = ((STARTING, LOWER_PRIORITY), ([STORING], LOWEST_PRIORITY), (reckoning, LOWEST_PRIORITY))
     with ExitStack() as stack:
-        reckoning = stack.enter_context(_beside(sorted(folders - {WAITING, STORING}), arguments))
-        storing = stack.enter_context(_beside([STORING, *STARTING], arguments))
+        beside = [stack.enter_context(_beside(paths, arguments, priority)) for paths, priority in parts]
         codes = [_pytest([WAITING], [*(f"--ignore={each}" for each in STARTING), *arguments]).wait()]
-        for process, told in (storing, reckoning):
+        for process, told in beside:
             codes.append(process.wait())
             told.seek(0)
             _say(told.read())
@@ -42,11 +44,11 @@ def main(arguments: list[str]) -> int:
 
 
 @contextmanager
-def _beside(paths: Sequence[Path], arguments: Sequence[str]) -> Iterator[Running]:
+def _beside(paths: Sequence[Path], arguments: Sequence[str], priority: int) -> Iterator[Running]:
     """Tests that run in the background, and what they say; ended with the block."""
     with tempfile.TemporaryFile("w+") as told:
         process = _pytest(paths, arguments, told)
-        os.setpriority(os.PRIO_PROCESS, process.pid, LOWEST_PRIORITY)
+        os.setpriority(os.PRIO_PROCESS, process.pid, priority)
         try:
             yield process, told
         finally:
