@@ -23,6 +23,8 @@ from app import app
 from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
 from chalicelib.kernel.time import SECOND
+from chalicelib.notifications.model import Notice
+from chalicelib.notifications.service import tell
 from chalicelib.payouts.model import Payout
 from chalicelib.payouts.payees import rows_of
 from chalicelib.payouts.service import earnings_account
@@ -102,6 +104,7 @@ LISTS: Final = (
     _bookings("rosa", "reader", "upcoming"),
     _bookings("rosa", "reader", "past"),
     List("ada", "/v1/me/blocks?", "blocks:{me}", {"user": str}),
+    List("ada", "/v1/notifications?", "notifications:{me}", {"after": str}),
     List("ada", "/v1/wallet/refunds?", "refunds:{me}", {"after": str}),
     _REVIEWS,
     List("rosa", "/v1/reader/earnings/entries?", "earnings:{me}", {"account": "earnings:{me}", "seq": str}),
@@ -140,6 +143,7 @@ class Everybody:
                 clock.forward(SECOND)
         self._give()
         self._block()
+        self._tell()
 
     def _give(self) -> None:
         """Somebody else is live, and both clients have sent gifts; there are other streams."""
@@ -151,6 +155,13 @@ class Everybody:
             show.buys(self.ids[each], 1_000)
             for number in range(READINGS):
                 show.gives(self.ids[each], name=str(number))
+
+    def _tell(self) -> None:
+        """Something is in each inbox."""
+        for number in range(READINGS):
+            for each in ("ada", "bob"):
+                facts = {"amount": 100 + number, "refund": f"rfd_{each}_{number}"}
+                tell(self.world, Notice(self.ids[each], "refund", facts, str(number), self.world.now() + number))
 
     def _block(self) -> None:
         for each, others in (("ada", READERS), ("bob", ("ada", "rosa"))):
