@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import product
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -22,7 +23,11 @@ from hypothesis import strategies as st
 from app import app
 from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
+from chalicelib.kernel.ids import derived_id
 from chalicelib.kernel.time import SECOND
+from chalicelib.messaging import service as messages
+from chalicelib.messaging.model import Wanted
+from chalicelib.moderation import service as moderation
 from chalicelib.notifications.model import Notice
 from chalicelib.notifications.service import tell
 from chalicelib.payouts.model import Payout
@@ -48,6 +53,8 @@ from tests.support.worlds import NOON, HandClock, hand_world
 
 CURSORS: Final = int(os.environ.get("SOUL_CURSORS", "250"))
 READERS: Final = ("rosa", "rita")
+BESIDE: Final = {"ada": "bob", "rosa": "rita", "eve": "eve"}
+"""Whose list is another's that somebody has."""
 READINGS: Final = 4
 """Of each client."""
 MOST_ITEMS: Final = 40
@@ -86,9 +93,29 @@ def _readers(sort: Sort) -> List:
     return List("ada", f"/v1/readers?sort={sort}", scope, {"place": str, "reader": str})
 
 
+def _cases(state: str) -> List:
+    shape = {"queue": state, "reported_at": int, "pk": str, "sk": str}
+    return List("eve", f"/v1/moderation?state={state}", f"moderation:{state}", shape)
+
+
 _REVIEWS: Final = List("rosa", "/v1/readers/{slug}/reviews?", "reviews#{me}", {"pk": "reviews#{me}", "sk": str})
 
+
+def _conversations(subject: str, side: str) -> List:
+    shape = {side: "{me}", "recent_at": int, "pk": str, "sk": "conversation"}
+    return List(subject, f"/v1/conversations?as={side}", f"conversations:{side}:{{me}}", shape)
+
+
+def _messages(subject: str, query: str) -> List:
+    path = f"/v1/conversations/{{conversation_id}}/messages?q={query}" if query else _MESSAGES
+    return List(subject, path, f"messages:{{me}}:{{conversation_id}}:{query}", {"before": int})
+
+
+_MESSAGES: Final = "/v1/conversations/{conversation_id}/messages?"
+
 STREAM: Final = "str_1"
+TALKS: Final = {"ada": ("ada", "rosa"), "bob": ("bob", "rosa"), "rosa": ("ada", "rosa"), "rita": ("bob", "rita")}
+"""The conversation that somebody asks for: client and reader."""
 
 LISTS: Final = (
     _entries("credit"),
@@ -111,6 +138,12 @@ LISTS: Final = (
     List("rosa", "/v1/reader/payouts?", "payouts:{me}", {"sk": str}),
     List("ada", "/v1/streams?state=live", "streams:live", {"listing": "live", "listed_at": int, "pk": str, "sk": str}),
     List("ada", "/v1/streams/{stream_id}/gifts?", f"gifts:{STREAM}:0", {"after": str}),
+    _conversations("ada", "client"),
+    _conversations("rosa", "reader"),
+    _messages("ada", ""),
+    _messages("rosa", "hello"),
+    _cases("pending"),
+    _cases("appealed"),
 )
 
 
@@ -120,7 +153,9 @@ class Everybody:
     def __init__(self, world: World, client: Client) -> None:
         self.world = world
         self._client = client
-        self.ids = {each: accounts.sign_in(world, Claims(each, None, None)).id for each in ("ada", "bob", *READERS)}
+        self.ids = {
+            each: accounts.sign_in(world, Claims(each, None, None)).id for each in ("ada", "bob", "eve", *READERS)
+        }
         for each in READERS:
             add_reader(world, self.ids[each])
             self._praise(each)
@@ -141,9 +176,23 @@ class Everybody:
             for each in ("ada", "bob"):
                 refunds.request(world, self.ids[each], f"rfd_{each}_{number}", 100)
                 clock.forward(SECOND)
+        self._moderate()
         self._give()
+        self._write()
         self._block()
         self._tell()
+
+    def _moderate(self) -> None:
+        """An admin has cases to decide on, some of them anew."""
+        eve = self.ids["eve"]
+        accounts.set_role(self.world, eve, "admin", actor="test", reason="an admin")
+        for number in range(READINGS):
+            for reader in READERS:
+                moderation.report(self.world, eve, f"rev_ses_{reader}_{number}", "spam", "")
+        waiting, _ = moderation.waiting(self.world, "pending", None, READINGS, None)
+        for case in waiting:
+            moderation.resolve(self.world, case.id, "warn", None, actor="test", reason="a warning")
+            moderation.appeal(self.world, case.author, case.item, "Why?")
 
     def _give(self) -> None:
         """Somebody else is live, and both clients have sent gifts; there are other streams."""
@@ -162,6 +211,13 @@ class Everybody:
             for each in ("ada", "bob"):
                 facts = {"amount": 100 + number, "refund": f"rfd_{each}_{number}"}
                 tell(self.world, Notice(self.ids[each], "refund", facts, str(number), self.world.now() + number))
+
+    def _write(self) -> None:
+        """Both clients write to both readers."""
+        for client, reader, number in product(("ada", "bob"), READERS, range(READINGS)):
+            talk = messages.open_with(self.world, self.ids[client], self.ids[reader])
+            wanted = Wanted(f"hello {number}")
+            messages.send(self.world, self.ids[client], talk.id, f"msg_{client}{reader}{number}", wanted)
 
     def _block(self) -> None:
         for each, others in (("ada", READERS), ("bob", ("ada", "rosa"))):
@@ -213,7 +269,11 @@ class Everybody:
         return answer.status_code, answer.json_body
 
     def _filled(self, asked: List) -> str:
-        return asked.path.replace("{slug}", self.ids[asked.subject]).replace("{stream_id}", STREAM)
+        path = asked.path.replace("{slug}", self.ids[asked.subject]).replace("{stream_id}", STREAM)
+        return path.replace("{conversation_id}", self._talk(asked))
+
+    def _talk(self, asked: List) -> str:
+        return derived_id("cnv", *(self.ids[each] for each in TALKS[asked.subject]))
 
     def cursors(self, asked: List) -> list[str]:
         """Every cursor that the list gives out, one item a page."""
@@ -224,7 +284,8 @@ class Everybody:
         return found
 
     def scope(self, asked: List) -> str:
-        return asked.scope.replace("{me}", self.ids[asked.subject])
+        scope = asked.scope.replace("{me}", self.ids[asked.subject])
+        return scope.replace("{conversation_id}", self._talk(asked))
 
     def shape(self, asked: List) -> dict[str, Any]:
         me = self.ids[asked.subject]
@@ -282,7 +343,7 @@ def test_every_list_of_the_api_is_tried_here() -> None:
 @pytest.mark.parametrize("asked", LISTS, ids=str)
 def test_a_cursor_of_any_other_list_is_422(everybody: Everybody, asked: List) -> None:
     own = everybody.cursors(asked)
-    as_bob = [replace(each, subject="bob" if each.subject == "ada" else "rita") for each in LISTS]
+    as_bob = [replace(each, subject=BESIDE[each.subject]) for each in LISTS]
     foreign = {cursor for each in (*LISTS, *as_bob) for cursor in everybody.cursors(each)} - set(own)
     assert len(foreign) > READINGS
     assert {everybody.page(asked, cursor)[0] for cursor in foreign} == {422}
