@@ -12,7 +12,7 @@ from chalicelib.gateways.appstore import Notification, Transaction
 from chalicelib.gateways.clock import execution_name
 from chalicelib.gateways.mail import Letter
 from chalicelib.gateways.objects import UploadForm
-from chalicelib.gateways.push import Message, Platform
+from chalicelib.gateways.push import DeadToken, Message, Platform
 from chalicelib.gateways.stripe import CheckoutPage, Refused, SavedCard
 from chalicelib.kernel.errors import NotFound, ProviderFailed, Unauthenticated, Unavailable
 from chalicelib.kernel.settings import Rules, Settings, Tables
@@ -225,23 +225,42 @@ class OfflineMail:
 
 @dataclass
 class OfflinePush:
-    """``Push`` that keeps what is pushed, by endpoint; phones can be gone, and it can be out of reach."""
+    """``Push`` that keeps what is pushed, by token. Phones can lose the app, and it can be out of reach."""
 
     pushed: list[tuple[str, Message]] = field(default_factory=list)
-    gone: set[str] = field(default_factory=set)
+    endpoints: dict[str, str] = field(default_factory=dict)
+    """The token of each."""
+    shut: set[str] = field(default_factory=set)
+    """Endpoints whose app is gone."""
+    refusing: bool = False
     down: bool = False
 
     def endpoint(self, platform: Platform, token: str) -> str | None:
-        if self.down:
-            raise Unavailable
-        return f"arn:{platform}:{token}"
+        self._reached()
+        if token == "no token":
+            raise DeadToken
+        made = f"arn:{platform}:{token}"
+        self.endpoints[made] = token
+        self.shut.discard(made)
+        return made
 
     def push(self, endpoint: str, message: Message) -> None:
+        self._reached()
+        if endpoint not in self.endpoints:
+            raise NotFound
+        if endpoint in self.shut:
+            raise DeadToken
+        if self.refusing:
+            raise ProviderFailed
+        self.pushed.append((self.endpoints[endpoint], message))
+
+    def forget(self, endpoint: str) -> None:
+        self._reached()
+        self.endpoints.pop(endpoint, None)
+
+    def _reached(self) -> None:
         if self.down:
             raise Unavailable
-        if endpoint in self.gone:
-            raise NotFound
-        self.pushed.append((endpoint, message))
 
 
 @dataclass
