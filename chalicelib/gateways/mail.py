@@ -34,12 +34,14 @@ class SesMail:
 
     def __init__(self, settings: Settings) -> None:
         self._from = settings.mail_from
+        self._with = {"ConfigurationSetName": settings.mail_set} if settings.mail_set else {}
 
     def send(self, letter: Letter) -> None:
         from botocore.exceptions import ClientError
 
         try:
             client("sesv2").send_email(
+                **self._with,
                 FromEmailAddress=self._from,
                 Destination={"ToAddresses": [letter.to]},
                 Content={

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -11,8 +12,8 @@ from chalicelib.runtime.aws import client, is_passing_fault
 
 _AT_ONCE: Final = 10
 """Messages of one request."""
-_EMPTY: Final = 3
-"""Answers without a message until a queue counts as empty: SQS asks a part of its machines each time."""
+_ASKING_SECONDS: Final = 1
+"""Above 0 SQS asks all of its machines, so that an empty answer means an empty queue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +57,24 @@ class SqsQueue:
 
     def held(self, most: int, seconds: int) -> Sequence[Waiting]:
         found: dict[str, Waiting] = {}
-        empty = 0
-        while len(found) < most and empty < _EMPTY:
+        while len(found) < most:
             answer = self._asked(
                 "receive_message",
                 MaxNumberOfMessages=min(_AT_ONCE, most - len(found)),
                 VisibilityTimeout=seconds,
+                WaitTimeSeconds=_ASKING_SECONDS,
                 MessageSystemAttributeNames=["SentTimestamp"],
                 MessageAttributeNames=["All"],
             )
             came = {each["MessageId"]: _waiting(each) for each in answer.get("Messages", ())}
-            empty = 0 if came.keys() - found.keys() else empty + 1
+            if not came.keys() - found.keys():
+                break
             found |= came
         return sorted(found.values(), key=lambda each: (each.at, each.id))
 
     def let_go(self, waiting: Waiting) -> None:
-        self._asked("change_message_visibility", ReceiptHandle=waiting.receipt, VisibilityTimeout=0)
+        with suppress(ProviderFailed):  # what is removed, or not held any more, is not ours to let go
+            self._asked("change_message_visibility", ReceiptHandle=waiting.receipt, VisibilityTimeout=0)
 
     def remove(self, waiting: Waiting) -> None:
         self._asked("delete_message", ReceiptHandle=waiting.receipt)

@@ -19,7 +19,7 @@ from chalicelib.gateways import World
 from chalicelib.gateways.stripe import Refused
 from chalicelib.kernel.errors import Invalid, Problem
 from chalicelib.runtime.tables import ConditionFailed, Contended
-from scripts.admin import books, coins, gifts, money, promos, stages, streams, verbs
+from scripts.admin import books, coins, deadletters, gifts, mail, money, promos, stages, streams, verbs
 from scripts.admin.verbs import Answer, Facts, Plan, Verb
 
 DONE: Final = 0
@@ -33,6 +33,8 @@ VERBS: Final = (
     *coins.VERBS,
     *streams.VERBS,
     *gifts.VERBS,
+    *mail.VERBS,
+    *deadletters.VERBS,
 )
 
 _SHORTEST_REASON: Final = 3
@@ -52,6 +54,8 @@ _NOUNS: Final = {
     "coins": "look at coins and their packs, change them",
     "refunds": "give unused credit back",
     "gifts": "what there is to give to a stream",
+    "mail": "which addresses get no letters",
+    "deadletters": "what could not be done, and doing it again",
 }
 
 

@@ -28,6 +28,8 @@ ENVIRONMENT = {
     "GOOGLE_SECRET": "google",
     "CHECKOUT_RETURN_URL": "https://app.test",
     "MAIL_FROM": "hello@soulseer.test",
+    "UNTOLD_URL": "untold",
+    "DEAD_LETTERS_URL": "dead_letters",
     "EXPORTS_BUCKET": "exports",
     "PICTURES_BUCKET": "pictures",
     "ATTACHMENTS_BUCKET": "attachments",
