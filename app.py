@@ -7,6 +7,7 @@ from chalice.app import Chalice
 import chalicelib.accounts.routes
 import chalicelib.live.gift_routes
 import chalicelib.live.routes
+import chalicelib.messaging.routes
 import chalicelib.operations.routes
 import chalicelib.payouts.routes
 import chalicelib.readers.routes
@@ -31,6 +32,7 @@ for part in (
     chalicelib.sessions.afterwards_routes,
     chalicelib.live.routes,
     chalicelib.live.gift_routes,
+    chalicelib.messaging.routes,
     chalicelib.payouts.routes,
     chalicelib.scheduling.routes,
     chalicelib.operations.routes,

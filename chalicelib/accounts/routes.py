@@ -1,4 +1,6 @@
-"""``/v1/me``: one's own profile, and what one agreed to, wants, blocks and allows oneself."""
+"""``/v1/me``: one's own profile, and what one agreed to, wants, blocks and allows oneself. And what one uploads."""
+
+from typing import TYPE_CHECKING
 
 from chalice.app import Blueprint
 
@@ -13,14 +15,23 @@ from chalicelib.accounts.schemas import (
     NewBlock,
     NewConsent,
     NewDevice,
+    NewUpload,
     PreferencesBody,
     PreferencesView,
+    UploadView,
 )
 from chalicelib.gateways import world
 from chalicelib.kernel.errors import AgeRequired, AlreadyDone, InvalidState, NotFound
+from chalicelib.kernel.time import rfc3339
 from chalicelib.runtime import cursors
 from chalicelib.runtime.endpoint import Request, endpoint
+from chalicelib.runtime.lazy import on_first_use
 from chalicelib.runtime.schemas import ListQuery, PageOf
+
+if TYPE_CHECKING:
+    from chalicelib.accounts import uploads
+else:
+    uploads = on_first_use("chalicelib.accounts.uploads")
 
 blueprint = Blueprint(__name__)
 
@@ -135,3 +146,14 @@ def remove_block(request: Request[None, None]) -> None:
 def get_limits(request: Request[None, None]) -> LimitsView:
     """What you let yourself spend in any 24 hours, 7 days and 30 days, and until when not at all."""
     return LimitsView.of(service.limits_of(world(), request.caller.id))
+
+
+@endpoint(blueprint, "POST", "/v1/uploads", body=NewUpload, returns=UploadView, status=201, tags=("messaging",))
+def new_upload(request: Request[NewUpload, None]) -> UploadView:
+    """A form to upload a file with, to put beside a message or a post within a day.
+
+    It is looked at then: what is not what it was said to be, or is larger than 10 MB, is refused with 422.
+    """
+    body = request.body
+    upload, form, until = uploads.form(world(), request.caller.id, body.media_type, body.size)
+    return UploadView(id=upload, url=form.url, fields=dict(form.fields), expires_at=rfc3339(until))

@@ -7,6 +7,7 @@ from typing import Annotated, Final, Self
 from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
 
 from chalicelib.accounts.model import limits
+from chalicelib.accounts.model.attachment import MOST, MOST_BYTES, Attachment, AttachmentType
 from chalicelib.accounts.model.blocks import Block
 from chalicelib.accounts.model.consents import Consent, Document
 from chalicelib.accounts.model.devices import Device, Platform
@@ -313,6 +314,39 @@ class LimitsView(Schema):
                 else PendingExclusion(self_excluded_until=_moment(until.then), at=rfc3339(until.changes_at)),
             ),
         )
+
+
+Uploads = Annotated[list[Id], Field(max_length=MOST, description="Ids of `POST /v1/uploads`, each once.")]
+"""What a person puts beside a message or a post."""
+
+
+class NewUpload(Schema):
+    """What the file is, and its bytes: 10 MB at most."""
+
+    media_type: AttachmentType
+    size: Annotated[int, Field(ge=1, le=MOST_BYTES)]
+
+
+class UploadView(Schema):
+    """Post the file to `url` as a form until `expires_at`: `fields` first, then it as `file`."""
+
+    id: Annotated[str, Field(description="For `uploads` of a message or a post, within a day.")]
+    url: str
+    fields: dict[str, str]
+    expires_at: str
+
+
+class AttachmentView(Schema):
+    """A file beside a message or a post."""
+
+    id: str
+    media_type: AttachmentType
+    size: Annotated[int, Field(description="Bytes.")]
+    url: Annotated[str, Field(description="Gives the file for fifteen minutes, to whoever has it.")]
+
+    @classmethod
+    def of(cls, attachment: Attachment, url: str) -> Self:
+        return cls(id=attachment.id, media_type=attachment.media_type, size=attachment.size, url=url)
 
 
 def _money(cents: Cents | None) -> Money | None:

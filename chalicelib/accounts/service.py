@@ -4,7 +4,7 @@ Nobody registers: the first request of a subject makes its profile. The id deriv
 first requests at once make the same person, and no table of subjects is needed to find it again.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
@@ -26,7 +26,7 @@ from chalicelib.kernel.time import SECOND
 from chalicelib.runtime import audit, outbox
 from chalicelib.runtime.identity import Caller, Claims
 from chalicelib.runtime.retries import undisturbed
-from chalicelib.runtime.tables import MOST_OPERATIONS, Operation
+from chalicelib.runtime.tables import MOST_KEYS, MOST_OPERATIONS, Operation
 
 __all__ = ["Changes", "Person", "Role"]
 
@@ -69,6 +69,14 @@ def is_deleted(world: World, person_id: str) -> bool:
     """Whether the account was deleted; False for somebody who is not known."""
     found = _people(world).find(person_id)
     return found is not None and found.deleted
+
+
+def names_of(world: World, people_ids: Iterable[str]) -> dict[str, str]:
+    """What these people are called now, by their ids. Who is not known is called as who was deleted."""
+    ids, found = sorted(set(people_ids)), dict[str, str]()
+    for first in range(0, len(ids), MOST_KEYS):
+        found |= _people(world).names(ids[first : first + MOST_KEYS])
+    return {each: found.get(each, people.FORGOTTEN_NAME) for each in ids}
 
 
 def having_email(world: World, email: str) -> list[Person]:

@@ -43,6 +43,11 @@ class People:
         item = self._tables.get(self._name, {"pk": person_id, "sk": _PROFILE})
         return _from_item(item) if item else None
 
+    def names(self, people_ids: Sequence[str]) -> dict[str, str]:
+        """What these people are called, of those who are known. At most 100, no two alike."""
+        found = self._tables.get_many(self._name, [{"pk": each, "sk": _PROFILE} for each in people_ids])
+        return {item["pk"]: item["display_name"] for item in found if item}
+
     def having_email(self, email: str) -> list[Person]:
         """Everybody with this address, by reading the whole table: for the command line only.
 

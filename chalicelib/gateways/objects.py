@@ -4,11 +4,11 @@ A form and a link are made here, without a request: whoever holds one may use it
 used for is not known until it is looked at: check an object's size and its first bytes before you believe its name.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from chalicelib.kernel.errors import ProviderFailed, Unavailable
+from chalicelib.kernel.errors import Invalid, NotFound, ProviderFailed, Unavailable
 from chalicelib.runtime.aws import client, is_passing_fault
 
 _SIGNATURE: Final = "s3v4"
@@ -17,6 +17,10 @@ _NO_OBJECT: Final = frozenset({"NoSuchKey", "404"})
 """What a missing object is called; an answer to HEAD has no body, and so no name for it."""
 _IS_THERE: Final = frozenset({"PreconditionFailed", "412"})
 _ANOTHER_PUTS_IT: Final = "ConditionalRequestConflict"
+_BEGINNING: Final = 512
+"""Bytes that tell what a file is."""
+_CALLED: Final = {".m4a": "audio/mp4", "video/mp4": "audio/mp4"}
+"""Whether there are pictures in an MP4 its beginning does not tell: it is taken for sound, and given back as sound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +40,13 @@ class Objects(Protocol):
     def link(self, key: str, seconds: int) -> str:
         """An address that shows the object for so long, also where there is none yet."""
 
-    def size(self, key: str) -> int | None:
-        """Bytes of the object, or None where there is none."""
+    def download(self, key: str, seconds: int, name: str, media_type: str) -> str:
+        """An address that gives the object for so long, for a browser to keep under that name and not to show, and as
+        of that type, whatever it was stored as.
+        """
+
+    def stored(self, key: str) -> tuple[int, str] | None:
+        """The object's bytes, and the media type that it was stored under; None where there is none."""
 
     def beginning(self, key: str, count: int) -> bytes:
         """The first ``count`` bytes, or fewer where the object is shorter."""
@@ -48,8 +57,8 @@ class Objects(Protocol):
     def put_new(self, key: str, content: bytes, media_type: str) -> bool:
         """Store an object where there is none; False where there is one, which stays as it is."""
 
-    def copy(self, key: str, to: str) -> None:
-        """Store a copy of an object of this bucket."""
+    def copy(self, key: str, to: str) -> bool:
+        """Store a copy of an object of this bucket, under the same media type; False where there is none."""
 
     def delete(self, key: str) -> None:
         """Remove the object; success where there is none."""
@@ -80,9 +89,22 @@ class S3Objects:
         )
         return made
 
-    def size(self, key: str) -> int | None:
+    def download(self, key: str, seconds: int, name: str, media_type: str) -> str:
+        made: str = _s3().generate_presigned_url(
+            "get_object",
+            Params={
+                "Bucket": self._bucket,
+                "Key": key,
+                "ResponseContentDisposition": f'attachment; filename="{name}"',
+                "ResponseContentType": media_type,
+            },
+            ExpiresIn=seconds,
+        )
+        return made
+
+    def stored(self, key: str) -> tuple[int, str] | None:
         found = self._asked("head_object", Key=key)
-        return found["ContentLength"] if found else None
+        return (found["ContentLength"], found["ContentType"]) if found else None
 
     def beginning(self, key: str, count: int) -> bytes:
         found = self._asked("get_object", Key=key, Range=f"bytes=0-{count - 1}")
@@ -96,8 +118,8 @@ class S3Objects:
         made = self._asked("put_object", Key=key, Body=content, ContentType=media_type, IfNoneMatch="*")
         return made is not None
 
-    def copy(self, key: str, to: str) -> None:
-        self._asked("copy_object", Key=to, CopySource={"Bucket": self._bucket, "Key": key})
+    def copy(self, key: str, to: str) -> bool:
+        return self._asked("copy_object", Key=to, CopySource={"Bucket": self._bucket, "Key": key}) is not None
 
     def delete(self, key: str) -> None:
         self._asked("delete_object", Key=key)
@@ -125,6 +147,43 @@ class S3Objects:
             if code in _NO_OBJECT | _IS_THERE:
                 return None
             raise ProviderFailed("The file store refused.") from error
+
+
+def take_up(
+    bucket: Objects, source: str, to: str, most_bytes: int, types: Collection[str], field: str
+) -> tuple[int, str]:
+    """Copy an upload to where no form reaches, and look at the copy: its bytes, and its media type. May be repeated: a
+    copy that is there stays as it is.
+
+    Raises NotFound (nothing was uploaded), Invalid at ``field`` (too large, or by its first bytes not what it was said
+    to be); then there is no copy.
+    """
+    found = bucket.stored(to)
+    if found is None:
+        if not bucket.copy(source, to):
+            raise NotFound("There is no such upload.")
+        found = bucket.stored(to)
+    size, media_type = found or (0, "")
+    fault = None
+    if not 0 < size <= most_bytes:
+        fault = f"At most {most_bytes} bytes."
+    elif media_type not in types or media_type not in types_of(bucket.beginning(to, _BEGINNING)):
+        fault = f"One of {', '.join(types)}, and what it was said to be."
+    if fault:
+        bucket.delete(to)
+        raise Invalid(errors=({"field": field, "message": fault},))
+    return size, media_type
+
+
+def types_of(beginning: bytes) -> frozenset[str]:
+    """The media types of which a file that begins so may be; none where nobody knows."""
+    import puremagic  # reads its table of types, and only who uploads needs it
+
+    try:
+        found = puremagic.magic_string(beginning)
+    except (puremagic.PureError, ValueError):
+        return frozenset()
+    return frozenset(_CALLED.get(each.mime_type or each.extension, each.mime_type) for each in found)
 
 
 def _s3() -> Any:

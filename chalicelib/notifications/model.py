@@ -299,6 +299,24 @@ def _payout_account_restricted(facts: Facts, zone: ZoneInfo) -> Words:
     )
 
 
+def _message_received(facts: Facts, zone: ZoneInfo) -> Words:
+    del zone
+    if facts["priced"]:
+        return Words(
+            f"{facts['name']} has answered you",
+            f"{facts['name']} sent you a paid reply. You can unlock and read it in the app.",
+        )
+    return Words(f"{facts['name']} wrote to you", f"You have a new message from {facts['name']}.")
+
+
+def _reply_unlocked(facts: Facts, zone: ZoneInfo) -> Words:
+    del zone
+    return Words(
+        f"{facts['name']} unlocked your reply",
+        f"{facts['name']} paid {dollars(facts['amount'])} for your reply. Your share of it is in your earnings.",
+    )
+
+
 ABOUT: Final[Mapping[str, Kind]] = {
     "booking_made": "bookings",
     "booking_moved": "bookings",
@@ -314,6 +332,8 @@ ABOUT: Final[Mapping[str, Kind]] = {
     "favorite_online": "favorites",
     "queue_offer": "favorites",
     "payout_paid": "wallet",
+    "message_received": "messages",
+    "reply_unlocked": "wallet",
 }
 """What a person may wish not to be mailed of, by the kind of notice. Any other keeps an account safe, and is mailed."""
 
@@ -346,5 +366,7 @@ SAID: Final[Mapping[str, Callable[[Facts, ZoneInfo], Words]]] = {
     "payout_reversed": _payout_reversed,
     "payout_failed": _payout_failed,
     "payout_account_restricted": _payout_account_restricted,
+    "message_received": _message_received,
+    "reply_unlocked": _reply_unlocked,
 }
 """By the kind of notice."""

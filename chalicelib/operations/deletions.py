@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any, Final
 
 from chalicelib.accounts import service as accounts
+from chalicelib.accounts import uploads
 from chalicelib.accounts.model.person import FORGOTTEN_NAME
 from chalicelib.gateways import World
 from chalicelib.gateways.mail import Letter
@@ -66,6 +67,7 @@ _UNSETTLED: Final[dict[str, Any]] = {"list": -1, "start": None}
 FORGETTING: Final[tuple[Callable[[World, str], None], ...]] = (
     readers.forget,
     pictures.forget,
+    uploads.forget,
     accounts.forget,
     recharges.forget,
     payees.forget,

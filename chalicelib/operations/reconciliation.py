@@ -443,7 +443,7 @@ def _keep_digest(world: World, run: Run) -> None:
     The first one of a day stays the day's.
     """
     day = day_of(run.began_at)
-    if world.digests.size(_digest_key(day)) is not None:
+    if world.digests.stored(_digest_key(day)) is not None:
         return
     heads: list[Head] = []
     for number in range(run.parts):

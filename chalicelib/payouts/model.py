@@ -54,13 +54,24 @@ def earnings(balance: Cents, recent: Iterable[tuple[Millis, Cents]], now: Millis
     return Earnings(balance, pending, balance - pending)
 
 
-Source = Literal["readings", "tips", "bookings", "gifts", "guarantees", "payouts", "other"]
+Source = Literal["readings", "tips", "replies", "bookings", "gifts", "guarantees", "payouts", "other"]
 
-SOURCES: Final[tuple[Source, ...]] = ("readings", "tips", "bookings", "gifts", "guarantees", "other", "payouts")
+SOURCES: Final[tuple[Source, ...]] = (
+    "readings",
+    "tips",
+    "replies",
+    "bookings",
+    "gifts",
+    "guarantees",
+    "other",
+    "payouts",
+)
 
 _SOURCE_OF: Final[Mapping[str, Source]] = {
     "reading_earned": "readings",
     "tip_earned": "tips",
+    "reply_earned": "replies",
+    "reply_returned": "replies",
     "booking_earned": "bookings",
     "gift_earned": "gifts",
     "guarantee_returned": "guarantees",

@@ -28,6 +28,7 @@ class YearView(Schema):
     opening: Money
     readings: Money
     tips: Money
+    replies: Money
     bookings: Money
     gifts: Money
     guarantees: Money

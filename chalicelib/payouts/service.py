@@ -33,6 +33,20 @@ def tip_earned(world: World, reader: str, tip: str, session: str, gross: Cents, 
     return _shared(world, reader, ("tip", "tip", tip), gross, now, reference=session)[1]
 
 
+def reply_earned(world: World, reader: str, message: str, gross: Cents, now: Millis) -> list[Operation]:
+    """The operations that post both sides' shares of a paid reply, for the transaction that unlocks it."""
+    return _shared(world, reader, ("reply", "reply", message), gross, now)[1]
+
+
+def reply_returned(world: World, reader: str, message: str, gross: Cents, now: Millis) -> list[Operation]:
+    """The operations that take both sides' shares of a paid reply back, for the transaction that gives the client its
+    price back. Earnings may go below zero by it.
+    """
+    share, counter = reader_share(gross), f"unlock_refund:{message}"
+    _, posting = wallet.earn(world, earnings_account(reader), "reply_returned", -share, counter, message)
+    return [wallet.journal(world, "fees", counter, share - gross, counter, now), posting]
+
+
 def earnings_returned(
     world: World, reader: str, guarantee: str, session: str, amount: Cents, share: Cents, now: Millis
 ) -> list[Operation]:

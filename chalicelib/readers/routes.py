@@ -98,7 +98,7 @@ def upload_picture(request: Request[PictureBody, None]) -> PictureUpload:
     role="reader",
 )
 def put_picture(request: Request[UploadBody, None]) -> OwnProfile:
-    """Show what was uploaded. It is looked at: a file that is no JPEG, PNG or WebP is 422, whatever it is called."""
+    """Show what was uploaded. It is looked at: a file that is not the JPEG, PNG or WebP it was said to be is 422."""
     return _own(pictures.take_up(world(), request.caller.id, request.body.upload))
 
 

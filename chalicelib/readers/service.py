@@ -5,7 +5,7 @@ Whether a reader is busy is not known here: a context above, which knows the ope
 
 import hashlib
 import secrets
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -72,6 +72,15 @@ def name_of(world: World, reader_id: str) -> str | None:
     """What a reader of the directory is called; None for one who is not in it."""
     found = _readers(world).find(reader_id)
     return found.description.name if found and found.verified and found.description else None
+
+
+def names_of(world: World, reader_ids: Iterable[str]) -> dict[str, str]:
+    """What these readers are called, by their ids; only those who are in the directory, a moment ago."""
+    ids, found = sorted(set(reader_ids)), dict[str, str]()
+    for first in range(0, len(ids), MOST_KEYS):
+        cards = _readers(world).cards_of(ids[first : first + MOST_KEYS])
+        found |= {reader_id: card.name for reader_id, card in cards.items()}
+    return found
 
 
 def id_of(world: World, slug_or_id: str) -> str:

@@ -208,7 +208,7 @@ class RefundView(Schema):
     created_at: str
 
 
-_DESCRIPTIONS = {
+DESCRIPTIONS = {
     "topup": "Top-up",
     "minute": "Minute {minute} of a reading",
     "meter_started": "Minute {minute} of a reading",
@@ -223,9 +223,13 @@ _DESCRIPTIONS = {
     "freeze": "Wallet frozen",
     "unfreeze": "Wallet released",
     "tip": "Tip",
+    "reply": "Reply of a reader",
+    "unlock_refund": "Reply of a reader, given back",
     "guarantee": "Given back on your request",
     "reading_earned": "Your share of a reading",
     "tip_earned": "Your share of a tip",
+    "reply_earned": "Your share of a paid reply",
+    "reply_returned": "Your share of a paid reply, given back to the client",
     "gift_earned": "Your share of a stream's gifts and tickets",
     "guarantee_returned": "Your share of a reading, given back to the client",
     "booking": "Booking of a reading",
@@ -264,11 +268,10 @@ def wallet_view(balance: Balance) -> WalletView:
 
 def entry_view(entry: Entry) -> EntryView:
     """A line of the statement."""
-    kind, owner = entry.account.split(":", 1)
     return EntryView.model_validate(
         {
-            "id": f"ent_{owner}_{entry.seq}",
-            "account": kind,
+            "id": entry.id,
+            "account": entry.account.partition(":")[0],
             "kind": entry.kind,
             "amount": Money(amount=entry.amount, currency=entry.currency),
             "balance": Money(amount=entry.balance, currency=entry.currency),
@@ -359,10 +362,10 @@ def refund_view(refund: Progress) -> RefundView:
 
 def _description(entry: Entry) -> str:
     if entry.kind in ("meter_stood", "meter_closed") and entry.amount:
-        return f"{_DESCRIPTIONS[entry.kind]}: unused time given back"
+        return f"{DESCRIPTIONS[entry.kind]}: unused time given back"
     if entry.kind == "meter_resumed" and entry.minute:
-        return _DESCRIPTIONS["minute"].format(minute=entry.minute)
-    return _DESCRIPTIONS.get(entry.kind, entry.kind.replace("_", " ").capitalize()).format(minute=entry.minute)
+        return DESCRIPTIONS["minute"].format(minute=entry.minute)
+    return DESCRIPTIONS.get(entry.kind, entry.kind.replace("_", " ").capitalize()).format(minute=entry.minute)
 
 
 def _meter_view(meter: Meter, seconds_left: int) -> MeterView:

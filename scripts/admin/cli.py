@@ -39,6 +39,8 @@ VERBS: Final = (
 
 _SHORTEST_REASON: Final = 3
 _LONGEST_REASON: Final = 500
+_SHOWN: Final = "\n\u200c\u200d"
+"""What is not printable, and harmless: ends of lines, and the joiners that words and families are spelled with."""
 
 _NOUNS: Final = {
     "readers": "invite and verify readers",
@@ -159,15 +161,15 @@ def _show(found: Answer | Plan, asked: Namespace) -> None:
         rows = found.rows if isinstance(found, Answer) else []
         will = list(found.will) if isinstance(found, Plan) else []
         done = isinstance(found, Answer) or not found.will
-        print(json.dumps({"done": done, "would": will, "rows": rows}, ensure_ascii=False, indent=2))
+        _say(json.dumps({"done": done, "would": will, "rows": rows}, ensure_ascii=False, indent=2))
         return
     if isinstance(found, Answer):
         _show_rows(found.rows)
     elif found.will:
-        print("\n".join(f"Would {each}." for each in found.will))
+        _say("\n".join(f"Would {each}." for each in found.will))
         print("Nothing was done. Repeat it with --yes.")
     else:
-        print(found.otherwise)
+        _say(found.otherwise)
 
 
 def _show_rows(rows: list[Facts]) -> None:
@@ -213,11 +215,20 @@ def _text(value: object) -> Text:
     """Never as markup: a name may hold brackets."""
     if value is None or value == []:
         return Text("-")
-    return Text(json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value))
+    return Text(_inert(json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)))
+
+
+def _inert(text: str) -> str:
+    """With what a terminal obeys, or shows nothing of, written out as JSON does: somebody may have sent it."""
+    return "".join(each if each.isprintable() or each in _SHOWN else json.dumps(each)[1:-1] for each in text)
+
+
+def _say(text: str) -> None:
+    print(_inert(text))
 
 
 def _refused(why: str, errors: tuple[dict[str, str], ...] = ()) -> int:
-    print(f"refused: {why}", file=sys.stderr)
+    print(_inert(f"refused: {why}"), file=sys.stderr)
     for each in errors:
-        print(f"  {each['field']}: {each['message']}", file=sys.stderr)
+        print(_inert(f"  {each['field']}: {each['message']}"), file=sys.stderr)
     return REFUSED

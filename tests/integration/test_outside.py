@@ -57,7 +57,7 @@ def posted(bucket: Objects, form: UploadForm, content: bytes, fields: Mapping[st
 def test_a_form_takes_one_object_of_its_type_and_size_at_its_key(bucket: Objects) -> None:
     form = bucket.upload_form("uploads/a", "image/png", 10, 60)
     assert posted(bucket, form, b"0123456789", form.fields)
-    assert bucket.size("uploads/a") == 10
+    assert bucket.stored("uploads/a") == (10, "image/png")
     assert bucket.beginning("uploads/a", 4) == b"0123"
     assert not posted(bucket, form, b"0123456789x", form.fields), "larger than it may be"
     assert not posted(bucket, form, b"abc", {**form.fields, "key": "uploads/other"}), "another key"
@@ -67,11 +67,13 @@ def test_a_form_takes_one_object_of_its_type_and_size_at_its_key(bucket: Objects
 
 def test_what_is_put_is_there_until_it_is_deleted(bucket: Objects) -> None:
     bucket.put("a.json", b"{}", "application/json")
-    bucket.copy("a.json", "b.json")
-    assert [bucket.size(key) for key in ("a.json", "b.json", "c.json")] == [2, 2, None]
+    assert bucket.copy("a.json", "b.json")
+    assert not bucket.copy("c.json", "d.json")
+    there = (2, "application/json")
+    assert [bucket.stored(f"{key}.json") for key in "abcd"] == [there, there, None, None]
     for _ in range(2):
         bucket.delete("a.json")
-    assert bucket.size("a.json") is None
+    assert bucket.stored("a.json") is None
     assert bucket.beginning("a.json", 1) == b""
     assert bucket.beginning("b.json", 100) == b"{}"
 
@@ -81,7 +83,7 @@ def test_what_lies_below_a_prefix_goes_whole_and_nothing_else(bucket: Objects) -
         bucket.put(key, b"x", "text/plain")
     for _ in range(2):
         bucket.delete_below("p/ann/")
-    assert [bucket.size(key) for key in ("p/ann/1", "p/ann/2", "p/anna/1", "u/ann/1")] == [None, None, 1, 1]
+    assert [bucket.beginning(key, 1) for key in ("p/ann/1", "p/ann/2", "p/anna/1", "u/ann/1")] == [b"", b"", b"x", b"x"]
 
 
 def test_what_is_put_as_new_is_put_once(bucket: Objects) -> None:
@@ -102,6 +104,17 @@ def test_a_link_shows_the_object(here: str) -> None:
     assert "X-Amz-Expires=60" in bucket.link("x/a.json", 60)
 
 
+def test_a_download_is_kept_and_not_shown_whatever_it_was_stored_as(here: str) -> None:
+    name = f"b-{uuid4().hex[:12]}"
+    boto3.client("s3").create_bucket(Bucket=name)
+    bucket = S3Objects(name)
+    bucket.put("x/a", b"<script>", "text/html")
+    answer = requests.get(bucket.download("x/a", 60, "upl_1.gif", "image/gif"), timeout=SECONDS)
+    assert (answer.status_code, answer.content) == (200, b"<script>")
+    assert answer.headers["Content-Type"] == "image/gif"
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="upl_1.gif"'
+
+
 def test_a_bucket_that_refuses_is_a_provider_that_failed(here: str) -> None:
     with pytest.raises(ProviderFailed):
         S3Objects(f"b-{uuid4().hex}").put("a", b"a", "text/plain")
@@ -111,11 +124,11 @@ def test_files_and_mail_out_of_reach_are_unavailable(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     aws.client.cache_clear()
     with pytest.raises(Unavailable):
-        S3Objects("b").size("a")
+        S3Objects("b").stored("a")
     with pytest.raises(Unavailable):
         SesMail(settings()).send(Letter("ada@example.test", "Hello", "…"))
     with pytest.raises(Unavailable):
-        OfflineObjects(down=True).size("a")
+        OfflineObjects(down=True).stored("a")
     with pytest.raises(Unavailable):
         SnsPush(settings()).endpoint("ios", "token")
     with pytest.raises(Unavailable):

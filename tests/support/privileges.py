@@ -47,6 +47,7 @@ table/wallet               dynamodb:DeleteItem           no  no  no   no  no   n
 table/wallet/index/due     dynamodb:Query                no  no  no   no  yes  no    no   no    no  no   no   no
 
 table/accounts             dynamodb:GetItem              yes yes no   yes yes  yes   yes  no    yes yes  no   no
+table/accounts             dynamodb:BatchGetItem         yes no  no   no  no   no    no   no    no  no   no   no
 table/accounts             dynamodb:PutItem              yes no  no   no  yes  yes   yes  no    no  no   no   no
 table/accounts             dynamodb:Query                yes no  no   no  yes  yes   no   no    no  no   no   no
 table/accounts             dynamodb:ConditionCheckItem   yes no  no   no  no   no    no   no    no  no   no   no
@@ -94,7 +95,7 @@ stream/notices             dynamodb:GetRecords           no  no  no   no  no   n
 stream/notices             dynamodb:ListStreams          no  no  no   no  no   no    yes  no    no  no   no   no
 
 table/messaging            dynamodb:GetItem              yes no  no   no  yes  yes   no   no    no  no   no   no
-table/messaging            dynamodb:BatchGetItem         yes no  no   no  no   no    no   no    no  no   no   no
+table/messaging            dynamodb:BatchGetItem         yes no  no   no  yes  yes   no   no    no  no   no   no
 table/messaging            dynamodb:Query                yes no  no   no  yes  yes   no   no    no  no   no   no
 table/messaging            dynamodb:PutItem              yes no  no   no  yes  yes   no   no    no  no   no   no
 table/messaging            dynamodb:DeleteItem           yes no  no   no  yes  yes   no   no    no  no   no   no
@@ -183,13 +184,11 @@ queue:untold               sqs:DeleteMessage             no  no  no   no  no   n
 queue:untold               sqs:GetQueueAttributes        no  no  no   no  no   no    yes  no    no  no   no   no
 topic:alarms               sns:Publish                   no  no  no   no  no   no    no   no    no  no   no   no
 topic:mail-events          sns:Publish                   no  no  no   no  no   no    no   no    no  no   no   no
-app/APNS/soulseer          sns:CreatePlatformEndpoint    no  no  no   no  no   no    yes  no    no  no   no   no
+application/any            sns:CreatePlatformEndpoint    no  no  no   no  no   no    yes  no    no  no   no   no
+application/any            sns:SetEndpointAttributes     no  no  no   no  no   no    yes  no    no  no   no   no
+application/any            sns:DeleteEndpoint            no  no  no   no  no   no    yes  no    no  no   no   no
 app/APNS/soulseer/a        sns:Publish                   no  no  no   no  no   no    yes  no    no  no   no   no
-app/APNS/soulseer/a        sns:DeleteEndpoint            no  no  no   no  no   no    yes  no    no  no   no   no
-app/APNS/soulseer/a        sns:SetEndpointAttributes     no  no  no   no  no   no    yes  no    no  no   no   no
 endpoint/APNS/soulseer/a   sns:Publish                   no  no  no   no  no   no    yes  no    no  no   no   no
-endpoint/APNS/soulseer/a   sns:DeleteEndpoint            no  no  no   no  no   no    yes  no    no  no   no   no
-endpoint/APNS/soulseer/a   sns:SetEndpointAttributes     no  no  no   no  no   no    yes  no    no  no   no   no
 """
 
 
@@ -219,6 +218,7 @@ _ARNS: Final = {
     "function": "arn:aws:lambda:{place}:function:soulseer-{stage}-{name}",
     "queue": "arn:aws:sqs:{place}:soulseer-{stage}-{name}",
     "topic": "arn:aws:sns:{place}:soulseer-{stage}-{name}",
+    "application": "*",
     # The local AWS names endpoints below their application.
     "app": "arn:aws:sns:{place}:app/{name}",
     "endpoint": "arn:aws:sns:{place}:endpoint/{name}",

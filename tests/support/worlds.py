@@ -314,6 +314,7 @@ class OfflineObjects:
 
     held: dict[str, bytes] = field(default_factory=dict)
     forms: dict[str, tuple[str, str, int]] = field(default_factory=dict)
+    types: dict[str, str] = field(default_factory=dict)
     down: bool = False
 
     def upload_form(self, key: str, media_type: str, most_bytes: int, seconds: int) -> UploadForm:
@@ -326,31 +327,36 @@ class OfflineObjects:
         key, media_type, most = self.forms[form.url]
         if dict(fields) != {"key": key, "Content-Type": media_type} or not 1 <= len(content) <= most:
             return False
-        self.held[key] = content
+        self.held[key], self.types[key] = content, media_type
         return True
 
     def link(self, key: str, seconds: int) -> str:
         return f"memory:///{key}?{seconds}"
 
-    def size(self, key: str) -> int | None:
-        return len(self._held()[key]) if key in self._held() else None
+    def download(self, key: str, seconds: int, name: str, media_type: str) -> str:
+        return f"memory:///{key}?{seconds}&{name}&{media_type}"
+
+    def stored(self, key: str) -> tuple[int, str] | None:
+        return (len(self._held()[key]), self.types[key]) if key in self._held() else None
 
     def beginning(self, key: str, count: int) -> bytes:
         return self._held().get(key, b"")[:count]
 
     def put(self, key: str, content: bytes, media_type: str) -> None:
-        del media_type
         self._held()[key] = content
+        self.types[key] = media_type
 
     def put_new(self, key: str, content: bytes, media_type: str) -> bool:
-        del media_type
         there = key in self._held()
         self.held.setdefault(key, content)
+        self.types.setdefault(key, media_type)
         return not there
 
-    def copy(self, key: str, to: str) -> None:
-        if key in self._held():
-            self.held[to] = self.held[key]
+    def copy(self, key: str, to: str) -> bool:
+        if key not in self._held():
+            return False
+        self.held[to], self.types[to] = self.held[key], self.types[key]
+        return True
 
     def delete(self, key: str) -> None:
         self._held().pop(key, None)

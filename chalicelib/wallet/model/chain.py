@@ -112,6 +112,11 @@ class Entry:
     hash: str = ""
 
     @property
+    def id(self) -> str:
+        """What a statement calls it."""
+        return f"ent_{self.account.partition(':')[2]}_{self.seq}"
+
+    @property
     def fact(self) -> Fact:
         """What it means."""
         return Fact(self.kind, self.amount, self.counter, self.reference)

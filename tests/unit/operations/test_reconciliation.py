@@ -813,7 +813,7 @@ def test_the_first_digest_of_a_day_stays_the_days(desk: Border) -> None:
 def test_two_digests_of_a_day_at_once_leave_the_first(desk: Border) -> None:
     desk.pays(1_000)
     name = f"digests/{reconciliation.day_of(desk.clock.now + LATER)}.json"
-    desk.digests.size = lambda key: None  # type: ignore[method-assign] # the other one is not put yet
+    desk.digests.stored = lambda key: None  # type: ignore[method-assign] # the other one is not put yet
     desk.digests.held[name] = b"{}"
     reconciled(desk)
     assert desk.digests.held[name] == b"{}"

@@ -5,7 +5,7 @@ import pytest
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import Invalid, NotFound
 from chalicelib.readers import pictures, service
-from chalicelib.readers.model import MOST_PICTURE_BYTES, Filters
+from chalicelib.readers.model import MOST_PICTURE_BYTES, Filters, PictureType
 from tests.support.reading import READER, add_reader
 from tests.support.worlds import OfflineObjects, hand_world
 
@@ -26,9 +26,9 @@ def world(bucket: OfflineObjects) -> World:
     return world
 
 
-def uploaded(world: World, content: bytes, reader: str = READER) -> str:
-    """The id of an upload that says it is a PNG."""
-    upload, form = pictures.form(world, reader, "image/png")
+def uploaded(world: World, content: bytes, reader: str = READER, media_type: PictureType = "image/png") -> str:
+    """The id of an upload that says it is of that type."""
+    upload, form = pictures.form(world, reader, media_type)
     bucket = world.pictures
     assert isinstance(bucket, OfflineObjects)
     assert bucket.posted(form, content, form.fields)
@@ -42,9 +42,11 @@ def shown(world: World) -> str | None:
     return card.picture
 
 
-@pytest.mark.parametrize("content", [PNG, JPEG, WEBP])
-def test_a_picture_that_was_taken_up_is_shown_everywhere(world: World, bucket: OfflineObjects, content: bytes) -> None:
-    upload = uploaded(world, content)
+@pytest.mark.parametrize(("content", "media_type"), [(PNG, "image/png"), (JPEG, "image/jpeg"), (WEBP, "image/webp")])
+def test_a_picture_that_was_taken_up_is_shown_everywhere(
+    world: World, bucket: OfflineObjects, content: bytes, media_type: PictureType
+) -> None:
+    upload = uploaded(world, content, media_type=media_type)
     assert pictures.take_up(world, READER, upload).picture == upload == shown(world)
     link = pictures.link(world, READER, upload)
     assert link == f"memory:///pictures/{READER}/{upload}?3600"
@@ -53,10 +55,16 @@ def test_a_picture_that_was_taken_up_is_shown_everywhere(world: World, bucket: O
 
 @pytest.mark.parametrize(
     "content",
-    [b"<html><script>alert(1)</script>", b'<svg xmlns="http://www.w3.org/2000/svg">', b"GIF89a" + bytes(40), b"x"],
+    [
+        b"<html><script>alert(1)</script>",
+        b'<svg xmlns="http://www.w3.org/2000/svg">',
+        b"GIF89a" + bytes(40),
+        JPEG,
+        b"x",
+    ],
     ids=lambda content: repr(content[:6]),
 )
-def test_what_is_no_picture_by_its_first_bytes_is_refused_and_the_one_before_stays(
+def test_what_is_not_the_picture_it_was_said_to_be_by_its_first_bytes_is_refused_and_the_one_before_stays(
     world: World, bucket: OfflineObjects, content: bytes
 ) -> None:
     before = uploaded(world, PNG)
@@ -96,7 +104,7 @@ def test_another_picture_takes_the_place_of_the_first_and_dropping_may_be_repeat
     world: World, bucket: OfflineObjects
 ) -> None:
     pictures.take_up(world, READER, uploaded(world, PNG))
-    second = uploaded(world, JPEG)
+    second = uploaded(world, JPEG, media_type="image/jpeg")
     pictures.take_up(world, READER, second)
     assert list(bucket.held) == [f"pictures/{READER}/{second}"]
     for _ in range(2):
