@@ -8,6 +8,7 @@ import chalicelib.accounts.routes
 import chalicelib.live.gift_routes
 import chalicelib.live.routes
 import chalicelib.messaging.routes
+import chalicelib.notifications.routes
 import chalicelib.operations.routes
 import chalicelib.payouts.routes
 import chalicelib.readers.routes
@@ -35,6 +36,7 @@ for part in (
     chalicelib.messaging.routes,
     chalicelib.payouts.routes,
     chalicelib.scheduling.routes,
+    chalicelib.notifications.routes,
     chalicelib.operations.routes,
 ):
     app.register_blueprint(part.blueprint)

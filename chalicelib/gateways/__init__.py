@@ -24,6 +24,7 @@ from chalicelib.kernel.errors import Problem
 from chalicelib.kernel.settings import Settings, settings_from
 from chalicelib.kernel.time import Millis
 from chalicelib.runtime.logs import log
+from chalicelib.runtime.secrets import secret
 from chalicelib.runtime.tables import ConditionFailed, Contended, DynamoTables, Operation, Tables
 
 
@@ -49,6 +50,8 @@ class World:
     """Notices that could not be told, to be tried again: the keys of their rows."""
     dead_letters: Queue
     """What went on failing, to be read by a person."""
+    unsubscribe_key: Callable[[], str]
+    """The secret that addresses for unsubscribing are made with. Raises Unavailable."""
     exports: Objects
     pictures: Objects
     attachments: Objects
@@ -110,6 +113,7 @@ def world_of(settings: Settings, tables: Tables) -> World:
         push=SnsPush(settings),
         untold=SqsQueue(settings.untold_url),
         dead_letters=SqsQueue(settings.dead_letters_url),
+        unsubscribe_key=lambda: secret(settings.unsubscribe_secret)["secret"],
         exports=S3Objects(settings.exports_bucket),
         pictures=S3Objects(settings.pictures_bucket),
         attachments=S3Objects(settings.attachments_bucket),

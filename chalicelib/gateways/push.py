@@ -26,6 +26,8 @@ _SHORTER: Final = (800, 400, 200, 0)
 _NAMES: Final = 64
 """Bytes that Apple takes of a name."""
 
+_ATTEMPTS: Final = 1
+"""What could not be pushed is tried again anyway, and whoever pushes holds the notice meanwhile."""
 _OTHERWISE_MADE: Final = re.compile(r"Endpoint (\S+) already exists with the same Token")
 
 
@@ -191,7 +193,7 @@ def _asked(operation: str, **parameters: Any) -> Any:
     from botocore.exceptions import ClientError
 
     try:
-        return getattr(client("sns"), operation)(**parameters)
+        return getattr(client("sns", _ATTEMPTS), operation)(**parameters)
     except Exception as error:
         if is_passing_fault(error):
             raise Unavailable("Nothing could be pushed now. Try again in a moment.") from error

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.accounts import letters
+from chalicelib.accounts import suppression
 from chalicelib.gateways import World
 from chalicelib.notifications.mail_event import refusals
 from chalicelib.runtime import outbox
@@ -21,13 +21,13 @@ def hear(world: World, record: Mapping[str, Any]) -> None:
         log.error("mail_event_unreadable")
         return
     for each in found:
-        if letters.suppress(world, each.address, each.why, each.at):
+        if suppression.suppress(world, each.address, each.why, each.at):
             log.info("address_suppressed", reason=each.why)
 
 
 def withheld(world: World, person_id: str, address: str) -> bool:
     """Whether no letters are sent to the address; then the person is told so, once, where they can see it."""
-    mark = letters.mark_of(world, address)
+    mark = suppression.mark_of(world, address)
     if mark is None:
         return False
     told = outbox.notice(

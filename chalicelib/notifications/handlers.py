@@ -64,14 +64,14 @@ def _row(world: World, body: str) -> Item | None:
 def _failure(world: World, read: Callable[[], Item | None]) -> str | None:
     """What kept a notice from being told, by its class; None where it was told, or its row is gone after 90 days."""
     # Here, not above: the API declares this function too, and tells nobody anything.
-    from chalicelib.notifications.model import Notice
+    from chalicelib.notifications.model import notice_of
     from chalicelib.notifications.service import tell
 
     kind = "unreadable"
     try:
         if row := read():
             kind = str(row.get("kind"))
-            tell(world, Notice(row["pk"], row["kind"], row["facts"]))
+            tell(world, notice_of(row))
     except (Unavailable, Contended) as error:
         log.warning("notice_waits", kind=kind, error=type(error).__name__)
         return type(error).__name__

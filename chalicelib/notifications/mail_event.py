@@ -39,7 +39,7 @@ def refusals(message: str, sender: str) -> list[Refusal]:
             return _of(told["bounce"], "bouncedRecipients", "bounce")
         if kind == "Complaint" and told["complaint"].get("complaintFeedbackType") != "not-spam":
             return _of(told["complaint"], "complainedRecipients", "complaint")
-    except (AttributeError, KeyError, TypeError, RecursionError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise ValueError("no event of SES") from error
     return []
 

@@ -14,10 +14,35 @@ from chalicelib.accounts.model.devices import Device
 from chalicelib.gateways import World
 from chalicelib.gateways.push import DeadToken, Message
 from chalicelib.kernel.errors import NotFound, ProviderFailed
+from chalicelib.kernel.time import DAY, SECOND, Millis
+from chalicelib.notifications.model import Notice, Words, things
+from chalicelib.notifications.telling import notification_of
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.tables import Delete, Key, Put
 
 _ENDPOINT: Final = "endpoint"
+
+
+_WORTH: Final[Millis] = DAY
+"""How long a push is worth something that does not say so."""
+_RESERVED: Final = {"from": "user"}
+"""Names that Google keeps for itself, and ours for the same."""
+
+
+def message(notice: Notice, said: Words, unread: int, now: Millis) -> Message:
+    """What phones show of the notice: once, however often it is pushed, by the name of its line in the inbox."""
+    line = notification_of(notice)
+    until = now + _WORTH if notice.worthless_after is None else notice.worthless_after
+    ids = {_RESERVED.get(name, name): value for name, value in things(notice.facts).items()}
+    return Message(
+        name=line.id,
+        title=said.subject,
+        text=said.text,
+        about={**ids, "id": line.id, "kind": notice.kind},
+        group=notice.about or "account",
+        unread=unread,
+        seconds=max(1, (until - now) // SECOND),
+    )
 
 
 def push_to(world: World, person_id: str, device_id: str, message: Message) -> None:

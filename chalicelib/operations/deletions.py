@@ -14,10 +14,9 @@ from functools import partial
 from typing import Any, Final
 
 from chalicelib.accounts import service as accounts
-from chalicelib.accounts import uploads
+from chalicelib.accounts import suppression, uploads
 from chalicelib.accounts.model.person import FORGOTTEN_NAME
 from chalicelib.gateways import World
-from chalicelib.gateways.mail import Letter
 from chalicelib.kernel.errors import (
     InsufficientFunds,
     InvalidState,
@@ -33,6 +32,9 @@ from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import Millis
 from chalicelib.live import belongings
 from chalicelib.live import service as live
+from chalicelib.notifications import inbox
+from chalicelib.notifications.letters import letter
+from chalicelib.notifications.model import Words
 from chalicelib.operations import exports
 from chalicelib.operations.model import deletion as model
 from chalicelib.operations.model.deletion import CODE_DIGITS, Deletion, State
@@ -73,6 +75,7 @@ FORGETTING: Final[tuple[Callable[[World, str], None], ...]] = (
     payees.forget,
     scheduling.forget,
     exports.forget,
+    inbox.forget,
 )
 """What each context does to forget a person, in any order. Each may be repeated."""
 
@@ -89,6 +92,8 @@ def ask(world: World, person_id: str) -> Deletion:
     person = accounts.person(world, person_id)
     if not person.email:
         raise InvalidState("There is no e-mail address to send a code to. Contact support.")
+    if suppression.mark_of(world, person.email):
+        raise InvalidState("No mail is sent to your address, because some came back. Contact support.")
     salt, code = secrets.token_hex(_SALT_BYTES), f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
     rows = _rows(world)
 
@@ -103,7 +108,7 @@ def ask(world: World, person_id: str) -> Deletion:
     done = undisturbed(world.sleep, attempt)
     if done.state == "asked":
         try:
-            world.mail.send(Letter(person.email, "Your code to delete your SoulSeer account", _letter(code)))
+            world.mail.send(letter(person.email, person.display_name, _words(code)))
         except ProviderFailed:
             current = rows.deletion(person_id)
             if current and current.code == done.code:
@@ -378,12 +383,13 @@ def _notice(world: World, deletion: Deletion, kind: str, now: Millis, owed: int 
     )
 
 
-def _letter(code: str) -> str:
-    return (
+def _words(code: str) -> Words:
+    return Words(
+        "Your code to delete your SoulSeer account",
         f"{code}\n\n"
         "Give this code in the app within 30 minutes to have your account deleted. Thirty days later it is gone; until "
         "then you can take it back. Coins cannot be paid out: those that are left by then are lost.\n\n"
-        "If you did not ask for this, do nothing: your account stays. Nobody from SoulSeer will ask you for this code."
+        "If you did not ask for this, do nothing: your account stays. Nobody from SoulSeer will ask you for this code.",
     )
 
 

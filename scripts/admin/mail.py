@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, Namespace
 from typing import Final
 
-from chalicelib.accounts import letters
+from chalicelib.accounts import suppression
 from chalicelib.gateways import World
 from chalicelib.kernel.time import rfc3339
 from scripts.admin.verbs import _WHY, Answer, Facts, Plan, Verb, _email
@@ -16,10 +16,10 @@ def suppressed(world: World, asked: Namespace) -> Answer:
 
 def release(world: World, asked: Namespace) -> Plan:
     """The next letter goes out; one that comes back shuts the address again."""
-    mark = letters.mark_of(world, asked.address)
+    mark = suppression.mark_of(world, asked.address)
 
     def act(operator: str, reason: str) -> Answer:
-        letters.release(world, asked.address, actor=operator, reason=reason)
+        suppression.release(world, asked.address, actor=operator, reason=reason)
         return Answer([_facts(world, asked.address)])
 
     why = f"send letters to {asked.address} again, which got none since {rfc3339(mark.at)} ({mark.why})" if mark else ""
@@ -27,7 +27,7 @@ def release(world: World, asked: Namespace) -> Plan:
 
 
 def _facts(world: World, address: str) -> Facts:
-    mark = letters.mark_of(world, address)
+    mark = suppression.mark_of(world, address)
     return {
         "address": address,
         "letters": "are not sent" if mark else "are sent",

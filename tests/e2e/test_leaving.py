@@ -56,7 +56,7 @@ class Mailbox:
         return until(f"letter {number} about {subject}", look, seconds=SOON)
 
     def code(self, number: int = 1) -> str:
-        found = re.match(r"\d{8}", self.letter("code", number))
+        found = re.search(r"\b\d{8}\b", self.letter("code", number))
         assert found
         self.stage.confided.add("a code", found.group())
         return found.group()

@@ -166,7 +166,7 @@ class Phones:
         self.push = push
         self.sent: list[dict[str, Any]] = []
         if not isinstance(push, OfflinePush):
-            aws.client("sns").meta.events.register("before-send.sns.Publish", self._keep)
+            aws.client("sns", 1).meta.events.register("before-send.sns.Publish", self._keep)
 
     def shown(self) -> list[tuple[str, str]]:
         """Title and text of each push."""
@@ -229,7 +229,7 @@ def answering(monkeypatch: pytest.MonkeyPatch, code: str, said: str = "-") -> Sn
 
             return refuse
 
-    monkeypatch.setattr("chalicelib.gateways.push.client", lambda _: Refusing())
+    monkeypatch.setattr("chalicelib.gateways.push.client", lambda *_: Refusing())
     return SnsPush(settings())
 
 

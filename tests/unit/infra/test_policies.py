@@ -52,8 +52,8 @@ def test_no_action_is_a_wildcard(policy: str) -> None:
 @pytest.mark.parametrize("policy", POLICIES)
 def test_only_traces_mail_and_phones_may_be_anywhere(policy: str) -> None:
     anywhere = {action for action, resource in allowed(policy) if resource == "*"}
-    # X-Ray and what is known of phones know no resources. The account's identities are what mail may come from, whatever
-    # is named here.
+    # X-Ray and what is known of phones know no resources. The account's identities are what mail may come from,
+    # whatever is named here.
     assert anywhere - {"ses:SendEmail"} - KNOWING_PHONES == {
         "xray:PutTraceSegments",
         "xray:PutTelemetryRecords",

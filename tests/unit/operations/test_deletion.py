@@ -103,7 +103,7 @@ def forward(world: World, millis: Millis) -> None:
 
 def mailed_code(world: World) -> str:
     assert isinstance(world.mail, OfflineMail)
-    found = re.match(r"\d{8}", world.mail.sent[-1].text)
+    found = re.search(r"\b\d{8}\b", world.mail.sent[-1].text)
     assert found
     return found.group()
 
