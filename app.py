@@ -1,56 +1,84 @@
 """The Chalice app: every context's routes and functions, and nothing else."""
 
 import os
+from typing import Final
 
-from chalice.app import Chalice
-
-import chalicelib.accounts.routes
-import chalicelib.live.gift_routes
-import chalicelib.live.routes
-import chalicelib.messaging.routes
-import chalicelib.notifications.routes
-import chalicelib.operations.routes
-import chalicelib.payouts.routes
-import chalicelib.readers.routes
-import chalicelib.scheduling.routes
-import chalicelib.sessions.afterwards_routes
-import chalicelib.sessions.routes
-import chalicelib.wallet.coin_routes
-import chalicelib.wallet.routes
 from chalicelib.accounts.service import sign_in
 from chalicelib.gateways import world
 from chalicelib.runtime.endpoint import install
+from chalicelib.runtime.parts import App
 
-app = Chalice(app_name="soulseer")
+# The paths of each module's routes. The first request to one of them reads the module.
+PARTS: Final = {
+    "chalicelib.accounts.routes": ("/v1/me", "/v1/me/*", "/v1/uploads"),
+    "chalicelib.readers.routes": (
+        "/v1/reader/invitation",
+        "/v1/reader/picture",
+        "/v1/reader/profile",
+        "/v1/reader/rates",
+    ),
+    "chalicelib.wallet.routes": ("/v1/coins/apple", "/v1/coins/google", "/v1/wallet*"),
+    "chalicelib.wallet.coin_routes": ("/v1/coins/checkout", "/v1/coins/packs"),
+    "chalicelib.sessions.routes": (
+        "/v1/favorites*",
+        "/v1/me/limits",
+        "/v1/reader/presence",
+        "/v1/readers*",
+        "/v1/sessions*",
+    ),
+    "chalicelib.sessions.afterwards_routes": (
+        "/v1/reader/clients/*",
+        "/v1/readers/{slug}/reviews",
+        "/v1/reviews/*",
+        "/v1/sessions/{session_id}/guarantee",
+        "/v1/sessions/{session_id}/note",
+        "/v1/sessions/{session_id}/report",
+        "/v1/sessions/{session_id}/review",
+        "/v1/sessions/{session_id}/tip",
+    ),
+    "chalicelib.live.routes": ("/v1/streams*",),
+    "chalicelib.live.gift_routes": (
+        "/v1/gifts",
+        "/v1/streams/{stream_id}/gifts",
+        "/v1/streams/{stream_id}/leaderboard",
+        "/v1/streams/{stream_id}/ticket",
+    ),
+    "chalicelib.messaging.routes": ("/v1/conversations*", "/v1/messages/*"),
+    "chalicelib.notifications.routes": ("/v1/notifications*", "/v1/unsubscribe/*"),
+    "chalicelib.payouts.routes": ("/v1/reader/earnings*", "/v1/reader/payout*"),
+    "chalicelib.scheduling.routes": (
+        "/v1/bookings*",
+        "/v1/calendar/*",
+        "/v1/me/calendar",
+        "/v1/reader/availability*",
+        "/v1/readers/{slug}/slots",
+        "/v1/sessions",
+        "/v1/streams/{stream_id}/start",
+    ),
+    "chalicelib.operations.routes": (
+        "/docs*",
+        "/health",
+        "/openapi.json",
+        "/v1/me/deletion*",
+        "/v1/me/export*",
+        "/v1/meta/*",
+    ),
+}
+
+app = App("soulseer", PARTS)
 install(app, lambda claims: sign_in(world(), claims))
-
-for part in (
-    chalicelib.accounts.routes,
-    chalicelib.readers.routes,
-    chalicelib.wallet.routes,
-    chalicelib.wallet.coin_routes,
-    chalicelib.sessions.routes,
-    chalicelib.sessions.afterwards_routes,
-    chalicelib.live.routes,
-    chalicelib.live.gift_routes,
-    chalicelib.messaging.routes,
-    chalicelib.payouts.routes,
-    chalicelib.scheduling.routes,
-    chalicelib.notifications.routes,
-    chalicelib.operations.routes,
-):
-    app.register_blueprint(part.blueprint)
 
 
 if "AWS_CHALICE_CLI_MODE" in os.environ:
-    # Chalice's command line must know of the functions that no route leads to. Each has a module of its own for its
-    # handler and starts without this one; `api` would start with all of them, and calls none.
+    # Chalice's command line must know of every route, and of the functions that none leads to. Each of those has a
+    # module of its own for its handler and starts without this one; `api` would start with all of them, and calls none.
     import chalicelib.live.handlers
     import chalicelib.notifications.handlers
     import chalicelib.operations.handlers
     import chalicelib.payouts.handlers
     import chalicelib.wallet.handlers
 
+    app.every_route()
     for functions in (
         chalicelib.wallet.handlers,
         chalicelib.payouts.handlers,

@@ -35,7 +35,7 @@ def _rendered() -> str:
     from app import app
     from chalicelib.runtime import openapi
 
-    return openapi.rendered(openapi.routes_of(app.routes))
+    return openapi.rendered(openapi.routes_of(app.every_route()))
 
 
 def _show_difference(written: str, rendered: str, name: str) -> None:

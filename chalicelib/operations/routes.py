@@ -5,9 +5,9 @@ suspended people too.
 """
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from chalice.app import Blueprint, Chalice
+from chalice.app import Blueprint
 
 from chalicelib.gateways import world
 from chalicelib.kernel.errors import (
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from chalicelib.operations import deletions, docs, exports
     from chalicelib.operations.model.export import Export
     from chalicelib.runtime import openapi
+    from chalicelib.runtime.parts import App
 else:
     deletions = on_first_use("chalicelib.operations.deletions")
     docs = on_first_use("chalicelib.operations.docs")
@@ -66,7 +67,7 @@ def health(request: Request[None, None]) -> Health:  # noqa: ARG001 - every rout
 @endpoint(blueprint, "GET", "/openapi.json", returns=Text, public=True, media_types=("application/json",))
 def read_openapi(request: Request[None, None]) -> Text:  # noqa: ARG001 - every route is given its request
     """This document."""
-    return Text(_document(blueprint.current_app), "application/json")
+    return Text(_document(cast("App", blueprint.current_app)), "application/json")
 
 
 @endpoint(blueprint, "GET", "/docs", returns=Text, public=True, media_types=("text/html",))
@@ -206,5 +207,5 @@ def _export(made: "Export") -> ExportView:
 
 
 @cache
-def _document(app: Chalice) -> str:
-    return openapi.rendered(openapi.routes_of(app.routes))
+def _document(app: "App") -> str:
+    return openapi.rendered(openapi.routes_of(app.every_route()))

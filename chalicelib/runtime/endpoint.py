@@ -221,6 +221,7 @@ class View:
         self.route = route
         self.__name__ = function.__name__
         self.__doc__ = function.__doc__
+        self.__module__ = function.__module__
         self._function = function
 
     def __call__(self, **path: str) -> Response:

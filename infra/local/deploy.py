@@ -134,7 +134,7 @@ def verify_sender(session: "boto3.Session", endpoint: str, address: str) -> None
 
 
 def make_push_applications(session: "boto3.Session", endpoint: str) -> dict[str, str]:
-    """What CloudFormation has no words for: the apps that are pushed to, as SNS knows them, by parameter of the template.
+    """What CloudFormation has no words for: the apps that are pushed to, as SNS knows them, by template parameter.
 
     The keys that Apple and Google give out for them are anything here.
     """

@@ -1,4 +1,4 @@
-"""Pushes, letters that come back, and notices that cannot be told: from the outbox to the phone, the post and the queue."""
+"""Pushes, letters that come back, and notices that cannot be told: from the outbox to phone, post and queue."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.e2e.stage import SOON, Stage, refusal
 from tests.e2e.test_leaving import Mailbox
 
 WHY: Final = ("--reason", "an end-to-end test", "--yes")
-BOOKED: Final = {"minutes": 15, "modality": "voice", "start": 1_900_000_000_000}
+BOOKED: Final[dict[str, Any]] = {"minutes": 15, "modality": "voice", "start": 1_900_000_000_000}
 
 
 def put(stage: Stage, to: str, fact: str, facts: dict[str, Any] | None = None) -> None:
@@ -177,7 +177,7 @@ def test_a_broken_notice_holds_up_no_other_and_is_told_once_when_it_is_mended(st
     await_inbox(phone, "A reading is booked", "A reading is booked")
     assert dead(stage, phone.id) == []
 
-    # As Lambda reports what notify broke down at: only the stretch of the stream. All of it was told; nobody hears it twice.
+    # As Lambda reports what notify broke down at: the stretch of the stream. All of it was told; nobody hears it twice.
     stream, shard, first, last = records_of(stage, phone.id)
     info = {"streamArn": stream, "shardId": shard, "startSequenceNumber": first, "endSequenceNumber": last}
     queue = stage.stack.aws("sqs")

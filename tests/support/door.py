@@ -30,6 +30,7 @@ def product_on(world: World, held: dict[str, dict[str, str]]) -> Iterator[None]:
     A bearer token is its subject: who asks is no concern of these tests.
     """
     made = gateways.world
+    app.app.every_route()  # a module that is read later would have the world of the environment
     with pytest.MonkeyPatch.context() as patch:
         for module in list(sys.modules.values()):
             if vars(module).get("world") is made and module is not gateways:

@@ -78,6 +78,7 @@ import sys
 read = []
 sys.addaudithook(lambda event, given: read.append(str(given[0])) if event == "open" else None)
 import app
+app.app.every_route()
 print([each for each in read if "/operations/page" in each])
 """
     told = subprocess.run(  # noqa: S603 - this interpreter, our own words

@@ -49,7 +49,19 @@ def test_the_endpoint_module_brings_no_vendor_with_it() -> None:
 def test_the_app_starts_without_reading_what_few_requests_need() -> None:
     # A module that waits to be read is of a class of its own until somebody looks into it.
     listed = f"[each for each in {RARE} if type(sys.modules[each]) is type(sys)]"
-    assert told(f"import sys, app; print({listed})") == "[]"
+    assert told(f"import sys; from app import app; app.every_route(); print({listed})") == "[]"
+
+
+def test_the_app_starts_without_any_routes_and_the_first_request_reads_those_of_its_path_alone() -> None:
+    code = """
+import sys
+from app import app
+read = lambda: [each for each in app.parts if each in sys.modules]
+print(read())
+app.read("/v1/streams")
+print(read(), sorted(app.routes["/v1/streams"]))
+"""
+    assert told(code).splitlines() == ["[]", "['chalicelib.live.routes'] ['GET', 'POST']"]
 
 
 def test_a_module_of_first_use_is_read_at_the_first_look_and_is_the_one_that_others_import() -> None:
