@@ -1,9 +1,9 @@
-"""Mail, files and pushes: what stands in for them in tests does what SES, S3 and SNS do on the local AWS."""
+"""Mail, files, pushes, queues: what stands in for them in tests does what AWS does, as far as the local one does it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qs
 from uuid import uuid4
@@ -15,9 +15,10 @@ import requests
 from chalicelib.gateways.mail import Letter, Mail, SesMail
 from chalicelib.gateways.objects import Objects, S3Objects, UploadForm
 from chalicelib.gateways.push import DeadToken, Message, Push, SnsPush
+from chalicelib.gateways.queues import Queue, SqsQueue, Waiting
 from chalicelib.kernel.errors import NotFound, ProviderFailed, Unavailable
 from chalicelib.runtime import aws
-from tests.support.worlds import OfflineMail, OfflineObjects, OfflinePush, settings
+from tests.support.worlds import OfflineMail, OfflineObjects, OfflinePush, OfflineQueue, settings
 
 SECONDS = 20
 
@@ -131,6 +132,10 @@ def test_files_and_mail_out_of_reach_are_unavailable(monkeypatch: pytest.MonkeyP
         OfflineObjects(down=True).stored("a")
     with pytest.raises(Unavailable):
         SnsPush(settings()).endpoint("ios", "token")
+    with pytest.raises(Unavailable):
+        SqsQueue("http://127.0.0.1:9/000000000000/q").put({})
+    with pytest.raises(Unavailable):
+        OfflineQueue(down=True).put({})
     with pytest.raises(Unavailable):
         OfflinePush(down=True).endpoint("ios", "token")
     with pytest.raises(Unavailable):
@@ -268,3 +273,44 @@ def test_an_endpoint_that_was_shut_is_opened_for_a_token_that_works_again(phones
         boto3.client("sns").set_endpoint_attributes(EndpointArn=endpoint, Attributes={"CustomUserData": "another"})
     assert made(phones, token) == endpoint
     phones.push.push(endpoint, HELLO)
+
+
+# --- queues --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["memory", "sqs"])
+def queue(request: pytest.FixtureRequest, here: str) -> Queue:
+    if request.param == "memory":
+        return OfflineQueue()
+    return SqsQueue(boto3.client("sqs").create_queue(QueueName=f"q-{uuid4().hex}")["QueueUrl"])
+
+
+def numbers(found: Sequence[Waiting]) -> list[int]:
+    return sorted(json.loads(each.body)["number"] for each in found)
+
+
+def test_what_is_held_is_given_to_nobody_else_until_it_is_let_go(queue: Queue) -> None:
+    for number in range(12):
+        queue.put({"number": number})
+    first = queue.held(11, 60)
+    assert len(first) == 11
+    second = queue.held(100, 60)
+    assert numbers([*first, *second]) == list(range(12))
+    assert queue.held(100, 60) == []
+    for each in first:
+        queue.let_go(each)
+    assert numbers(queue.held(100, 60)) == numbers(first)
+
+
+def test_what_is_removed_is_gone_and_may_be_let_go_after(queue: Queue) -> None:
+    queue.put({"number": 1})
+    (found,) = queue.held(1, 60)
+    for _ in range(2):
+        queue.remove(found)
+    queue.let_go(found)
+    assert queue.held(1, 60) == []
+
+
+def test_a_queue_that_is_not_there_is_a_provider_that_failed(here: str) -> None:
+    with pytest.raises(ProviderFailed):
+        SqsQueue(f"{here}/000000000000/none-{uuid4().hex}").put({})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -10,9 +11,14 @@ from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
 from chalicelib.gateways.push import Message
 from chalicelib.kernel.errors import Unavailable
+from chalicelib.kernel.time import DAY, SECOND
 from chalicelib.notifications import pushing
+from chalicelib.notifications.model import Facts, Notice, Words
+from chalicelib.notifications.telling import notification_of
 from chalicelib.runtime.identity import Claims
-from tests.support.worlds import OfflinePush, hand_world
+from chalicelib.runtime.tables import Contended
+from tests.support.losing import LosingTables
+from tests.support.worlds import NOON, OfflinePush, hand_world
 
 HELLO = Message("ntc_1", "Hello", "It is me.", {}, "news", 1, 60)
 
@@ -150,3 +156,63 @@ def test_of_eleven_devices_the_oldest_is_forgotten_and_of_who_left_all(world: Wo
     assert gone(world, ada) == made[:1]
     accounts.forget(world, ada)
     assert sorted(gone(world, ada)) == sorted(made)
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("at", range(5))
+def test_whichever_write_is_lost_a_dead_device_is_forgotten_in_the_end(at: int, after: bool) -> None:
+    tables = LosingTables(100, after=after)
+    world = hand_world(tables)
+    ada = person(world, "Ada")
+    phone = accounts.add_device(world, ada, "ios", "phone").id
+
+    def push() -> None:
+        pushing.push_to(world, ada, phone, HELLO)
+
+    def die() -> None:
+        phones(world).shut.add("arn:ios:phone")
+        push()
+
+    tables.left = at
+    for step in (push, die, lambda: pushing.forget_device(world, phone)):
+        for _ in range(2):  # what raises comes again
+            with suppress(Contended, Unavailable):
+                step()
+                break
+    assert shown(world) in (["phone"], ["phone", "phone"])
+    assert accounts.devices_of(world, ada).registered == ()
+    assert set(gone(world, ada)) == {phone}
+    assert (phones(world).endpoints, tables.scan("inbox").items) == ({}, [])
+
+
+# --- what phones show ----------------------------------------------------------------------------
+
+
+def notice(facts: Facts, kind: str = "favorite_online") -> Notice:
+    return Notice("usr_ada", kind, facts, "fact", NOON)
+
+
+def test_a_notice_is_pushed_by_the_name_of_its_line_and_leads_to_what_it_is_about() -> None:
+    told = notice({"reader": "usr_luna", "amount": 7, "until": NOON + 90 * SECOND})
+    shown = pushing.message(told, Words("Luna is online", "Now."), 3, NOON + 30 * SECOND)
+    line = notification_of(told).id
+    assert shown == Message(
+        name=line,
+        title="Luna is online",
+        text="Now.",
+        about={"reader": "usr_luna", "id": line, "kind": "favorite_online"},
+        group="favorites",
+        unread=3,
+        seconds=60,
+    )
+
+
+def test_what_keeps_an_account_safe_is_worth_a_day_and_shown_together() -> None:
+    shown = pushing.message(notice({}, "dispute"), Words("A", "B"), 0, NOON)
+    assert (shown.group, shown.seconds) == ("account", DAY // SECOND)
+
+
+def test_a_name_that_google_keeps_for_itself_is_not_used() -> None:
+    shown = pushing.message(notice({"from": "usr_bob", "conversation": "cnv_1"}), Words("A", "B"), 0, NOON)
+    assert "from" not in shown.about
+    assert (shown.about["user"], shown.about["conversation"]) == ("usr_bob", "cnv_1")
