@@ -6,6 +6,7 @@ from typing import Final
 from chalicelib.accounts.service import sign_in
 from chalicelib.gateways import world
 from chalicelib.runtime.endpoint import install
+from chalicelib.runtime.limiter import limiter
 from chalicelib.runtime.parts import App
 
 # The paths of each module's routes. The first request to one of them reads the module.
@@ -43,7 +44,7 @@ PARTS: Final = {
         "/v1/streams/{stream_id}/leaderboard",
         "/v1/streams/{stream_id}/ticket",
     ),
-    "chalicelib.messaging.routes": ("/v1/conversations*", "/v1/messages/*"),
+    "chalicelib.messaging.routes": ("/v1/conversations*", "/v1/messages/{message_id}/unlock"),
     "chalicelib.notifications.routes": ("/v1/notifications*", "/v1/unsubscribe/*"),
     "chalicelib.payouts.routes": ("/v1/reader/earnings*", "/v1/reader/payout*"),
     "chalicelib.scheduling.routes": (
@@ -66,8 +67,10 @@ PARTS: Final = {
 }
 
 app = App("soulseer", PARTS)
-install(app, lambda claims: sign_in(world(), claims))
+install(app, lambda claims, admit: sign_in(world(), claims, admit))
 
+if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+    limiter()  # now, as the world: while a function starts it has whole processors
 
 if "AWS_CHALICE_CLI_MODE" in os.environ:
     # Chalice's command line must know of every route, and of the functions that none leads to. Each of those has a

@@ -24,7 +24,7 @@ from chalicelib.kernel.ids import derived_id
 from chalicelib.kernel.roles import Role
 from chalicelib.kernel.time import SECOND
 from chalicelib.runtime import audit, outbox
-from chalicelib.runtime.identity import Caller, Claims
+from chalicelib.runtime.identity import Admit, Caller, Claims
 from chalicelib.runtime.retries import undisturbed
 from chalicelib.runtime.tables import MOST_KEYS, MOST_OPERATIONS, Operation
 
@@ -33,14 +33,17 @@ __all__ = ["Changes", "Person", "Role"]
 _FORGOTTEN_AT_ONCE: Final = MOST_OPERATIONS
 
 
-def sign_in(world: World, claims: Claims) -> Caller:
-    """Who sends this request: one strongly consistent read, and a write only the first time.
+def sign_in(world: World, claims: Claims, admit: Admit = lambda: None) -> Caller:
+    """Who sends this request: one strongly consistent read, and a write only the first time, once ``admit`` lets it.
 
     A suspended person is let through with ``suspended`` set; the endpoint says where that still opens a door. Raises
     Forbidden for one who was deleted: the same sign-in never makes a new account.
     """
     subject = person_id(world, claims.subject)
-    found = _people(world).find(subject) or _welcome(world, subject, claims)
+    found = _people(world).find(subject)
+    if found is None:
+        admit()
+        found = _welcome(world, subject, claims)
     _check_there(found)
     if claims.email and claims.email != found.email:
         found = _moved(world, subject, claims.email)

@@ -35,6 +35,8 @@ The ``detail`` is for a person and never holds a secret or personal data; ``code
 from http import HTTPStatus
 from typing import ClassVar
 
+from chalicelib.kernel.time import SECOND, Millis
+
 
 class Problem(Exception):
     """A refusal with an HTTP status and a stable code, rendered as RFC 9457 problem details."""
@@ -209,7 +211,11 @@ class WalletFrozen(
 class RateLimited(
     Problem, status=HTTPStatus.TOO_MANY_REQUESTS, code="rate_limited", default="Too many requests. Slow down."
 ):
-    pass
+    """``wait`` is how long it lasts, told as ``Retry-After``."""
+
+    def __init__(self, detail: str | None = None, wait: Millis = 10 * SECOND) -> None:
+        super().__init__(detail)
+        self.wait = wait
 
 
 class ProviderFailed(

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Final
 
 from chalice.app import Blueprint
 
-from chalicelib.accounts.schemas import AttachmentView
 from chalicelib.gateways import world
 from chalicelib.kernel.errors import (
     Blocked,
@@ -20,6 +19,8 @@ from chalicelib.kernel.errors import (
     SpendingLimitReached,
     WalletFrozen,
 )
+from chalicelib.messaging import service
+from chalicelib.messaging.model import Conversation, Message, Wanted, Who
 from chalicelib.messaging.schemas import (
     ConversationsQuery,
     ConversationView,
@@ -38,11 +39,9 @@ from chalicelib.runtime.schemas import PageOf
 
 if TYPE_CHECKING:
     from chalicelib.accounts import uploads
-    from chalicelib.messaging import model, service, unlocking
+    from chalicelib.messaging import unlocking
 else:
     uploads = on_first_use("chalicelib.accounts.uploads")
-    model = on_first_use("chalicelib.messaging.model")
-    service = on_first_use("chalicelib.messaging.service")
     unlocking = on_first_use("chalicelib.messaging.unlocking")
 
 blueprint = Blueprint(__name__)
@@ -115,7 +114,7 @@ def send_message(request: Request[NewMessage, None]) -> MessageView:
     that (409 `invalid_state`). `uploads` are of `POST /v1/uploads`.
     """
     user, body = request.caller.id, request.body
-    wanted = model.Wanted(body.text, tuple(body.uploads), body.price or 0)
+    wanted = Wanted(body.text, tuple(body.uploads), body.price or 0)
     sent = service.send(world(), user, request.path["conversation_id"], request.derived_id("msg"), wanted)
     return _message_view(sent, sent.by)
 
@@ -174,12 +173,9 @@ def unlock_message(request: Request[None, None]) -> MessageView:
     return _message_view(message, conversation.who(user))
 
 
-def _view(conversation: "model.Conversation", user: str) -> ConversationView:
+def _view(conversation: Conversation, user: str) -> ConversationView:
     return conversation_view(conversation, user, service.names(world(), [conversation]))
 
 
-def _message_view(message: "model.Message", who: "model.Who") -> MessageView:
-    if not model.readable(message, who):
-        return message_view(message, None)
-    files = [AttachmentView.of(each, uploads.link(world(), message.place, each)) for each in message.attachments]
-    return message_view(message, files)
+def _message_view(message: Message, who: Who) -> MessageView:
+    return message_view(message, who, lambda each: uploads.link(world(), message.place, each))

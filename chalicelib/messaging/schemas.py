@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Literal
+from collections.abc import Callable, Mapping
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
+from chalicelib.accounts.model.attachment import Attachment
 from chalicelib.accounts.schemas import AttachmentView, Uploads
 from chalicelib.kernel.time import rfc3339
+from chalicelib.messaging.model import Conversation, Message, Who, readable
 from chalicelib.runtime.schemas import Id, ListQuery, Money, PersonView, Schema
-
-if TYPE_CHECKING:
-    from chalicelib.messaging.model import Conversation, Message
 
 
 class NewConversation(Schema):
@@ -106,15 +105,15 @@ def conversation_view(conversation: Conversation, user: str, names: Mapping[str,
     )
 
 
-def message_view(message: Message, attachments: list[AttachmentView] | None) -> MessageView:
-    """The message with what it says, or, ``attachments`` being None, without."""
-    text = None if attachments is None else message.text
+def message_view(message: Message, who: Who, link: Callable[[Attachment], str]) -> MessageView:
+    """The message as that side may see it."""
+    shown = readable(message, who)
     return MessageView(
         id=message.id,
         conversation=message.conversation,
         sender=message.sender,
-        text=text,
-        attachments=attachments or [],
+        text=message.text if shown else None,
+        attachments=[AttachmentView.of(each, link(each)) for each in message.attachments] if shown else [],
         attachment_count=len(message.attachments),
         price=Money(amount=message.price) if message.price else None,
         locked=message.on_sale,

@@ -28,7 +28,9 @@ _SERVER_ERROR: Final = 500
 
 
 @cache
-def client(service: str, attempts: int = _ATTEMPTS, signature: str | None = None) -> Any:
+def client(
+    service: str, attempts: int = _ATTEMPTS, signature: str | None = None, read_seconds: float = _READ_SECONDS
+) -> Any:
     """The client of an AWS service by botocore's name for it. Address and region come from the environment.
 
     ``signature`` names another version of signing than the service's usual one.
@@ -38,8 +40,8 @@ def client(service: str, attempts: int = _ATTEMPTS, signature: str | None = None
     return _session().create_client(
         service,
         config=Config(
-            connect_timeout=_CONNECT_SECONDS,
-            read_timeout=_READ_SECONDS,
+            connect_timeout=min(_CONNECT_SECONDS, read_seconds),
+            read_timeout=read_seconds,
             retries={"mode": "standard", "total_max_attempts": attempts},
             # Two fifths of botocore's own work in a call, for nothing: what is sent was checked where it was made, and
             # AWS looks at it anyway; and the usual long user agent is put together anew each time.

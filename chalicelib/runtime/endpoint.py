@@ -6,8 +6,8 @@
         \"\"\"Ask a reader for a reading.\"\"\"
         return render(service.create(world(), request.caller, …))
 
-A request goes through, in this order: who asks (401, 403 suspended, 403 role), the path's ids (404), the query
-(422), the body (413, 400, 422), the Idempotency-Key (400, 409, 422), and only then the function. Whatever is
+A request goes through, in this order: who asks (401, 403 suspended, 403 role), how often (429), the path's ids (404),
+the query (422), the body (413, 400, 422), the Idempotency-Key (400, 409, 422), and only then the function. Whatever is
 raised becomes problem details here, because Chalice's middleware does not see what a view raises. The declaration
 stays on the view, where ``openapi`` finds it.
 """
@@ -34,6 +34,7 @@ from chalicelib.kernel.errors import (
     Malformed,
     MethodNotAllowed,
     Problem,
+    RateLimited,
     TooLarge,
     Unauthenticated,
 )
@@ -42,6 +43,8 @@ from chalicelib.kernel.roles import Role
 from chalicelib.runtime import logs, parsing, problems
 from chalicelib.runtime.idempotency import Answer, Intent, Once, digest, powertools_once
 from chalicelib.runtime.identity import Caller, SignIn, Verify, bearer, verifier
+from chalicelib.runtime.limiter import POLICY, SERVICE, Limiter, limiter, told
+from chalicelib.runtime.rates import NEWCOMERS, Rate
 from chalicelib.runtime.route import Route
 from chalicelib.runtime.schemas import PageOf
 
@@ -57,7 +60,7 @@ _JSON: Final = "application/json"
 _CORS: Final = CORSConfig(
     allow_origin="*",
     allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
-    expose_headers=[REQUEST_ID, REPLAYED, "Retry-After", "Content-Disposition", "Link"],
+    expose_headers=[REQUEST_ID, REPLAYED, "Retry-After", POLICY, SERVICE, "Content-Disposition", "Link"],
     max_age=600,
 )
 _EVERY_ANSWER: Final = {
@@ -168,16 +171,23 @@ def endpoint(
     return decorate
 
 
-def install(app: Chalice, sign_in: SignIn, *, verify: Verify | None = None, once: Once | None = None) -> None:
-    """Give the app its identity, its headers, its access log and its fallback for what is no route.
+def install(
+    app: Chalice,
+    sign_in: SignIn,
+    *,
+    verify: Verify | None = None,
+    once: Once | None = None,
+    counter: Limiter | None = None,
+) -> None:
+    """Give the app its identity, its limits, its headers, its access log and its fallback for what is no route.
 
-    ``sign_in`` finds or makes the caller of verified claims. ``verify`` and ``once`` are those of the settings
-    unless given.
+    ``sign_in`` finds or makes the caller of verified claims. ``verify``, ``once`` and ``counter`` are those of the
+    settings unless given.
     """
 
     def around(request: ChaliceRequest, get_response: Callable[[ChaliceRequest], Response]) -> Response:
         started = time.monotonic()
-        exchange = _Exchange(request, _request_id(request), sign_in, verify, once)
+        exchange = _Exchange(request, _request_id(request), sign_in, verify, once, counter)
         logs.unbind()
         logs.bind(request_id=exchange.request_id)
         _exchange.set(exchange)
@@ -187,6 +197,7 @@ def install(app: Chalice, sign_in: SignIn, *, verify: Verify | None = None, once
             **_CORS.get_access_control_headers(),
             REQUEST_ID: exchange.request_id,
             **response.headers,
+            **exchange.told,
         }
         logs.log.info(
             "request",
@@ -209,6 +220,9 @@ class _Exchange:
     sign_in: SignIn
     verify: Verify | None
     once: Once | None
+    counter: Limiter | None
+    told: dict[str, str] = field(default_factory=dict)
+    """Headers that say what is left of the limit."""
 
 
 _exchange: ContextVar[_Exchange] = ContextVar("exchange")
@@ -238,6 +252,8 @@ class View:
         identify = cache(lambda: _identified(exchange, allow_suspended=route.allow_suspended))
         if not route.public:
             _authorise(identify(), route)
+        if rate := route.rate:
+            _count(exchange, rate, identify)
         values = parsing.path_of(path)
         query = parsing.query_of(route.query, _parameters(sent)) if route.query else None
         raw = _raw_body(sent)
@@ -281,11 +297,31 @@ def _identified(exchange: _Exchange, *, allow_suspended: bool) -> Caller | None:
     if header is None:
         return None
     verify = exchange.verify or verifier()
-    caller = exchange.sign_in(verify(bearer(header)))
+    caller = exchange.sign_in(verify(bearer(header)), lambda: _count(exchange, NEWCOMERS))
     logs.bind(caller=caller.id)
     if caller.suspended and not allow_suspended:
         raise AccountSuspended
     return caller
+
+
+def _count(exchange: _Exchange, rate: Rate, identify: Callable[[], Caller | None] = lambda: None) -> None:
+    """Count this request. Raises RateLimited, and Unavailable where it cannot be counted and spends money."""
+    counter = exchange.counter or limiter()
+    if counter is None:
+        return
+    caller = identify() if rate.of == "user" else None
+    drawn = counter.draw(rate, caller.id if caller else _address(exchange.request))
+    if drawn is None:
+        return
+    exchange.told.update(told(rate.bucket, drawn))
+    if drawn.level is None:
+        logs.bind(kind=rate.bucket.name)
+        raise RateLimited(wait=drawn.wait)
+
+
+def _address(sent: ChaliceRequest) -> str:
+    """Where the request comes from, as the gateway saw it. A header says what somebody wrote into it."""
+    return str((sent.context.get("identity") or {}).get("sourceIp"))
 
 
 def _authorise(caller: Caller | None, route: Route) -> None:

@@ -55,7 +55,9 @@ class Caller:
     suspended: bool = False
 
 
-SignIn = Callable[[Claims], Caller]
+Admit = Callable[[], None]
+"""Called once, before somebody new is made; raises where that may not be now."""
+SignIn = Callable[[Claims, Admit], Caller]
 Verify = Callable[[str], Claims]
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, get_args, get_origin
 
 from pydantic import BaseModel
 
-from chalicelib.kernel.errors import Invalid, Problem
+from chalicelib.kernel.errors import Invalid, Problem, RateLimited
 from chalicelib.runtime import problems
 from chalicelib.runtime.parsing import path_pattern
 from chalicelib.runtime.route import Route
@@ -35,7 +35,8 @@ _DESCRIPTION: Final = """Live readings, paid by the minute, and live streams wit
 Times are RFC 3339 in UTC. Money is `{"amount": 1999, "currency": "usd"}`, in minor units. Coins, and what is
 priced in them, are whole numbers of coins. Lists take `limit` and `cursor` and answer `{"items": […], "next_cursor":
 …}`. Every refusal is `application/problem+json` (RFC 9457) whose `code` is for programs. Every answer carries
-`X-Request-Id`."""
+`X-Request-Id`; one that was counted says in `RateLimit-Policy` and `RateLimit` how many more are taken, and a 429 in
+`Retry-After` when."""
 
 
 def routes_of(table: Mapping[str, Mapping[str, RouteEntry]]) -> list[Route]:
@@ -200,6 +201,8 @@ def _answer(route: Route, name_of: dict[tuple[Any, str], str]) -> dict[str, Any]
         "description": HTTPStatus(route.status).phrase,
         "headers": {"X-Request-Id": {"$ref": "#/components/headers/RequestId"}},
     }
+    if route.rate:
+        answer["headers"] |= _RATE_HEADERS
     if route.idempotent:
         answer["headers"]["Idempotency-Replayed"] = {"$ref": "#/components/headers/IdempotencyReplayed"}
     content: dict[str, Any] = {}
@@ -224,6 +227,8 @@ def _refusal(kinds: list[type[Problem]], details: dict[str, str]) -> dict[str, A
     headers = {"X-Request-Id": {"$ref": "#/components/headers/RequestId"}}
     if any("Retry-After" in problems.headers(kind()) for kind in kinds):
         headers["Retry-After"] = {"$ref": "#/components/headers/RetryAfter"}
+    if RateLimited in kinds:
+        headers |= _RATE_HEADERS
     return {
         "description": " ".join(f"`{kind.code}`: {kind.default}" for kind in kinds),
         "headers": headers,
@@ -258,8 +263,22 @@ _IDEMPOTENCY_KEY: Final[dict[str, Any]] = {
     "description": "A fresh random value for each new intent, the same one on a retry. Kept 24 hours.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
 }
+_RATE_HEADERS: Final = {
+    "RateLimit-Policy": {"$ref": "#/components/headers/RateLimitPolicy"},
+    "RateLimit": {"$ref": "#/components/headers/RateLimit"},
+}
 _HEADERS: Final[dict[str, Any]] = {
     "RequestId": {"description": "Names this request in our logs.", "schema": {"type": "string"}},
+    "RateLimitPolicy": {
+        "description": "The limit that the request draws from: `q` requests at once, and as many in each `w` seconds.",
+        "schema": {"type": "string"},
+        "example": '"messages";q=10;w=60',
+    },
+    "RateLimit": {
+        "description": "What is left of it: `r` requests, and one more in `t` seconds.",
+        "schema": {"type": "string"},
+        "example": '"messages";r=9;t=6',
+    },
     "RetryAfter": {"description": "Seconds to wait before trying again.", "schema": {"type": "integer"}},
     "IdempotencyReplayed": {
         "description": "`true` if this is the answer of an earlier request with the same Idempotency-Key.",

@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import Final
 
 from chalicelib.kernel.errors import IdempotencyInProgress, Invalid, Problem, RateLimited, Unauthenticated, Unavailable
+from chalicelib.kernel.time import SECOND, ceil_div
 from chalicelib.runtime.aws import is_passing_fault
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.schemas import Schema
@@ -17,7 +18,7 @@ from chalicelib.runtime.tables import Contended
 MEDIA_TYPE: Final = "application/problem+json"
 
 _MOST_CAUSES: Final = 5
-_RETRY_AFTER_SECONDS: Final[dict[type[Problem], int]] = {IdempotencyInProgress: 1, RateLimited: 10, Unavailable: 2}
+_RETRY_AFTER_SECONDS: Final[dict[type[Problem], int]] = {IdempotencyInProgress: 1, Unavailable: 2}
 
 
 class Internal(
@@ -79,6 +80,8 @@ def headers(problem: Problem) -> dict[str, str]:
     for kind, seconds in _RETRY_AFTER_SECONDS.items():
         if isinstance(problem, kind):
             rendered["Retry-After"] = str(seconds)
+    if isinstance(problem, RateLimited):
+        rendered["Retry-After"] = str(max(1, ceil_div(problem.wait, SECOND)))
     if isinstance(problem, Unauthenticated):
         rendered["WWW-Authenticate"] = "Bearer"
     return rendered

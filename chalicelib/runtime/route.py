@@ -19,6 +19,7 @@ from chalicelib.kernel.errors import (
     Unavailable,
 )
 from chalicelib.runtime import problems
+from chalicelib.runtime.rates import Rate, rate_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,11 @@ class Route:
     allow_suspended: bool
     idempotent: bool
     media_types: tuple[str, ...]
+
+    @property
+    def rate(self) -> Rate | None:
+        """What a request to it draws from; None where it is not counted."""
+        return rate_of(self.method, self.path, public=self.public)
 
     def refusals(self) -> list[type[Problem]]:
         """Every refusal the route can give: its own, and those its declaration implies; by status, then code."""

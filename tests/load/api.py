@@ -162,6 +162,7 @@ def _environment(stage: Stage, issuer: IssuerServer, agora: AgoraServer) -> dict
         "UNSUBSCRIBE_SECRET": "unsubscribe",
         "DIGESTS_BUCKET": "digests",
         "BEAT_SECONDS": _BEAT_SECONDS,
+        "RATE_LIMITS": "off",
         **{f"{logical.upper()}_TABLE": physical for logical, physical in stage.names.items()},
     }
 

@@ -1,4 +1,4 @@
-"""What a handler adds: processor time of ``GET /health`` and of a heartbeat, beside bare Chalice.
+"""What a handler adds: processor time of ``GET /health`` and of a heartbeat, beside bare Chalice, and of counting.
 
 The bare app has the same two routes. Its health answers a dict; its heartbeat makes the same four calls of the AWS
 client with the same items, recorded from one of ours, and answers the same JSON. What ours adds is the token (told
@@ -8,6 +8,7 @@ apart), the checks, the decision, the rows made and read, the headers and the lo
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -17,12 +18,17 @@ from botocore import xform_name
 from chalice.app import Chalice
 
 from chalicelib.gateways import world
+from chalicelib.kernel.buckets import Bucket
 from chalicelib.readers import service as readers
 from chalicelib.runtime.aws import client
 from chalicelib.runtime.identity import verifier
+from chalicelib.runtime.limiter import Limiter
+from chalicelib.runtime.rates import Rate
+from chalicelib.runtime.tables import DynamoTables
 from tests.load.api import Api, Context, api, event_for
-from tests.load.report import Told, at_most, shown
+from tests.load.report import Told, at_most, holds, shown
 from tests.load.stage import RICH, Compared, Stage, compared, quiet, timed
+from tests.support.capacity import Bill, billed
 from tests.support.reading import add_reader, pay_in
 
 _ROUNDS: Final = 15
@@ -53,6 +59,42 @@ def measure(stage: Stage) -> Iterator[Told]:
         yield at_most("a heartbeat beside bare Chalice, same storage calls", compare.ratio, 1.5)
         yield shown("  its processor time, ours and bare", f"{compare.ours_ms:.2f} {compare.theirs_ms:.2f} ms")
         yield shown("  of ours, to verify the token", f"{token.ours_ms:.2f} ms")
+    yield from _counted(stage)
+
+
+def _counted(stage: Stage) -> Iterator[Told]:
+    """What it costs to count a request against its limit."""
+    name = stage.names["limits"]
+    counter = Limiter(DynamoTables(stage.client), name, lambda: time.time_ns() // 1_000_000, time.sleep)
+    rate = Rate(Bucket("bench", 1_000_000_000, 1))
+    counter.draw(rate, "usr_bench")
+    row: Any = stage.bare.get_item(TableName=name, Key={"pk": {"S": "bench#usr_bench"}})["Item"]
+    row["pk"] = {"S": "bare"}
+    condition: dict[str, Any] = {
+        "ConditionExpression": "#c0 = :c0",
+        "ExpressionAttributeNames": {"#c0": "mark"},
+        "ExpressionAttributeValues": {":c0": row["mark"]},
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
+    stage.bare.put_item(TableName=name, Item=row)
+
+    def turn() -> tuple[float, float]:
+        ours = timed(lambda: [counter.draw(rate, "usr_bench") for _ in range(_EACH)])
+        theirs = timed(lambda: [stage.bare.put_item(TableName=name, Item=row, **condition) for _ in range(_EACH)])
+        return ours / _EACH, theirs / _EACH
+
+    compare = compared(_ROUNDS, turn)
+    yield at_most("to count a request beside one bare conditional put", compare.ratio, 1.5)
+    yield shown("  its processor time, ours and bare", f"{compare.ours_ms:.2f} {compare.theirs_ms:.2f} ms")
+    with billed(stage.client) as bill:
+        counter.draw(rate, "usr_bench")
+    yield holds(
+        "  its requests and write units", f"{len(bill.requests)} {bill.written[name]:g}", met=_is_one(bill, name)
+    )
+
+
+def _is_one(bill: Bill, name: str) -> bool:
+    return (len(bill.requests), bill.written[name], bill.read[name]) == (1, 1, 0)
 
 
 def begun(ours: Api) -> tuple[str, str]:

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import product
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -22,7 +23,10 @@ from hypothesis import strategies as st
 from app import app
 from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
+from chalicelib.kernel.ids import derived_id
 from chalicelib.kernel.time import SECOND
+from chalicelib.messaging import service as messages
+from chalicelib.messaging.model import Wanted
 from chalicelib.payouts.model import Payout
 from chalicelib.payouts.payees import rows_of
 from chalicelib.payouts.service import earnings_account
@@ -86,7 +90,22 @@ def _readers(sort: Sort) -> List:
 
 _REVIEWS: Final = List("rosa", "/v1/readers/{slug}/reviews?", "reviews#{me}", {"pk": "reviews#{me}", "sk": str})
 
+
+def _conversations(subject: str, side: str) -> List:
+    shape = {side: "{me}", "recent_at": int, "pk": str, "sk": "conversation"}
+    return List(subject, f"/v1/conversations?as={side}", f"conversations:{side}:{{me}}", shape)
+
+
+def _messages(subject: str, query: str) -> List:
+    path = f"/v1/conversations/{{conversation_id}}/messages?q={query}" if query else _MESSAGES
+    return List(subject, path, f"messages:{{me}}:{{conversation_id}}:{query}", {"before": int})
+
+
+_MESSAGES: Final = "/v1/conversations/{conversation_id}/messages?"
+
 STREAM: Final = "str_1"
+TALKS: Final = {"ada": ("ada", "rosa"), "bob": ("bob", "rosa"), "rosa": ("ada", "rosa"), "rita": ("bob", "rita")}
+"""The conversation that somebody asks for: client and reader."""
 
 LISTS: Final = (
     _entries("credit"),
@@ -108,6 +127,10 @@ LISTS: Final = (
     List("rosa", "/v1/reader/payouts?", "payouts:{me}", {"sk": str}),
     List("ada", "/v1/streams?state=live", "streams:live", {"listing": "live", "listed_at": int, "pk": str, "sk": str}),
     List("ada", "/v1/streams/{stream_id}/gifts?", f"gifts:{STREAM}:0", {"after": str}),
+    _conversations("ada", "client"),
+    _conversations("rosa", "reader"),
+    _messages("ada", ""),
+    _messages("rosa", "hello"),
 )
 
 
@@ -139,6 +162,7 @@ class Everybody:
                 refunds.request(world, self.ids[each], f"rfd_{each}_{number}", 100)
                 clock.forward(SECOND)
         self._give()
+        self._write()
         self._block()
 
     def _give(self) -> None:
@@ -151,6 +175,13 @@ class Everybody:
             show.buys(self.ids[each], 1_000)
             for number in range(READINGS):
                 show.gives(self.ids[each], name=str(number))
+
+    def _write(self) -> None:
+        """Both clients write to both readers."""
+        for client, reader, number in product(("ada", "bob"), READERS, range(READINGS)):
+            talk = messages.open_with(self.world, self.ids[client], self.ids[reader])
+            wanted = Wanted(f"hello {number}")
+            messages.send(self.world, self.ids[client], talk.id, f"msg_{client}{reader}{number}", wanted)
 
     def _block(self) -> None:
         for each, others in (("ada", READERS), ("bob", ("ada", "rosa"))):
@@ -202,7 +233,11 @@ class Everybody:
         return answer.status_code, answer.json_body
 
     def _filled(self, asked: List) -> str:
-        return asked.path.replace("{slug}", self.ids[asked.subject]).replace("{stream_id}", STREAM)
+        path = asked.path.replace("{slug}", self.ids[asked.subject]).replace("{stream_id}", STREAM)
+        return path.replace("{conversation_id}", self._talk(asked))
+
+    def _talk(self, asked: List) -> str:
+        return derived_id("cnv", *(self.ids[each] for each in TALKS[asked.subject]))
 
     def cursors(self, asked: List) -> list[str]:
         """Every cursor that the list gives out, one item a page."""
@@ -213,7 +248,8 @@ class Everybody:
         return found
 
     def scope(self, asked: List) -> str:
-        return asked.scope.replace("{me}", self.ids[asked.subject])
+        scope = asked.scope.replace("{me}", self.ids[asked.subject])
+        return scope.replace("{conversation_id}", self._talk(asked))
 
     def shape(self, asked: List) -> dict[str, Any]:
         me = self.ids[asked.subject]

@@ -35,6 +35,7 @@ def product_on(world: World, held: dict[str, dict[str, str]]) -> Iterator[None]:
         for module in list(sys.modules.values()):
             if vars(module).get("world") is made and module is not gateways:
                 patch.setattr(module, "world", lambda: world)
+        patch.setattr(endpoint, "limiter", lambda: None)
         patch.setattr(endpoint, "verifier", lambda: lambda token: Claims(token, None, None))
         patch.setattr(secrets, "secret", held.__getitem__)
         assert vars(app)["world"]() is world

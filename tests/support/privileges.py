@@ -134,7 +134,7 @@ table/inbox                dynamodb:DeleteItem           yes no  no   no  yes  y
 table/inbox                dynamodb:UpdateItem           no  no  no   no  no   no    no   no    no  no   no   no
 table/inbox                dynamodb:Scan                 no  no  no   no  no   no    no   no    no  no   no   no
 
-table/limits               dynamodb:GetItem              yes no  no   no  no   no    no   no    no  no   no   no
+table/limits               dynamodb:GetItem              no  no  no   no  no   no    no   no    no  no   no   no
 table/limits               dynamodb:PutItem              yes no  no   no  no   no    no   no    no  no   no   no
 table/limits               dynamodb:DeleteItem           no  no  no   no  no   no    no   no    no  no   no   no
 table/limits               dynamodb:Scan                 no  no  no   no  no   no    no   no    no  no   no   no

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -165,9 +165,12 @@ def sending(fan: Fan, sent: Sent) -> Fan:
     """The sender with one gift more. Raises RateLimited where it is too much for any one minute."""
     at = max([sent.at, *(at for at, _ in fan.recent)])  # clocks differ: what was counted is not earlier than it was
     recent = [(when, coins) for when, coins in fan.recent if when > at - MINUTE]
-    if len(recent) >= MOST_IN_A_MINUTE or _coins(recent) + sent.coins > MOST_COINS_IN_A_MINUTE:
+    if not _fits(recent, sent):
+        # The oldest gifts that must be a minute old before this one is taken, the last of them.
+        last = next((when for place, (when, _) in enumerate(recent, 1) if _fits(recent[place:], sent)), at)
         raise RateLimited(
-            f"At most {MOST_IN_A_MINUTE} gifts and {MOST_COINS_IN_A_MINUTE} coins a minute. Wait a moment."
+            f"At most {MOST_IN_A_MINUTE} gifts and {MOST_COINS_IN_A_MINUTE} coins a minute. Wait a moment.",
+            last + MINUTE - sent.at,
         )
     return Fan(
         stream=fan.stream,
@@ -180,5 +183,6 @@ def sending(fan: Fan, sent: Sent) -> Fan:
     )
 
 
-def _coins(recent: Iterable[tuple[Millis, int]]) -> int:
-    return sum(coins for _, coins in recent)
+def _fits(recent: Sequence[tuple[Millis, int]], sent: Sent) -> bool:
+    coins = sum(coins for _, coins in recent)
+    return len(recent) < MOST_IN_A_MINUTE and coins + sent.coins <= MOST_COINS_IN_A_MINUTE

@@ -98,7 +98,8 @@ def asked(was: Deletion | None, person: str, salt: str, code: str, now: Millis) 
     fresh = was is None or now >= was.codes_since + DAY
     codes = 0 if fresh or was is None else was.codes
     if codes >= MOST_CODES:
-        raise RateLimited("Too many codes were sent today. Try again tomorrow.")
+        wait = was.codes_since + DAY - now if was else DAY
+        raise RateLimited("Too many codes were sent today. Try again tomorrow.", wait)
     return Deletion(
         person=person,
         state="asked",

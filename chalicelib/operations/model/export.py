@@ -63,5 +63,8 @@ def asked(made: Made, export: Export) -> Made:
     """With one more. Raises RateLimited beyond five in seven days."""
     recent = tuple(each for each in made.exports if each[1] > export.requested_at - KEPT)
     if len(recent) >= MOST:
-        raise RateLimited("You have asked for this five times in seven days. The files of before are still there.")
+        wait = recent[-MOST][1] + KEPT - export.requested_at
+        raise RateLimited(
+            "You have asked for this five times in seven days. The files of before are still there.", wait
+        )
     return replace(made, exports=(*recent, (export.id, export.requested_at)))

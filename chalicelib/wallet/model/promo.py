@@ -85,7 +85,7 @@ def redeemed(code: Code, by_person: int, now: Millis) -> Code:
 def may_guess(tries: Tries, now: Millis) -> None:
     """Raises RateLimited after ten wrong guesses within an hour of the first."""
     if tries.count >= TRIES and now < tries.since + HOUR:
-        raise RateLimited("Too many wrong codes. Try again in an hour.")
+        raise RateLimited("Too many wrong codes. Try again in an hour.", tries.since + HOUR - now)
 
 
 def guessed_wrong(tries: Tries, request: str, now: Millis) -> Tries:

@@ -5,7 +5,7 @@ import pytest
 from chalicelib.accounts import service
 from chalicelib.accounts.service import Changes
 from chalicelib.gateways import World
-from chalicelib.kernel.errors import AgeRequired, InvalidState, NotFound
+from chalicelib.kernel.errors import AgeRequired, InvalidState, NotFound, RateLimited
 from chalicelib.runtime.identity import Caller, Claims
 from chalicelib.runtime.tables import Item
 from tests.support.memory import MemoryTables
@@ -56,6 +56,18 @@ def test_a_later_request_costs_one_read_and_no_write(world: World, tables: Count
     tables.reads = tables.writes = 0
     assert service.sign_in(world, ADA) == first
     assert (tables.reads, tables.writes) == (1, 0)
+
+
+def test_somebody_new_is_made_only_where_that_is_let_and_who_is_known_asks_nobody(
+    world: World, tables: CountingTables
+) -> None:
+    def refuse() -> None:
+        raise RateLimited
+
+    with pytest.raises(RateLimited):
+        service.sign_in(world, ADA, refuse)
+    assert tables.writes == 0
+    assert service.sign_in(world, ADA) == service.sign_in(world, ADA, refuse)
 
 
 def test_the_same_subject_of_another_issuer_is_another_person(world: World) -> None:

@@ -178,8 +178,9 @@ def test_thirty_gifts_in_any_minute_and_no_more() -> None:
     fan = Fan("str_1", "usr_c")
     for number in range(30):
         fan = sending(fan, sent(1, NOON + number * SECOND))
-    with pytest.raises(RateLimited, match=r"^At most 30 gifts and 100000 coins a minute\. Wait a moment\.$"):
-        sending(fan, sent(1, NOON + MINUTE - 1))
+    with pytest.raises(RateLimited, match=r"^At most 30 gifts and 100000 coins a minute\. Wait a moment\.$") as refused:
+        sending(fan, sent(1, NOON + MINUTE - 5))
+    assert refused.value.wait == 5
     fan = sending(fan, sent(1, NOON + MINUTE))  # the first is a minute old
     with pytest.raises(RateLimited):
         sending(fan, sent(1, NOON + MINUTE + SECOND - 1))
@@ -188,10 +189,24 @@ def test_thirty_gifts_in_any_minute_and_no_more() -> None:
 
 def test_a_hundred_thousand_coins_in_any_minute_and_no_more() -> None:
     fan = sending(Fan("str_1", "usr_c"), sent(99_000, NOON))
-    with pytest.raises(RateLimited):
+    with pytest.raises(RateLimited) as refused:
         sending(fan, sent(1_001, NOON + MINUTE - 1))
+    assert refused.value.wait == 1
     assert sending(fan, sent(1_000, NOON + MINUTE - 1)).total == 100_000
     assert sending(fan, sent(100_000, NOON + MINUTE)).total == 199_000
+
+
+def test_a_gift_waits_for_as_many_as_must_be_a_minute_old_before_it() -> None:
+    fan = Fan("str_1", "usr_c")
+    for second, coins in ((0, 10_000), (1, 80_000), (2, 10_000)):
+        fan = sending(fan, sent(coins, NOON + second * SECOND))
+    for coins, wait in ((10_000, 50), (10_001, 51), (90_000, 51), (90_001, 52), (100_000, 52)):
+        with pytest.raises(RateLimited) as refused:
+            sending(fan, sent(coins, NOON + 10 * SECOND))
+        assert refused.value.wait == wait * SECOND
+    with pytest.raises(RateLimited) as behind:
+        sending(fan, sent(1, NOON))
+    assert behind.value.wait == 60 * SECOND
 
 
 def test_a_clock_that_is_behind_gives_nobody_a_new_minute() -> None:

@@ -203,8 +203,9 @@ def test_a_code_lives_thirty_minutes(world: World, ada: str) -> None:
 def test_more_than_five_codes_a_day_are_refused_so_that_nobody_can_guess_on(world: World, ada: str) -> None:
     for _ in range(MOST_CODES):
         deletions.ask(world, ada)
-    with pytest.raises(RateLimited):
+    with pytest.raises(RateLimited) as refused:
         deletions.ask(world, ada)
+    assert refused.value.wait == DAY
     deletions.cancel(world, ada)
     with pytest.raises(RateLimited):
         deletions.ask(world, ada)

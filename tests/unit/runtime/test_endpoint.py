@@ -14,9 +14,12 @@ from pydantic import AfterValidator, Field
 from chalicelib.kernel.errors import InsufficientFunds, NotFound, Unauthenticated, WalletFrozen
 from chalicelib.runtime.endpoint import Request, Text, endpoint, install
 from chalicelib.runtime.idempotency import Answer, Intent
-from chalicelib.runtime.identity import Caller, Claims, Keys, Verifier, Verify
+from chalicelib.runtime.identity import Admit, Caller, Claims, Keys, Verifier, Verify
+from chalicelib.runtime.limiter import Limiter
 from chalicelib.runtime.schemas import ListQuery, Money, Schema
 from chalicelib.runtime.tables import Contended
+from tests.support.memory import MemoryTables
+from tests.support.worlds import NOON
 
 Lines = Callable[[], list[dict[str, Any]]]
 SECRETS = ["ada@example.com", "eyJ"]
@@ -69,7 +72,7 @@ class RememberedOnce:
         return self.kept[intent]
 
 
-def _sign_in(claims: Claims) -> Caller:
+def _sign_in(claims: Claims, admit: Admit) -> Caller:
     role = claims.subject.partition("|")[0]
     suspended = claims.subject.endswith("suspended")
     return Caller(f"usr_{claims.subject.partition('|')[2]}", role, "Ada", suspended)  # type: ignore[arg-type]
@@ -148,7 +151,8 @@ def _client(verify: Verify, runs: list[str]) -> Client:
     _routes(blueprint, runs)
     app = Chalice("tested")
     app.register_blueprint(blueprint)
-    install(app, _sign_in, verify=verify, once=RememberedOnce())
+    counter = Limiter(MemoryTables(), "limits", lambda: NOON, lambda seconds: None)
+    install(app, _sign_in, verify=verify, once=RememberedOnce(), counter=counter)
     return Client(app)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 
-from chalicelib.kernel.errors import Invalid, NotFound, Unavailable
+from chalicelib.kernel.errors import Invalid, NotFound, RateLimited, Unavailable
 from chalicelib.runtime.problems import Internal, details, headers, problem_for
 from chalicelib.runtime.tables import Contended
 
@@ -48,6 +48,11 @@ def test_a_fault_of_storage_that_passes_is_503(error: Exception) -> None:
     problem = problem_for(error)
     assert isinstance(problem, Unavailable)
     assert "Retry-After" in headers(problem)
+
+
+@pytest.mark.parametrize(("wait", "told"), [(0, "1"), (1_000, "1"), (1_001, "2"), (3_600_000, "3600")])
+def test_what_comes_too_often_is_told_when_to_come_back_and_never_too_soon(wait: int, told: str) -> None:
+    assert headers(RateLimited(wait=wait))["Retry-After"] == told
 
 
 @pytest.mark.parametrize("error", [_aws("AccessDeniedException"), _aws("ValidationException"), KeyError("x")])

@@ -245,8 +245,9 @@ def test_a_code_that_gives_nothing_says_so_in_words() -> None:
         promo.redeemed(CODE, 1, NOON)
     with pytest.raises(LinkExpired, match=r"^This code is no longer valid\.$"):
         promo.redeemed(replace(CODE, used=100), 0, NOON)
-    with pytest.raises(RateLimited, match=r"^Too many wrong codes\. Try again in an hour\.$"):
-        may_guess(Tries(NOON, 10), NOON)
+    with pytest.raises(RateLimited, match=r"^Too many wrong codes\. Try again in an hour\.$") as refused:
+        may_guess(Tries(NOON, 10), NOON + 1)
+    assert refused.value.wait == HOUR - 1
 
 
 def test_a_wrong_guess_counts_with_the_request_that_made_it() -> None:

@@ -1,0 +1,125 @@
+"""The table of limits: it is of routes that there are, and says of each changing one what it means."""
+
+import re
+
+import pytest
+
+import app
+from chalicelib.kernel.time import SECOND
+from chalicelib.runtime import rates
+from chalicelib.runtime.openapi import routes_of
+from chalicelib.runtime.rates import CHANGES, NEWCOMERS, RATES, READING, Rate, rate_of
+from chalicelib.runtime.route import Route
+
+ROUTES = {f"{route.method} {re.sub(r'{.+?}', '{}', route.path)}": route for route in routes_of(app.app.every_route())}
+COMING: set[str] = {
+    "POST /v1/messages/{}/unlock",
+    "POST /v1/conversations/{}/messages",
+    "POST /v1/threads",
+    "POST /v1/threads/{}/posts",
+    "POST /v1/reports",
+    "POST /v1/messages/{}/report",
+    "POST /v1/appeals",
+    "POST /v1/uploads",
+    "GET /v1/conversations/{}/messages",
+    "GET /v1/unsubscribe/{}",
+    "POST /v1/unsubscribe/{}",
+}
+EVERY_RATE = {each.bucket.name: each for each in vars(rates).values() if isinstance(each, Rate)}
+
+
+def rate(route: str) -> Rate | None:
+    found = ROUTES[route]
+    return rate_of(found.method, found.path, public=found.public)
+
+
+def test_each_row_is_of_a_route_that_there_is() -> None:
+    assert set(RATES) - set(ROUTES) <= COMING
+
+
+def test_each_bucket_has_one_meaning() -> None:
+    rows = [each for each in (*RATES.values(), NEWCOMERS, CHANGES, READING) if each]
+    assert {each.bucket.name: each for each in rows} == EVERY_RATE
+    assert all(EVERY_RATE[each.bucket.name] is each for each in rows)
+
+
+@pytest.mark.parametrize("name", EVERY_RATE)
+def test_a_bucket_is_full_again_after_whole_seconds(name: str) -> None:
+    bucket = EVERY_RATE[name].bucket
+    assert bucket.size > 0
+    assert bucket.every > 0
+    assert bucket.span % SECOND == 0
+    assert bucket.span in (60 * SECOND, 300 * SECOND, 600 * SECOND)
+
+
+def test_what_product_says_of_limits() -> None:
+    said = {
+        "POST /v1/conversations/{conversation_id}/messages": ("messages", 10, 6_000, "user"),
+        "POST /v1/reports": ("reports", 5, 12_000, "user"),
+    }
+    for route, (name, size, every, of) in said.items():
+        found = rate_of(*route.split(" "), public=False)
+        assert found
+        assert (*found.bucket, found.of) == (name, size, every, of)
+    assert (*NEWCOMERS.bucket, NEWCOMERS.of) == ("newcomers", 5, 60_000, "address")
+
+
+@pytest.mark.parametrize("route", [each for each in ROUTES.values() if each.public], ids=lambda each: each.name)
+def test_a_public_route_asks_nobody_who_they_are_so_it_counts_by_address(route: Route) -> None:
+    if route.path != "/health":
+        assert route.rate
+        assert route.rate.of == "address"
+
+
+def test_a_signed_in_persons_requests_count_as_theirs() -> None:
+    counted = [route for route in ROUTES.values() if not route.public and route.rate]
+    assert len(counted) > 50
+    assert {route.name for route in counted if route.rate and route.rate.of != "user"} == set()
+
+
+def test_each_route_that_creates_or_spends_is_named() -> None:
+    # A stream is one row of one's own; with a key, so that it is not made twice.
+    assert {name for name, route in ROUTES.items() if route.idempotent} - set(RATES) == {"POST /v1/streams"}
+
+
+def test_each_changing_route_that_is_not_named_draws_from_the_callers_changes() -> None:
+    others = [route for name, route in ROUTES.items() if route.method != "GET" and name not in RATES]
+    assert others
+    assert all(route.rate is CHANGES for route in others if not route.public)
+
+
+def test_a_signed_in_persons_reading_is_not_counted() -> None:
+    for name in ("GET /v1/sessions", "GET /v1/wallet", "GET /v1/me"):
+        assert rate(name) is None
+
+
+@pytest.mark.parametrize(
+    "route",
+    [
+        "POST /v1/sessions/{}/heartbeat",
+        "POST /v1/sessions/{}/join",
+        "POST /v1/sessions/{}/reconnect",
+        "POST /v1/sessions/{}/leave",
+        "POST /v1/sessions/{}/end",
+        "POST /v1/sessions/{}/accept",
+        "PUT /v1/reader/presence",
+        "POST /v1/streams/{}/end",
+    ],
+)
+def test_what_a_meter_depends_on_is_never_refused(route: str) -> None:
+    assert rate(route) is None
+
+
+def test_where_money_is_spent_a_request_that_cannot_be_counted_is_refused() -> None:
+    spending = {name for name, found in RATES.items() if found and found.spends} - COMING
+    assert spending == {
+        "POST /v1/sessions",
+        "POST /v1/sessions/{}/tip",
+        "POST /v1/bookings",
+        "POST /v1/streams/{}/ticket",
+        "POST /v1/streams/{}/gifts",
+        "POST /v1/wallet/topups",
+        "POST /v1/wallet/payment-method",
+        "POST /v1/wallet/refunds",
+        "POST /v1/coins/checkout",
+    }
