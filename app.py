@@ -45,7 +45,6 @@ PARTS: Final = {
         "/v1/streams/{stream_id}/ticket",
     ),
     "chalicelib.messaging.routes": ("/v1/conversations*", "/v1/messages/{message_id}/unlock"),
-    "chalicelib.notifications.routes": ("/v1/notifications*", "/v1/unsubscribe/*"),
     "chalicelib.payouts.routes": ("/v1/reader/earnings*", "/v1/reader/payout*"),
     "chalicelib.scheduling.routes": (
         "/v1/bookings*",
@@ -56,6 +55,7 @@ PARTS: Final = {
         "/v1/sessions",
         "/v1/streams/{stream_id}/start",
     ),
+    "chalicelib.notifications.routes": ("/v1/notifications*", "/v1/unsubscribe/*"),
     "chalicelib.operations.routes": (
         "/docs*",
         "/health",
