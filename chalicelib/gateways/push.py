@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol
 
+from chalicelib.gateways.breaker import CircuitBreaker
 from chalicelib.kernel.errors import NotFound, ProviderFailed, Unavailable
 from chalicelib.kernel.settings import Settings
 from chalicelib.runtime.aws import client, is_passing_fault
@@ -28,6 +29,8 @@ _NAMES: Final = 64
 
 _ATTEMPTS: Final = 1
 """What could not be pushed is tried again anyway, and whoever pushes holds the notice meanwhile."""
+_REST_SECONDS: Final = 5
+"""After a failure nothing is pushed for so long: a person's other devices need not be waited for in vain."""
 _OTHERWISE_MADE: Final = re.compile(r"Endpoint (\S+) already exists with the same Token")
 
 
@@ -77,18 +80,19 @@ class SnsPush:
 
     def __init__(self, settings: Settings) -> None:
         self._applications = {"ios": settings.push_ios_arn, "android": settings.push_android_arn}
+        self._breaker = CircuitBreaker()
 
     def endpoint(self, platform: Platform, token: str) -> str | None:
         application = self._applications[platform]
         if application is None:
             return None
         try:
-            made: str = _asked("create_platform_endpoint", PlatformApplicationArn=application, Token=token)[
+            made: str = self._asked("create_platform_endpoint", PlatformApplicationArn=application, Token=token)[
                 "EndpointArn"
             ]
         except _Refused as refused:
             if there := _OTHERWISE_MADE.search(refused.said):
-                return _made_anew(there[1], token)
+                return self._made_anew(there[1], token)
             if refused.code == "InvalidParameter":
                 raise DeadToken from None
             raise _failed(refused) from None
@@ -96,7 +100,7 @@ class SnsPush:
 
     def push(self, endpoint: str, message: Message) -> None:
         try:
-            _asked(
+            self._asked(
                 "publish",
                 TargetArn=endpoint,
                 MessageStructure="json",
@@ -112,18 +116,35 @@ class SnsPush:
 
     def forget(self, endpoint: str) -> None:
         try:
-            _asked("delete_endpoint", EndpointArn=endpoint)
+            self._asked("delete_endpoint", EndpointArn=endpoint)
         except _Refused as refused:
             raise _failed(refused) from None
 
+    def _made_anew(self, endpoint: str, token: str) -> str:
+        """One that was shut, of a token that works again: it is opened."""
+        opened = {"Enabled": "true", "Token": token}
+        try:
+            self._asked("set_endpoint_attributes", EndpointArn=endpoint, Attributes=opened)
+        except _Refused as refused:
+            raise _failed(refused) from None
+        return endpoint
 
-def _made_anew(endpoint: str, token: str) -> str:
-    """One that was shut, of a token that works again: it is opened."""
-    try:
-        _asked("set_endpoint_attributes", EndpointArn=endpoint, Attributes={"Enabled": "true", "Token": token})
-    except _Refused as refused:
-        raise _failed(refused) from None
-    return endpoint
+    def _asked(self, operation: str, **parameters: Any) -> Any:
+        """Raises _Refused, Unavailable."""
+        from botocore.exceptions import ClientError
+
+        if self._breaker.is_open:
+            raise Unavailable("SNS rests after a failure.")
+        try:
+            return getattr(client("sns", _ATTEMPTS), operation)(**parameters)
+        except Exception as error:
+            if is_passing_fault(error):
+                self._breaker.trip(_REST_SECONDS)
+                raise Unavailable("Nothing could be pushed now. Try again in a moment.") from error
+            if not isinstance(error, ClientError):
+                raise
+            told = error.response["Error"]
+            raise _Refused(told["Code"], told.get("Message", "")) from None
 
 
 def payloads(message: Message) -> dict[str, str]:
@@ -186,21 +207,6 @@ class _Refused(Exception):
     @property
     def names_no_endpoint(self) -> bool:
         return self.code == "NotFound" or "No endpoint found" in self.said
-
-
-def _asked(operation: str, **parameters: Any) -> Any:
-    """Raises _Refused, Unavailable."""
-    from botocore.exceptions import ClientError
-
-    try:
-        return getattr(client("sns", _ATTEMPTS), operation)(**parameters)
-    except Exception as error:
-        if is_passing_fault(error):
-            raise Unavailable("Nothing could be pushed now. Try again in a moment.") from error
-        if not isinstance(error, ClientError):
-            raise
-        told = error.response["Error"]
-        raise _Refused(told["Code"], told.get("Message", "")) from None
 
 
 def _failed(refused: _Refused) -> ProviderFailed:

@@ -35,7 +35,7 @@ def withheld(world: World, person_id: str, address: str) -> bool:
         to=person_id,
         kind="mail_suppressed",
         fact=str(mark.at),
-        at=mark.at,
+        at=world.now(),
         facts={"why": mark.why},
     )
     world.tables.write(told)

@@ -306,7 +306,8 @@ def test_notify_may_tell_by_every_channel_and_let_a_dead_device_go() -> None:
     world.tables.write(Put("notices", row))
     tables = Watched(world.tables)
     object.__setattr__(world, "tables", tables)
-    told_again(world, {"Records": [{"messageId": "1", "body": json.dumps({"notice": {"pk": ada, "sk": row["sk"]}})}]})
+    message = {"messageId": "1", "body": json.dumps({"notice": {"pk": ada, "sk": row["sk"]}})}
+    told_again(world, {"Records": [message]}, lambda: MINUTE)
     for each in world.tables.query("notices", ("pk", ada)).items:
         if each["kind"] in ("device_gone", "mail_suppressed"):
             tell(world, notice_of(each))

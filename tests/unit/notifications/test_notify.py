@@ -14,6 +14,7 @@ from chalicelib.accounts.model import preferences
 from chalicelib.gateways import World
 from chalicelib.gateways.mail import Letter
 from chalicelib.kernel.errors import ProviderFailed, Unavailable
+from chalicelib.kernel.time import MINUTE, SECOND
 from chalicelib.notifications import handlers, model
 from chalicelib.notifications.model import Words
 from chalicelib.runtime import outbox
@@ -50,7 +51,7 @@ def record(to: str, number: int, event: str = "INSERT", kind: str = "a_test") ->
 
 def told(world: World, *records: dict[str, Any]) -> list[str]:
     """The numbers of the notices that must come again."""
-    handlers.told(world, {"Records": list(records)})
+    handlers.told(world, {"Records": list(records)}, lambda: MINUTE)
     assert isinstance(world.untold, OfflineQueue)
     return [each["notice"]["sk"].partition("#")[2] for each in world.untold.bodies()]
 
@@ -59,7 +60,7 @@ def again(world: World, to: str, *numbers: int) -> list[str]:
     """Try these again, from the queue; the numbers of those that must come once more."""
     keys = [{"pk": to, "sk": f"a_test#{number}"} for number in numbers]
     records = [{"messageId": key["sk"][7:], "body": json.dumps({"notice": key})} for key in keys]
-    answer = handlers.told_again(world, {"Records": records})
+    answer = handlers.told_again(world, {"Records": records}, lambda: MINUTE)
     return [each["itemIdentifier"] for each in answer["batchItemFailures"]]
 
 
@@ -168,7 +169,16 @@ def test_where_the_queue_is_out_of_reach_too_the_stream_comes_again(world: World
     ada = person(world, "ada@example.test")
     cut = replace(world, mail=OfflineMail(down=True), untold=OfflineQueue(down=True))
     with pytest.raises(Unavailable):
-        handlers.told(cut, {"Records": [record(ada, 1)]})
+        handlers.told(cut, {"Records": [record(ada, 1)]}, lambda: MINUTE)
+
+
+def test_what_there_is_no_time_for_waits(world: World) -> None:
+    ada = person(world, "ada@example.test")
+    left = iter([31 * SECOND, 29 * SECOND])
+    handlers.told(world, {"Records": [record(ada, 1), record(ada, 2)]}, lambda: next(left))
+    assert isinstance(world.untold, OfflineQueue)
+    assert world.untold.bodies() == [{"notice": {"pk": ada, "sk": "a_test#2"}, "error": "NoTime"}]
+    assert [each.subject for each in letters(world)] == ["Number 1"]
 
 
 def test_a_notice_whose_row_is_gone_is_done(world: World) -> None:
@@ -177,7 +187,7 @@ def test_a_notice_whose_row_is_gone_is_done(world: World) -> None:
 
 
 def test_a_message_that_is_none_comes_again_and_ends_among_the_dead_letters(world: World) -> None:
-    answer = handlers.told_again(world, {"Records": [{"messageId": "m", "body": "{"}]})
+    answer = handlers.told_again(world, {"Records": [{"messageId": "m", "body": "{"}]}, lambda: MINUTE)
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m"}]}
 
 
