@@ -38,9 +38,6 @@ from chalicelib.runtime.tables import MOST_OPERATIONS, Contended, Key
 
 _MOST_PAGES: Final = 200
 """Of 100 followers each: more are not told within the time that the function has."""
-_LOOKS: Final = 25
-"""A second apart, at a notice that is in other hands: longer than these hold it."""
-_SECOND: Final = 1.0
 
 HANDED_ON: Final[Mapping[str, tuple[str, Millis]]] = {
     "reader_online": ("favorite_online", 15 * MINUTE),
@@ -129,12 +126,10 @@ def _taken(world: World, person: accounts.Person, notice: Notice, opened: frozen
         world.tables.write(rows.keep_telling(notice, taken, was, now))
         return taken
 
-    for _ in range(_LOOKS):
-        telling = undisturbed(world.sleep, attempt)
-        if not telling.left or not telling.is_held(me, world.now()):
-            return telling
-        world.sleep(_SECOND)
-    raise Unavailable("Somebody else is telling it.")
+    telling = undisturbed(world.sleep, attempt)
+    if telling.left and telling.is_held(me, world.now()):
+        raise Unavailable("Somebody else is telling it.")
+    return telling
 
 
 def _begun(world: World, person: accounts.Person, notice: Notice, opened: frozenset[Channel], me: str) -> Telling:
