@@ -456,6 +456,19 @@ def _reply_unlocked(facts: Facts, zone: ZoneInfo) -> Words:
     )
 
 
+def _mail_suppressed(facts: Facts, zone: ZoneInfo) -> Words:
+    del zone
+    why = {
+        "bounce": "A letter to your address came back",
+        "complaint": "A letter of ours was marked as unwanted in your mailbox",
+    }[facts["why"]]
+    return Words(
+        "We send you no more mail",
+        f"{why}, so no more mail goes there. What we tell you is here in the app. To get mail again, sign in with "
+        "another address, or write to support.",
+    )
+
+
 ABOUT: Final[Mapping[str, Kind]] = {
     "booking_made": "bookings",
     "booking_moved": "bookings",
@@ -521,5 +534,6 @@ SAID: Final[Mapping[str, Callable[[Facts, ZoneInfo], Words]]] = {
     "report_decided": _report_decided,
     "message_received": _message_received,
     "reply_unlocked": _reply_unlocked,
+    "mail_suppressed": _mail_suppressed,
 }
 """By the kind of notice."""

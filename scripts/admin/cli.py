@@ -19,7 +19,20 @@ from chalicelib.gateways import World
 from chalicelib.gateways.stripe import Refused
 from chalicelib.kernel.errors import Invalid, Problem
 from chalicelib.runtime.tables import ConditionFailed, Contended
-from scripts.admin import books, coins, gifts, messages, moderation, money, promos, stages, streams, verbs
+from scripts.admin import (
+    books,
+    coins,
+    deadletters,
+    gifts,
+    mail,
+    messages,
+    moderation,
+    money,
+    promos,
+    stages,
+    streams,
+    verbs,
+)
 from scripts.admin.verbs import Answer, Facts, Plan, Verb
 
 DONE: Final = 0
@@ -35,6 +48,8 @@ VERBS: Final = (
     *gifts.VERBS,
     *messages.VERBS,
     *moderation.VERBS,
+    *mail.VERBS,
+    *deadletters.VERBS,
 )
 
 _SHORTEST_REASON: Final = 3
@@ -58,6 +73,8 @@ _NOUNS: Final = {
     "gifts": "what there is to give to a stream",
     "messages": "look at a message, give back what a reply cost",
     "moderation": "decide on what was reported, and on appeals",
+    "mail": "which addresses get no letters",
+    "deadletters": "what could not be done, and doing it again",
 }
 
 

@@ -205,19 +205,19 @@ class Everybody:
             for number in range(READINGS):
                 show.gives(self.ids[each], name=str(number))
 
-    def _tell(self) -> None:
-        """Something is in each inbox."""
-        for number in range(READINGS):
-            for each in ("ada", "bob"):
-                facts = {"amount": 100 + number, "refund": f"rfd_{each}_{number}"}
-                tell(self.world, Notice(self.ids[each], "refund", facts, str(number), self.world.now() + number))
-
     def _write(self) -> None:
         """Both clients write to both readers."""
         for client, reader, number in product(("ada", "bob"), READERS, range(READINGS)):
             talk = messages.open_with(self.world, self.ids[client], self.ids[reader])
             wanted = Wanted(f"hello {number}")
             messages.send(self.world, self.ids[client], talk.id, f"msg_{client}{reader}{number}", wanted)
+
+    def _tell(self) -> None:
+        """Something is in each inbox."""
+        for number in range(READINGS):
+            for each in ("ada", "bob"):
+                facts = {"amount": 100 + number, "refund": f"rfd_{each}_{number}"}
+                tell(self.world, Notice(self.ids[each], "refund", facts, str(number), self.world.now() + number))
 
     def _block(self) -> None:
         for each, others in (("ada", READERS), ("bob", ("ada", "rosa"))):
