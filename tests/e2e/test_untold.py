@@ -109,7 +109,7 @@ def test_an_address_that_a_letter_came_back_from_gets_none_until_it_is_given_bac
     until("the address being suppressed", held_back, seconds=SOON)
     put(stage, ada.phone.id, "bkg_1")
     await_inbox(ada.phone, "We send you no more mail", "A reading is booked")
-    assert refusal(ada.phone.api.send("POST", "/v1/me/deletion", {})) == (409, "invalid_state")
+    assert refusal(ada.phone.api.send("POST", "/v1/me/deletion")) == (409, "invalid_state")
     stage.admin("mail", "release", ada.address, *WHY)
     published(stage, bounce(ada.address, now))  # once more, of before
     put(stage, ada.phone.id, "bkg_2")
