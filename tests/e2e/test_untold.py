@@ -168,7 +168,7 @@ def test_a_broken_notice_holds_up_no_other_and_is_told_once_when_it_is_mended(st
     put(stage, phone.id, "bkg_1", {})
     put(stage, phone.id, "bkg_2")
     await_inbox(phone, "A reading is booked")
-    (found,) = until("the dead letter", lambda: dead(stage, phone.id), seconds=SOON)
+    (found,) = until("the dead letter", lambda: dead(stage, phone.id) or None, seconds=SOON)
     listed = stage.admin("deadletters", "list")["rows"]
     (row,) = [each for each in listed if each["id"] == found.waiting.id]
     assert (row["from"], row["what"], row["why"]) == ("notify", f"booking_made#bkg_1 to {phone.id}", "KeyError")
