@@ -32,6 +32,7 @@ from scripts.admin import (
     stages,
     streams,
     verbs,
+    words,
 )
 from scripts.admin.verbs import Answer, Facts, Plan, Verb
 
@@ -48,6 +49,7 @@ VERBS: Final = (
     *gifts.VERBS,
     *messages.VERBS,
     *moderation.VERBS,
+    *words.VERBS,
     *mail.VERBS,
     *deadletters.VERBS,
 )
@@ -73,6 +75,7 @@ _NOUNS: Final = {
     "gifts": "what there is to give to a stream",
     "messages": "look at a message, give back what a reply cost",
     "moderation": "decide on what was reported, and on appeals",
+    "words": "what nobody may write in the community",
     "mail": "which addresses get no letters",
     "deadletters": "what could not be done, and doing it again",
 }
