@@ -152,19 +152,25 @@ def test_files_and_mail_out_of_reach_are_unavailable(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("kept_by", ["memory", "ses"])
 def test_a_letter_reaches_its_person_as_it_was_written(kept_by: str, here: str) -> None:
-    letter = Letter(f"{uuid4().hex}@example.test", "Über dich", "Line one\n\nLine two")
+    headers = (("List-Unsubscribe", "<https://api.test/v1/unsubscribe/x>"), ("List-Unsubscribe-Post", "One-Click"))
+    letter = Letter(f"{uuid4().hex}@example.test", "Über dich", "Line one\n\nLine two", "<p>Line ö</p>", headers)
     if kept_by == "memory":
         mail: Mail = OfflineMail()
         mail.send(letter)
         assert isinstance(mail, OfflineMail)
         assert mail.sent == [letter]
         return
-    own = settings()
     boto3.client("sesv2").create_email_identity(EmailIdentity="hello@soulseer.test")
-    SesMail(own).send(letter)
-    kept = requests.get(f"{here}/_ministack/ses/messages", timeout=SECONDS).text
-    assert letter.to in kept
-    assert "hello@soulseer.test" in kept
+    sent: list[Any] = []
+    events = aws.client("sesv2").meta.events
+    events.register("before-send.sesv2.SendEmail", lambda request, **_: sent.append(json.loads(request.body)))
+    SesMail(settings()).send(letter)
+    kept = requests.get(f"{here}/_ministack/ses/messages", timeout=SECONDS).json()["messages"]
+    (found,) = [each for account in kept.values() for each in account if letter.to in each["To"]]
+    assert "hello@soulseer.test" in found["Source"]
+    assert (found["Subject"], found["BodyText"], found["BodyHtml"]) == (letter.subject, letter.text, letter.html)
+    # The local AWS lets headers go unseen: they are seen on their way.
+    assert sent[0]["Content"]["Simple"]["Headers"] == [{"Name": name, "Value": value} for name, value in headers]
 
 
 # --- pushes --------------------------------------------------------------------------------------
