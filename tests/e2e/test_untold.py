@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import pytest
 
+from chalicelib.accounts import suppression
 from chalicelib.kernel.time import Millis, rfc3339
 from chalicelib.operations import dead_letters
 from chalicelib.operations.dead_letters import Found
@@ -102,11 +103,9 @@ def test_an_address_that_a_letter_came_back_from_gets_none_until_it_is_given_bac
     put(stage, bob.phone.id, "bkg_1")
     bob.letter("is booked")
 
-    def held_back() -> bool:
-        (row,) = stage.admin("mail", "suppressed", ada.address)["rows"]
-        return bool(row["why"] == "bounce")
-
-    until("the address being suppressed", held_back, seconds=SOON)
+    until("the address being shut", lambda: suppression.mark_of(stage.world, ada.address), seconds=SOON)
+    (said,) = stage.admin("mail", "suppressed", ada.address)["rows"]
+    assert (said["letters"], said["why"]) == ("are not sent", "bounce")
     put(stage, ada.phone.id, "bkg_1")
     await_inbox(ada.phone, "We send you no more mail", "A reading is booked")
     assert refusal(ada.phone.api.send("POST", "/v1/me/deletion")) == (409, "invalid_state")
