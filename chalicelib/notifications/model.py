@@ -456,11 +456,6 @@ def _reply_unlocked(facts: Facts, zone: ZoneInfo) -> Words:
     )
 
 
-def _post_replied(facts: Facts, zone: ZoneInfo) -> Words:
-    del zone
-    return Words(f"{facts['name']} answered you", f"{facts['name']} answered what you wrote in the community.")
-
-
 def _mail_suppressed(facts: Facts, zone: ZoneInfo) -> Words:
     del zone
     why = {
@@ -472,6 +467,11 @@ def _mail_suppressed(facts: Facts, zone: ZoneInfo) -> Words:
         f"{why}, so no more mail goes there. What we tell you is here in the app. To get mail again, sign in with "
         "another address, or write to support.",
     )
+
+
+def _post_replied(facts: Facts, zone: ZoneInfo) -> Words:
+    del zone
+    return Words(f"{facts['name']} answered you", f"{facts['name']} answered what you wrote in the community.")
 
 
 ABOUT: Final[Mapping[str, Kind]] = {
@@ -528,9 +528,6 @@ SAID: Final[Mapping[str, Callable[[Facts, ZoneInfo], Words]]] = {
     "payout_reversed": _payout_reversed,
     "payout_failed": _payout_failed,
     "payout_account_restricted": _payout_account_restricted,
-    "reading_requested": _reading_requested,
-    "reading_missed": _reading_missed,
-    "live_started": _live_started,
     "content_hidden": _content_hidden,
     "content_removed": _content_removed,
     "content_restored": _content_restored,
@@ -538,6 +535,9 @@ SAID: Final[Mapping[str, Callable[[Facts, ZoneInfo], Words]]] = {
     "account_suspended": _account_suspended,
     "appeal_decided": _appeal_decided,
     "report_decided": _report_decided,
+    "reading_requested": _reading_requested,
+    "reading_missed": _reading_missed,
+    "live_started": _live_started,
     "message_received": _message_received,
     "reply_unlocked": _reply_unlocked,
     "post_replied": _post_replied,

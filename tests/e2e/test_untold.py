@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import pytest
 
+from chalicelib.accounts import suppression
 from chalicelib.kernel.time import Millis, rfc3339
 from chalicelib.operations import dead_letters
 from chalicelib.operations.dead_letters import Found
@@ -102,14 +103,12 @@ def test_an_address_that_a_letter_came_back_from_gets_none_until_it_is_given_bac
     put(stage, bob.phone.id, "bkg_1")
     bob.letter("is booked")
 
-    def held_back() -> bool:
-        (row,) = stage.admin("mail", "suppressed", ada.address)["rows"]
-        return bool(row["why"] == "bounce")
-
-    until("the address being suppressed", held_back, seconds=SOON)
+    until("the address being shut", lambda: suppression.mark_of(stage.world, ada.address), seconds=SOON)
+    (said,) = stage.admin("mail", "suppressed", ada.address)["rows"]
+    assert (said["letters"], said["why"]) == ("are not sent", "bounce")
     put(stage, ada.phone.id, "bkg_1")
     await_inbox(ada.phone, "We send you no more mail", "A reading is booked")
-    assert refusal(ada.phone.api.send("POST", "/v1/me/deletion", {})) == (409, "invalid_state")
+    assert refusal(ada.phone.api.send("POST", "/v1/me/deletion")) == (409, "invalid_state")
     stage.admin("mail", "release", ada.address, *WHY)
     published(stage, bounce(ada.address, now))  # once more, of before
     put(stage, ada.phone.id, "bkg_2")
@@ -168,7 +167,7 @@ def test_a_broken_notice_holds_up_no_other_and_is_told_once_when_it_is_mended(st
     put(stage, phone.id, "bkg_1", {})
     put(stage, phone.id, "bkg_2")
     await_inbox(phone, "A reading is booked")
-    (found,) = until("the dead letter", lambda: dead(stage, phone.id), seconds=SOON)
+    (found,) = until("the dead letter", lambda: dead(stage, phone.id) or None, seconds=SOON)
     listed = stage.admin("deadletters", "list")["rows"]
     (row,) = [each for each in listed if each["id"] == found.waiting.id]
     assert (row["from"], row["what"], row["why"]) == ("notify", f"booking_made#bkg_1 to {phone.id}", "KeyError")
