@@ -110,6 +110,11 @@ def test_what_a_meter_depends_on_is_never_refused(route: str) -> None:
     assert rate(route) is None
 
 
+def test_nothing_but_readings_draws_from_the_bucket_of_their_tokens() -> None:
+    tokens = RATES["POST /v1/sessions/{}/token"]
+    assert [name for name, found in RATES.items() if found is tokens] == ["POST /v1/sessions/{}/token"]
+
+
 def test_where_money_is_spent_a_request_that_cannot_be_counted_is_refused() -> None:
     spending = {name for name, found in RATES.items() if found and found.spends} - COMING
     assert spending == {
