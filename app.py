@@ -44,6 +44,7 @@ PARTS: Final = {
         "/v1/streams/{stream_id}/ticket",
     ),
     "chalicelib.messaging.routes": ("/v1/conversations*", "/v1/messages/{message_id}/unlock"),
+    "chalicelib.community.routes": ("/v1/categories", "/v1/posts/*", "/v1/threads*"),
     "chalicelib.moderation.routes": (
         "/v1/appeals",
         "/v1/messages/{message_id}/report",
@@ -61,6 +62,7 @@ PARTS: Final = {
         "/v1/sessions",
         "/v1/streams/{stream_id}/start",
     ),
+    "chalicelib.notifications.routes": ("/v1/notifications*", "/v1/unsubscribe/*"),
     "chalicelib.operations.routes": (
         "/docs*",
         "/health",

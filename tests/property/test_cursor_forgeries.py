@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 
 from app import app
 from chalicelib.accounts import service as accounts
+from chalicelib.community import service as community
 from chalicelib.gateways import World
 from chalicelib.kernel.ids import derived_id
 from chalicelib.kernel.time import SECOND
@@ -36,7 +37,7 @@ from chalicelib.readers import service as readers
 from chalicelib.readers.model import Filters, Sort, order_of
 from chalicelib.readers.reviews import Review
 from chalicelib.runtime import cursors, openapi
-from chalicelib.runtime.identity import Claims
+from chalicelib.runtime.identity import Caller, Claims
 from chalicelib.scheduling import service as scheduling
 from chalicelib.scheduling.model.availability import MIDNIGHT
 from chalicelib.sessions import service as sessions
@@ -52,7 +53,7 @@ from tests.support.worlds import NOON, HandClock, hand_world
 CURSORS: Final = int(os.environ.get("SOUL_CURSORS", "250"))
 READERS: Final = ("rosa", "rita")
 BESIDE: Final = {"ada": "bob", "rosa": "rita", "eve": "eve"}
-"""Whose list is another's that somebody has."""
+"""Who has such a list too."""
 READINGS: Final = 4
 """Of each client."""
 MOST_ITEMS: Final = 40
@@ -60,7 +61,9 @@ MOST_ITEMS: Final = 40
 
 @dataclass(frozen=True, slots=True)
 class List:
-    """A list as somebody asks for it. ``scope`` and ``shape`` are those of its cursors, with ``{me}`` for who asks."""
+    """A list as somebody asks for it. ``scope`` and ``shape`` are those of its cursors, with ``{me}`` for who asks, and
+    ``{name}`` for what they are called here.
+    """
 
     subject: str
     path: str
@@ -86,14 +89,14 @@ def _bookings(subject: str, side: str, when: str) -> List:
     return List(subject, path, f"bookings:{side}:{when}:{{me}}", {"after": str})
 
 
-def _readers(sort: Sort) -> List:
-    scope = f"readers:{order_of(sort, None)}:{Filters()}"
-    return List("ada", f"/v1/readers?sort={sort}", scope, {"place": str, "reader": str})
-
-
 def _cases(state: str) -> List:
     shape = {"queue": state, "reported_at": int, "pk": str, "sk": str}
     return List("eve", f"/v1/moderation?state={state}", f"moderation:{state}", shape)
+
+
+def _readers(sort: Sort) -> List:
+    scope = f"readers:{order_of(sort, None)}:{Filters()}"
+    return List("ada", f"/v1/readers?sort={sort}", scope, {"place": str, "reader": str})
 
 
 _REVIEWS: Final = List("rosa", "/v1/readers/{slug}/reviews?", "reviews#{me}", {"pk": "reviews#{me}", "sk": str})
@@ -111,8 +114,17 @@ def _messages(subject: str, query: str) -> List:
 
 _MESSAGES: Final = "/v1/conversations/{conversation_id}/messages?"
 
+_BY_CATEGORY: Final = {"category": "general", "active_at": int, "pk": str, "sk": "thread"}
+_THREADS: Final = List("ada", "/v1/threads?category=general", "threads:general", _BY_CATEGORY)
+
 STREAM: Final = "str_1"
-TALKS: Final = {"ada": ("ada", "rosa"), "bob": ("bob", "rosa"), "rosa": ("ada", "rosa"), "rita": ("bob", "rita")}
+TALKS: Final = {
+    "ada": ("ada", "rosa"),
+    "bob": ("bob", "rosa"),
+    "rosa": ("ada", "rosa"),
+    "rita": ("bob", "rita"),
+    "eve": ("bob", "rita"),
+}
 """The conversation that somebody asks for: client and reader."""
 
 LISTS: Final = (
@@ -139,6 +151,9 @@ LISTS: Final = (
     _conversations("rosa", "reader"),
     _messages("ada", ""),
     _messages("rosa", "hello"),
+    _THREADS,
+    List("ada", "/v1/threads/{thread_id}?", "posts:thr_{name}", {"after": str}),
+    List("ada", "/v1/posts/{post_id}/edits?", "edits:pst_{name}", {"before": str}),
     _cases("pending"),
     _cases("appealed"),
 )
@@ -176,6 +191,8 @@ class Everybody:
         self._moderate()
         self._give()
         self._write()
+        for each in self.ids:
+            self._open_a_thread(each)
         self._block()
 
     def _moderate(self) -> None:
@@ -200,6 +217,14 @@ class Everybody:
             show.buys(self.ids[each], 1_000)
             for number in range(READINGS):
                 show.gives(self.ids[each], name=str(number))
+
+    def _open_a_thread(self, name: str) -> None:
+        """They open a thread, answer themselves, and change what they said a few times."""
+        caller, world = Caller(self.ids[name], "client", name, suspended=False), self.world
+        community.open_thread(world, caller, f"thr_{name}", "general", f"Of {name}", "Hello", [])
+        for number in range(READINGS):
+            community.answer(world, caller, f"pst_{name}_{number}", f"thr_{name}", None, str(number), [])
+            community.edit(world, caller, f"pst_{name}", str(number), None)
 
     def _write(self) -> None:
         """Both clients write to both readers."""
@@ -259,6 +284,7 @@ class Everybody:
 
     def _filled(self, asked: List) -> str:
         path = asked.path.replace("{slug}", self.ids[asked.subject]).replace("{stream_id}", STREAM)
+        path = path.replace("{thread_id}", f"thr_{asked.subject}").replace("{post_id}", f"pst_{asked.subject}")
         return path.replace("{conversation_id}", self._talk(asked))
 
     def _talk(self, asked: List) -> str:
@@ -273,7 +299,7 @@ class Everybody:
         return found
 
     def scope(self, asked: List) -> str:
-        scope = asked.scope.replace("{me}", self.ids[asked.subject])
+        scope = asked.scope.replace("{me}", self.ids[asked.subject]).replace("{name}", asked.subject)
         return scope.replace("{conversation_id}", self._talk(asked))
 
     def shape(self, asked: List) -> dict[str, Any]:
