@@ -21,6 +21,8 @@ from chalicelib.live import belongings
 from chalicelib.live import service as live
 from chalicelib.live.gift_schemas import sent_view
 from chalicelib.live.schemas import StreamView
+from chalicelib.moderation import service as moderation
+from chalicelib.moderation.schemas import report_view
 from chalicelib.operations.model import export as model
 from chalicelib.operations.model.export import Export
 from chalicelib.operations.store import Leaving
@@ -38,7 +40,7 @@ from chalicelib.scheduling.model.booking import Booking
 from chalicelib.scheduling.schemas import BookingView
 from chalicelib.sessions import afterwards
 from chalicelib.sessions import service as sessions
-from chalicelib.sessions.afterwards_schemas import guarantee_view, note_view, report_view, review_view
+from chalicelib.sessions.afterwards_schemas import guarantee_view, note_view, review_view
 from chalicelib.sessions.model.session import Who
 from chalicelib.sessions.schemas import session_view
 from chalicelib.wallet import bought, recharges, statement
@@ -203,6 +205,11 @@ def everything(world: World, person_id: str) -> dict[str, Any]:
         lambda start: belongings.tickets_of(world, person_id, _PAGE, start),
         lambda ticket: {"stream": ticket.stream, "coins": ticket.coins, "at": rfc3339(ticket.at)},
     )
+    told["reports_made"] = all_of(
+        "reports_made",
+        lambda start: moderation.reports_by(world, person_id, _PAGE, start),
+        lambda report: _plain(report_view(report)) | {"text": report.text},
+    )
     for account in ("credit", "coins", "earnings"):
         told[f"{account}_entries"] = all_of(
             f"{account}_entries",
@@ -266,7 +273,6 @@ def _session(world: World, seen: sessions.Snapshot, person_id: str) -> dict[str,
         "satisfaction_request": _plain(guarantee_view(own.guarantee)) | {"reason": own.guarantee.reason}
         if own.guarantee
         else None,
-        "report": _plain(report_view(own.report)) | {"text": own.report.text} if own.report else None,
     }
 
 
