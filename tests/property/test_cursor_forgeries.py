@@ -118,7 +118,13 @@ _BY_CATEGORY: Final = {"category": "general", "active_at": int, "pk": str, "sk":
 _THREADS: Final = List("ada", "/v1/threads?category=general", "threads:general", _BY_CATEGORY)
 
 STREAM: Final = "str_1"
-TALKS: Final = {"ada": ("ada", "rosa"), "bob": ("bob", "rosa"), "rosa": ("ada", "rosa"), "rita": ("bob", "rita")}
+TALKS: Final = {
+    "ada": ("ada", "rosa"),
+    "bob": ("bob", "rosa"),
+    "rosa": ("ada", "rosa"),
+    "rita": ("bob", "rita"),
+    "eve": ("ada", "rosa"),
+}
 """The conversation that somebody asks for: client and reader."""
 
 LISTS: Final = (
