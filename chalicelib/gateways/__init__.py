@@ -23,6 +23,7 @@ from chalicelib.kernel.errors import Problem
 from chalicelib.kernel.settings import Settings, settings_from
 from chalicelib.kernel.time import Millis
 from chalicelib.runtime.logs import log
+from chalicelib.runtime.secrets import secret
 from chalicelib.runtime.tables import ConditionFailed, Contended, DynamoTables, Operation, Tables
 
 
@@ -44,6 +45,8 @@ class World:
     signals: Signals
     mail: Mail
     push: Push
+    unsubscribe_key: Callable[[], str]
+    """The secret that addresses for unsubscribing are made with. Raises Unavailable."""
     exports: Objects
     pictures: Objects
     attachments: Objects
@@ -103,6 +106,7 @@ def world_of(settings: Settings, tables: Tables) -> World:
         signals=AgoraSignals(settings),
         mail=SesMail(settings),
         push=SnsPush(settings),
+        unsubscribe_key=lambda: secret(settings.unsubscribe_secret)["secret"],
         exports=S3Objects(settings.exports_bucket),
         pictures=S3Objects(settings.pictures_bucket),
         attachments=S3Objects(settings.attachments_bucket),

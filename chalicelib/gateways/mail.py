@@ -4,7 +4,7 @@ A time-out is an unknown outcome: the mail may be on its way. Who sends again ma
 """
 
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from chalicelib.kernel.errors import ProviderFailed, Unavailable
 from chalicelib.kernel.settings import Settings
@@ -15,11 +15,13 @@ _CHARSET: Final = "UTF-8"
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """One mail to one person, in plain text."""
+    """One mail to one person, in plain text and, where there is any, in HTML. ``headers`` are name and value."""
 
     to: str
     subject: str
     text: str
+    html: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 class Mail(Protocol):
@@ -42,12 +44,7 @@ class SesMail:
             client("sesv2").send_email(
                 FromEmailAddress=self._from,
                 Destination={"ToAddresses": [letter.to]},
-                Content={
-                    "Simple": {
-                        "Subject": {"Data": letter.subject, "Charset": _CHARSET},
-                        "Body": {"Text": {"Data": letter.text, "Charset": _CHARSET}},
-                    }
-                },
+                Content={"Simple": _content(letter)},
             )
         except Exception as error:
             if is_passing_fault(error):
@@ -55,3 +52,13 @@ class SesMail:
             if isinstance(error, ClientError):
                 raise ProviderFailed("The mail was refused.") from error
             raise
+
+
+def _content(letter: Letter) -> dict[str, Any]:
+    body = {"Text": _data(letter.text)} | ({"Html": _data(letter.html)} if letter.html else {})
+    headers = [{"Name": name, "Value": value} for name, value in letter.headers]
+    return {"Subject": _data(letter.subject), "Body": body} | ({"Headers": headers} if headers else {})
+
+
+def _data(text: str) -> dict[str, str]:
+    return {"Data": text, "Charset": _CHARSET}

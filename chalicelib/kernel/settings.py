@@ -134,6 +134,8 @@ class Settings:
     """Where the API is found, ending before ``/v1``; ``{api}`` and ``{stage}`` in it are the gateway's names. None is
     wherever the caller found it.
     """
+    api_base: str | None
+    """The same where no request says it, as for what letters hold; None where it is not known."""
     unsubscribe_secret: str
     """Name of the secret ``{"secret"}`` that addresses for unsubscribing are made with."""
     mail_from: str
@@ -185,6 +187,7 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         cents_per_100_coins=int(environment.get("CENTS_PER_100_COINS") or 100),
         checkout_return_url=environment["CHECKOUT_RETURN_URL"],
         api_url=environment.get("API_URL") or None,
+        api_base=_api_base(environment),
         unsubscribe_secret=environment["UNSUBSCRIBE_SECRET"],
         mail_from=environment["MAIL_FROM"],
         mail_set=environment.get("MAIL_SET") or None,
@@ -197,6 +200,15 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         tick_shards=int(environment.get("TICK_SHARDS") or 16),
         rate_limits=environment.get("RATE_LIMITS", "on") != "off",
     )
+
+
+def _api_base(environment: Mapping[str, str]) -> str | None:
+    api, known = environment.get("API_ID"), environment.get("API_URL")
+    if known and (api or "{api}" not in known):
+        return known.format(api=api, stage=environment["STAGE"])
+    if api is None:
+        return None
+    return f"https://{api}.execute-api.{environment['AWS_REGION']}.amazonaws.com/{environment['STAGE']}"
 
 
 def _rules_from(environment: Mapping[str, str]) -> Rules:

@@ -32,7 +32,7 @@ from chalicelib.live.model.terms import Barred, Reason, Visibility
 from chalicelib.live.model.viewer import Viewer
 from chalicelib.live.store import REMOVAL, STREAM, Streams, hosted_by, streams_of
 from chalicelib.readers import service as readers
-from chalicelib.runtime import audit
+from chalicelib.runtime import audit, outbox
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.retries import undisturbed
 from chalicelib.runtime.tables import ConditionFailed, Contended, Key, Operation
@@ -238,7 +238,7 @@ def start(world: World, stream_id: str, host: str, *beside: Operation) -> tuple[
         lease = _publishing(world, wanted)  # where there can be none, nobody goes live
         raised, operations = streams_of(world).replace(wanted, was=stream)
         try:
-            world.tables.write(*operations, *beside)
+            world.tables.write(*operations, *beside, *_word_of_start(world, raised))
         except ConditionFailed as failed:
             if 0 not in failed.found:
                 raise
@@ -249,6 +249,21 @@ def start(world: World, stream_id: str, host: str, *beside: Operation) -> tuple[
             return advance(world, raised), lease
         stream = load(world, stream_id)
     raise Unavailable("The stream is too busy.")
+
+
+def _word_of_start(world: World, live: Stream) -> list[Operation]:
+    """For the host's followers: ``notifications`` hands it on to each. A private stream is announced to nobody."""
+    if live.visibility == "private":
+        return []
+    told = outbox.notice(
+        world.settings.tables.notices,
+        to=live.host,
+        kind="stream_live",
+        fact=live.id,
+        at=live.at,
+        facts={"at": live.at, "stream": live.id},
+    )
+    return [told]
 
 
 def publish(world: World, stream_id: str, host: str) -> tuple[Stream, Lease]:

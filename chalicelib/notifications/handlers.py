@@ -31,7 +31,7 @@ def mail_events(event: dict[str, Any], context: object) -> dict[str, Any]:
 def told(world: World, event: dict[str, Any]) -> dict[str, Any]:
     """The first that failed stops the batch: a stream is read in order from there."""
     # Here, not above: the API declares this function too, and tells nobody anything.
-    from chalicelib.notifications.model import Notice
+    from chalicelib.notifications.model import notice_of
     from chalicelib.notifications.service import tell
 
     for record in event["Records"]:
@@ -39,7 +39,7 @@ def told(world: World, event: dict[str, Any]) -> dict[str, Any]:
             continue  # the same row again, or one whose time is over
         row = item_of(record["dynamodb"]["NewImage"])
         try:
-            tell(world, Notice(row["pk"], row["kind"], row["facts"]))
+            tell(world, notice_of(row))
         except Exception as error:  # noqa: BLE001 - whatever it is, the stream must come again from here
             log.exception("notice_not_told", error, kind=str(row.get("kind")))
             return {"batchItemFailures": [{"itemIdentifier": record["dynamodb"]["SequenceNumber"]}]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,14 +15,36 @@ from chalicelib.kernel.time import SECOND, Millis
 
 Facts = Mapping[str, Any]
 
+NOBODY: Final = "Somebody who left"
+"""Whoever is named in a notice and is not here any more."""
+_ID: Final = re.compile(r"[a-z]{3}_[A-Za-z0-9_-]{1,60}")
+
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One row of the outbox: that person ``to`` is to be told of a fact."""
+    """One row of the outbox: that person ``to`` is to be told of ``fact``, which came about at ``at``."""
 
     to: str
     kind: str
     facts: Facts
+    fact: str = ""
+    at: Millis = 0
+
+    @property
+    def about(self) -> Kind | None:
+        """What a person may wish not to be told of; None where it keeps their account safe."""
+        return ABOUT.get(self.kind)
+
+    @property
+    def worthless_after(self) -> Millis | None:
+        """From when on nobody need be disturbed for it; None where it stays worth knowing."""
+        until = self.facts.get("until", self.facts.get("offered_until"))
+        return until if isinstance(until, int) else None
+
+
+def notice_of(row: Mapping[str, Any]) -> Notice:
+    """The notice that a row of the outbox is."""
+    return Notice(row["pk"], row["kind"], row["facts"], row["sk"].removeprefix(f"{row['kind']}#"), row["at"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +59,11 @@ def words(notice: Notice, time_zone: str) -> Words | None:
     """The words of ``notice``, its moments in the person's time zone; None for a kind that has none."""
     say = SAID.get(notice.kind)
     return say(notice.facts, ZoneInfo(time_zone)) if say else None
+
+
+def things(facts: Facts) -> dict[str, str]:
+    """The things that a notice is about, by what they are in it: their ids."""
+    return {name: value for name, value in facts.items() if isinstance(value, str) and _ID.fullmatch(value)}
 
 
 def dollars(cents: Cents) -> str:
@@ -255,6 +283,28 @@ def _queue_offer(facts: Facts, zone: ZoneInfo) -> Words:
     return Words(f"{facts['name']} is free for you", f"It is your turn: {facts['name']} is yours to ask until {until}.")
 
 
+def _reading_requested(facts: Facts, zone: ZoneInfo) -> Words:
+    until = when(facts["until"], zone)
+    return Words(
+        f"{facts['name']} asks you for a reading",
+        f"{facts['name']} asks you for a {facts['modality']} reading. You can accept until {until}.",
+    )
+
+
+def _reading_missed(facts: Facts, zone: ZoneInfo) -> Words:
+    asked = when(facts["asked_at"], zone)
+    return Words(
+        "You missed a reading",
+        f"{facts['name']} asked you for a {facts['modality']} reading on {asked}, and had no answer. Go offline in the "
+        "app when you are not there, so that nobody waits for you.",
+    )
+
+
+def _live_started(facts: Facts, zone: ZoneInfo) -> Words:
+    del zone
+    return Words(f"{facts['name']} is live", f"{facts['name']}, one of your favorites, is live now.")
+
+
 def _payout_paid(facts: Facts, zone: ZoneInfo) -> Words:
     del zone
     return Words(
@@ -427,11 +477,14 @@ ABOUT: Final[Mapping[str, Kind]] = {
     "queue_offer": "favorites",
     "payout_paid": "wallet",
     "report_decided": "community",
+    "reading_requested": "readings",
+    "reading_missed": "readings",
+    "live_started": "favorites",
     "message_received": "messages",
     "reply_unlocked": "wallet",
     "post_replied": "community",
 }
-"""What a person may wish not to be mailed of, by the kind of notice. Any other keeps an account safe, and is mailed."""
+"""What a person may wish not to be told of, by the kind of notice. Any other keeps an account safe, and is told."""
 
 SAID: Final[Mapping[str, Callable[[Facts, ZoneInfo], Words]]] = {
     "deletion_confirmed": _deletion_confirmed,
@@ -469,6 +522,9 @@ SAID: Final[Mapping[str, Callable[[Facts, ZoneInfo], Words]]] = {
     "account_suspended": _account_suspended,
     "appeal_decided": _appeal_decided,
     "report_decided": _report_decided,
+    "reading_requested": _reading_requested,
+    "reading_missed": _reading_missed,
+    "live_started": _live_started,
     "message_received": _message_received,
     "reply_unlocked": _reply_unlocked,
     "post_replied": _post_replied,

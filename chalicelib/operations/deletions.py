@@ -16,8 +16,8 @@ from typing import Any, Final
 from chalicelib.accounts import service as accounts
 from chalicelib.accounts import uploads
 from chalicelib.accounts.model.person import FORGOTTEN_NAME
+from chalicelib.community import belongings as posts
 from chalicelib.gateways import World
-from chalicelib.gateways.mail import Letter
 from chalicelib.kernel.errors import (
     InsufficientFunds,
     InvalidState,
@@ -33,6 +33,10 @@ from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import Millis
 from chalicelib.live import belongings
 from chalicelib.live import service as live
+from chalicelib.messaging import belongings as messages
+from chalicelib.notifications import inbox
+from chalicelib.notifications.letters import letter
+from chalicelib.notifications.model import Words
 from chalicelib.operations import exports
 from chalicelib.operations.model import deletion as model
 from chalicelib.operations.model.deletion import CODE_DIGITS, Deletion, State
@@ -73,6 +77,7 @@ FORGETTING: Final[tuple[Callable[[World, str], None], ...]] = (
     payees.forget,
     scheduling.forget,
     exports.forget,
+    inbox.forget,
 )
 """What each context does to forget a person, in any order. Each may be repeated."""
 
@@ -103,7 +108,7 @@ def ask(world: World, person_id: str) -> Deletion:
     done = undisturbed(world.sleep, attempt)
     if done.state == "asked":
         try:
-            world.mail.send(Letter(person.email, "Your code to delete your SoulSeer account", _letter(code)))
+            world.mail.send(letter(person.email, person.display_name, _words(code)))
         except ProviderFailed:
             current = rows.deletion(person_id)
             if current and current.code == done.code:
@@ -293,6 +298,26 @@ def _gifts(world: World, person_id: str, start: Any) -> Key | None:
     return belongings.rename(world, person_id, FORGOTTEN_NAME, _AT_ONCE, start)
 
 
+def _messages(side: Who, world: World, person_id: str, start: Any) -> messages.Place | None:
+    """Take away a page of what the person said in messages; answer where the next one starts."""
+    return messages.erase(world, side, person_id, _AT_ONCE, start)
+
+
+def _message_files(world: World, person_id: str, start: Any) -> str | None:
+    """Remove a page of what they sent with messages, which say nothing any more; answer where the next one starts."""
+    return messages.sweep(world, person_id, _AT_ONCE, start)
+
+
+def _posts(world: World, person_id: str, start: Any) -> Key | None:
+    """Delete a page of what the person wrote in the community; answer where the next one starts."""
+    return posts.erase(world, person_id, _AT_ONCE, start)
+
+
+def _post_files(world: World, person_id: str, start: Any) -> str | None:
+    """Remove a page of what they put beside posts, all of which are deleted; answer where the next one starts."""
+    return posts.sweep(world, person_id, _AT_ONCE, start)
+
+
 _SHARED: Final[tuple[Callable[[World, str, Any], Any], ...]] = (
     partial(_readings, "client"),
     partial(_readings, "reader"),
@@ -300,8 +325,13 @@ _SHARED: Final[tuple[Callable[[World, str, Any], Any], ...]] = (
     partial(_bookings, "reader"),
     _streams,
     _gifts,
+    partial(_messages, "client"),
+    partial(_messages, "reader"),
+    _message_files,
+    _posts,
+    _post_files,
 )
-"""The lists of what a person shares with others, in the order in which their name is taken out."""
+"""The lists of what a person shares with others, in the order in which what tells who they were is taken out."""
 
 
 def _settle(world: World, person_id: str) -> None:
@@ -378,12 +408,13 @@ def _notice(world: World, deletion: Deletion, kind: str, now: Millis, owed: int 
     )
 
 
-def _letter(code: str) -> str:
-    return (
+def _words(code: str) -> Words:
+    return Words(
+        "Your code to delete your SoulSeer account",
         f"{code}\n\n"
         "Give this code in the app within 30 minutes to have your account deleted. Thirty days later it is gone; until "
         "then you can take it back. Coins cannot be paid out: those that are left by then are lost.\n\n"
-        "If you did not ask for this, do nothing: your account stays. Nobody from SoulSeer will ask you for this code."
+        "If you did not ask for this, do nothing: your account stays. Nobody from SoulSeer will ask you for this code.",
     )
 
 

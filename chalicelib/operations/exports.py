@@ -14,15 +14,18 @@ from typing import Any, Final, TypeVar
 from chalicelib.accounts import schemas as accounts_views
 from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
-from chalicelib.gateways.mail import Letter
 from chalicelib.kernel.errors import Forbidden, NotFound, ProviderFailed, Unavailable
 from chalicelib.kernel.time import HOUR, MINUTE, SECOND, Millis, rfc3339
 from chalicelib.live import belongings
 from chalicelib.live import service as live
 from chalicelib.live.gift_schemas import sent_view
 from chalicelib.live.schemas import StreamView
-from chalicelib.moderation import service as moderation
-from chalicelib.moderation.schemas import report_view
+from chalicelib.notifications import inbox
+from chalicelib.notifications.letters import letter
+from chalicelib.notifications.model import Words
+from chalicelib.notifications.schemas import notification_view
+from chalicelib.notifications.telling import Notification
+from chalicelib.operations import written
 from chalicelib.operations.model import export as model
 from chalicelib.operations.model.export import Export
 from chalicelib.operations.store import Leaving
@@ -205,11 +208,8 @@ def everything(world: World, person_id: str) -> dict[str, Any]:
         lambda start: belongings.tickets_of(world, person_id, _PAGE, start),
         lambda ticket: {"stream": ticket.stream, "coins": ticket.coins, "at": rfc3339(ticket.at)},
     )
-    told["reports_made"] = all_of(
-        "reports_made",
-        lambda start: moderation.reports_by(world, person_id, _PAGE, start),
-        lambda report: _plain(report_view(report)) | {"text": report.text},
-    )
+    for name, page in written.pages(world, person_id).items():
+        told[name] = all_of(name, page, dict)
     for account in ("credit", "coins", "earnings"):
         told[f"{account}_entries"] = all_of(
             f"{account}_entries",
@@ -217,6 +217,9 @@ def everything(world: World, person_id: str) -> dict[str, Any]:
             lambda entry: _plain(entry_view(entry)),
         )
     told["coin_purchases"] = all_of("coin_purchases", _coin_purchases(world, person_id), _coin_purchase)
+    told["notifications"] = all_of(
+        "notifications", _inbox(world, person_id), lambda each: _plain(notification_view(*each))
+    )
     told["payout_account"] = _plain(PayoutAccountView.of(payees.rows_of(world).payee(person_id)))
     told["payouts"] = all_of("payouts", _payouts(world, person_id), lambda each: _plain(PayoutView.of(each)))
     return told | {"cut_short": cut}
@@ -305,6 +308,14 @@ def _coin_purchase(purchase: Bought) -> dict[str, Any]:
     }
 
 
+def _inbox(world: World, person_id: str) -> Callable[[Any], tuple[list[tuple[Notification, Words]], Any]]:
+    def page(start: str | None) -> tuple[list[tuple[Notification, Words]], str | None]:
+        found = inbox.listing(world, person_id, _PAGE, start)
+        return found.items, found.following
+
+    return page
+
+
 def _payouts(world: World, person_id: str) -> Callable[[Any], tuple[list[Payout], Any]]:
     return lambda start: paying.payouts_of(world, person_id, _PAGE, start)
 
@@ -329,7 +340,7 @@ def _mail(world: World, export: Export) -> None:
         f"Until {rfc3339(export.expires_at)[:10]} the app gives you another one whenever you ask."
     )
     try:
-        world.mail.send(Letter(person.email, "Your data at SoulSeer", text))
+        world.mail.send(letter(person.email, person.display_name, Words("Your data at SoulSeer", text)))
     except ProviderFailed:
         log.warning("mail_refused", kind="export", user=person.id)  # the app has the link
 

@@ -27,10 +27,10 @@ from chalicelib.kernel.errors import (
 from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import MINUTE, Millis, ceil_div
 from chalicelib.payouts import service as payouts
-from chalicelib.runtime import audit
+from chalicelib.runtime import audit, outbox
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.retries import undisturbed
-from chalicelib.runtime.tables import ConditionFailed, Contended, Key, Operation
+from chalicelib.runtime.tables import ConditionFailed, Contended, Key, Operation, Put
 from chalicelib.sessions.model import commands, notices
 from chalicelib.sessions.model.commands import Command
 from chalicelib.sessions.model.due import Charge, Settle, decide, wake_at
@@ -154,7 +154,9 @@ def create(
         apart = accounts.unblocked(world, client.user, reader_id)
         in_turn = queues.turn(world, reader, client.user, lambda: open_session(world, reader_id) is not None)
         try:
-            world.tables.write(*rows.create(asked), wallet.unchanged(world, seen.newest), *apart, in_turn)
+            world.tables.write(
+                *rows.create(asked), wallet.unchanged(world, seen.newest), *apart, in_turn, _ring(world, asked)
+            )
         except ConditionFailed as failed:
             _refuse_if_taken(world, failed)
             continue
@@ -559,6 +561,8 @@ def _commit(world: World, seen: Snapshot, step: Step, *beside: Operation) -> Sna
         extra.append(wallet.unchanged(world, newest))
     if seen.session.started_at is None and session.started_at is not None:
         extra.append(_rows(world).meet(session))
+    if session.reason == "request_expired":
+        extra.append(_word_to_reader(world, session, "reading_missed", session.at, {"asked_at": session.created_at}))
     raised, operations = _rows(world).replace(session, was=seen.session)
     if not world.wrote(*operations, *extra):
         return None
@@ -567,6 +571,24 @@ def _commit(world: World, seen: Snapshot, step: Step, *beside: Operation) -> Sna
     if raised.state != seen.session.state:
         log.info("session_moved", session=raised.id, state=raised.state, reason=raised.reason or "")
     return Snapshot(world, raised, newest)
+
+
+def _ring(world: World, asked: Session) -> Put:
+    until = asked.created_at + world.settings.rules.ring
+    return _word_to_reader(world, asked, "reading_requested", asked.created_at, {"until": until})
+
+
+def _word_to_reader(world: World, session: Session, kind: str, at: Millis, moment: dict[str, Millis]) -> Put:
+    """The operation that has the reader told of the client who asks for them, or asked in vain."""
+    facts = {"session": session.id, "from": session.client.user, "modality": session.modality}
+    return outbox.notice(
+        world.settings.tables.notices,
+        to=session.reader.user,
+        kind=kind,
+        fact=session.id,
+        at=at,
+        facts={**facts, **moment},
+    )
 
 
 def _with_entry(session: Session, entry: Entry) -> Session:

@@ -128,6 +128,7 @@ table/moderation/index/queue dynamodb:Query              yes no  no   no  yes  n
 
 table/inbox                dynamodb:GetItem              yes no  no   no  yes  yes   yes  no    no  no   no   yes
 table/inbox                dynamodb:Query                yes no  no   no  yes  yes   yes  no    no  no   no   no
+table/inbox                dynamodb:BatchGetItem         yes no  no   no  no   no    no   no    no  no   no   no
 table/inbox                dynamodb:PutItem              yes no  no   no  yes  yes   yes  no    no  no   no   yes
 table/inbox                dynamodb:DeleteItem           yes no  no   no  yes  yes   yes  no    no  no   no   no
 table/inbox                dynamodb:UpdateItem           no  no  no   no  no   no    no   no    no  no   no   no

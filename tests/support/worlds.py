@@ -297,6 +297,9 @@ class OfflineObjects:
     def delete(self, key: str) -> None:
         self._held().pop(key, None)
 
+    def below(self, prefix: str, after: str, limit: int) -> list[str]:
+        return sorted(key for key in self._held() if key.startswith(prefix) and key > after)[:limit]
+
     def delete_below(self, prefix: str) -> None:
         for key in [each for each in self._held() if each.startswith(prefix)]:
             del self.held[key]
@@ -342,6 +345,7 @@ def settings(rules: Rules | None = None, names: dict[str, str] | None = None) ->
         attachments_bucket="attachments",
         digests_bucket="digests",
         api_url=None,
+        api_base="https://api.soulseer.test",
         tick_shards=2,
         rate_limits=False,
     )
@@ -362,6 +366,7 @@ def hand_world(tables: storage.Tables | None = None, rules: Rules | None = None,
         "signals": OfflineSignals(),
         "mail": OfflineMail(),
         "push": OfflinePush(),
+        "unsubscribe_key": lambda: "unsubscribe_of_this_test",
         "exports": OfflineObjects(),
         "pictures": OfflineObjects(),
         "attachments": OfflineObjects(),

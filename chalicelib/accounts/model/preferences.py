@@ -61,7 +61,11 @@ class Preferences:
     def open_channels(self, kind: Kind, time_zone: str, now: Millis) -> frozenset[Channel]:
         """Those of them that may be used now: in quiet hours the inbox alone, which makes no sound."""
         wanted = self.channels(kind)
-        return wanted & {"inbox"} if self.quiet and self.quiet.hold(_minute_of_day(time_zone, now)) else wanted
+        return wanted & {"inbox"} if self.is_quiet(time_zone, now) else wanted
+
+    def is_quiet(self, time_zone: str, now: Millis) -> bool:
+        """Whether it is one of the quiet hours."""
+        return self.quiet is not None and self.quiet.hold(_minute_of_day(time_zone, now))
 
 
 def changed(

@@ -26,7 +26,7 @@ def test_the_decision_is_told_once_however_often_it_is_made(decide: object, subj
     assert callable(decide)
     for _ in range(2):
         decide(stage.world, asked.id, actor="arn:admin", reason="ticket 7")
-    (row,) = (row for row in stage.tables.rows["notices"].values() if row["kind"] != "reader_online")
+    (row,) = (row for row in stage.tables.rows["notices"].values() if row["kind"].startswith("guarantee"))
     assert (row["pk"], row["facts"]) == (CLIENT, {"session": SESSION, "amount": 250})
 
     ada = accounts.sign_in(stage.world, Claims("auth0|ada", "ada@example.test", "Ada")).id

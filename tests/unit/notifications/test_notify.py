@@ -13,7 +13,7 @@ from chalicelib.accounts.model import preferences
 from chalicelib.gateways import World
 from chalicelib.gateways.mail import Letter
 from chalicelib.kernel.errors import ProviderFailed
-from chalicelib.notifications import handlers, model, service
+from chalicelib.notifications import handlers, model
 from chalicelib.notifications.model import Words
 from chalicelib.runtime import outbox
 from chalicelib.runtime.identity import Claims
@@ -29,7 +29,7 @@ def kinds(monkeypatch: pytest.MonkeyPatch) -> None:
         "a_test": lambda facts, zone: Words(f"Number {facts['number']}", model.when(NOON, zone)),
     }
     monkeypatch.setattr(model, "SAID", said)
-    monkeypatch.setattr(service, "ABOUT", {**model.ABOUT, "a_test": "favorites"})
+    monkeypatch.setattr(model, "ABOUT", {**model.ABOUT, "a_test": "favorites"})
 
 
 @pytest.fixture
@@ -61,7 +61,11 @@ def test_a_new_row_is_mailed_in_the_words_of_its_kind_and_the_persons_zone(world
     ada = person(world, "ada@example.test")
     accounts.change(world, ada, accounts.Changes(time_zone="Asia/Kolkata"))
     assert told(world, record(ada, 1)) == []
-    assert letters(world) == [Letter("ada@example.test", "Number 1", "Sun 17 March 2030, 23:16 (Asia/Kolkata)")]
+    (letter,) = letters(world)
+    assert (letter.to, letter.subject) == ("ada@example.test", "Number 1")
+    for written in (letter.text, letter.html or ""):
+        assert "Hello Ada," in written
+        assert "Sun 17 March 2030, 23:16 (Asia/Kolkata)" in written
 
 
 def test_what_is_no_new_row_is_not_told(world: World) -> None:
