@@ -53,7 +53,7 @@ from tests.support.worlds import NOON, HandClock, hand_world
 CURSORS: Final = int(os.environ.get("SOUL_CURSORS", "250"))
 READERS: Final = ("rosa", "rita")
 BESIDE: Final = {"ada": "bob", "rosa": "rita", "eve": "eve"}
-"""Whose list is another's that somebody has."""
+"""Who has such a list too."""
 READINGS: Final = 4
 """Of each client."""
 MOST_ITEMS: Final = 40
@@ -89,14 +89,14 @@ def _bookings(subject: str, side: str, when: str) -> List:
     return List(subject, path, f"bookings:{side}:{when}:{{me}}", {"after": str})
 
 
-def _readers(sort: Sort) -> List:
-    scope = f"readers:{order_of(sort, None)}:{Filters()}"
-    return List("ada", f"/v1/readers?sort={sort}", scope, {"place": str, "reader": str})
-
-
 def _cases(state: str) -> List:
     shape = {"queue": state, "reported_at": int, "pk": str, "sk": str}
     return List("eve", f"/v1/moderation?state={state}", f"moderation:{state}", shape)
+
+
+def _readers(sort: Sort) -> List:
+    scope = f"readers:{order_of(sort, None)}:{Filters()}"
+    return List("ada", f"/v1/readers?sort={sort}", scope, {"place": str, "reader": str})
 
 
 _REVIEWS: Final = List("rosa", "/v1/readers/{slug}/reviews?", "reviews#{me}", {"pk": "reviews#{me}", "sk": str})
@@ -123,7 +123,7 @@ TALKS: Final = {
     "bob": ("bob", "rosa"),
     "rosa": ("ada", "rosa"),
     "rita": ("bob", "rita"),
-    "eve": ("ada", "rosa"),
+    "eve": ("bob", "rita"),
 }
 """The conversation that somebody asks for: client and reader."""
 
@@ -151,11 +151,11 @@ LISTS: Final = (
     _conversations("rosa", "reader"),
     _messages("ada", ""),
     _messages("rosa", "hello"),
-    _cases("pending"),
-    _cases("appealed"),
     _THREADS,
     List("ada", "/v1/threads/{thread_id}?", "posts:thr_{name}", {"after": str}),
     List("ada", "/v1/posts/{post_id}/edits?", "edits:pst_{name}", {"before": str}),
+    _cases("pending"),
+    _cases("appealed"),
 )
 
 
