@@ -52,7 +52,7 @@ from tests.support.reading import add_reader, pay_in
 from tests.support.show import Show
 from tests.support.worlds import NOON, HandClock, hand_world
 
-CURSORS: Final = int(os.environ.get("SOUL_CURSORS", "250"))
+CURSORS: Final = int(os.environ.get("SOUL_CURSORS", "120"))
 READERS: Final = ("rosa", "rita")
 BESIDE: Final = {"ada": "bob", "rosa": "rita", "eve": "eve"}
 """Who has such a list too."""
