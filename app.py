@@ -51,6 +51,7 @@ PARTS: Final = {
         "/v1/reports",
         "/v1/sessions/{session_id}/report",
     ),
+    "chalicelib.community.routes": ("/v1/categories", "/v1/posts/*", "/v1/threads*"),
     "chalicelib.payouts.routes": ("/v1/reader/earnings*", "/v1/reader/payout*"),
     "chalicelib.scheduling.routes": (
         "/v1/bookings*",

@@ -31,6 +31,8 @@ from chalicelib.runtime.tables import MOST_KEYS, MOST_OPERATIONS, Operation
 __all__ = ["Changes", "Person", "Role"]
 
 _FORGOTTEN_AT_ONCE: Final = MOST_OPERATIONS
+_PAIRS_AT_ONCE: Final = MOST_KEYS // 2
+"""Each has a block in either direction."""
 
 
 def sign_in(world: World, claims: Claims, admit: Admit = lambda: None) -> Caller:
@@ -301,6 +303,14 @@ def is_blocked(world: World, one: str, other: str) -> bool:
     """Whether either of the two blocked the other: for what is shown. What is written takes ``unblocked`` with it."""
     rows = _belongings(world)
     return bool(rows.block(one, other) or rows.block(other, one))
+
+
+def apart_from(world: World, person_id: str, others: Iterable[str]) -> set[str]:
+    """Those of them whom the person blocked, or who blocked the person: for what is shown, as ``is_blocked``."""
+    ids, found = sorted(set(others) - {person_id}), set[str]()
+    for first in range(0, len(ids), _PAIRS_AT_ONCE):
+        found |= _belongings(world).apart(person_id, ids[first : first + _PAIRS_AT_ONCE])
+    return found
 
 
 def unblocked(world: World, one: str, other: str) -> tuple[Operation, Operation]:

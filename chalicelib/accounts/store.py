@@ -152,6 +152,14 @@ class Belongings:
         item = self._tables.get(self._name, _block_key(person_id, user))
         return Block(person_id, user, item["created_at"]) if item else None
 
+    def apart(self, person_id: str, users: Sequence[str]) -> set[str]:
+        """Those of them whom the person blocked, or who blocked the person, strongly consistent. At most 50, no two
+        alike, and not the person.
+        """
+        keys = [key for each in users for key in (_block_key(person_id, each), _block_key(each, person_id))]
+        found = self._tables.get_many(self._name, keys)
+        return {each for each, *pair in zip(users, found[::2], found[1::2], strict=True) if any(pair)}
+
     def blocks(self, person_id: str, limit: int, after: str | None) -> tuple[list[Block], str | None]:
         """A page of the people whom the person blocked, by id, and after whom the next one starts."""
         start = _block_key(person_id, after) if after else None

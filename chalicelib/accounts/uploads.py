@@ -5,7 +5,8 @@ reaches. Whoever may read the message or the post gets a link; it gives the file
 page, so that nothing that a person sent runs in our name.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import groupby
 from typing import Final
 
 from chalicelib.accounts.model.attachment import ENDINGS, MOST_BYTES, Attachment, AttachmentType, chosen, file_name
@@ -53,6 +54,21 @@ def link(world: World, place: str, attachment: Attachment) -> str:
 def drop(world: World, place: str) -> None:
     """Remove all that was taken up there. May be repeated. Raises Unavailable, ProviderFailed."""
     world.attachments.delete_below(f"{place}/")
+
+
+def sweep(world: World, prefix: str, kept: Callable[[str], bool], limit: int, start: str | None) -> str | None:
+    """Remove a page of the files below ``prefix`` but those of which it is ``kept`` what they are beside, by its id;
+    answer where the next page starts. May be repeated. Raises Unavailable, ProviderFailed.
+
+    It also finds what was taken up for something that was never written.
+    """
+    page = world.attachments.below(f"{prefix}/", start or "", limit)
+    by_thing = groupby(page, lambda key: key.removeprefix(f"{prefix}/").partition("/")[0])
+    for thing, keys in by_thing:
+        if not kept(thing):
+            for key in keys:
+                world.attachments.delete(key)
+    return page[-1] if len(page) == limit else None
 
 
 def forget(world: World, person: str) -> None:

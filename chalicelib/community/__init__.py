@@ -1,1 +1,1 @@
-"""Threads and posts that everybody who is signed in may read."""
+"""The community: threads in categories, posts with one level of replies, and the words that nobody may write."""

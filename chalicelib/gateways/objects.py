@@ -63,6 +63,9 @@ class Objects(Protocol):
     def delete(self, key: str) -> None:
         """Remove the object; success where there is none."""
 
+    def below(self, prefix: str, after: str, limit: int) -> list[str]:
+        """Keys of objects that begin so, in their order, behind ``after``: ``limit`` at most, of 1,000."""
+
     def delete_below(self, prefix: str) -> None:
         """Remove every object whose key begins so, up to 10,000; success where there is none."""
 
@@ -123,6 +126,10 @@ class S3Objects:
 
     def delete(self, key: str) -> None:
         self._asked("delete_object", Key=key)
+
+    def below(self, prefix: str, after: str, limit: int) -> list[str]:
+        listed = self._asked("list_objects_v2", Prefix=prefix, StartAfter=after, MaxKeys=limit)
+        return [each["Key"] for each in listed.get("Contents", ())]
 
     def delete_below(self, prefix: str) -> None:
         for _ in range(_MOST_PAGES):

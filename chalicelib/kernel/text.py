@@ -14,6 +14,8 @@ _SPACES: Final = frozenset({"Zs", "Zl", "Zp"})
 _BLANKS: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 """Letters and symbols by category that show nothing: the Hangul fillers and the blank of Braille."""
 _VISIBLE: Final = frozenset("LNPS")
+_TAB: Final = 4
+"""Columns, as Markdown counts them."""
 _WORD: Final = re.compile(r"[^\W_]+")
 _LANGUAGE: Final = re.compile(r"([a-z]{2,3})(?:-([a-z]{4}))?(?:-([a-z]{2}|[0-9]{3}))?", re.IGNORECASE | re.ASCII)
 
@@ -28,6 +30,16 @@ def paragraphs(text: str) -> str:
     """The text with its line breaks, at most one empty line in a row; empty if nothing in it can be seen."""
     lines = "\n".join(one_line(line) for line in text.replace("\r\n", "\n").split("\n"))
     return re.sub(r"\n{3,}", "\n\n", lines).strip()
+
+
+def document(text: str) -> str:
+    """The text with its lines and what they begin with, for Markdown; at most one empty line in a row; empty if nothing
+    in it can be seen.
+    """
+    normal = unicodedata.normalize("NFC", text.replace("\r\n", "\n"))
+    lines = "\n".join("".join(map(_kept, line.expandtabs(_TAB))).rstrip() for line in normal.split("\n"))
+    cleaned = re.sub(r"\n{3,}", "\n\n", lines).strip("\n")
+    return cleaned if any(unicodedata.category(each)[0] in _VISIBLE for each in cleaned) else ""
 
 
 def language_tag(text: str) -> str | None:

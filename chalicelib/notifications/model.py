@@ -469,6 +469,11 @@ def _mail_suppressed(facts: Facts, zone: ZoneInfo) -> Words:
     )
 
 
+def _post_replied(facts: Facts, zone: ZoneInfo) -> Words:
+    del zone
+    return Words(f"{facts['name']} answered you", f"{facts['name']} answered what you wrote in the community.")
+
+
 ABOUT: Final[Mapping[str, Kind]] = {
     "booking_made": "bookings",
     "booking_moved": "bookings",
@@ -484,12 +489,13 @@ ABOUT: Final[Mapping[str, Kind]] = {
     "favorite_online": "favorites",
     "queue_offer": "favorites",
     "payout_paid": "wallet",
+    "report_decided": "community",
     "reading_requested": "readings",
     "reading_missed": "readings",
     "live_started": "favorites",
-    "report_decided": "community",
     "message_received": "messages",
     "reply_unlocked": "wallet",
+    "post_replied": "community",
 }
 """What a person may wish not to be told of, by the kind of notice. Any other keeps an account safe, and is told."""
 
@@ -522,9 +528,6 @@ SAID: Final[Mapping[str, Callable[[Facts, ZoneInfo], Words]]] = {
     "payout_reversed": _payout_reversed,
     "payout_failed": _payout_failed,
     "payout_account_restricted": _payout_account_restricted,
-    "reading_requested": _reading_requested,
-    "reading_missed": _reading_missed,
-    "live_started": _live_started,
     "content_hidden": _content_hidden,
     "content_removed": _content_removed,
     "content_restored": _content_restored,
@@ -532,8 +535,12 @@ SAID: Final[Mapping[str, Callable[[Facts, ZoneInfo], Words]]] = {
     "account_suspended": _account_suspended,
     "appeal_decided": _appeal_decided,
     "report_decided": _report_decided,
+    "reading_requested": _reading_requested,
+    "reading_missed": _reading_missed,
+    "live_started": _live_started,
     "message_received": _message_received,
     "reply_unlocked": _reply_unlocked,
+    "post_replied": _post_replied,
     "mail_suppressed": _mail_suppressed,
 }
 """By the kind of notice."""

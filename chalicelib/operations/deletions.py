@@ -16,6 +16,7 @@ from typing import Any, Final
 from chalicelib.accounts import service as accounts
 from chalicelib.accounts import suppression, uploads
 from chalicelib.accounts.model.person import FORGOTTEN_NAME
+from chalicelib.community import belongings as posts
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import (
     InsufficientFunds,
@@ -32,6 +33,7 @@ from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import Millis
 from chalicelib.live import belongings
 from chalicelib.live import service as live
+from chalicelib.messaging import belongings as messages
 from chalicelib.notifications import inbox
 from chalicelib.notifications.letters import letter
 from chalicelib.notifications.model import Words
@@ -298,6 +300,26 @@ def _gifts(world: World, person_id: str, start: Any) -> Key | None:
     return belongings.rename(world, person_id, FORGOTTEN_NAME, _AT_ONCE, start)
 
 
+def _messages(side: Who, world: World, person_id: str, start: Any) -> messages.Place | None:
+    """Take away a page of what the person said in messages; answer where the next one starts."""
+    return messages.erase(world, side, person_id, _AT_ONCE, start)
+
+
+def _message_files(world: World, person_id: str, start: Any) -> str | None:
+    """Remove a page of what they sent with messages, which say nothing any more; answer where the next one starts."""
+    return messages.sweep(world, person_id, _AT_ONCE, start)
+
+
+def _posts(world: World, person_id: str, start: Any) -> Key | None:
+    """Delete a page of what the person wrote in the community; answer where the next one starts."""
+    return posts.erase(world, person_id, _AT_ONCE, start)
+
+
+def _post_files(world: World, person_id: str, start: Any) -> str | None:
+    """Remove a page of what they put beside posts, all of which are deleted; answer where the next one starts."""
+    return posts.sweep(world, person_id, _AT_ONCE, start)
+
+
 _SHARED: Final[tuple[Callable[[World, str, Any], Any], ...]] = (
     partial(_readings, "client"),
     partial(_readings, "reader"),
@@ -305,8 +327,13 @@ _SHARED: Final[tuple[Callable[[World, str, Any], Any], ...]] = (
     partial(_bookings, "reader"),
     _streams,
     _gifts,
+    partial(_messages, "client"),
+    partial(_messages, "reader"),
+    _message_files,
+    _posts,
+    _post_files,
 )
-"""The lists of what a person shares with others, in the order in which their name is taken out."""
+"""The lists of what a person shares with others, in the order in which what tells who they were is taken out."""
 
 
 def _settle(world: World, person_id: str) -> None:

@@ -21,13 +21,12 @@ from chalicelib.live import belongings
 from chalicelib.live import service as live
 from chalicelib.live.gift_schemas import sent_view
 from chalicelib.live.schemas import StreamView
-from chalicelib.moderation import service as moderation
-from chalicelib.moderation.schemas import report_view
 from chalicelib.notifications import inbox
 from chalicelib.notifications.letters import letter
 from chalicelib.notifications.model import Words
 from chalicelib.notifications.schemas import notification_view
 from chalicelib.notifications.telling import Notification
+from chalicelib.operations import written
 from chalicelib.operations.model import export as model
 from chalicelib.operations.model.export import Export
 from chalicelib.operations.store import Leaving
@@ -210,11 +209,8 @@ def everything(world: World, person_id: str) -> dict[str, Any]:
         lambda start: belongings.tickets_of(world, person_id, _PAGE, start),
         lambda ticket: {"stream": ticket.stream, "coins": ticket.coins, "at": rfc3339(ticket.at)},
     )
-    told["reports_made"] = all_of(
-        "reports_made",
-        lambda start: moderation.reports_by(world, person_id, _PAGE, start),
-        lambda report: _plain(report_view(report)) | {"text": report.text},
-    )
+    for name, page in written.pages(world, person_id).items():
+        told[name] = all_of(name, page, dict)
     for account in ("credit", "coins", "earnings"):
         told[f"{account}_entries"] = all_of(
             f"{account}_entries",

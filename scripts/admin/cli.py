@@ -32,6 +32,7 @@ from scripts.admin import (
     stages,
     streams,
     verbs,
+    words,
 )
 from scripts.admin.verbs import Answer, Facts, Plan, Verb
 
@@ -50,6 +51,7 @@ VERBS: Final = (
     *moderation.VERBS,
     *mail.VERBS,
     *deadletters.VERBS,
+    *words.VERBS,
 )
 
 _SHORTEST_REASON: Final = 3
@@ -75,6 +77,7 @@ _NOUNS: Final = {
     "moderation": "decide on what was reported, and on appeals",
     "mail": "which addresses get no letters",
     "deadletters": "what could not be done, and doing it again",
+    "words": "what nobody may write in the community",
 }
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from infra.local.phone import Answer, Api
 
 SENT: Final = frozenset(
-    {"display_name", "name", "email", "biography", "birth_date", "token", "text", "signed_transaction"}
+    {"display_name", "name", "email", "biography", "birth_date", "token", "text", "signed_transaction", "title"}
 )
 HEARD: Final = frozenset({"display_name", "birth_date", "rtc_token", "rtm_token", "checkout_url", "url"})
 """Fields whose text belongs to a person or opens something. The directory's names may be anybody's, and any word."""

@@ -107,6 +107,7 @@ def visitors(stage: Stage) -> Iterator[Visitors]:
     talk = client.api.post("/v1/conversations", {"reader": reader.id})["id"]
     client.api.post(f"/v1/conversations/{talk}/messages", {"text": "Are you there?"})
     reply = reader.api.post(f"/v1/conversations/{talk}/messages", {"text": "For you.", "price": 100})["id"]
+    thread = client.api.post("/v1/threads", {"category": "general", "title": "A thread", "text": "to talk about"})
     calendar = client.api.post("/v1/me/calendar")["url"].rsplit("/", 1)[-1]
     with requests.Session() as session:
         yield Visitors(
@@ -125,6 +126,8 @@ def visitors(stage: Stage) -> Iterator[Visitors]:
                 "conversation_id": [talk],
                 "message_id": [reply],
                 "feed_ics": [calendar],
+                "thread_id": [thread["id"]],
+                "post_id": [thread["post"]],
                 "slug": [reader.id],
                 "file": ["page-js"],
             },

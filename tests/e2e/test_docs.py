@@ -11,6 +11,7 @@ from infra.local.waiting import until
 from tests.e2e.stage import SOON, Stage, refusal
 from tests.support import browser
 from tests.support.browser import Page
+from tests.support.corpus import RAN
 
 CHROMIUM = browser.executable()
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here; on Debian: apt install chromium")
@@ -129,6 +130,26 @@ def test_a_refusal_is_shown_with_its_code(page: Page) -> None:
     said(page, "/v1/reader/presence: 403 forbidden.")
     page.run("[...document.querySelectorAll('#choices button')].find((each) => each.textContent === 'reader').click()")
     said(page, "You are Rosa, reader.")
+
+
+@needs_chromium
+def test_what_somebody_is_called_is_text_in_the_bar_and_in_an_answer(stage: Stage, page: Page) -> None:
+    name, clara = f"<img src=x onerror=window.{RAN}=1>", stage.api(stage.stack.tokens["client"])
+    clara.call("PATCH", "/v1/me", {"display_name": name})
+    try:
+        page.run(
+            "[...document.querySelectorAll('#choices button')].find((each) => each.textContent === 'client').click()"
+        )
+        said(page, f"You are {name}, client.")
+        call(page, "get_me")
+        seen(
+            page,
+            "the answer",
+            f"document.querySelector('[id$=-get_me] .live-responses-table')?.textContent.includes({name!r})",
+        )
+        assert page.run(f"typeof window.{RAN}") == "undefined"
+    finally:
+        clara.call("PATCH", "/v1/me", {"display_name": "Clara"})
 
 
 @needs_chromium

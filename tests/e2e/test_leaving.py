@@ -17,6 +17,7 @@ from infra.local.waiting import until
 from tests.e2e.conftest import Story
 from tests.e2e.stage import SOON, TICK, Stage, refusal
 from tests.e2e.test_readers import PNG, posted, put_picture
+from tests.e2e.test_uploads import uploaded
 
 GONE_SECONDS: Final = 300.0
 """The cooling-off of this stack, the minute after it, and what two busy cores need."""
@@ -76,6 +77,7 @@ def test_everything_one_has_comes_as_a_file_by_a_link_that_is_mailed(stage: Stag
     api.post("/v1/me/consents", {"document": "terms", "version": "1"})
     token = f"push-{uuid.uuid4()}"
     api.post("/v1/me/devices", {"platform": "ios", "token": token})
+    api.post("/v1/threads", {"category": "general", "title": "Good morning", "text": "The cards were kind."})
     answer = api.send("POST", "/v1/me/export", key=str(uuid.uuid4()))
     assert answer.status == 202
     export = answer.json
@@ -90,6 +92,7 @@ def test_everything_one_has_comes_as_a_file_by_a_link_that_is_mailed(stage: Stag
     told = requests.get(made["url"], timeout=SOON)
     assert told.json()["profile"]["display_name"] == "Marguerite"
     assert [each["version"] for each in told.json()["consents"]] == ["1"]
+    assert [each["text"] for each in told.json()["posts"]] == ["The cards were kind."]
     assert token not in told.text
     (address,) = re.findall(r"https?://\S+", box.letter("Your data"))
     assert requests.get(address, timeout=SOON).content == told.content
@@ -179,13 +182,21 @@ def test_leaving_is_for_who_is_signed_in(stage: Stage, method: str, path: str) -
 
 
 def an_account_is_gone_when_its_time_is_over(stage: Stage) -> None:
-    """A reader's: in the directory, with a picture."""
+    """A reader's: in the directory, with a picture; one who has answered a client, and begun a thread."""
     box = Mailbox(stage)
     token = stage.stack.token(box.subject, email=box.address, name="Marguerite")
     me = make_reader(stage.stack.api_url, stage.world, token, Person(box.subject, box.address, "Marguerite"))
     picture = put_picture(box.phone, posted(box.phone, PNG)).json["picture_url"]
     assert requests.get(picture, timeout=SOON).status_code == 200
     box.phone.api.post("/v1/me/devices", {"platform": "ios", "token": f"push-{uuid.uuid4()}"})
+    client = stage.client()
+    messages = f"/v1/conversations/{client.api.post('/v1/conversations', {'reader': me})['id']}/messages"
+    client.api.post(messages, {"text": "Will it rain?"})
+    answer = {"text": "It may well rain.", "uploads": [uploaded(box.phone, PNG, "image/png")]}
+    file = box.phone.api.post(messages, answer)["attachments"][0]["url"]
+    assert requests.get(file, timeout=SOON).status_code == 200
+    thread = box.phone.api.post("/v1/threads", {"category": "general", "title": "Rain", "text": "It may rain."})["id"]
+    client.api.post(f"/v1/threads/{thread}/posts", {"text": "It did."})
     box.phone.api.post("/v1/me/deletion")
     box.phone.api.post("/v1/me/deletion/confirm", {"code": box.code()})
 
@@ -207,7 +218,13 @@ def an_account_is_gone_when_its_time_is_over(stage: Stage) -> None:
     assert profile["display_name"] == "Deleted member"
     assert "email" not in profile
     assert refusal(stage.api().send("GET", f"/v1/readers/{me}")) == (404, "not_found")
-    assert requests.get(picture, timeout=SOON).status_code == 404
+    assert [requests.get(each, timeout=SOON).status_code for each in (picture, file)] == [404, 404]
+    answered, asked = client.api.get(messages)["items"]
+    assert (answered["text"], answered["standing"], answered["attachments"]) == (None, "deleted", [])
+    assert asked["text"] == "Will it rain?"
+    left_behind = client.api.get(f"/v1/threads/{thread}")
+    assert (left_behind["thread"]["title"], left_behind["thread"]["author"]) == (None, None)
+    assert [each["text"] for each in left_behind["items"]] == ["", "It did."]
 
 
 def money_keeps_an_account_until_nothing_is_owed(stage: Stage) -> None:

@@ -87,6 +87,14 @@ def test_what_lies_below_a_prefix_goes_whole_and_nothing_else(bucket: Objects) -
     assert [bucket.beginning(key, 1) for key in ("p/ann/1", "p/ann/2", "p/anna/1", "u/ann/1")] == [b"", b"", b"x", b"x"]
 
 
+def test_keys_below_a_prefix_come_in_their_order_page_by_page(bucket: Objects) -> None:
+    for key in ("p/ann/2", "p/ann/1", "p/anna/1", "p/ann/3"):
+        bucket.put(key, b"x", "text/plain")
+    assert bucket.below("p/ann/", "", 2) == ["p/ann/1", "p/ann/2"]
+    assert bucket.below("p/ann/", "p/ann/2", 2) == ["p/ann/3"]
+    assert bucket.below("p/ann/", "p/ann/3", 2) == []
+
+
 def test_what_is_put_as_new_is_put_once(bucket: Objects) -> None:
     assert bucket.put_new("a.json", b"1", "application/json")
     assert not bucket.put_new("a.json", b"2", "application/json")

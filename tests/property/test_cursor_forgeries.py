@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 
 from app import app
 from chalicelib.accounts import service as accounts
+from chalicelib.community import service as community
 from chalicelib.gateways import World
 from chalicelib.kernel.ids import derived_id
 from chalicelib.kernel.time import SECOND
@@ -38,7 +39,7 @@ from chalicelib.readers import service as readers
 from chalicelib.readers.model import Filters, Sort, order_of
 from chalicelib.readers.reviews import Review
 from chalicelib.runtime import cursors, openapi
-from chalicelib.runtime.identity import Claims
+from chalicelib.runtime.identity import Caller, Claims
 from chalicelib.scheduling import service as scheduling
 from chalicelib.scheduling.model.availability import MIDNIGHT
 from chalicelib.sessions import service as sessions
@@ -62,7 +63,9 @@ MOST_ITEMS: Final = 40
 
 @dataclass(frozen=True, slots=True)
 class List:
-    """A list as somebody asks for it. ``scope`` and ``shape`` are those of its cursors, with ``{me}`` for who asks."""
+    """A list as somebody asks for it. ``scope`` and ``shape`` are those of its cursors, with ``{me}`` for who asks, and
+    ``{name}`` for what they are called here.
+    """
 
     subject: str
     path: str
@@ -113,6 +116,9 @@ def _messages(subject: str, query: str) -> List:
 
 _MESSAGES: Final = "/v1/conversations/{conversation_id}/messages?"
 
+_BY_CATEGORY: Final = {"category": "general", "active_at": int, "pk": str, "sk": "thread"}
+_THREADS: Final = List("ada", "/v1/threads?category=general", "threads:general", _BY_CATEGORY)
+
 STREAM: Final = "str_1"
 TALKS: Final = {"ada": ("ada", "rosa"), "bob": ("bob", "rosa"), "rosa": ("ada", "rosa"), "rita": ("bob", "rita")}
 """The conversation that somebody asks for: client and reader."""
@@ -144,6 +150,9 @@ LISTS: Final = (
     _messages("rosa", "hello"),
     _cases("pending"),
     _cases("appealed"),
+    _THREADS,
+    List("ada", "/v1/threads/{thread_id}?", "posts:thr_{name}", {"after": str}),
+    List("ada", "/v1/posts/{post_id}/edits?", "edits:pst_{name}", {"before": str}),
 )
 
 
@@ -179,6 +188,8 @@ class Everybody:
         self._moderate()
         self._give()
         self._write()
+        for each in self.ids:
+            self._open_a_thread(each)
         self._block()
         self._tell()
 
@@ -204,6 +215,14 @@ class Everybody:
             show.buys(self.ids[each], 1_000)
             for number in range(READINGS):
                 show.gives(self.ids[each], name=str(number))
+
+    def _open_a_thread(self, name: str) -> None:
+        """They open a thread, answer themselves, and change what they said a few times."""
+        caller, world = Caller(self.ids[name], "client", name, suspended=False), self.world
+        community.open_thread(world, caller, f"thr_{name}", "general", f"Of {name}", "Hello", [])
+        for number in range(READINGS):
+            community.answer(world, caller, f"pst_{name}_{number}", f"thr_{name}", None, str(number), [])
+            community.edit(world, caller, f"pst_{name}", str(number), None)
 
     def _write(self) -> None:
         """Both clients write to both readers."""
@@ -270,6 +289,7 @@ class Everybody:
 
     def _filled(self, asked: List) -> str:
         path = asked.path.replace("{slug}", self.ids[asked.subject]).replace("{stream_id}", STREAM)
+        path = path.replace("{thread_id}", f"thr_{asked.subject}").replace("{post_id}", f"pst_{asked.subject}")
         return path.replace("{conversation_id}", self._talk(asked))
 
     def _talk(self, asked: List) -> str:
@@ -284,7 +304,7 @@ class Everybody:
         return found
 
     def scope(self, asked: List) -> str:
-        scope = asked.scope.replace("{me}", self.ids[asked.subject])
+        scope = asked.scope.replace("{me}", self.ids[asked.subject]).replace("{name}", asked.subject)
         return scope.replace("{conversation_id}", self._talk(asked))
 
     def shape(self, asked: List) -> dict[str, Any]:

@@ -361,6 +361,9 @@ class OfflineObjects:
     def delete(self, key: str) -> None:
         self._held().pop(key, None)
 
+    def below(self, prefix: str, after: str, limit: int) -> list[str]:
+        return sorted(key for key in self._held() if key.startswith(prefix) and key > after)[:limit]
+
     def delete_below(self, prefix: str) -> None:
         for key in [each for each in self._held() if each.startswith(prefix)]:
             del self.held[key]

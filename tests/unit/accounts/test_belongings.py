@@ -153,6 +153,16 @@ def test_a_block_holds_for_both_and_is_made_once(world: World, ada: str, bob: st
     assert service.blocks_of(world, bob, 10, None) == ([], None)
 
 
+def test_of_many_those_are_known_who_are_apart_from_one(world: World, ada: str, bob: str) -> None:
+    others = [service.sign_in(world, Claims(f"other{number}", None, None)).id for number in range(120)]
+    service.block(world, ada, others[7])
+    service.block(world, others[70], ada)
+    service.block(world, others[119], ada)
+    service.block(world, bob, others[8])
+    assert service.apart_from(world, ada, [*others, ada, bob]) == {others[7], others[70], others[119]}
+    assert service.apart_from(world, ada, [ada]) == service.apart_from(world, ada, []) == set()
+
+
 @pytest.mark.parametrize("turned", [False, True])
 def test_a_transaction_of_two_people_fails_where_either_blocked_the_other(
     world: World, ada: str, bob: str, turned: bool

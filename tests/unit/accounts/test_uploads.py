@@ -162,6 +162,22 @@ def test_dropping_removes_all_of_that_place_and_nothing_of_another_and_may_be_re
     assert [key for key in bucket.held if key.startswith(PLACE)] == [f"{PLACE}1/{kept.id}"]
 
 
+@pytest.mark.parametrize("limit", [1, 2, 3, 100])
+def test_a_sweep_removes_page_by_page_what_is_beside_nothing_that_is_kept(
+    world: World, bucket: OfflineObjects, limit: int
+) -> None:
+    two = [uploaded(world), uploaded(world)]
+    for thing in ("messages/usr_ada/msg_1", "messages/usr_ada/msg_2", "messages/usr_ada2/msg_3", "posts/usr_ada/pst_1"):
+        uploads.take_up(world, ADA, two, thing)
+    start, swept = None, 0
+    while swept == 0 or start:
+        start = uploads.sweep(world, "messages/usr_ada", lambda thing: thing == "msg_2", limit, start)
+        swept += 1
+    left = {key.rpartition("/")[0] for key in bucket.held if not key.startswith("uploads/")}
+    assert left == {"messages/usr_ada/msg_2", "messages/usr_ada2/msg_3", "posts/usr_ada/pst_1"}
+    assert swept == 4 // limit + 1
+
+
 def test_what_a_forgotten_person_uploaded_is_gone_and_nothing_of_others(world: World, bucket: OfflineObjects) -> None:
     uploaded(world)
     of_bob = uploaded(world, person=BOB)

@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 
 from chalicelib.accounts import service as accounts
+from chalicelib.accounts import uploads
 from chalicelib.accounts.model.limits import Wanted
 from chalicelib.accounts.model.person import FORGOTTEN_NAME, newcomer
 from chalicelib.accounts.store import People
+from chalicelib.community import service as community
 from chalicelib.gateways import World
 from chalicelib.gateways.mail import Letter
 from chalicelib.kernel.errors import (
@@ -29,6 +31,8 @@ from chalicelib.kernel.errors import (
 )
 from chalicelib.kernel.time import DAY, HOUR, MINUTE, Millis
 from chalicelib.live import gifts
+from chalicelib.messaging import service as messages
+from chalicelib.messaging.model import Wanted as Wish
 from chalicelib.notifications import model as notifications
 from chalicelib.notifications.model import Notice
 from chalicelib.notifications.service import tell
@@ -38,7 +42,7 @@ from chalicelib.payouts import payees, paying
 from chalicelib.readers import reviews
 from chalicelib.readers import service as readers
 from chalicelib.readers.model import Description
-from chalicelib.runtime.identity import Claims
+from chalicelib.runtime.identity import Caller, Claims
 from chalicelib.runtime.tables import Contended, Operation, Put
 from chalicelib.scheduling import service as scheduling
 from chalicelib.sessions import afterwards
@@ -865,12 +869,33 @@ def lived(world: World) -> str:
         sessions.perform(world, "ses_2", user, command)
     sessions.perform(world, "ses_2", person, commands.finish)  # at once: it costs nothing, and earns nothing
     afterwards.write_client_note(world, other, person, "a private thought of Bob")
+    _wrote(world, person, person, "usr_reader")
+    _wrote(world, person, other, person)
+    caller = Caller(person, "reader", "Ada Lovelace")
+    post = community.open_thread(
+        world, caller, "thr_1", "general", "a private thread", "a private post", ()
+    ).thread.opening
+    community.edit(world, caller, post, "another private post", None)
     accounts.block(world, person, other)
     tell(world, Notice(person, "refund", {"amount": 250}, "1", world.now()))
     return person
 
 
-TRACES = ("Ada", "ada@", "ada-reads", "1990-05", "Rome", "token-of-ada", "tarot", "a private")
+def _wrote(world: World, person: str, client: str, reader: str) -> None:
+    """The person sends that reader, or to that client, a letter with a picture; one more was never sent."""
+    conversation = messages.open_with(world, client, reader).id
+    if person == reader:
+        messages.send(world, client, conversation, f"msg_first_{reader}", Wish("Hello?"))
+    for name in (f"msg_{reader}", f"msg_never_{reader}"):
+        upload, form, _ = uploads.form(world, person, "image/png", 100)
+        assert isinstance(world.attachments, OfflineObjects)
+        world.attachments.posted(form, b"\x89PNG\r\n\x1a\n of a private kind", form.fields)
+        uploads.take_up(world, person, [upload], f"messages/{person}/{name}")
+        if "never" not in name:
+            messages.send(world, person, conversation, name, Wish("a private letter", (upload,)))
+
+
+TRACES = ("Ada", "ada@", "ada-reads", "1990-05", "Rome", "token-of-ada", "tarot", "a private", "private")
 
 
 def traces(world: World) -> list[str]:
@@ -878,7 +903,8 @@ def traces(world: World) -> list[str]:
     assert isinstance(world.tables, MemoryTables)
     assert isinstance(world.exports, OfflineObjects)
     kept = [row for rows in world.tables.rows.values() for row in rows.values()]
-    text = json.dumps(kept, ensure_ascii=False) + repr(world.exports.held)
+    assert isinstance(world.attachments, OfflineObjects)
+    text = json.dumps(kept, ensure_ascii=False) + repr(world.exports.held) + repr(world.attachments.held)
     return [each for each in TRACES if each in text]
 
 
@@ -939,6 +965,24 @@ def test_names_in_many_readings_are_taken_out_over_several_calls(world: World) -
         forward(world, MINUTE)
     confirmed(world, ada)
     carried_out(world, ada)
+    assert traces(world) == []
+
+
+def test_nobody_counts_as_forgotten_while_their_files_cannot_be_removed(world: World) -> None:
+    ada = lived(world)
+    confirmed(world, ada)
+    forward(world, COOLING)
+    deletions.advance(world, ada)
+    assert isinstance(world.attachments, OfflineObjects)
+    for _ in ("what was uploaded", "what was sent"):
+        forward(world, LINGER)
+        world.attachments.down = True
+        with pytest.raises(Unavailable):
+            deletions.advance(world, ada)
+        assert deletions.deletion_of(world, ada).state == "closed"
+        world.attachments.down = False
+        deletions.advance(world, ada)
+    assert deletions.deletion_of(world, ada).state == "deleted"
     assert traces(world) == []
 
 
