@@ -44,6 +44,7 @@ PARTS: Final = {
         "/v1/streams/{stream_id}/ticket",
     ),
     "chalicelib.messaging.routes": ("/v1/conversations*", "/v1/messages/{message_id}/unlock"),
+    "chalicelib.community.routes": ("/v1/categories", "/v1/posts/*", "/v1/threads*"),
     "chalicelib.moderation.routes": (
         "/v1/appeals",
         "/v1/messages/{message_id}/report",
@@ -51,7 +52,6 @@ PARTS: Final = {
         "/v1/reports",
         "/v1/sessions/{session_id}/report",
     ),
-    "chalicelib.community.routes": ("/v1/categories", "/v1/posts/*", "/v1/threads*"),
     "chalicelib.payouts.routes": ("/v1/reader/earnings*", "/v1/reader/payout*"),
     "chalicelib.scheduling.routes": (
         "/v1/bookings*",

@@ -169,7 +169,9 @@ def decided(case: Case, decision: Decision) -> Case:
     if case.state == "appealed":
         if verdict not in ("uphold", "dismiss"):
             raise InvalidState("An appeal is upheld against (uphold) or granted (dismiss).")
-        return replace(case, state=state, review=decision, appeal=_answered(case, state), rev=case.rev + 1)
+        owing = case.owing and verdict == "uphold"  # what is taken back is not to be carried out any more
+        answered = _answered(case, state)
+        return replace(case, state=state, review=decision, appeal=answered, owing=owing, rev=case.rev + 1)
     if verdict == "uphold":
         raise InvalidState("Nothing was decided yet that could be upheld.")
     if verdict in ("hide", "remove") and case.kind not in _HIDEABLE:

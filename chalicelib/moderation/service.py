@@ -38,8 +38,8 @@ def report(world: World, user: str, item: str, reason: Rule, text: str, kind: Ki
 
     Raises NotFound, Forbidden (one's own; not shown to them), Blocked, Invalid, AlreadyDone (with other words).
     """
-    rows, cleaned = cases(world), model.written(text)
-    if model.kind_of(item) != (kind or model.kind_of(item)):
+    rows, cleaned, item = cases(world), model.written(text), subjects.named(item)
+    if kind not in (None, model.kind_of(item)):
         raise NotFound
 
     def attempt() -> Report:
@@ -148,34 +148,7 @@ def _decide(world: World, case_id: str, decision: Decision) -> Case:
         log.info("case_decided", id=was.id, kind=was.kind, action=decision.verdict)
         return decided
 
-    return finished(world, undisturbed(world.sleep, attempt, tries=_TRIES))
-
-
-def finished(world: World, found: Case) -> Case:
-    """Carry out what a suspension owes; the case as it is then. May be repeated: the minute tick does so too."""
-    if not found.owing or found.decision is None:
-        return found
-    suspension.follow(world, found.author, actor=found.decision.actor, reason=found.decision.reason)
-
-    def attempt() -> Case:
-        was = case(world, found.id)
-        if not was.owing:
-            return was
-        done = replace(was, owing=False, rev=was.rev + 1)
-        world.tables.write(cases(world).replace(done, was))
-        return done
-
-    return undisturbed(world.sleep, attempt)
-
-
-def page_of_shard(world: World, shard: str, limit: int, start: Key | None) -> tuple[list[tuple[str, Key]], Key | None]:
-    """Suspensions that are not carried out, for the minute tick: they are few, and all in one shard."""
-    return cases(world).owing(limit, start) if shard == "0" else ([], None)
-
-
-def finish(world: World, case_id: str) -> None:
-    """The minute tick carries out what a suspension owes. Raises NotFound, Unavailable."""
-    finished(world, case(world, case_id))
+    return suspension.carried_out(world, undisturbed(world.sleep, attempt, tries=_TRIES))
 
 
 # --- the author ----------------------------------------------------------------------------------
@@ -187,7 +160,7 @@ def appeal(world: World, user: str, item: str, text: str) -> tuple[Case, Appeal]
 
     Raises NotFound (nothing was done about such a thing of theirs), Invalid, InvalidState, AlreadyDone.
     """
-    rows, cleaned = cases(world), model.written(text, least=1)
+    rows, cleaned, item = cases(world), model.written(text, least=1), subjects.named(item)
 
     def attempt() -> tuple[Case, Appeal]:
         was = next((each for each in rows.rounds(item, user, _ROUNDS) if each.touches), None)

@@ -3,6 +3,8 @@
 from contextlib import suppress
 
 from chalicelib.accounts import service as accounts
+from chalicelib.community import moderated as posts
+from chalicelib.community.model.thread import opening_of
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import NotFound
 from chalicelib.kernel.standing import Standing, Subject
@@ -15,12 +17,19 @@ from chalicelib.runtime.tables import Operation
 from chalicelib.sessions import service as sessions
 
 
+def named(item: str) -> str:
+    """What a case is of that is made of ``item``: of a thread, the post that opens it."""
+    return opening_of(item) if item.startswith("thr_") else item
+
+
 def subject(world: World, item: str, seen_by: str | None) -> Subject:
     """The thing as it is read by who reports it, or by a moderator (None).
 
     Raises NotFound; Forbidden, Blocked where they may not see it.
     """
     match kind_of(item):
+        case "post":
+            return posts.subject(world, item, seen_by)
         case "message":
             return messages.subject(world, item, seen_by)
         case "review":
@@ -31,13 +40,13 @@ def subject(world: World, item: str, seen_by: str | None) -> Subject:
             return _stream(world, item, seen_by)
         case "person":
             return _person(world, item)
-        case _:
-            raise NotFound
 
 
 def stand(world: World, item: str, standing: Standing) -> list[Operation]:
     """The operations that put the thing there; none where it is there already, or has no standing. Raises NotFound."""
     match kind_of(item):
+        case "post":
+            return posts.stand(world, item, standing)
         case "message":
             return messages.stand(world, item, standing)
         case "review":

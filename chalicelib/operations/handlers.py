@@ -27,7 +27,7 @@ from chalicelib.sessions import service as sessions
 
 if TYPE_CHECKING:
     from chalicelib.live import service as live
-    from chalicelib.moderation import service as moderation
+    from chalicelib.moderation import suspension
     from chalicelib.operations import deletions, exports, reconciliation
     from chalicelib.payouts import paying
     from chalicelib.scheduling import service as scheduling
@@ -40,7 +40,7 @@ else:
     live = on_first_use("chalicelib.live.service")
     recharges = on_first_use("chalicelib.wallet.recharges")
     reconciliation = on_first_use("chalicelib.operations.reconciliation")
-    moderation = on_first_use("chalicelib.moderation.service")
+    suspension = on_first_use("chalicelib.moderation.suspension")
     paying = on_first_use("chalicelib.payouts.paying")
     scheduling = on_first_use("chalicelib.scheduling.service")
     refunds = on_first_use("chalicelib.wallet.refunds")
@@ -168,9 +168,8 @@ def _removals(world: World, shard: str, limit: int, start: Key | None) -> tuple[
 
 
 def _suspensions(world: World, shard: str, limit: int, start: Key | None) -> tuple[list[Waiting], Key | None]:
-    """What suspensions still owe. They are few, and have one shard."""
-    found, following = moderation.page_of_shard(world, shard, limit, start)
-    return [Waiting(each, key, partial(moderation.finish, world, each)) for each, key in found], following
+    found, following = suspension.page_of_shard(world, shard, limit, start)
+    return [Waiting(each, key, partial(suspension.look_after, world, each)) for each, key in found], following
 
 
 def _never(world: World, thing: str, epoch: int, turn: int) -> None:

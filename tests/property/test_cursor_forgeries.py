@@ -55,7 +55,7 @@ from tests.support.worlds import NOON, HandClock, hand_world
 CURSORS: Final = int(os.environ.get("SOUL_CURSORS", "250"))
 READERS: Final = ("rosa", "rita")
 BESIDE: Final = {"ada": "bob", "rosa": "rita", "eve": "eve"}
-"""Whose list is another's that somebody has."""
+"""Who has such a list too."""
 READINGS: Final = 4
 """Of each client."""
 MOST_ITEMS: Final = 40
@@ -91,14 +91,14 @@ def _bookings(subject: str, side: str, when: str) -> List:
     return List(subject, path, f"bookings:{side}:{when}:{{me}}", {"after": str})
 
 
-def _readers(sort: Sort) -> List:
-    scope = f"readers:{order_of(sort, None)}:{Filters()}"
-    return List("ada", f"/v1/readers?sort={sort}", scope, {"place": str, "reader": str})
-
-
 def _cases(state: str) -> List:
     shape = {"queue": state, "reported_at": int, "pk": str, "sk": str}
     return List("eve", f"/v1/moderation?state={state}", f"moderation:{state}", shape)
+
+
+def _readers(sort: Sort) -> List:
+    scope = f"readers:{order_of(sort, None)}:{Filters()}"
+    return List("ada", f"/v1/readers?sort={sort}", scope, {"place": str, "reader": str})
 
 
 _REVIEWS: Final = List("rosa", "/v1/readers/{slug}/reviews?", "reviews#{me}", {"pk": "reviews#{me}", "sk": str})
@@ -120,7 +120,13 @@ _BY_CATEGORY: Final = {"category": "general", "active_at": int, "pk": str, "sk":
 _THREADS: Final = List("ada", "/v1/threads?category=general", "threads:general", _BY_CATEGORY)
 
 STREAM: Final = "str_1"
-TALKS: Final = {"ada": ("ada", "rosa"), "bob": ("bob", "rosa"), "rosa": ("ada", "rosa"), "rita": ("bob", "rita")}
+TALKS: Final = {
+    "ada": ("ada", "rosa"),
+    "bob": ("bob", "rosa"),
+    "rosa": ("ada", "rosa"),
+    "rita": ("bob", "rita"),
+    "eve": ("bob", "rita"),
+}
 """The conversation that somebody asks for: client and reader."""
 
 LISTS: Final = (
@@ -148,11 +154,11 @@ LISTS: Final = (
     _conversations("rosa", "reader"),
     _messages("ada", ""),
     _messages("rosa", "hello"),
-    _cases("pending"),
-    _cases("appealed"),
     _THREADS,
     List("ada", "/v1/threads/{thread_id}?", "posts:thr_{name}", {"after": str}),
     List("ada", "/v1/posts/{post_id}/edits?", "edits:pst_{name}", {"before": str}),
+    _cases("pending"),
+    _cases("appealed"),
 )
 
 

@@ -25,6 +25,7 @@ from chalicelib.kernel.errors import AlreadyDone, Forbidden, InvalidState, NotFo
 from chalicelib.kernel.standing import Standing
 from chalicelib.kernel.time import DAY, HOUR
 from chalicelib.moderation import service as moderation
+from chalicelib.moderation import suspension
 from chalicelib.moderation.model import Case
 from chalicelib.moderation.store import cases
 from chalicelib.readers import reviews
@@ -135,8 +136,8 @@ class Day:
 
     def ticks(self) -> None:
         self.clock.forward(self.rng.choice((HOUR, 20 * DAY)))
-        for case_id, _ in moderation.page_of_shard(self.world, "0", 100, None)[0]:
-            self.called(partial(moderation.finish, case_id=case_id))
+        for case_id, _ in suspension.page_of_shard(self.world, "0", 100, None)[0]:
+            self.called(partial(suspension.look_after, case_id=case_id))
 
     # how it is done
 
@@ -215,8 +216,8 @@ def test_a_thing_is_out_of_sight_if_three_reported_it_or_a_decision_says_so(seed
         act(played)
         played.holds()
     for _ in range(2):
-        for case_id, _key in moderation.page_of_shard(played.world, "0", 100, None)[0]:
-            moderation.finish(played.world, case_id)
+        for case_id, _key in suspension.page_of_shard(played.world, "0", 100, None)[0]:
+            suspension.look_after(played.world, case_id)
     played.holds()
     for desk in played.desks:
         assert not any(case.owing for case in desk.rounds)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Self
 
 from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
+from chalicelib.kernel.errors import Unavailable
 from chalicelib.kernel.standing import Standing
 from chalicelib.kernel.time import Millis
 from chalicelib.moderation import service as moderation
@@ -16,6 +19,7 @@ from chalicelib.moderation.terms import Action, Rule
 from chalicelib.readers import reviews
 from chalicelib.readers import service as readers
 from chalicelib.readers.reviews import Review
+from chalicelib.runtime.tables import Contended
 from tests.support.people import person
 from tests.support.reading import add_reader
 from tests.support.worlds import HandClock
@@ -115,3 +119,32 @@ class Desk:
         """What was done about the review, by whom and why."""
         rows = self.world.tables.query(self.world.settings.tables.audit, ("pk", subject or self.item)).items
         return [(row["action"], row["actor"], row["reason"]) for row in rows]
+
+
+def a_case_to_its_end(desk: Desk) -> list[bool]:
+    """Three hide it, it is dismissed, a fourth reports it, its author is suspended, appeals, and is let in again.
+
+    Whether it was shown after each of these. Whoever is not answered asks again.
+    """
+    shown: list[bool] = []
+
+    def insist(act: Callable[[], object]) -> None:
+        for _ in range(3):
+            try:
+                act()
+            except (Contended, Unavailable):
+                continue
+            return
+        raise AssertionError("never answered")
+
+    for number in range(1, 4):
+        insist(partial(desk.reports, f"usr_{desk.own}{number}"))
+    shown.append(desk.shown)
+    insist(desk.dismisses)
+    shown.append(desk.shown)
+    insist(partial(desk.reports, f"usr_{desk.own}4"))
+    insist(partial(desk.resolves, "suspend"))
+    shown.append(desk.shown)
+    insist(desk.appeals)
+    insist(desk.dismisses)
+    return [*shown, desk.shown]

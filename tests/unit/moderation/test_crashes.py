@@ -2,47 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from chalicelib.kernel.errors import Unavailable
-from chalicelib.runtime.tables import Contended
-from tests.support.desk import Desk
+from tests.support.desk import Desk, a_case_to_its_end
 from tests.support.losing import LosingTables
 from tests.support.worlds import HandClock, hand_world
 
 
-def insist(act: Callable[[], Any]) -> None:
-    """As an app does, or the tick."""
-    for _ in range(3):
-        try:
-            act()
-        except (Contended, Unavailable):
-            continue
-        return
-    raise AssertionError("never answered")
-
-
 def played(at: int, *, after: bool) -> tuple[dict[str, Any], int]:
-    """Three hide it, it is dismissed, a fourth reports it, its author is suspended, appeals, and is let in again."""
+    """A case to its end, of which one write is lost."""
     tables = LosingTables(-1, after=after)
     desk = Desk(hand_world(tables, now=HandClock())).opened()
     tables.left = at
-    for user in ("usr_1", "usr_2", "usr_3"):
-        insist(lambda user=user: desk.reports(user))  # type: ignore[misc]
-    seen = [desk.shown]
-    insist(desk.dismisses)
-    seen.append(desk.shown)
-    insist(lambda: desk.reports("usr_4"))
-    insist(lambda: desk.resolves("suspend"))
-    seen.append(desk.shown)
-    insist(desk.appeals)
-    insist(desk.dismisses)
-    people = (desk.author, "usr_1", "usr_4")
+    shown = a_case_to_its_end(desk)
+    people = (desk.author, "usr_11", "usr_14")
     return {
-        "shown": [*seen, desk.shown],
+        "shown": shown,
         "status": desk.status,
         "rounds": [(each.state, each.reports, each.owing) for each in desk.rounds],
         "queues": (desk.queue(), desk.queue("appealed")),

@@ -258,6 +258,12 @@ def test_a_granted_appeal_takes_back_what_was_done_and_an_upheld_one_leaves_it(a
     assert upheld.rev == was.rev + 1
 
 
+def test_what_an_appeal_took_back_is_not_carried_out_any_more() -> None:
+    was = replace(appealed(decided(reported(1), "suspend")), owing=True)
+    assert (decided(was, "uphold").owing, decided(was, "dismiss").owing) == (True, False)
+    assert not decided(replace(was, owing=False), "uphold").owing
+
+
 def test_an_appeal_is_upheld_against_or_granted_and_nothing_else() -> None:
     was = appealed(decided(reported(1), "hide"))
     for action in ("hide", "remove", "warn", "suspend"):

@@ -13,12 +13,14 @@ from chalicelib.live import service as streams
 from chalicelib.messaging import service as messages
 from chalicelib.messaging.model import Wanted
 from chalicelib.moderation import service as moderation
+from chalicelib.moderation import suspension
 from chalicelib.moderation.store import cases
 from chalicelib.readers import reviews
 from chalicelib.readers import service as readers
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model.commands import finish
 from tests.support.desk import ADMIN, Desk
+from tests.support.forum import Forum
 from tests.support.people import person
 from tests.support.reading import CLIENT, READER, SESSION, Stage, add_reader
 from tests.support.worlds import hand_world
@@ -177,6 +179,46 @@ def test_a_message_is_reported_by_whom_it_was_sent_to_and_removed(desk: Desk) ->
     moderation.appeal(desk.world, desk.author, "msg_1", "It was a joke.")
     moderation.dismiss(desk.world, case.id, actor=ADMIN, reason="ticket 8")
     assert messages.message_of(desk.world, "msg_1")[1].standing == "shown"
+
+
+def test_a_thread_is_the_post_that_opens_it_in_whichever_way_it_is_reported() -> None:
+    forum = Forum(hand_world())
+    author, first, second, third = (forum.who(name) for name in ("author", "a", "b", "c"))
+    forum.opens(author)
+    made = moderation.report(forum.world, first.id, forum.thread(), "hate", "")
+    assert made.item == forum.post("t")
+    assert moderation.report(forum.world, first.id, forum.post("t"), "hate", "") == made
+    moderation.report(forum.world, second.id, forum.post("t"), "hate", "")
+    assert forum.lists(second) == [forum.thread()]
+    moderation.report(forum.world, third.id, forum.thread(), "hate", "")
+    assert forum.lists(second) == []
+    assert forum.reads(author) == ["Hello"]
+    case = moderation.appeal(forum.world, author.id, forum.thread(), "It is not.")[0]
+    moderation.dismiss(forum.world, case.id, actor=ADMIN, reason="ticket 7")
+    assert forum.lists(second) == [forum.thread()]
+
+
+def test_whom_blocks_keep_apart_report_nothing_of_each_other_but_themselves() -> None:
+    forum = Forum(hand_world())
+    author, other = forum.who("author"), forum.who("other")
+    forum.opens(author)
+    accounts.block(forum.world, author.id, other.id)
+    with pytest.raises(Forbidden):
+        moderation.report(forum.world, other.id, forum.thread(), "hate", "")
+    assert moderation.report(forum.world, other.id, author.id, "harassment", "He blocked me.").item == author.id
+
+
+def test_a_post_that_its_author_deleted_is_not_reported_and_its_case_is_dismissed() -> None:
+    forum = Forum(hand_world())
+    author, other = forum.who("author"), forum.who("other")
+    forum.opens(author)
+    forum.answers(author, "a")
+    forum.answers(other, "b", to="a")
+    case_id = moderation.report(forum.world, other.id, forum.post("a"), "hate", "").case
+    forum.deletes(author, "a")
+    with pytest.raises(NotFound):
+        moderation.report(forum.world, forum.who("late").id, forum.post("a"), "hate", "")
+    assert moderation.dismiss(forum.world, case_id, actor=ADMIN, reason="gone").state == "dismissed"
 
 
 # --- decisions -----------------------------------------------------------------------------------
@@ -462,13 +504,13 @@ def test_what_a_suspension_owes_is_done_by_the_tick() -> None:
         moderation.resolve(dying, case_id, "suspend", None, actor=ADMIN, reason="ticket 7")
     assert accounts.person(stage.world, READER).suspended
     assert sessions.load(stage.world, SESSION).state == "active"
-    assert moderation.page_of_shard(stage.world, "1", 100, None) == ([], None)
-    ((owing, _),), _ = moderation.page_of_shard(stage.world, "0", 100, None)
+    assert suspension.page_of_shard(stage.world, "1", 100, None) == ([], None)
+    ((owing, _),), _ = suspension.page_of_shard(stage.world, "0", 100, None)
     assert owing == case_id
     for _ in range(2):
-        moderation.finish(stage.world, case_id)
+        suspension.look_after(stage.world, case_id)
     assert sessions.load(stage.world, SESSION).reason == "safety"
-    assert moderation.page_of_shard(stage.world, "0", 100, None) == ([], None)
+    assert suspension.page_of_shard(stage.world, "0", 100, None) == ([], None)
 
 
 # --- the queue -----------------------------------------------------------------------------------
