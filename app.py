@@ -33,7 +33,6 @@ PARTS: Final = {
         "/v1/reviews/*",
         "/v1/sessions/{session_id}/guarantee",
         "/v1/sessions/{session_id}/note",
-        "/v1/sessions/{session_id}/report",
         "/v1/sessions/{session_id}/review",
         "/v1/sessions/{session_id}/tip",
     ),
@@ -46,6 +45,13 @@ PARTS: Final = {
     ),
     "chalicelib.messaging.routes": ("/v1/conversations*", "/v1/messages/{message_id}/unlock"),
     "chalicelib.community.routes": ("/v1/categories", "/v1/posts/*", "/v1/threads*"),
+    "chalicelib.moderation.routes": (
+        "/v1/appeals",
+        "/v1/messages/{message_id}/report",
+        "/v1/moderation*",
+        "/v1/reports",
+        "/v1/sessions/{session_id}/report",
+    ),
     "chalicelib.payouts.routes": ("/v1/reader/earnings*", "/v1/reader/payout*"),
     "chalicelib.scheduling.routes": (
         "/v1/bookings*",

@@ -128,6 +128,25 @@ def role_change(world: World, was: Person, role: Role, *, actor: str, reason: st
     return _audited(world, people.next_rev(people.with_role(was, role), was), was, "role_changed", actor, reason)
 
 
+def suspension(world: World, was: Person, *, actor: str, reason: str) -> tuple[Operation, ...]:
+    """The operations that suspend ``was``, for a transaction of a context above; none where they are suspended.
+
+    They fail when the person changed since it was read. Raises InvalidState for one who was deleted.
+    """
+    decided = people.suspended(was)
+    return (
+        _audited(world, people.next_rev(decided, was), was, "person_suspended", actor, reason) if decided != was else ()
+    )
+
+
+def reinstatement(world: World, was: Person, *, actor: str, reason: str) -> tuple[Operation, ...]:
+    """The operations that let ``was`` in again, as ``suspension`` shuts them out; none where they are in, or gone."""
+    if not was.suspended:
+        return ()
+    decided = people.next_rev(people.reinstated(was), was)
+    return _audited(world, decided, was, "person_reinstated", actor, reason)
+
+
 # --- what a person agreed to, and where notices go -----------------------------------------------
 
 

@@ -20,11 +20,8 @@ from chalicelib.live import belongings
 from chalicelib.live import service as live
 from chalicelib.live.gift_schemas import sent_view
 from chalicelib.live.schemas import StreamView
-from chalicelib.notifications import inbox
 from chalicelib.notifications.letters import letter
 from chalicelib.notifications.model import Words
-from chalicelib.notifications.schemas import notification_view
-from chalicelib.notifications.telling import Notification
 from chalicelib.operations import written
 from chalicelib.operations.model import export as model
 from chalicelib.operations.model.export import Export
@@ -43,7 +40,7 @@ from chalicelib.scheduling.model.booking import Booking
 from chalicelib.scheduling.schemas import BookingView
 from chalicelib.sessions import afterwards
 from chalicelib.sessions import service as sessions
-from chalicelib.sessions.afterwards_schemas import guarantee_view, note_view, report_view, review_view
+from chalicelib.sessions.afterwards_schemas import guarantee_view, note_view, review_view
 from chalicelib.sessions.model.session import Who
 from chalicelib.sessions.schemas import session_view
 from chalicelib.wallet import bought, recharges, statement
@@ -217,9 +214,6 @@ def everything(world: World, person_id: str) -> dict[str, Any]:
             lambda entry: _plain(entry_view(entry)),
         )
     told["coin_purchases"] = all_of("coin_purchases", _coin_purchases(world, person_id), _coin_purchase)
-    told["notifications"] = all_of(
-        "notifications", _inbox(world, person_id), lambda each: _plain(notification_view(*each))
-    )
     told["payout_account"] = _plain(PayoutAccountView.of(payees.rows_of(world).payee(person_id)))
     told["payouts"] = all_of("payouts", _payouts(world, person_id), lambda each: _plain(PayoutView.of(each)))
     return told | {"cut_short": cut}
@@ -276,7 +270,6 @@ def _session(world: World, seen: sessions.Snapshot, person_id: str) -> dict[str,
         "satisfaction_request": _plain(guarantee_view(own.guarantee)) | {"reason": own.guarantee.reason}
         if own.guarantee
         else None,
-        "report": _plain(report_view(own.report)) | {"text": own.report.text} if own.report else None,
     }
 
 
@@ -307,14 +300,6 @@ def _coin_purchase(purchase: Bought) -> dict[str, Any]:
         "coins": purchase.coins,
         "not_taken_back": purchase.left,
     }
-
-
-def _inbox(world: World, person_id: str) -> Callable[[Any], tuple[list[tuple[Notification, Words]], Any]]:
-    def page(start: str | None) -> tuple[list[tuple[Notification, Words]], str | None]:
-        found = inbox.listing(world, person_id, _PAGE, start)
-        return found.items, found.following
-
-    return page
 
 
 def _payouts(world: World, person_id: str) -> Callable[[Any], tuple[list[Payout], Any]]:

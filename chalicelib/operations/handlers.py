@@ -27,6 +27,7 @@ from chalicelib.sessions import service as sessions
 
 if TYPE_CHECKING:
     from chalicelib.live import service as live
+    from chalicelib.moderation import suspension
     from chalicelib.operations import deletions, exports, reconciliation
     from chalicelib.payouts import paying
     from chalicelib.scheduling import service as scheduling
@@ -39,6 +40,7 @@ else:
     live = on_first_use("chalicelib.live.service")
     recharges = on_first_use("chalicelib.wallet.recharges")
     reconciliation = on_first_use("chalicelib.operations.reconciliation")
+    suspension = on_first_use("chalicelib.moderation.suspension")
     paying = on_first_use("chalicelib.payouts.paying")
     scheduling = on_first_use("chalicelib.scheduling.service")
     refunds = on_first_use("chalicelib.wallet.refunds")
@@ -165,6 +167,11 @@ def _removals(world: World, shard: str, limit: int, start: Key | None) -> tuple[
     return [Waiting(user, key, partial(live.put_out, world, stream, user)) for stream, user, key in before], following
 
 
+def _suspensions(world: World, shard: str, limit: int, start: Key | None) -> tuple[list[Waiting], Key | None]:
+    found, following = suspension.page_of_shard(world, shard, limit, start)
+    return [Waiting(each, key, partial(suspension.look_after, world, each)) for each, key in found], following
+
+
 def _never(world: World, thing: str, epoch: int, turn: int) -> None:
     """No execution of the clock waits for it: the tick is quick enough."""
     del world, thing, epoch, turn
@@ -195,6 +202,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "booking": Kind(_bookings, _booking_called),
     "stream": Kind(_streams, _stream_called),
     "removal": Kind(_removals, _never),
+    "suspension": Kind(_suspensions, _never, _SPARE_ASKING),
     "deletion": Kind(_deletions, _deletion_called, _SPARE_ASKING),
     "export": Kind(_exports, _export_called),
     "refund": Kind(_refunds, _refund_called, _SPARE_ASKING),

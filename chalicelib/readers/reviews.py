@@ -1,10 +1,10 @@
 """Reviews of readers, and their place in a reader's rating.
 
 ``reviews#{reader}`` / ``{moment}#{id}``   a review that is shown, in the order of its writing
-``review#{id}`` / ``review``               where it is; once an admin removed it, the review itself
+``review#{id}`` / ``review``               where it is; while it is out of sight, the review itself
 
-The rating changes in the transaction that adds or removes a review, on the condition that the reader's row is as it was
-read: the stored average is exact however many write at once.
+The rating changes in the transaction that adds a review, takes it out of sight or brings it back, on the condition that
+the reader's row is as it was read: the stored average is exact however many write at once.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import AlreadyDone, Forbidden, NotFound
 from chalicelib.kernel.ids import derived_id
+from chalicelib.kernel.standing import Standing, Subject
 from chalicelib.kernel.time import Millis
 from chalicelib.readers import service as readers
 from chalicelib.readers.model import Reader
@@ -45,8 +46,8 @@ class Review:
     at: Millis
     reply: str | None = None
     replied_at: Millis | None = None
-    removed_at: Millis | None = None
-    """By an admin, for cause. It is kept, and shown to nobody."""
+    standing: Standing = "shown"
+    """One that is hidden or removed is kept, is shown to nobody and counts in no rating."""
     rev: int = 1
 
     def says(self, other: Review) -> bool:
@@ -75,11 +76,11 @@ def unrated(reader: Reader, rating: int) -> Reader:
 def replied(review: Review, reader: str, text: str, now: Millis) -> Review:
     """The review with its reader's reply; as it was where they said so before.
 
-    Raises Forbidden for anybody else, NotFound once it is removed, AlreadyDone for another reply.
+    Raises Forbidden for anybody else, NotFound while it is out of sight, AlreadyDone for another reply.
     """
     if review.reader != reader:
         raise Forbidden("Only the reader of this review may reply.")
-    if review.removed_at is not None:
+    if review.standing != "shown":
         raise NotFound("There is no such review.")
     if review.reply is None:
         return replace(review, reply=text, replied_at=now, rev=review.rev + 1)
@@ -106,7 +107,7 @@ def review_id_of(session: str) -> str:
 
 
 def review(world: World, review_id: str) -> Review:
-    """The review, also a removed one; strongly consistent. Raises NotFound."""
+    """The review, also one out of sight; strongly consistent. Raises NotFound."""
     if found := _reviews(world).find(review_id):
         return found
     raise NotFound("There is no such review.")
@@ -120,12 +121,13 @@ def page(world: World, reader: str, limit: int, start: Key | None) -> tuple[list
 def add(world: World, wanted: Review) -> Review:
     """Add a review, whose id derives from its reading; the same one when repeated.
 
-    Raises AlreadyDone where the reading was reviewed differently, or the review was removed; NotFound (no such reader).
+    Raises AlreadyDone where the reading was reviewed differently, or the review is out of sight; NotFound (no such
+    reader).
     """
 
     def attempt() -> Review:
         if done := _reviews(world).find(wanted.id):
-            if done.removed_at is not None or not done.says(wanted):
+            if done.standing != "shown" or not done.says(wanted):
                 raise AlreadyDone("This reading was reviewed before.")
             return done
         was = readers.reader(world, wanted.reader)
@@ -153,10 +155,8 @@ def remove(world: World, review_id: str, *, actor: str, reason: str) -> Review:
 
     def attempt() -> Review:
         was = review(world, review_id)
-        if was.removed_at is not None:
+        if was.standing == "removed":
             return was
-        gone = replace(was, removed_at=world.now(), rev=was.rev + 1)
-        reader = readers.reader(world, was.reader)
         told = audit.entry(
             world.settings.tables.audit,
             subject=was.id,
@@ -166,11 +166,44 @@ def remove(world: World, review_id: str, *, actor: str, reason: str) -> Review:
             at=world.now(),
             detail={"reader": was.reader, "session": was.session, "rating": was.rating},
         )
-        operations = _readers(world).replace(unrated(reader, was.rating), reader)
-        world.tables.write(*_reviews(world).remove(gone, was), *operations, told)
-        return gone
+        world.tables.write(*_stand(world, was, "removed"), told)
+        return _moved(was, "removed")
 
     return undisturbed(world.sleep, attempt, tries=_TRIES)
+
+
+def subject(world: World, review_id: str, seen_by: str | None) -> Subject:
+    """The review as a moderator judges it; ``seen_by`` is who reports it, None a moderator.
+
+    Everybody sees a review that is shown. Raises NotFound.
+    """
+    found = review(world, review_id)
+    if seen_by not in (None, found.author) and found.standing != "shown":
+        raise NotFound("There is no such review.")
+    return Subject(found.id, found.author, found.standing, found.text, (), found.session, found.at)
+
+
+def stand(world: World, review_id: str, standing: Standing) -> list[Operation]:
+    """The operations that put the review there, for moderation's transaction; none where it is there already.
+
+    They fail when the review or its reader changed since. Raises NotFound.
+    """
+    was = review(world, review_id)
+    return _stand(world, was, standing) if was.standing != standing else []
+
+
+def _stand(world: World, was: Review, standing: Standing) -> list[Operation]:
+    rows, moved = _reviews(world), _moved(was, standing)
+    if "shown" not in (was.standing, standing):
+        return [rows.replace(moved, was)]
+    reader = readers.reader(world, was.reader)
+    if standing == "shown":
+        return [*rows.bring_back(moved, was), *_readers(world).replace(rated(reader, was.rating), reader)]
+    return [*rows.take_out(moved, was), *_readers(world).replace(unrated(reader, was.rating), reader)]
+
+
+def _moved(was: Review, standing: Standing) -> Review:
+    return replace(was, standing=standing, rev=was.rev + 1)
 
 
 def forget(world: World, review_id: str, name: str) -> None:
@@ -186,7 +219,7 @@ def forget(world: World, review_id: str, name: str) -> None:
 
 
 def of_session(world: World, session: str) -> Review | None:
-    """The review of a reading, also a removed one."""
+    """The review of a reading, also one out of sight."""
     return _reviews(world).find(review_id_of(session))
 
 
@@ -213,7 +246,7 @@ class Reviews:
         shown = self._tables.get(self._name, {"pk": list_key(place["reader"]), "sk": place["place"]})
         if shown:
             return _review(shown)
-        moved = self._tables.get(self._name, _place_key(review_id))  # removed between the two reads
+        moved = self._tables.get(self._name, _place_key(review_id))  # taken out between the two reads
         return _review(moved) if moved and "rating" in moved else None
 
     def page(self, reader: str, limit: int, start: Key | None) -> tuple[list[Review], Key | None]:
@@ -222,25 +255,31 @@ class Reviews:
         return [_review(item) for item in found.items], found.next_key
 
     def add(self, review: Review) -> list[Operation]:
-        """Adds the review and its place; fails where its reading has one, shown or removed."""
-        place = _place_key(review.id) | {"reader": review.reader, "place": _place(review)}
+        """Adds the review and its place; fails where its reading has one, shown or not."""
         return [
-            Put(self._name, place, when=(Absent("pk"),)),
+            Put(self._name, _where(review), when=(Absent("pk"),)),
             Put(self._name, _shown(review), when=(Absent("pk"),)),
         ]
 
     def replace(self, review: Review, was: Review) -> Put:
-        """Changes a review where it is, shown or removed; fails when another write came first."""
+        """Changes a review where it is, shown or not; fails when another write came first."""
         kept = _place_key(review.id) | asdict(review)
-        item = _shown(review) if was.removed_at is None else kept
+        item = _shown(review) if was.standing == "shown" else kept
         return Put(self._name, item, when=(Equals("rev", was.rev),))
 
-    def remove(self, review: Review, was: Review) -> list[Operation]:
+    def take_out(self, review: Review, was: Review) -> list[Operation]:
         """Takes the review out of the list and keeps it under its id; fails when another write came first."""
         key = {"pk": list_key(was.reader), "sk": _place(was)}
         return [
             Delete(self._name, key, when=(Equals("rev", was.rev),)),
             Put(self._name, _place_key(review.id) | asdict(review), when=(Equals("place", _place(was)),)),
+        ]
+
+    def bring_back(self, review: Review, was: Review) -> list[Operation]:
+        """Puts the review into the list again; fails when another write came first."""
+        return [
+            Put(self._name, _shown(review), when=(Absent("pk"),)),
+            Put(self._name, _where(review), when=(Equals("rev", was.rev),)),
         ]
 
 
@@ -251,6 +290,10 @@ def _place(review: Review) -> str:
 
 def _place_key(review_id: str) -> Key:
     return {"pk": f"review#{review_id}", "sk": "review"}
+
+
+def _where(review: Review) -> Item:
+    return _place_key(review.id) | {"reader": review.reader, "place": _place(review)}
 
 
 def _shown(review: Review) -> Item:

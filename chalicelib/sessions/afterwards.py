@@ -1,4 +1,4 @@
-"""What follows a reading: tip, review, notes, satisfaction request, report (product §2 and §3, rule 10).
+"""What follows a reading: tip, review, notes, satisfaction request (product §2 and §3, rule 10).
 
 Each use case brings the reading up to date, asks the pure rules of ``model.afterwards``, and writes once. What belongs
 to one reading has an id that derives from it, so asking twice finds the first.
@@ -23,7 +23,7 @@ from chalicelib.runtime.tables import Operation
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.afterwards_store import Afterwards
 from chalicelib.sessions.model import afterwards as model
-from chalicelib.sessions.model.afterwards import Cause, Decision, Guarantee, Report, Restitution
+from chalicelib.sessions.model.afterwards import Decision, Guarantee, Restitution
 from chalicelib.sessions.model.session import Session
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.model.chain import Entry
@@ -278,47 +278,6 @@ def _told(
     return entry, notice
 
 
-# --- report --------------------------------------------------------------------------------------
-
-
-def report(world: World, session_id: str, user: str, cause: Cause, text: str) -> Report:
-    """Report the reading to the moderators, once a person, in whatever state it is. The same report when repeated.
-
-    Raises NotFound, Forbidden, Invalid, AlreadyDone (with other words).
-    """
-    session = sessions.load(world, session_id)
-    wanted = Report(
-        id=_report_id(session.id, user),
-        session=session.id,
-        user=user,
-        side=session.who(user),
-        cause=cause,
-        text=model.written("text", text, model.REPORT_LENGTH),
-        asked_at=world.now(),
-    )
-    rows = _rows(world)
-
-    def attempt() -> Report:
-        if done := rows.report(wanted.id):
-            if (done.cause, done.text) != (wanted.cause, wanted.text):
-                raise AlreadyDone("You have reported this reading before.")
-            return done
-        world.tables.write(rows.add_report(wanted))
-        log.info("session_reported", session=session.id, reason=cause)
-        return wanted
-
-    return undisturbed(world.sleep, attempt)
-
-
-def _report_id(session: str, user: str) -> str:
-    return derived_id("rep", session, user)
-
-
-def open_reports(world: World) -> list[Report]:
-    """Reports that nobody has dealt with, oldest first, up to 1,000."""
-    return _rows(world).open_reports()
-
-
 # --- for a person's file, and for forgetting them ------------------------------------------------
 
 
@@ -330,7 +289,6 @@ class Own:
     """On the reading, or on its client."""
     review: Review | None
     guarantee: Guarantee | None
-    report: Report | None
 
 
 def own_of(world: World, session: Session, user: str) -> Own:
@@ -343,7 +301,6 @@ def own_of(world: World, session: Session, user: str) -> Own:
         note=_note(world, user, session.id if who == "client" else session.client.user),
         review=reviews.of_session(world, session.id) if who == "client" else None,
         guarantee=rows.guarantee(_guarantee_id(session.id)) if who == "client" else None,
-        report=rows.report(_report_id(session.id, user)),
     )
 
 

@@ -27,17 +27,14 @@ from chalicelib.sessions.afterwards_schemas import (
     GuaranteeView,
     NewGuarantee,
     NewReply,
-    NewReport,
     NewReview,
     NewTip,
     NoteBody,
     NoteView,
-    ReportView,
     ReviewView,
     TipView,
     guarantee_view,
     note_view,
-    report_view,
     review_view,
     tip_view,
 )
@@ -169,18 +166,3 @@ def ask_guarantee(request: Request[NewGuarantee, None]) -> GuaranteeView:
 def get_guarantee(request: Request[None, None]) -> GuaranteeView:
     """What became of one's request. 404 where there is none."""
     return guarantee_view(afterwards.guarantee_of(world(), request.path["session_id"], request.caller.id))
-
-
-@endpoint(
-    blueprint,
-    "POST",
-    f"{_SESSION}/report",
-    body=NewReport,
-    returns=ReportView,
-    status=201,
-    errors=(AlreadyDone, Forbidden, NotFound),
-)
-def report_session(request: Request[NewReport, None]) -> ReportView:
-    """Tell the moderators of a reading one is in or was in, once a person."""
-    session, body = request.path["session_id"], request.body
-    return report_view(afterwards.report(world(), session, request.caller.id, body.reason, body.text))

@@ -9,13 +9,10 @@ from chalicelib.runtime.schemas import Money, Schema
 from chalicelib.sessions.model.afterwards import (
     GUARANTEE_LENGTH,
     NOTE_LENGTH,
-    REPORT_LENGTH,
     REVIEW_LENGTH,
     TIP_LEAST,
     TIP_MOST,
-    Cause,
     Guarantee,
-    Report,
 )
 
 if TYPE_CHECKING:
@@ -103,22 +100,6 @@ class GuaranteeView(Schema):
     decided_at: str | None
 
 
-class NewReport(Schema):
-    """What is wrong with a reading."""
-
-    reason: Cause
-    text: Annotated[str, Field(max_length=REPORT_LENGTH)] = ""
-
-
-class ReportView(Schema):
-    """A report that moderators will look at."""
-
-    id: str
-    session: str
-    reason: Cause
-    created_at: str
-
-
 def tip_view(tip: "Tip") -> TipView:
     """The tip."""
     return TipView(id=tip.id, session=tip.session, amount=Money(amount=tip.amount), created_at=rfc3339(tip.at))
@@ -152,11 +133,6 @@ def guarantee_view(guarantee: Guarantee) -> GuaranteeView:
         created_at=rfc3339(guarantee.asked_at),
         decided_at=_moment(guarantee.decided_at),
     )
-
-
-def report_view(report: Report) -> ReportView:
-    """The report as who made it sees it."""
-    return ReportView(id=report.id, session=report.session, reason=report.cause, created_at=rfc3339(report.asked_at))
 
 
 def _moment(moment: Millis | None) -> str | None:

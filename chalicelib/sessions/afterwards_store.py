@@ -3,24 +3,21 @@
 ``note#{owner}#{about}``    a private note of ``owner`` on a reading, or on a client
 ``guarantee#{id}``          a satisfaction request; its id derives from the session
 ``asked#{client}``          when that client last made one
-``report#{id}``             a report; its id derives from the session and from who reports
 
-No key is a bare id, so none can be taken for a session's. The sparse index ``pending`` lists what waits for an admin,
-by kind, oldest first.
+No key is a bare id, so none can be taken for a session's. The sparse index ``pending`` lists the requests that nobody
+has decided, oldest first.
 """
 
 from dataclasses import asdict
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from chalicelib.kernel.time import Millis
 from chalicelib.runtime.tables import Absent, Delete, Equals, Item, Operation, Put, Tables
-from chalicelib.sessions.model.afterwards import Guarantee, Report
+from chalicelib.sessions.model.afterwards import Guarantee
 
 MOST_PENDING: Final = 1_000
 """What a list for an admin shows at most."""
 _PAGE: Final = 100
-
-Pending = Literal["guarantee", "report"]
 
 
 class Afterwards:
@@ -71,34 +68,15 @@ class Afterwards:
 
     def pending_guarantees(self) -> list[Guarantee]:
         """Those that are not decided, oldest first, up to 1,000. It may be a moment behind."""
-        return [_guarantee(item) for item in self._pending("guarantee")]
-
-    # reports
-
-    def report(self, report: str) -> Report | None:
-        """The report, strongly consistent."""
-        item = self._tables.get(self._name, {"pk": _key("report", report)})
-        return _report(item) if item else None
-
-    def add_report(self, report: Report) -> Put:
-        """Adds the report; fails where this person reported this reading before."""
-        item = {"pk": _key("report", report.id), "pending": "report"} | asdict(report)
-        return Put(self._name, item, when=(Absent("pk"),))
-
-    def open_reports(self) -> list[Report]:
-        """Those that nobody has dealt with, oldest first, up to 1,000. It may be a moment behind."""
-        return [_report(item) for item in self._pending("report")]
-
-    def _pending(self, kind: Pending) -> list[Item]:
         found: list[Item] = []
         start = None
         for _ in range(MOST_PENDING // _PAGE):
-            page = self._tables.query(self._name, ("pending", kind), index="pending", limit=_PAGE, start=start)
+            page = self._tables.query(self._name, ("pending", "guarantee"), index="pending", limit=_PAGE, start=start)
             found += page.items
             start = page.next_key
             if start is None:
                 break
-        return found
+        return [_guarantee(item) for item in found]
 
 
 def _key(kind: str, *ids: str) -> str:
@@ -112,12 +90,5 @@ def _guarantee_item(guarantee: Guarantee) -> Item:
 
 
 def _guarantee(item: Item) -> Guarantee:
-    return Guarantee(**_known(Guarantee, item))
-
-
-def _report(item: Item) -> Report:
-    return Report(**_known(Report, item))
-
-
-def _known(kind: type[Guarantee] | type[Report], item: Item) -> dict[str, Any]:
-    return {name: item[name] for name in kind.__dataclass_fields__ if name in item}
+    told: dict[str, Any] = {name: item[name] for name in Guarantee.__dataclass_fields__ if name in item}
+    return Guarantee(**told)

@@ -19,7 +19,7 @@ from chalicelib.gateways import World
 from chalicelib.gateways.stripe import Refused
 from chalicelib.kernel.errors import Invalid, Problem
 from chalicelib.runtime.tables import ConditionFailed, Contended
-from scripts.admin import books, coins, gifts, messages, money, promos, stages, streams, verbs, words
+from scripts.admin import books, coins, gifts, messages, moderation, money, promos, stages, streams, verbs, words
 from scripts.admin.verbs import Answer, Facts, Plan, Verb
 
 DONE: Final = 0
@@ -34,6 +34,7 @@ VERBS: Final = (
     *streams.VERBS,
     *gifts.VERBS,
     *messages.VERBS,
+    *moderation.VERBS,
     *words.VERBS,
 )
 
@@ -57,6 +58,7 @@ _NOUNS: Final = {
     "refunds": "give unused credit back",
     "gifts": "what there is to give to a stream",
     "messages": "look at a message, give back what a reply cost",
+    "moderation": "decide on what was reported, and on appeals",
     "words": "what nobody may write in the community",
 }
 

@@ -15,6 +15,7 @@ from chalicelib.gateways import World
 from chalicelib.kernel.errors import NotFound
 from chalicelib.kernel.time import rfc3339
 from chalicelib.live import service as live
+from chalicelib.moderation import suspension
 from chalicelib.operations import deletions
 from chalicelib.readers import reviews
 from chalicelib.readers import service as readers
@@ -169,14 +170,7 @@ def suspend_person(world: World, asked: Namespace) -> Plan:
     on_air = live.open_of(world, person.id)
 
     def act(operator: str, reason: str) -> Answer:
-        suspended = accounts.suspend(world, person.id, actor=operator, reason=reason)
-        if listed:
-            readers.withdraw(world, person.id, actor=operator, reason=reason)
-        if seen := sessions.open_session(world, person.id):
-            sessions.safety_stop(world, seen.session.id, actor=operator, note=reason)
-        live.end_open(world, person.id, "suspended", actor=operator, note=reason)
-        scheduling.call_off_all(world, person.id, by_platform=True)
-        return Answer([_person_facts(suspended)])
+        return Answer([_person_facts(suspension.suspend(world, person.id, actor=operator, reason=reason))])
 
     will = (
         "" if person.suspended else f"suspend {_called(person)}: every request of theirs is refused",
@@ -227,24 +221,6 @@ def safety_stop(world: World, asked: Namespace) -> Plan:
         return Answer([_session_facts(stopped.session)])
 
     return Plan((f"stop the reading {session.id}, now {session.state}, for safety",) if session.is_open else (), act)
-
-
-def list_reports(world: World, asked: Namespace) -> Answer:
-    """What somebody wrote here is not to be copied elsewhere."""
-    del asked
-    return Answer(
-        [
-            {
-                "id": each.id,
-                "at": rfc3339(each.asked_at),
-                "session": each.session,
-                "by": f"{each.side} {each.user}",
-                "reason": each.cause,
-                "text": each.text,
-            }
-            for each in afterwards.open_reports(world)
-        ]
-    )
 
 
 # --- satisfaction requests -----------------------------------------------------------------------
@@ -300,7 +276,7 @@ def remove_review(world: World, asked: Namespace) -> Plan:
         return Answer([{"id": removed.id, "reader": removed.reader, "rating": removed.rating, "removed": True}])
 
     will = f"take the review {review.id} ({review.rating} of 5) out of the list and the rating of {review.reader}"
-    return Plan((will,) if review.removed_at is None else (), act)
+    return Plan((will,) if review.standing != "removed" else (), act)
 
 
 # --- ledger --------------------------------------------------------------------------------------
@@ -563,14 +539,6 @@ VERBS: Final = (
         _takes_session,
         safety_stop,
         changes=True,
-    ),
-    Verb(
-        "sessions",
-        "reports",
-        "List the reports of readings that nobody has dealt with, oldest first.",
-        ("sessions reports --stage prod", "sessions reports --local --json"),
-        _takes_nothing,
-        list_reports,
     ),
     Verb(
         "guarantees",

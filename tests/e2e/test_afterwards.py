@@ -320,15 +320,12 @@ def test_each_of_the_two_reports_once_and_moderators_see_it(stage: Stage, over: 
     report = path(over, "report")
     said = {"reason": "scam", "text": "Asked for money elsewhere."}
     first = sent(over.client, report, said, key=False)
-    assert (first.status, first.json["session"], first.json["reason"]) == (201, over.id, "scam")
+    assert (first.status, first.json["item"], first.json["reason"]) == (201, over.id, "scam")
     assert sent(over.client, report, said).json == first.json
     assert refusal(sent(over.client, report, said | {"reason": "abuse"})) == (409, "already_done")
     second = sent(over.reader, report, {"reason": "abuse"})
     assert second.status == 201
-    rows = [row for row in stage.admin("sessions", "reports")["rows"] if row["session"] == over.id]
-    assert [(row["id"], row["by"].split()[0]) for row in rows] == [
-        (first.json["id"], "client"),
-        (second.json["id"], "reader"),
-    ]
+    rows = [row for row in stage.admin("moderation", "list", "--kind", "session")["rows"] if row["item"] == over.id]
+    assert [row["author"] for row in rows] == [over.reader.id, over.client.id], "each complains of the other"
     for guessed in (first.json["id"], f"gua_{over.id[4:]}"):
         assert refusal(sent(over.client, f"/v1/sessions/{guessed}", method="GET")) == (404, "not_found")

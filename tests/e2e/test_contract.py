@@ -108,6 +108,8 @@ def visitors(stage: Stage) -> Iterator[Visitors]:
     client.api.post(f"/v1/conversations/{talk}/messages", {"text": "Are you there?"})
     reply = reader.api.post(f"/v1/conversations/{talk}/messages", {"text": "For you.", "price": 100})["id"]
     thread = client.api.post("/v1/threads", {"category": "general", "title": "A thread", "text": "to talk about"})
+    client.api.post("/v1/reports", {"item": reader.id, "reason": "other"})
+    case = admin.api.get("/v1/moderation?kind=person&limit=100")["items"][-1]
     calendar = client.api.post("/v1/me/calendar")["url"].rsplit("/", 1)[-1]
     with requests.Session() as session:
         yield Visitors(
@@ -125,6 +127,7 @@ def visitors(stage: Stage) -> Iterator[Visitors]:
                 "booking_id": [booked],
                 "conversation_id": [talk],
                 "message_id": [reply],
+                "case_id": [case["id"]],
                 "feed_ics": [calendar],
                 "thread_id": [thread["id"]],
                 "post_id": [thread["post"]],

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from chalicelib.kernel.errors import Problem
+from chalicelib.moderation import service as moderation
 from chalicelib.readers import reviews
 from chalicelib.readers import service as readers
 from chalicelib.runtime.retries import undisturbed
@@ -51,7 +52,7 @@ ACTS: dict[str, Act] = {
     "ask": asked,
     "grant": lambda duo: afterwards.grant(duo.world, asked(duo).id, **ADMIN),
     "refuse": lambda duo: afterwards.refuse(duo.world, asked(duo).id, **ADMIN),
-    "report": lambda duo: afterwards.report(duo.world, duo.session, duo.client, "other", ""),
+    "report": lambda duo: moderation.report(duo.world, duo.client, duo.session, "other", ""),
     "top up": lambda duo: pay_in(duo.world, duo.client, 700, "topup:more"),
     "purchase": lambda duo: wallet.spend(duo.world, duo.client, "order", 60, "platform:shop", "order:1", "ord_1"),
     "another earning": lambda duo: undisturbed(duo.world.sleep, lambda: earns(duo)),
@@ -87,7 +88,7 @@ def what_is_there(duo: Duo) -> tuple[Any, ...]:
         [each.reply for each in shown],
         reader.rates,
         [each.status for each in afterwards.pending_guarantees(duo.world)],
-        len(afterwards.open_reports(duo.world)),
+        len(moderation.waiting(duo.world, "pending", None, 100, None)[0]),
     )
 
 

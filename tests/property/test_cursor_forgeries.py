@@ -28,6 +28,7 @@ from chalicelib.kernel.ids import derived_id
 from chalicelib.kernel.time import SECOND
 from chalicelib.messaging import service as messages
 from chalicelib.messaging.model import Wanted
+from chalicelib.moderation import service as moderation
 from chalicelib.payouts.model import Payout
 from chalicelib.payouts.payees import rows_of
 from chalicelib.payouts.service import earnings_account
@@ -51,6 +52,8 @@ from tests.support.worlds import NOON, HandClock, hand_world
 
 CURSORS: Final = int(os.environ.get("SOUL_CURSORS", "250"))
 READERS: Final = ("rosa", "rita")
+BESIDE: Final = {"ada": "bob", "rosa": "rita", "eve": "eve"}
+"""Who has such a list too."""
 READINGS: Final = 4
 """Of each client."""
 MOST_ITEMS: Final = 40
@@ -86,6 +89,11 @@ def _bookings(subject: str, side: str, when: str) -> List:
     return List(subject, path, f"bookings:{side}:{when}:{{me}}", {"after": str})
 
 
+def _cases(state: str) -> List:
+    shape = {"queue": state, "reported_at": int, "pk": str, "sk": str}
+    return List("eve", f"/v1/moderation?state={state}", f"moderation:{state}", shape)
+
+
 def _readers(sort: Sort) -> List:
     scope = f"readers:{order_of(sort, None)}:{Filters()}"
     return List("ada", f"/v1/readers?sort={sort}", scope, {"place": str, "reader": str})
@@ -110,7 +118,13 @@ _BY_CATEGORY: Final = {"category": "general", "active_at": int, "pk": str, "sk":
 _THREADS: Final = List("ada", "/v1/threads?category=general", "threads:general", _BY_CATEGORY)
 
 STREAM: Final = "str_1"
-TALKS: Final = {"ada": ("ada", "rosa"), "bob": ("bob", "rosa"), "rosa": ("ada", "rosa"), "rita": ("bob", "rita")}
+TALKS: Final = {
+    "ada": ("ada", "rosa"),
+    "bob": ("bob", "rosa"),
+    "rosa": ("ada", "rosa"),
+    "rita": ("bob", "rita"),
+    "eve": ("bob", "rita"),
+}
 """The conversation that somebody asks for: client and reader."""
 
 LISTS: Final = (
@@ -140,6 +154,8 @@ LISTS: Final = (
     _THREADS,
     List("ada", "/v1/threads/{thread_id}?", "posts:thr_{name}", {"after": str}),
     List("ada", "/v1/posts/{post_id}/edits?", "edits:pst_{name}", {"before": str}),
+    _cases("pending"),
+    _cases("appealed"),
 )
 
 
@@ -149,7 +165,9 @@ class Everybody:
     def __init__(self, world: World, client: Client) -> None:
         self.world = world
         self._client = client
-        self.ids = {each: accounts.sign_in(world, Claims(each, None, None)).id for each in ("ada", "bob", *READERS)}
+        self.ids = {
+            each: accounts.sign_in(world, Claims(each, None, None)).id for each in ("ada", "bob", "eve", *READERS)
+        }
         for each in READERS:
             add_reader(world, self.ids[each])
             self._praise(each)
@@ -170,11 +188,24 @@ class Everybody:
             for each in ("ada", "bob"):
                 refunds.request(world, self.ids[each], f"rfd_{each}_{number}", 100)
                 clock.forward(SECOND)
+        self._moderate()
         self._give()
         self._write()
         for each in self.ids:
             self._open_a_thread(each)
         self._block()
+
+    def _moderate(self) -> None:
+        """An admin has cases to decide on, some of them anew."""
+        eve = self.ids["eve"]
+        accounts.set_role(self.world, eve, "admin", actor="test", reason="an admin")
+        for number in range(READINGS):
+            for reader in READERS:
+                moderation.report(self.world, eve, f"rev_ses_{reader}_{number}", "spam", "")
+        waiting, _ = moderation.waiting(self.world, "pending", None, READINGS, None)
+        for case in waiting:
+            moderation.resolve(self.world, case.id, "warn", None, actor="test", reason="a warning")
+            moderation.appeal(self.world, case.author, case.item, "Why?")
 
     def _give(self) -> None:
         """Somebody else is live, and both clients have sent gifts; there are other streams."""
@@ -327,7 +358,7 @@ def test_every_list_of_the_api_is_tried_here() -> None:
 @pytest.mark.parametrize("asked", LISTS, ids=str)
 def test_a_cursor_of_any_other_list_is_422(everybody: Everybody, asked: List) -> None:
     own = everybody.cursors(asked)
-    as_bob = [replace(each, subject="bob" if each.subject == "ada" else "rita") for each in LISTS]
+    as_bob = [replace(each, subject=BESIDE[each.subject]) for each in LISTS]
     foreign = {cursor for each in (*LISTS, *as_bob) for cursor in everybody.cursors(each)} - set(own)
     assert len(foreign) > READINGS
     assert {everybody.page(asked, cursor)[0] for cursor in foreign} == {422}

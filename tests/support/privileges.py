@@ -119,12 +119,12 @@ table/community/index/by_author dynamodb:Query           yes no  no   no  yes  y
 table/moderation           dynamodb:GetItem              yes no  no   no  yes  yes   no   no    no  no   no   no
 table/moderation           dynamodb:BatchGetItem         yes no  no   no  no   no    no   no    no  no   no   no
 table/moderation           dynamodb:Query                yes no  no   no  yes  yes   no   no    no  no   no   no
-table/moderation           dynamodb:PutItem              yes no  no   no  no   no    no   no    no  no   no   no
+table/moderation           dynamodb:PutItem              yes no  no   no  yes  no    no   no    no  no   no   no
 table/moderation           dynamodb:DeleteItem           yes no  no   no  no   no    no   no    no  no   no   no
 table/moderation           dynamodb:ConditionCheckItem   yes no  no   no  no   no    no   no    no  no   no   no
 table/moderation           dynamodb:UpdateItem           no  no  no   no  no   no    no   no    no  no   no   no
 table/moderation           dynamodb:Scan                 no  no  no   no  no   no    no   no    no  no   no   no
-table/moderation/index/queue dynamodb:Query              yes no  no   no  no   no    no   no    no  no   no   no
+table/moderation/index/queue dynamodb:Query              yes no  no   no  yes  no    no   no    no  no   no   no
 
 table/inbox                dynamodb:GetItem              yes no  no   no  yes  yes   yes  no    no  no   no   yes
 table/inbox                dynamodb:Query                yes no  no   no  yes  yes   yes  no    no  no   no   no

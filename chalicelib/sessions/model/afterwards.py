@@ -1,4 +1,4 @@
-"""What may follow a reading (product §2 and §3, rule 10): tip, review, satisfaction request, report."""
+"""What may follow a reading (product §2 and §3, rule 10): tip, review, satisfaction request."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from chalicelib.kernel import text
 from chalicelib.kernel.errors import AlreadyDone, Forbidden, Invalid, InvalidState
 from chalicelib.kernel.money import Cents, reader_share
 from chalicelib.kernel.time import DAY, HOUR, Millis, rfc3339
-from chalicelib.sessions.model.session import Session, Who
+from chalicelib.sessions.model.session import Session
 from chalicelib.wallet.model.buckets import PAID, Split, last_part
 
 TIP_LEAST: Final[Cents] = 100
@@ -17,7 +17,6 @@ TIP_MOST: Final[Cents] = 50_000
 
 REVIEW_LENGTH: Final = 2_000
 NOTE_LENGTH: Final = 5_000
-REPORT_LENGTH: Final = 2_000
 
 GUARANTEE_MOST: Final[Cents] = 2_500
 GUARANTEE_WITHIN: Final[Millis] = 72 * HOUR
@@ -27,7 +26,6 @@ GUARANTEE_INTERVAL: Final[Millis] = 30 * DAY
 GUARANTEE_LENGTH: Final = 2_000
 
 Decision = Literal["granted", "refused"]
-Cause = Literal["abuse", "sexual", "scam", "off_platform", "self_harm", "underage", "other"]
 
 
 def must_be_client(session: Session, user: str) -> None:
@@ -133,19 +131,3 @@ def restitution(guarantee: Guarantee, paid_from: Split, earned: Cents) -> Restit
         raise InvalidState("The ledger does not show so much paid for this reading.")
     share = min(reader_share(guarantee.amount), earned)
     return Restitution(back, share, guarantee.amount - share)
-
-
-# --- the report ----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """One person's complaint about a reading, for moderators."""
-
-    id: str
-    session: str
-    user: str
-    side: Who
-    cause: Cause
-    text: str
-    asked_at: Millis

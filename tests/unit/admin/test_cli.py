@@ -146,11 +146,10 @@ def test_a_name_is_printed_as_it_is_and_never_as_markup(
 
 @pytest.fixture
 def stage(world: World) -> Stage:
-    """A reading of 250 cents that is settled; its client has asked for satisfaction and reported it."""
+    """A reading of 250 cents that is settled; its client has asked for satisfaction."""
     stage = Stage().begun().at(10)
     stage.client(finish)
     afterwards.ask_guarantee(stage.world, SESSION, CLIENT, "It was [bold].")
-    afterwards.report(stage.world, SESSION, CLIENT, "scam", "Asked for money elsewhere.")
     afterwards.review(stage.world, SESSION, CLIENT, 1, "Never again.")
     return stage
 
@@ -203,13 +202,6 @@ def test_refusing_a_request_moves_nothing(stage: Stage, capsys: pytest.CaptureFi
     assert soulseer("guarantees", "refuse", asked.id, *WHY) == 0
     assert soulseer("guarantees", "grant", asked.id, *WHY) == 1
     assert soulseer("guarantees", "refuse", "gua_none", *WHY) == 1
-
-
-def test_reports_are_listed_with_what_was_written(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
-    assert on(stage)("sessions", "reports", "--json") == 0
-    (told,) = rows(capsys)
-    assert (told["session"], told["by"], told["reason"]) == (SESSION, f"client {CLIENT}", "scam")
-    assert told["text"] == "Asked for money elsewhere."
 
 
 def test_a_review_is_removed_for_cause(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:

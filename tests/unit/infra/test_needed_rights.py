@@ -15,6 +15,8 @@ from chalicelib.kernel.ids import new_id
 from chalicelib.kernel.time import DAY, MINUTE, SECOND
 from chalicelib.live import service as streams
 from chalicelib.live.model.stream import HOST_UID
+from chalicelib.moderation import service as moderation
+from chalicelib.moderation.store import cases
 from chalicelib.operations import handlers
 from chalicelib.payouts import events, payees, paying
 from chalicelib.runtime.identity import Claims
@@ -28,8 +30,10 @@ from chalicelib.wallet.model import recharge
 from chalicelib.wallet.model.purchase import Told, account_token
 from infra.local.google import orders
 from tests.support.border import CLIENT, READER, Border, border
+from tests.support.desk import Desk, a_case_to_its_end
 from tests.support.duo import Duo
 from tests.support.events import checkout_event, dispute_event
+from tests.support.forum import Forum
 from tests.support.memory import MemoryTables
 from tests.support.people import person
 from tests.support.play import OfflinePlay
@@ -274,6 +278,29 @@ def test_the_api_and_the_tick_may_do_with_google_play_what_they_do() -> None:
     told = [handlers.work(replace(world, tables=tables), {"shard": shard}, Unhurried(), print) for shard in "01"]
     assert sum(each["failed"] for each in told) == 0
     assert sum(each["advanced"] for each in told) == 2
+    assert refused("billing_tick", tables) == set()
+
+
+def test_the_api_may_moderate_and_the_tick_carry_out_what_a_suspension_owes() -> None:
+    world = hand_world()
+    tables = Watched(world.tables)
+    desk = Desk(replace(world, tables=tables)).opened()
+    forum = Forum(desk.world)
+    forum.opens(forum.who("author"))
+    tables.seen.clear()
+    for name in "abc":
+        moderation.report(desk.world, forum.who(name).id, forum.thread(), "spam", "")
+    a_case_to_its_end(desk)
+    for case in moderation.waiting(desk.world, "pending", None, 10, None)[0]:
+        moderation.reports_of(desk.world, case)
+        moderation.thing_of(desk.world, case)
+        moderation.dismiss(desk.world, case.id, actor="usr_admin", reason="nothing")
+    assert refused("api", tables) == set()
+    was = desk.case
+    world.tables.write(cases(world).replace(replace(was, owing=True, rev=was.rev + 1), was))
+    tables.seen.clear()
+    told = handlers.work(desk.world, {"shard": "0"}, Unhurried(), print)
+    assert (told["advanced"], told["failed"], desk.case.owing) == (1, 0, False)
     assert refused("billing_tick", tables) == set()
 
 

@@ -4,37 +4,7 @@ import pytest
 
 from chalicelib.kernel.settings import Rules, settings_from
 from chalicelib.kernel.time import DAY, HOUR, MINUTE, SECOND
-
-ENVIRONMENT = {
-    "STAGE": "dev",
-    **{f"{name}_TABLE": f"soulseer-dev-{name.lower()}" for name in ("LEDGER", "WALLET", "SESSIONS", "ACCOUNTS")},
-    **{
-        f"{name}_TABLE": f"soulseer-dev-{name.lower()}"
-        for name in ("READERS", "AUDIT", "IDEMPOTENCY", "SCHEDULING", "NOTICES", "LIVE")
-    },
-    **{
-        f"{name}_TABLE": f"soulseer-dev-{name.lower()}"
-        for name in ("MESSAGING", "COMMUNITY", "MODERATION", "INBOX", "LIMITS")
-    },
-    "CLOCK_MACHINE_ARN": "arn:machine",
-    "AUTH_ISSUER": "https://issuer.test/",
-    "AUTH_AUDIENCE": "soulseer",
-    "STRIPE_SECRET": "stripe",
-    "STRIPE_CONNECT_SECRET": "stripe_connect",
-    "AGORA_SECRET": "agora",
-    "AGORA_REST_SECRET": "agora_rest",
-    "AGORA_NOTICES_SECRET": "agora_notices",
-    "APPLE_SECRET": "apple",
-    "GOOGLE_SECRET": "google",
-    "CHECKOUT_RETURN_URL": "https://app.test",
-    "MAIL_FROM": "hello@soulseer.test",
-    "EXPORTS_BUCKET": "exports",
-    "PICTURES_BUCKET": "pictures",
-    "ATTACHMENTS_BUCKET": "attachments",
-    "UNSUBSCRIBE_SECRET": "unsubscribe",
-    "DIGESTS_BUCKET": "digests",
-    "TICK_SHARDS": "16",
-}
+from tests.support.environment import ENVIRONMENT
 
 
 def test_the_lengths_are_those_of_the_product() -> None:

@@ -13,6 +13,7 @@ from chalicelib.gateways import World
 from chalicelib.gateways.mail import Letter
 from chalicelib.kernel.errors import Forbidden, NotFound, ProviderFailed, RateLimited, Unavailable
 from chalicelib.kernel.time import DAY, MINUTE
+from chalicelib.moderation import service as moderation
 from chalicelib.operations import exports, handlers
 from chalicelib.operations.model.export import KEPT, MOST
 from chalicelib.runtime.identity import Claims
@@ -154,13 +155,14 @@ def test_it_holds_everything_that_the_person_has_and_nothing_that_is_secret() ->
     stage.begun().at(30).client(commands.finish)
     afterwards.write_session_note(world, "ses_1", CLIENT, "A thought.")
     afterwards.review(world, "ses_1", CLIENT, 5, "Helped me.")
-    afterwards.report(world, "ses_1", READER, "other", "Something odd.")
+    moderation.report(world, READER, "ses_1", "other", "Something odd.")
     world.tables.write(*_profile(world, CLIENT), *_profile(world, READER))
     of_client, of_reader = exports.everything(world, CLIENT), exports.everything(world, READER)
     (session,) = of_client["sessions_as_client"]
     assert (session["id"], session["charged"]["amount"]) == ("ses_1", 250)
-    assert (session["note"]["text"], session["review"]["rating"], session["report"]) == ("A thought.", 5, None)
-    assert of_reader["sessions_as_reader"][0]["report"]["text"] == "Something odd."
+    assert (session["note"]["text"], session["review"]["rating"]) == ("A thought.", 5)
+    assert [(each["item"], each["text"]) for each in of_reader["reports_made"]] == [("ses_1", "Something odd.")]
+    assert of_client["reports_made"] == []
     assert of_reader["sessions_as_reader"][0]["review"] is None
     assert [each["kind"] for each in of_client["credit_entries"]][-1] == "topup"
     assert [each["id"] for each in of_reader["sessions_as_reader"]] == ["ses_1"]

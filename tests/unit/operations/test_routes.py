@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,15 +14,22 @@ from app import app
 from chalicelib.kernel.settings import Rules
 from chalicelib.operations.routes import trust
 from chalicelib.runtime import openapi
+from chalicelib.runtime.limiter import limiter
+from tests.support.environment import ENVIRONMENT
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Client:
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     app.every_route()  # Chalice's client looks at once which paths there are
     # A project of its own, so that no stage's settings reach the environment.
-    return Client(app, project_dir=str(tmp_path_factory.mktemp("project")))
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {**ENVIRONMENT, "RATE_LIMITS": "off"}.items():
+            patch.setenv(name, value)
+        limiter.cache_clear()
+        yield Client(app, project_dir=str(tmp_path_factory.mktemp("project")))
+    limiter.cache_clear()
 
 
 def test_health_needs_no_token(client: Client) -> None:

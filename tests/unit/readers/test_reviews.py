@@ -132,7 +132,7 @@ def test_a_removed_review_leaves_the_list_and_the_average_and_is_kept(world: Wor
     assert shown(world) == ["rev_2", "rev_0"]
     assert rating(world) == (9, 2)
     assert reviews.review(world, "rev_1") == removed
-    assert (removed.text, removed.removed_at) == ("Number 1.", NOON)
+    assert (removed.text, removed.standing) == ("Number 1.", "removed")
 
 
 def test_a_removal_is_audited_once_without_what_was_written(world: World, tables: MemoryTables) -> None:

@@ -171,10 +171,9 @@ def test_what_one_wrote_after_a_reading_is_told_to_them_alone() -> None:
     note = afterwards.write_session_note(stage.world, SESSION, CLIENT, "The client's.")
     other = afterwards.write_client_note(stage.world, CLIENT, READER, "The reader's.")
     asked = afterwards.ask_guarantee(stage.world, SESSION, CLIENT, "x")
-    told = afterwards.report(stage.world, SESSION, READER, "abuse", "")
     session = stage.row()
-    assert afterwards.own_of(stage.world, session, CLIENT) == Own(note, written, asked, None)
-    assert afterwards.own_of(stage.world, session, READER) == Own(other, None, None, told)
+    assert afterwards.own_of(stage.world, session, CLIENT) == Own(note, written, asked)
+    assert afterwards.own_of(stage.world, session, READER) == Own(other, None, None)
     with pytest.raises(Forbidden):
         afterwards.own_of(stage.world, session, "usr_stranger")
 
