@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, Final
 
 from chalicelib.accounts import service as accounts
-from chalicelib.accounts import uploads
+from chalicelib.accounts import suppression, uploads
 from chalicelib.accounts.model.person import FORGOTTEN_NAME
 from chalicelib.community import belongings as posts
 from chalicelib.gateways import World
@@ -94,6 +94,8 @@ def ask(world: World, person_id: str) -> Deletion:
     person = accounts.person(world, person_id)
     if not person.email:
         raise InvalidState("There is no e-mail address to send a code to. Contact support.")
+    if suppression.mark_of(world, person.email):
+        raise InvalidState("No mail is sent to your address, because some came back. Contact support.")
     salt, code = secrets.token_hex(_SALT_BYTES), f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
     rows = _rows(world)
 

@@ -1,5 +1,6 @@
 """What the functions do to tables while money moves, they may do: a right that is missing shows on AWS alone."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Final
@@ -7,18 +8,24 @@ from typing import Any, Final
 import pytest
 
 from chalicelib.accounts import service as accounts
+from chalicelib.accounts import suppression
 from chalicelib.accounts.model.limits import Wanted
 from chalicelib.gateways import World
 from chalicelib.gateways.agora import Notice
 from chalicelib.gateways.appstore import WHOLE, Notification, Transaction
 from chalicelib.kernel.ids import new_id
-from chalicelib.kernel.time import DAY, MINUTE, SECOND
+from chalicelib.kernel.time import DAY, MINUTE, SECOND, rfc3339
 from chalicelib.live import service as streams
 from chalicelib.live.model.stream import HOST_UID
 from chalicelib.moderation import service as moderation
 from chalicelib.moderation.store import cases
+from chalicelib.notifications import bounces
+from chalicelib.notifications.handlers import told_again
+from chalicelib.notifications.model import notice_of
+from chalicelib.notifications.service import tell
 from chalicelib.operations import handlers
 from chalicelib.payouts import events, payees, paying
+from chalicelib.runtime import outbox
 from chalicelib.runtime.identity import Claims
 from chalicelib.runtime.tables import Check, Delete, Put
 from chalicelib.sessions import service as sessions
@@ -313,3 +320,35 @@ def shop() -> World:
     """A world with a Google Play."""
     clock = HandClock()
     return hand_world(now=clock, play=OfflinePlay(clock))
+
+
+def test_notify_may_tell_by_every_channel_and_let_a_dead_device_go() -> None:
+    world = hand_world()
+    ada = accounts.sign_in(world, Claims("sub|ada", "ada@example.test", "Ada")).id
+    for token in ("alive", "no token"):
+        accounts.add_device(world, ada, "ios", token)
+    suppression.suppress(world, "ada@example.test", "bounce", NOON)
+    facts: dict[str, str | int | bool | None] = {"minutes": 15, "modality": "voice", "start": NOON}
+    row = outbox.notice("notices", to=ada, kind="booking_made", fact="1", at=NOON, facts=facts).item
+    world.tables.write(Put("notices", row))
+    tables = Watched(world.tables)
+    object.__setattr__(world, "tables", tables)
+    message = {"messageId": "1", "body": json.dumps({"notice": {"pk": ada, "sk": row["sk"]}})}
+    told_again(world, {"Records": [message]}, lambda: MINUTE)
+    for each in world.tables.query("notices", ("pk", ada)).items:
+        if each["kind"] in ("device_gone", "mail_suppressed"):
+            tell(world, notice_of(each))
+    tables.seen.discard("dynamodb:Query on table/notices")  # our own
+    assert len(accounts.devices_of(world, ada).registered) == 1
+    assert refused("notify", tables) == set()
+
+
+def test_mail_events_may_shut_an_address() -> None:
+    world = hand_world()
+    tables = Watched(world.tables)
+    object.__setattr__(world, "tables", tables)
+    told = {"bounceType": "Permanent", "bouncedRecipients": [{"emailAddress": "a@b.test"}], "timestamp": rfc3339(NOON)}
+    event = {"eventType": "Bounce", "mail": {"source": world.settings.mail_from}, "bounce": told}
+    bounces.hear(world, {"Sns": {"Message": json.dumps(event)}})
+    assert suppression.mark_of(world, "a@b.test")
+    assert refused("mail_events", tables) == set()
