@@ -1,23 +1,17 @@
 """The inbox over HTTP, and no more mail by one click."""
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from chalice.app import Blueprint
 
 from chalicelib.gateways import world
 from chalicelib.kernel.errors import Invalid
+from chalicelib.notifications import inbox, unsubscribing
 from chalicelib.notifications.schemas import InboxView, ReadBody, UnreadView, notification_view
 from chalicelib.runtime import cursors
 from chalicelib.runtime.endpoint import Request, Text, endpoint
-from chalicelib.runtime.lazy import on_first_use
 from chalicelib.runtime.schemas import ListQuery
-
-if TYPE_CHECKING:
-    from chalicelib.notifications import inbox, unsubscribing
-else:
-    inbox = on_first_use("chalicelib.notifications.inbox")
-    unsubscribing = on_first_use("chalicelib.notifications.unsubscribing")
 
 blueprint = Blueprint(__name__)
 

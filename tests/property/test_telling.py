@@ -1,6 +1,6 @@
 """Histories of telling: redeliveries, reorderings, two at once, functions that die at any step, answers that are lost,
 people who read meanwhile. At the end every notice lies in its inbox once, what is unread is counted exactly, and it was
-mailed: once, but for functions that died with the letter in their hands.
+mailed and pushed: once, but for functions that died with the letter or the push in their hands.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from chalicelib.notifications.telling import notification_of, oldest
 from chalicelib.runtime.identity import Claims
 from chalicelib.runtime.tables import Contended, Operation
 from tests.support.memory import MemoryTables
-from tests.support.worlds import NOON, HandClock, OfflineMail, hand_world
+from tests.support.worlds import NOON, HandClock, OfflineMail, OfflinePush, hand_world
 
 PEOPLE: Final = ("ada", "bob")
-MOST_WRITES: Final = 4
+MOST_WRITES: Final = 6
 """Of one telling: where it can die."""
 
 
@@ -77,11 +77,12 @@ class Telling(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.tables, self.post, self.clock = Tables(), Post(), HandClock()
-        self.world = hand_world(self.tables, mail=self.post, now=self.clock)
+        self.tables, self.post, self.phones, self.clock = Tables(), Post(), OfflinePush(), HandClock()
+        self.world = hand_world(self.tables, mail=self.post, push=self.phones, now=self.clock)
         self.ids = [
             accounts.sign_in(self.world, Claims(f"auth0|{each}", f"{each}@example.test", each)).id for each in PEOPLE
         ]
+        accounts.add_device(self.world, self.ids[0], "ios", "phone")
         self.notices: list[Notice] = []
         self.died = Counter[str]()
         """By subject, how often a function died while it told of it."""
@@ -111,12 +112,12 @@ class Telling(RuleBasedStateMachine):
         self.post.meanwhile = None
 
     @precondition(lambda self: self.notices)
-    @rule(data=st.data())
-    def find_the_post_shut(self, data: st.DataObject) -> None:
+    @rule(data=st.data(), post=st.booleans(), phones=st.booleans())
+    def find_them_out_of_reach(self, data: st.DataObject, *, post: bool, phones: bool) -> None:
         notice = data.draw(st.sampled_from(self.notices))
-        self.post.down = True
+        self.post.down, self.phones.down = post, phones
         self._tell(notice)
-        self.post.down = False
+        self.post.down = self.phones.down = False
 
     @precondition(lambda self: self.notices)
     @rule(data=st.data(), up_to=st.booleans(), fault=st.none() | st.integers(0, 2), after=st.booleans())
@@ -149,8 +150,9 @@ class Telling(RuleBasedStateMachine):
             assert inbox.listing(self.world, user, 1, None).unread == sum(not line.read for line in lines)
 
     @invariant()
-    def no_letter_is_sent_twice_but_by_who_died_with_it(self) -> None:
+    def nothing_is_sent_twice_but_by_who_died_with_it(self) -> None:
         sent = Counter((letter.to, letter.text) for letter in self.post.sent)
+        sent += Counter((token, message.name) for token, message in self.phones.pushed)
         assert sum(count - 1 for count in sent.values()) <= self.died.total()
         if not self.died:
             assert set(sent.values()) <= {1}
@@ -168,8 +170,11 @@ class Telling(RuleBasedStateMachine):
             assert {line.id for line in self._lines(user)} == {notification_of(each).id for each in own}
             letters = {letter.text for letter in self.post.sent if letter.to == f"{name}@example.test"}
             assert len(letters) == len(own)
+        pushed = {message.name for _, message in self.phones.pushed}
+        safe = {notification_of(each).id for each in self.notices if each.to == self.ids[0] and each.kind == "dispute"}
+        assert pushed == safe
         self.every_count_is_exact()
-        self.no_letter_is_sent_twice_but_by_who_died_with_it()
+        self.nothing_is_sent_twice_but_by_who_died_with_it()
 
     def _tell(self, notice: Notice) -> None:
         try:

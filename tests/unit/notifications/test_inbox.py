@@ -21,7 +21,7 @@ from chalicelib.runtime.identity import Claims
 from tests.support.losing import LosingTables
 from tests.support.memory import MemoryTables
 from tests.support.reading import add_reader
-from tests.support.worlds import NOON, HandClock, OfflineMail, hand_world
+from tests.support.worlds import NOON, HandClock, OfflineMail, OfflinePush, hand_world
 
 
 @pytest.fixture
@@ -234,6 +234,19 @@ def test_what_could_not_be_mailed_is_in_the_inbox_already_and_is_mailed_once_whe
         told(world, ada, 1)
     assert isinstance(world.mail, OfflineMail)
     assert (len(world.mail.sent), unread(world, ada)) == (1, 1)
+
+
+def test_a_step_that_fails_holds_up_no_other_and_is_taken_when_it_can_be(world: World) -> None:
+    ada = person(world, "ada")
+    for token in ("phone", "tablet"):
+        accounts.add_device(world, ada, "ios", token)
+    assert isinstance(world.mail, OfflineMail)
+    assert isinstance(world.push, OfflinePush)
+    with pytest.raises(Unavailable):
+        told(replace(world, push=OfflinePush(down=True)), ada, 1, "dispute")
+    assert (len(world.mail.sent), world.push.pushed) == (1, [])
+    told(world, ada, 1, "dispute")
+    assert (len(world.mail.sent), [token for token, _ in world.push.pushed]) == (1, ["phone", "tablet"])
 
 
 def test_who_unsubscribed_before_it_could_be_mailed_gets_no_letter(world: World) -> None:
