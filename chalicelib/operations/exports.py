@@ -13,7 +13,6 @@ from typing import Any, Final, TypeVar
 
 from chalicelib.accounts import schemas as accounts_views
 from chalicelib.accounts import service as accounts
-from chalicelib.accounts import suppression
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import Forbidden, NotFound, ProviderFailed, Unavailable
 from chalicelib.kernel.time import HOUR, MINUTE, SECOND, Millis, rfc3339
@@ -21,8 +20,11 @@ from chalicelib.live import belongings
 from chalicelib.live import service as live
 from chalicelib.live.gift_schemas import sent_view
 from chalicelib.live.schemas import StreamView
+from chalicelib.notifications import inbox
 from chalicelib.notifications.letters import letter
 from chalicelib.notifications.model import Words
+from chalicelib.notifications.schemas import notification_view
+from chalicelib.notifications.telling import Notification
 from chalicelib.operations import written
 from chalicelib.operations.model import export as model
 from chalicelib.operations.model.export import Export
@@ -215,6 +217,9 @@ def everything(world: World, person_id: str) -> dict[str, Any]:
             lambda entry: _plain(entry_view(entry)),
         )
     told["coin_purchases"] = all_of("coin_purchases", _coin_purchases(world, person_id), _coin_purchase)
+    told["notifications"] = all_of(
+        "notifications", _inbox(world, person_id), lambda each: _plain(notification_view(*each))
+    )
     told["payout_account"] = _plain(PayoutAccountView.of(payees.rows_of(world).payee(person_id)))
     told["payouts"] = all_of("payouts", _payouts(world, person_id), lambda each: _plain(PayoutView.of(each)))
     return told | {"cut_short": cut}
@@ -303,6 +308,14 @@ def _coin_purchase(purchase: Bought) -> dict[str, Any]:
     }
 
 
+def _inbox(world: World, person_id: str) -> Callable[[Any], tuple[list[tuple[Notification, Words]], Any]]:
+    def page(start: str | None) -> tuple[list[tuple[Notification, Words]], str | None]:
+        found = inbox.listing(world, person_id, _PAGE, start)
+        return found.items, found.following
+
+    return page
+
+
 def _payouts(world: World, person_id: str) -> Callable[[Any], tuple[list[Payout], Any]]:
     return lambda start: paying.payouts_of(world, person_id, _PAGE, start)
 
@@ -317,8 +330,8 @@ def _plain(view: Schema) -> dict[str, Any]:
 def _mail(world: World, export: Export) -> None:
     """Raises Unavailable where it is not known to be on its way."""
     person = accounts.person(world, export.person)
-    if not person.email or export.expires_at is None or suppression.mark_of(world, person.email):
-        return  # the app has the link
+    if not person.email or export.expires_at is None:
+        return
     address = world.exports.link(_key(export), MAILED // SECOND)
     text = (
         "The file with everything that SoulSeer keeps of you is ready.\n\n"

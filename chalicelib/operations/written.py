@@ -23,8 +23,6 @@ from chalicelib.messaging.model import Who
 from chalicelib.messaging.schemas import conversation_view, message_view
 from chalicelib.moderation import service as moderation
 from chalicelib.moderation.schemas import report_view
-from chalicelib.notifications import inbox
-from chalicelib.notifications.schemas import notification_view
 
 Facts = dict[str, Any]
 Page = Callable[[Any], tuple[list[Facts], Any]]
@@ -40,8 +38,10 @@ def pages(world: World, person_id: str) -> Mapping[str, Page]:
         for what, page in (("conversations", _conversations), ("messages", _messages))
         for side in _SIDES
     }
-    of_one = (("posts", _posts), ("reports_made", _reports), ("notifications", _inbox))
-    return between_two | {what: partial(page, world, person_id) for what, page in of_one}
+    return between_two | {
+        "posts": partial(_posts, world, person_id),
+        "reports_made": partial(_reports, world, person_id),
+    }
 
 
 def _conversations(world: World, who: Who, user: str, start: Any) -> tuple[list[Facts], Any]:
@@ -85,8 +85,3 @@ def _post(own: Own) -> Facts:
 def _reports(world: World, user: str, start: Any) -> tuple[list[Facts], Any]:
     page, following = moderation.reports_by(world, user, _AT_ONCE, start)
     return [report_view(each).model_dump(mode="json") | {"text": each.text} for each in page], following
-
-
-def _inbox(world: World, user: str, start: Any) -> tuple[list[Facts], Any]:
-    found = inbox.listing(world, user, _AT_ONCE, start)
-    return [notification_view(*each).model_dump(mode="json") for each in found.items], found.following

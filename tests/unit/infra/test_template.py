@@ -206,7 +206,7 @@ def test_no_secret_is_in_the_template(packaged: Package) -> None:
 def test_cloudformation_can_read_it(packaged: Package) -> None:
     text = (packaged.folder / "sam.yaml").read_text()
     assert "&id0" not in text  # it knows no YAML aliases
-    assert len(text) < 1_000_000  # the most it takes from a bucket
+    assert len(text) < 1_000_000  # the most it takes from a bucket is 1 MB
 
 
 def tables(packaged: Package) -> dict[str, Any]:
