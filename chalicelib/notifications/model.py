@@ -456,6 +456,11 @@ def _reply_unlocked(facts: Facts, zone: ZoneInfo) -> Words:
     )
 
 
+def _post_replied(facts: Facts, zone: ZoneInfo) -> Words:
+    del zone
+    return Words(f"{facts['name']} answered you", f"{facts['name']} answered what you wrote in the community.")
+
+
 def _mail_suppressed(facts: Facts, zone: ZoneInfo) -> Words:
     del zone
     why = {
@@ -467,11 +472,6 @@ def _mail_suppressed(facts: Facts, zone: ZoneInfo) -> Words:
         f"{why}, so no more mail goes there. What we tell you is here in the app. To get mail again, sign in with "
         "another address, or write to support.",
     )
-
-
-def _post_replied(facts: Facts, zone: ZoneInfo) -> Words:
-    del zone
-    return Words(f"{facts['name']} answered you", f"{facts['name']} answered what you wrote in the community.")
 
 
 ABOUT: Final[Mapping[str, Kind]] = {

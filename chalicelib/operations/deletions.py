@@ -235,8 +235,8 @@ def _forget(world: World, was: Deletion, now: Millis) -> None:
         _settle(world, person_id)  # what was begun by a request that was let in before the doors were shut
         world.wrote(rows.keep_deletion(replace(was, forgotten={"list": 0, "start": None})))
         return
-    if number < len(_SHARED):
-        following = _SHARED[number](world, person_id, place["start"])
+    if number < len(SHARED):
+        following = SHARED[number](world, person_id, place["start"])
         at = {"list": number if following else number + 1, "start": following}
         world.wrote(rows.keep_deletion(replace(was, forgotten=at)))
         return
@@ -320,7 +320,7 @@ def _post_files(world: World, person_id: str, start: Any) -> str | None:
     return posts.sweep(world, person_id, _AT_ONCE, start)
 
 
-_SHARED: Final[tuple[Callable[[World, str, Any], Any], ...]] = (
+SHARED: Final[tuple[Callable[[World, str, Any], Any], ...]] = (
     partial(_readings, "client"),
     partial(_readings, "reader"),
     partial(_bookings, "client"),

@@ -13,7 +13,6 @@ from typing import Any, Final, TypeVar
 
 from chalicelib.accounts import schemas as accounts_views
 from chalicelib.accounts import service as accounts
-from chalicelib.accounts import suppression
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import Forbidden, NotFound, ProviderFailed, Unavailable
 from chalicelib.kernel.time import HOUR, MINUTE, SECOND, Millis, rfc3339
@@ -331,8 +330,8 @@ def _plain(view: Schema) -> dict[str, Any]:
 def _mail(world: World, export: Export) -> None:
     """Raises Unavailable where it is not known to be on its way."""
     person = accounts.person(world, export.person)
-    if not person.email or export.expires_at is None or suppression.mark_of(world, person.email):
-        return  # the app has the link
+    if not person.email or export.expires_at is None:
+        return
     address = world.exports.link(_key(export), MAILED // SECOND)
     text = (
         "The file with everything that SoulSeer keeps of you is ready.\n\n"

@@ -49,9 +49,9 @@ VERBS: Final = (
     *gifts.VERBS,
     *messages.VERBS,
     *moderation.VERBS,
+    *words.VERBS,
     *mail.VERBS,
     *deadletters.VERBS,
-    *words.VERBS,
 )
 
 _SHORTEST_REASON: Final = 3
@@ -75,9 +75,9 @@ _NOUNS: Final = {
     "gifts": "what there is to give to a stream",
     "messages": "look at a message, give back what a reply cost",
     "moderation": "decide on what was reported, and on appeals",
+    "words": "what nobody may write in the community",
     "mail": "which addresses get no letters",
     "deadletters": "what could not be done, and doing it again",
-    "words": "what nobody may write in the community",
 }
 
 

@@ -47,7 +47,7 @@ table/wallet               dynamodb:DeleteItem           no  no  no   no  no   n
 table/wallet/index/due     dynamodb:Query                no  no  no   no  yes  no    no   no    no  no   no   no
 
 table/accounts             dynamodb:GetItem              yes yes no   yes yes  yes   yes  no    yes yes  no   no
-table/accounts             dynamodb:BatchGetItem         yes no  no   no  no   no    no   no    no  no   no   no
+table/accounts             dynamodb:BatchGetItem         yes no  no   no  yes  yes   no   no    no  no   no   no
 table/accounts             dynamodb:PutItem              yes no  no   no  yes  yes   yes  no    no  no   no   no
 table/accounts             dynamodb:Query                yes no  no   no  yes  yes   no   no    no  no   no   no
 table/accounts             dynamodb:ConditionCheckItem   yes no  no   no  no   no    no   no    no  no   no   no
@@ -56,7 +56,7 @@ table/accounts             dynamodb:Scan                 no  no  no   no  no   n
 table/accounts/index/due   dynamodb:Query                no  no  no   no  yes  no    no   no    no  no   no   no
 
 table/readers              dynamodb:GetItem              yes no  no   no  yes  yes   yes  no    no  no   no   no
-table/readers              dynamodb:BatchGetItem         yes no  no   no  no   no    no   no    no  no   no   no
+table/readers              dynamodb:BatchGetItem         yes no  no   no  yes  yes   no   no    no  no   no   no
 table/readers              dynamodb:Query                yes no  no   no  yes  yes   yes  no    no  no   no   no
 table/readers              dynamodb:PutItem              yes no  no   no  yes  yes   no   no    no  no   no   no
 table/readers              dynamodb:DeleteItem           yes no  no   no  yes  yes   no   no    no  no   no   no

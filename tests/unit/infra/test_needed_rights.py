@@ -10,6 +10,7 @@ import pytest
 from chalicelib.accounts import service as accounts
 from chalicelib.accounts import suppression
 from chalicelib.accounts.model.limits import Wanted
+from chalicelib.community import service as community
 from chalicelib.gateways import World
 from chalicelib.gateways.agora import Notice
 from chalicelib.gateways.appstore import WHOLE, Notification, Transaction
@@ -23,10 +24,10 @@ from chalicelib.notifications import bounces
 from chalicelib.notifications.handlers import told_again
 from chalicelib.notifications.model import notice_of
 from chalicelib.notifications.service import tell
-from chalicelib.operations import handlers
+from chalicelib.operations import deletions, exports, handlers
 from chalicelib.payouts import events, payees, paying
 from chalicelib.runtime import outbox
-from chalicelib.runtime.identity import Claims
+from chalicelib.runtime.identity import Caller, Claims
 from chalicelib.runtime.tables import Check, Delete, Put
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model import commands
@@ -42,6 +43,7 @@ from tests.support.duo import Duo
 from tests.support.events import checkout_event, dispute_event
 from tests.support.forum import Forum
 from tests.support.memory import MemoryTables
+from tests.support.pals import Pals
 from tests.support.people import person
 from tests.support.play import OfflinePlay
 from tests.support.privileges import BY_FUNCTION, Right
@@ -352,3 +354,29 @@ def test_mail_events_may_shut_an_address() -> None:
     bounces.hear(world, {"Sns": {"Message": json.dumps(event)}})
     assert suppression.mark_of(world, "a@b.test")
     assert refused("mail_events", tables) == set()
+
+
+@pytest.mark.parametrize("function", ["clock", "billing_tick"])
+def test_the_clock_and_the_tick_may_write_down_all_that_somebody_wrote_and_forget_it(function: str) -> None:
+    world = hand_world()
+    pals, forum = Pals(world).opened(cents=1_000), Forum(world)
+    pals.writes("client", uploads=(pals.uploads("client"),))
+    pals.unlocks(pals.replies("paid"))
+    pals.writes("reader", "free", "free")
+    post = community.open_thread(
+        world, Caller(pals.reader, "reader", "R"), forum.thread(), "general", "Title", "Text", ()
+    ).thread.opening
+    community.edit(world, Caller(pals.reader, "reader", "R"), post, "Another", None)
+    moderation.report(world, pals.reader, pals.writes("client", "odd", "2").id, "spam", "")
+    tables = Watched(world.tables)
+    object.__setattr__(world, "tables", tables)
+    for user in (pals.client, pals.reader):
+        written = exports.everything(world, user)
+        assert written["messages_as_client"] or written["messages_as_reader"]
+        for forget in deletions.FORGETTING:
+            forget(world, user)
+        for shared in deletions.SHARED:
+            start = shared(world, user, None)
+            assert start is None
+    of_sessions = {each for each in tables.seen if "table/sessions/index/" in each}  # one of them stands for all
+    assert refused(function, tables) - of_sessions == set()

@@ -891,6 +891,7 @@ def _wrote(world: World, person: str, client: str, reader: str) -> None:
         assert isinstance(world.attachments, OfflineObjects)
         world.attachments.posted(form, b"\x89PNG\r\n\x1a\n of a private kind", form.fields)
         uploads.take_up(world, person, [upload], f"messages/{person}/{name}")
+        uploads.take_up(world, person, [upload], f"posts/{person}/pst_never")
         if "never" not in name:
             messages.send(world, person, conversation, name, Wish("a private letter", (upload,)))
 
