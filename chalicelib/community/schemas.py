@@ -133,18 +133,16 @@ def category_view(category: Category, role: Role) -> CategoryView:
 def thread_view(seen: SeenThread) -> ThreadView:
     """A thread as somebody sees it."""
     thread = seen.thread
-    return ThreadView.model_validate(
-        {
-            "id": thread.id,
-            "category": thread.category,
-            "title": thread.title or None,
-            "author": _person(thread.author, seen.name),
-            "post": thread.opening,
-            "posts": thread.posts,
-            "standing": thread.standing,
-            "at": rfc3339(thread.at),
-            "active_at": rfc3339(thread.active_at),
-        }
+    return ThreadView(
+        id=thread.id,
+        category=thread.category,
+        title=thread.title or None,
+        author=_person(thread.author, seen.name),
+        post=thread.opening,
+        posts=thread.posts,
+        standing=thread.standing,
+        at=rfc3339(thread.at),
+        active_at=rfc3339(thread.active_at),
     )
 
 

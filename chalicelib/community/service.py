@@ -13,6 +13,7 @@ from chalicelib.accounts import uploads
 from chalicelib.community import words
 from chalicelib.community.model import categories
 from chalicelib.community.model import thread as model
+from chalicelib.community.model.categories import CategoryId
 from chalicelib.community.model.thread import Edit, Post, Rows, Thread, Viewer
 from chalicelib.community.model.wordlist import must_be_welcome
 from chalicelib.community.rendering import read_as
@@ -52,7 +53,7 @@ class SeenThread:
 
 
 def open_thread(
-    world: World, caller: Caller, thread_id: str, category: str, title: str, text: str, files: Sequence[str]
+    world: World, caller: Caller, thread_id: str, category: CategoryId, title: str, text: str, files: Sequence[str]
 ) -> SeenThread:
     """Open a thread with its first post. ``thread_id`` derives from the request: a repeat finds what it made.
 

@@ -47,7 +47,7 @@ class Forum:
 
     # what they do
 
-    def opens(self, caller: Caller, name: str = "t", *, category: str = "general", **more: Any) -> Thread:
+    def opens(self, caller: Caller, name: str = "t", *, category: Any = "general", **more: Any) -> Thread:
         said = {"title": "Good morning", "text": "Hello", "files": []} | more
         return service.open_thread(self.world, caller, self.thread(name), category, **said).thread
 

@@ -26,7 +26,7 @@ class Category:
     """Who may answer the thread itself. Anybody may reply to an answer."""
 
 
-CATEGORIES: Final[Mapping[str, Category]] = {
+CATEGORIES: Final[Mapping[CategoryId, Category]] = {
     each.id: each
     for each in (
         Category("general", "General", "Whatever else is on your mind."),
@@ -44,13 +44,13 @@ CATEGORIES: Final[Mapping[str, Category]] = {
 """In the order in which they are shown."""
 
 
-def must_open(category: str, role: Role) -> None:
+def must_open(category: CategoryId, role: Role) -> None:
     """Raises Forbidden for who may not begin a thread there."""
     if role not in CATEGORIES[category].opened_by:
         raise Forbidden("Threads here are opened by admins.")
 
 
-def must_answer(category: str, role: Role, *, replies: bool) -> None:
+def must_answer(category: CategoryId, role: Role, *, replies: bool) -> None:
     """Raises Forbidden for who may not answer a thread there; ``replies`` is to an answer, and open to all."""
     if not replies and role not in CATEGORIES[category].answered_by:
         raise Forbidden("Questions here are answered by readers. You may reply to their answers.")

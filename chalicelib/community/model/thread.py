@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from chalicelib.accounts.model.attachment import Attachment
+from chalicelib.community.model.categories import CategoryId
 from chalicelib.kernel.errors import Blocked, Forbidden, Invalid, InvalidState, NotFound
 from chalicelib.kernel.standing import Standing
 from chalicelib.kernel.text import document, one_line
@@ -34,7 +35,7 @@ class Thread:
     """One thread. ``standing`` is that of its first post, and ``closed_at`` when that was deleted."""
 
     id: str
-    category: str
+    category: CategoryId
     author: str
     title: str
     """Empty once it was deleted."""
@@ -142,7 +143,7 @@ def _within(field: str, written: str, least: int, most: int) -> str:
 
 
 def opened(
-    thread: str, category: str, author: str, title: str, text: str, files: tuple[Attachment, ...], now: Millis
+    thread: str, category: CategoryId, author: str, title: str, text: str, files: tuple[Attachment, ...], now: Millis
 ) -> Rows:
     """A new thread with its first post."""
     first = Post(opening_of(thread), thread, _OPENING, author, text, now, attachments=files)

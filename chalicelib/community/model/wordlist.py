@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import groupby
+from operator import ge
 from typing import Final
 
 from chalicelib.kernel.errors import Invalid, InvalidState, NotFound
@@ -43,14 +44,12 @@ class WordList:
 
     def found_in(self, text: str) -> tuple[str, ...]:
         """The listed words that the text has in it, each once, in the order of the list."""
-        if not self.words:
-            return ()
         known = _by_letters(self.words)
         found = {
             word
             for letters, runs in _spellings(text)
             for word, least in known.get(letters, ())
-            if all(there >= listed for there, listed in zip(runs, least, strict=True))
+            if all(map(ge, runs, least))
         }
         return tuple(each for each in self.words if each in found)
 
