@@ -11,7 +11,7 @@ from chalicelib.runtime.parts import App
 
 # The paths of each module's routes. The first request to one of them reads the module.
 PARTS: Final = {
-    "chalicelib.accounts.routes": ("/v1/me", "/v1/me/*", "/v1/uploads"),
+    "chalicelib.accounts.routes": ("/v1/me", "/v1/me/*", "/v1/me/limits", "/v1/uploads"),
     "chalicelib.readers.routes": (
         "/v1/reader/invitation",
         "/v1/reader/picture",
@@ -25,7 +25,8 @@ PARTS: Final = {
         "/v1/me/limits",
         "/v1/reader/presence",
         "/v1/readers*",
-        "/v1/sessions*",
+        "/v1/sessions",
+        "/v1/sessions/*",
     ),
     "chalicelib.sessions.afterwards_routes": (
         "/v1/reader/clients/*",

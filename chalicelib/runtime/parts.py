@@ -2,9 +2,9 @@
 
     app = App("soulseer", {"chalicelib.live.routes": ("/v1/streams*",), …})
 
-A part is a module with a ``blueprint``, and the paths of its routes; ``*`` at the end stands for whatever follows.
-Parts may share a path: the first request to it reads them all, so that what a path answers never depends on what was
-asked for before.
+A part is a module with a ``blueprint``, and the paths of its routes; ``*`` at the end stands for whatever follows, but
+for a path that is named whole. Parts may share a path: the first request to it reads them all, so that what a path
+answers never depends on what was asked for before.
 """
 
 from collections.abc import Mapping
@@ -32,7 +32,8 @@ class App(Chalice):
 
     def parts_of(self, path: str) -> tuple[str, ...]:
         """The parts that may have routes of that path, which is one as its routes declare it."""
-        return tuple(name for name, paths in self.parts.items() if any(_covers(each, path) for each in paths))
+        named = tuple(name for name, paths in self.parts.items() if path in paths)
+        return named or tuple(name for name, paths in self.parts.items() if any(_begins(each, path) for each in paths))
 
     def read(self, path: str) -> None:
         """Read the parts of that path."""
@@ -52,5 +53,5 @@ class App(Chalice):
             self._read.add(name)
 
 
-def _covers(told: str, path: str) -> bool:
-    return path.startswith(told[:-1]) if told.endswith("*") else path == told
+def _begins(told: str, path: str) -> bool:
+    return told.endswith("*") and path.startswith(told[:-1])

@@ -25,11 +25,13 @@ def part(monkeypatch: pytest.MonkeyPatch, name: str, *routes: tuple[str, str]) -
 def made(monkeypatch: pytest.MonkeyPatch) -> App:
     part(monkeypatch, "part_of_doors", ("GET", "/v1/doors"), ("POST", "/v1/doors/{door}/open"))
     part(monkeypatch, "part_of_locks", ("POST", "/v1/doors"), ("GET", "/v1/locks"))
-    part(monkeypatch, "part_of_bells", ("GET", "/v1/doorsteps"))
+    part(monkeypatch, "part_of_bells", ("GET", "/v1/doorsteps"), ("GET", "/v1/doorsteps/{step}"))
+    part(monkeypatch, "part_of_mats", ("GET", "/v1/doorsteps/mat"))
     paths = {
         "part_of_doors": ("/v1/doors", "/v1/doors/*"),
         "part_of_locks": ("/v1/doors", "/v1/locks"),
         "part_of_bells": ("/v1/doorsteps*",),
+        "part_of_mats": ("/v1/doorsteps/mat",),
     }
     return App("doors", paths)
 
@@ -56,6 +58,7 @@ def answered(app: App, method: str, resource: str) -> dict[str, Any]:
         ("POST", "/v1/doors", "part_of_locks"),
         ("POST", "/v1/doors/{door}/open", "part_of_doors"),
         ("GET", "/v1/doorsteps", "part_of_bells"),
+        ("GET", "/v1/doorsteps/mat", "part_of_mats"),
     ],
 )
 def test_the_first_request_to_a_path_is_answered_by_whichever_part_has_it(
@@ -72,10 +75,12 @@ def test_a_refused_method_tells_of_those_of_every_part(made: App) -> None:
 
 
 def test_only_the_parts_of_the_path_are_read(made: App) -> None:
-    made.read("/v1/doorsteps")
-    assert set(made.routes) == {"/v1/doorsteps"}
     made.read("/v1/locks")
-    assert set(made.routes) == {"/v1/doorsteps", "/v1/doors", "/v1/locks"}
+    assert set(made.routes) == {"/v1/doors", "/v1/locks"}
+    made.read("/v1/doorsteps/mat")
+    assert set(made.routes) == {"/v1/doors", "/v1/locks", "/v1/doorsteps/mat"}
+    made.read("/v1/doorsteps")
+    assert set(made.routes) == {"/v1/doors", "/v1/locks", "/v1/doorsteps/mat", "/v1/doorsteps", "/v1/doorsteps/{step}"}
 
 
 def test_every_route_is_there_once_whatever_was_read_before(made: App) -> None:
@@ -85,6 +90,8 @@ def test_every_route_is_there_once_whatever_was_read_before(made: App) -> None:
         "/v1/doors/{door}/open": {"POST"},
         "/v1/locks": {"GET"},
         "/v1/doorsteps": {"GET"},
+        "/v1/doorsteps/{step}": {"GET"},
+        "/v1/doorsteps/mat": {"GET"},
     }
     for _ in range(2):
         assert {path: set(methods) for path, methods in made.every_route().items()} == expected
