@@ -1,4 +1,4 @@
-"""``make serve`` as a program meets it: its file, its money path, its stop, and what the next start remembers."""
+"""``make serve`` as a program meets it: its file, money path, limits, its stop, and what the next start remembers."""
 
 import json
 import os
@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import requests
+
+from tests.e2e.limits import assert_limits_are_kept
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 180
@@ -39,7 +41,7 @@ def serving(state_dir: Path, *, stop_by: signal.Signals) -> Iterator[dict[str, A
     """A served stack: what its file says. It is stopped by a signal, as a person or a supervisor would."""
     note = state_dir / "stack.json"
     command = [sys.executable, "-m", "infra.local.serve", "--state-dir", str(state_dir)]
-    environment = os.environ | {"BILLING_MINUTE_SECONDS": "5", "RATE_LIMITS": "off"}
+    environment = os.environ | {"BILLING_MINUTE_SECONDS": "5", "RATE_LIMITS": ""}
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL) as process:  # noqa: S603 - ours
         try:
             deadline = time.monotonic() + START_SECONDS
@@ -62,7 +64,7 @@ def call(stack: dict[str, Any], method: str, path: str, who: str, body: Any = No
     return response.json()
 
 
-def test_a_served_stack_takes_money_and_remembers_it_after_a_restart(tmp_path: Path) -> None:
+def test_a_served_stack_takes_money_keeps_limits_and_remembers_after_a_restart(tmp_path: Path) -> None:
     with serving(tmp_path, stop_by=signal.SIGINT) as stack:
         assert stack.keys() == FIELDS
         assert {name: call(stack, "GET", "/v1/me", name)["role"] for name in stack["tokens"]} == {
@@ -78,6 +80,7 @@ def test_a_served_stack_takes_money_and_remembers_it_after_a_restart(tmp_path: P
         topup = call(stack, "POST", "/v1/wallet/topups", "client", {"amount": 2500}, key="one")
         paid = requests.post(topup["checkout_url"], {"card": "4242424242424242"}, allow_redirects=False, timeout=30)
         assert paid.status_code == 303
+        assert_limits_are_kept(stack)
         before = stack
 
     with serving(tmp_path, stop_by=signal.SIGTERM) as stack:
