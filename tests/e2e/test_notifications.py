@@ -12,9 +12,11 @@ from chalicelib.accounts import service as accounts
 from infra.local.phone import Json, Phone, new_key
 from infra.local.waiting import until
 from tests.e2e.stage import SOON, Stage, refusal
+from tests.e2e.test_spending import code_made
 
-ASKS: Final = "asks you for a reading"
+CREDIT: Final = "You have promotional credit"
 GRANTED: Final = "You have coins from us"
+TAKEN: Final = "Coins were taken back"
 READ: Final = "/v1/notifications/read"
 WHY: Final = ("--reason", "an end-to-end test", "--yes")
 
@@ -46,44 +48,40 @@ def titled(phone: Phone, title: str, count: int) -> list[Json]:
     return until(f"{count} lines that say {title}", look, seconds=SOON)
 
 
-def granted(stage: Stage, phone: Phone, count: int) -> None:
-    """Something that keeps an account safe or not happens, and its letter has come: so have all that came before."""
-    stage.admin("coins", "grant", phone.id, "--coins", "10", "--ref", f"ticket-{count}", *WHY)
-    until("the letter of the coins", lambda: len(letters(stage, phone, GRANTED)) == count, seconds=SOON)
-
-
-def prefer(phone: Phone, kind: str, **channels: bool) -> None:
-    rev = phone.api.get("/v1/me/notification-preferences")["rev"]
-    wanted = {"inbox": True, "email": True, "push": False} | channels
-    phone.api.put("/v1/me/notification-preferences", {"kinds": {kind: wanted}, "rev": rev})
+def credited(stage: Stage, phone: Phone) -> None:
+    """The person takes promotional credit, which is told in the inbox and, where they want it, by mail."""
+    phone.api.post("/v1/wallet/promo", {"code": code_made(stage)})
 
 
 def test_what_is_committed_is_in_the_inbox_and_in_the_mail_once_and_can_be_unsubscribed(stage: Stage) -> None:
     with stage.pair() as pair:
         reader, client = pair.reader, pair.client
-        prefer(reader, "readings")
         pair.ask("text")
-        (line,) = titled(reader, ASKS, 1)
+        (line,) = titled(reader, "asks you for a reading", 1)
         assert (line["kind"], line["read"]) == ("reading_requested", False)
         assert line["about"] == {"session": pair.id, "from": client.id}
+        rolled_back(stage, pair)
+        client.do("cancel")
 
-        letter = until("the letter", lambda: letters(stage, reader, ASKS), seconds=SOON)[0]
+        credited(stage, reader)
+        letter = until("the letter", lambda: letters(stage, reader, CREDIT), seconds=SOON)[0]
         for part in (letter["BodyText"], letter["BodyHtml"]):
-            assert line["title"].partition(" asks")[0] in part
-            assert "You get this because you want mail about readings." in part
+            assert "$5.00 of promotional credit are yours." in part
+            assert "You get this because you want mail about your wallet." in part
         (link,) = re.findall(rf"{re.escape(stage.stack.api_url)}(/v1/unsubscribe/\S+)", letter["BodyText"])
         stage.confided.add("an address for unsubscribing", link.rpartition("/")[2])
         assert f'href="{stage.stack.api_url}{link}"' in letter["BodyHtml"]
 
-        rolled_back(stage, pair)
-        client.do("cancel")
         one_click(stage, reader, link)
-        pair.ask("text")
-        titled(reader, ASKS, 2)
-        client.do("cancel")
-        granted(stage, reader, 1)
-        assert len(letters(stage, reader, ASKS)) == 1
-        assert "unsubscribe" in letters(stage, reader, GRANTED)[0]["BodyText"]
+        credited(stage, reader)
+        titled(reader, CREDIT, 2)
+        for verb in ("grant", "take"):
+            stage.admin("coins", verb, reader.id, "--coins", "10", "--ref", "ticket-1", *WHY)
+        # What keeps an account safe is mailed all the same; it is told last, so all that was before it has been told.
+        safe = until("the letter of safety", lambda: letters(stage, reader, TAKEN), seconds=SOON)[0]
+        assert "so it cannot be turned off" in safe["BodyText"]
+        assert "unsubscribe" not in safe["BodyText"] + safe["BodyHtml"]
+        assert (len(letters(stage, reader, CREDIT)), letters(stage, reader, GRANTED)) == (1, [])
         reading(stage, reader, client)
 
 
@@ -102,8 +100,8 @@ def one_click(stage: Stage, reader: Phone, link: str) -> None:
 
     def by_mail() -> bool:
         kinds: Json = reader.api.get("/v1/me/notification-preferences")["kinds"]
-        assert kinds["readings"]["inbox"]
-        return bool(kinds["readings"]["email"])
+        assert kinds["wallet"]["inbox"]
+        return bool(kinds["wallet"]["email"])
 
     page = nobody.send("GET", link)
     assert (page.status, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
@@ -113,7 +111,7 @@ def one_click(stage: Stage, reader: Phone, link: str) -> None:
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     for _ in range(2):
         done = nobody.send("POST", link, content=b"List-Unsubscribe=One-Click", headers=form)
-        assert (done.status, "no more mail about readings" in done.text) == (200, True)
+        assert (done.status, "no more mail about your wallet" in done.text) == (200, True)
         assert not by_mail()
     assert nobody.send("POST", link).status == 200
     for wrong in (link[:-1], f"{link[:-4]}AAAA", "/v1/unsubscribe/x"):
@@ -126,10 +124,10 @@ def reading(stage: Stage, reader: Phone, client: Phone) -> None:
     """Pages, marks, and whose they are."""
     whole = inbox(reader)
     newest, *older = [each["id"] for each in whole["items"]]
-    assert (len(older), whole["unread"], whole["next_cursor"]) == (2, 3, None)
+    assert (len(older), whole["unread"], whole["next_cursor"]) == (4, 5, None)
     page = inbox(reader, "limit=1")
-    assert ([each["id"] for each in page["items"]], page["unread"]) == ([newest], 3)
-    after = inbox(reader, f"limit=2&cursor={page['next_cursor']}")
+    assert ([each["id"] for each in page["items"]], page["unread"]) == ([newest], 5)
+    after = inbox(reader, f"limit=4&cursor={page['next_cursor']}")
     assert ([each["id"] for each in after["items"]], after["next_cursor"]) == (older, None)
     stolen = client.api.send("GET", f"/v1/notifications?cursor={page['next_cursor']}")
     assert refusal(stolen) == (422, "invalid")
@@ -140,9 +138,10 @@ def reading(stage: Stage, reader: Phone, client: Phone) -> None:
         return phone.api.post(READ, body)["unread"]
 
     assert marked(client, ids=[newest]) == inbox(client)["unread"]
-    assert inbox(reader)["unread"] == 3
-    assert [marked(reader, ids=[older[1], older[1]]) for _ in range(2)] == [2, 2]
-    assert [each["read"] for each in inbox(reader)["items"]] == [False, False, True]
+    assert inbox(reader)["unread"] == 5
+    assert [marked(reader, ids=[older[3], older[3]]) for _ in range(2)] == [4, 4]
+    assert [each["read"] for each in inbox(reader)["items"]] == [False] * 4 + [True]
+    assert marked(reader, up_to=older[1]) == 2
     wrong: dict[str, Any]
     for wrong in ({}, {"ids": []}, {"ids": [newest], "up_to": newest}, {"up_to": "ntc_1"}, {"ids": [newest] * 51}):
         assert refusal(reader.api.send("POST", READ, wrong)) == (422, "invalid")
