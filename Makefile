@@ -52,8 +52,9 @@ format: $(VENV)/.ready ## Format and sort imports
 clean: ## Remove environments, builds and the local state
 	rm -rf $(VENV) .local build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
+# Python compiles what it imports when it first does: compiling everything takes as long as installing it.
 $(VENV)/.ready: requirements.txt requirements-dev.txt
-	@$(call environment,$(VENV),-r requirements.txt -r requirements-dev.txt)
+	@$(call environment,$(VENV),--no-compile -r requirements.txt -r requirements-dev.txt)
 
 $(LOCAL)/.ready: requirements-local.txt
 	@$(call environment,$(LOCAL),-r requirements-local.txt)

@@ -23,7 +23,7 @@ from chalicelib.kernel.errors import Forbidden, NotFound
 from chalicelib.kernel.ids import derived_id
 from chalicelib.kernel.roles import Role
 from chalicelib.kernel.time import SECOND
-from chalicelib.runtime import audit
+from chalicelib.runtime import audit, outbox
 from chalicelib.runtime.identity import Admit, Caller, Claims
 from chalicelib.runtime.retries import undisturbed
 from chalicelib.runtime.tables import MOST_KEYS, MOST_OPERATIONS, Operation
@@ -212,7 +212,7 @@ def add_device(world: World, person_id: str, platform: Platform, token: str) -> 
         world.tables.write(
             rows.keep_devices(person_id, decided),
             rows.claim_device(device_id, person_id, owner),
-            *(rows.let_device_go(each.id, person_id) for each in gone),
+            *(each for old in gone for each in _without_device(world, person_id, old.id)),
             *moved,
         )
         return device
@@ -228,11 +228,15 @@ def remove_device(world: World, person_id: str, device_id: str) -> None:
         was = rows.devices(person_id)
         if was.of(device_id) is None:
             raise NotFound("You have no such device.")
-        world.tables.write(
-            rows.keep_devices(person_id, devices.without(was, device_id)), rows.let_device_go(device_id, person_id)
-        )
+        kept = rows.keep_devices(person_id, devices.without(was, device_id))
+        world.tables.write(kept, *_without_device(world, person_id, device_id))
 
     undisturbed(world.sleep, attempt)
+
+
+def device_owner(world: World, device_id: str) -> str | None:
+    """Whose device this is; None for one that is nobody's."""
+    return _belongings(world).device_owner(device_id)
 
 
 def preferences_of(world: World, person_id: str) -> Preferences:
@@ -354,7 +358,7 @@ def forget(world: World, person_id: str) -> None:
     """
     rows = _belongings(world)
     for device in rows.devices(person_id).registered:
-        world.wrote(rows.let_device_go(device.id, person_id))  # not theirs any more: nothing to do
+        world.wrote(*_without_device(world, person_id, device.id))  # not theirs any more: nothing to do
     for _ in range(blocks.MOST // _FORGOTTEN_AT_ONCE + 1):
         page, following = rows.blocks(person_id, _FORGOTTEN_AT_ONCE, None)
         if page:
@@ -362,6 +366,20 @@ def forget(world: World, person_id: str) -> None:
         if following is None:
             break
     world.tables.write(*rows.forget(person_id))
+
+
+def _without_device(world: World, person_id: str, device_id: str) -> tuple[Operation, ...]:
+    """The device is nobody's, and whoever pushes is told to forget it. They fail when it is another's."""
+    now = world.now()
+    told = outbox.notice(
+        world.settings.tables.notices,
+        to=person_id,
+        kind="device_gone",
+        fact=f"{device_id}#{now}",
+        at=now,
+        facts={"device": device_id},
+    )
+    return _belongings(world).let_device_go(device_id, person_id), told
 
 
 def _belongings(world: World) -> Belongings:

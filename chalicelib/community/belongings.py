@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from chalicelib.accounts import uploads
 from chalicelib.community import service
-from chalicelib.community.model.thread import MOST_EDITS, Edit, Post, Thread
+from chalicelib.community.model.thread import MOST_EDITS, Edit, Post
 from chalicelib.community.store import community_of
 from chalicelib.gateways import World
 from chalicelib.runtime.tables import Key
@@ -14,19 +14,17 @@ from chalicelib.runtime.tables import Key
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """A post with its thread and all that it said before, newest first."""
+    """A post, the title of the thread that it opened, and all that it said before, newest first."""
 
     post: Post
-    thread: Thread
+    title: str | None
     edits: list[Edit]
 
 
 def posts_of(world: World, user: str, limit: int, start: Key | None) -> tuple[list[Own], Key | None]:
     """A page of what the person wrote and did not delete, oldest first, and where the next one starts."""
-    rows = community_of(world)
-    page, following = rows.of_author(user, limit, start)
-    threads = {each.id: each for each in rows.threads(list(dict.fromkeys(post.thread for post in page)))}
-    return [Own(post, threads[post.thread], _edits(world, post)) for post in page], following
+    page, following = community_of(world).of_author(user, limit, start)
+    return [Own(each, _title(world, each), _edits(world, each)) for each in page], following
 
 
 def erase(world: World, user: str, limit: int, start: Key | None) -> Key | None:
@@ -44,6 +42,11 @@ def sweep(world: World, user: str, limit: int, start: str | None) -> str | None:
     repeated. Raises Unavailable, ProviderFailed.
     """
     return uploads.sweep(world, f"posts/{user}", lambda _: False, limit, start)
+
+
+def _title(world: World, post: Post) -> str | None:
+    thread = community_of(world).thread(post.thread) if post.opens else None
+    return thread.title if thread else None
 
 
 def _edits(world: World, post: Post) -> list[Edit]:

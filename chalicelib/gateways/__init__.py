@@ -17,6 +17,7 @@ from chalicelib.gateways.mail import Mail, SesMail
 from chalicelib.gateways.objects import Objects, S3Objects
 from chalicelib.gateways.play import GooglePlay, PlayStore
 from chalicelib.gateways.push import Push, SnsPush
+from chalicelib.gateways.queues import Queue, SqsQueue
 from chalicelib.gateways.signals import AgoraSignals, Signals
 from chalicelib.gateways.stripe import Payments, StripePayments
 from chalicelib.kernel.errors import Problem
@@ -45,6 +46,10 @@ class World:
     signals: Signals
     mail: Mail
     push: Push
+    untold: Queue
+    """Notices that could not be told, to be tried again: the keys of their rows."""
+    dead_letters: Queue
+    """What went on failing, to be read by a person."""
     unsubscribe_key: Callable[[], str]
     """The secret that addresses for unsubscribing are made with. Raises Unavailable."""
     exports: Objects
@@ -106,6 +111,8 @@ def world_of(settings: Settings, tables: Tables) -> World:
         signals=AgoraSignals(settings),
         mail=SesMail(settings),
         push=SnsPush(settings),
+        untold=SqsQueue(settings.untold_url),
+        dead_letters=SqsQueue(settings.dead_letters_url),
         unsubscribe_key=lambda: secret(settings.unsubscribe_secret)["secret"],
         exports=S3Objects(settings.exports_bucket),
         pictures=S3Objects(settings.pictures_bucket),

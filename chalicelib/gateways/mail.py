@@ -6,11 +6,14 @@ A time-out is an unknown outcome: the mail may be on its way. Who sends again ma
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+from chalicelib.gateways.breaker import CircuitBreaker
 from chalicelib.kernel.errors import ProviderFailed, Unavailable
 from chalicelib.kernel.settings import Settings
 from chalicelib.runtime.aws import client, is_passing_fault
 
 _CHARSET: Final = "UTF-8"
+_REST_SECONDS: Final = 5
+"""After a failure nothing is sent for so long: who has many letters to send must not wait for each in vain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +39,24 @@ class SesMail:
 
     def __init__(self, settings: Settings) -> None:
         self._from = settings.mail_from
+        self._breaker = CircuitBreaker()
+        self._with = {"ConfigurationSetName": settings.mail_set} if settings.mail_set else {}
 
     def send(self, letter: Letter) -> None:
         from botocore.exceptions import ClientError
 
+        if self._breaker.is_open:
+            raise Unavailable("The post rests after a failure.")
         try:
             client("sesv2").send_email(
+                **self._with,
                 FromEmailAddress=self._from,
                 Destination={"ToAddresses": [letter.to]},
                 Content={"Simple": _content(letter)},
             )
         except Exception as error:
             if is_passing_fault(error):
+                self._breaker.trip(_REST_SECONDS)
                 raise Unavailable("The mail could not be sent now. Try again in a moment.") from error
             if isinstance(error, ClientError):
                 raise ProviderFailed("The mail was refused.") from error

@@ -146,6 +146,10 @@ class Settings:
     """SNS' platform application of our app for iOS; None pushes nothing there."""
     push_android_arn: str | None
     """The same for Android."""
+    untold_url: str
+    """The queue of what could not be told, to be tried again."""
+    dead_letters_url: str
+    """The queue of what went on failing."""
     exports_bucket: str
     """What people have of theirs, as files to fetch. Private; files go after a week."""
     pictures_bucket: str
@@ -193,6 +197,8 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         mail_set=environment.get("MAIL_SET") or None,
         push_ios_arn=environment.get("PUSH_IOS_ARN") or None,
         push_android_arn=environment.get("PUSH_ANDROID_ARN") or None,
+        untold_url=environment["UNTOLD_URL"],
+        dead_letters_url=environment["DEAD_LETTERS_URL"],
         exports_bucket=environment["EXPORTS_BUCKET"],
         pictures_bucket=environment["PICTURES_BUCKET"],
         attachments_bucket=environment["ATTACHMENTS_BUCKET"],

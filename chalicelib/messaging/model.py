@@ -264,7 +264,7 @@ def unlocked(conversation: Conversation, message: Message, entry: str, at: Milli
 
 def refunded(message: Message, now: Millis) -> Message:
     """The message, whose price went back. As it was where that was so before. Raises InvalidState (never paid)."""
-    if message.unlocked_at is None or message.entry is None:
+    if message.unlocked_at is None:
         raise InvalidState("Nobody has paid for this message.")
     if message.refunded_at is not None:
         return message

@@ -28,7 +28,7 @@ from chalicelib.messaging.schemas import (
     MessageView,
     NewConversation,
     NewMessage,
-    ReadBody,
+    ReadConversation,
     conversation_view,
     message_view,
 )
@@ -148,11 +148,11 @@ def list_messages(request: Request[None, MessagesQuery]) -> PageOf[MessageView]:
     blueprint,
     "POST",
     f"{_CONVERSATION}/read",
-    body=ReadBody,
+    body=ReadConversation,
     returns=ConversationView,
     errors=(Forbidden, NotFound),
 )
-def read_conversation(request: Request[ReadBody, None]) -> ConversationView:
+def read_conversation(request: Request[ReadConversation, None]) -> ConversationView:
     """Say that one has read up to a message, it included. It never goes back, and the other sees it."""
     user = request.caller.id
     return _view(service.read(world(), user, request.path["conversation_id"], request.body.up_to), user)

@@ -65,7 +65,7 @@ class MessagesQuery(ListQuery):
     )
 
 
-class ReadBody(Schema):
+class ReadConversation(Schema):
     """Up to which message."""
 
     up_to: Id

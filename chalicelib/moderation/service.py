@@ -5,7 +5,7 @@ audit log. So a thing is hidden if and only if its case says so, however many re
 """
 
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
@@ -13,14 +13,20 @@ from chalicelib.kernel.errors import AlreadyDone, Forbidden, InvalidState, NotFo
 from chalicelib.kernel.ids import derived_id
 from chalicelib.kernel.standing import Subject
 from chalicelib.kernel.time import Millis
-from chalicelib.moderation import model, subjects, suspension
+from chalicelib.moderation import model, subjects
 from chalicelib.moderation.model import Appeal, Case, Decision, Report
 from chalicelib.moderation.store import cases
 from chalicelib.moderation.terms import Action, Kind, Rule, Waiting
 from chalicelib.runtime import audit, outbox
+from chalicelib.runtime.lazy import on_first_use
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.retries import undisturbed
 from chalicelib.runtime.tables import Key, Operation
+
+if TYPE_CHECKING:
+    from chalicelib.moderation import suspension
+else:
+    suspension = on_first_use("chalicelib.moderation.suspension")
 
 _TRIES: Final = 100
 """A try that lost means that another report of the thing got on, or another change of it."""

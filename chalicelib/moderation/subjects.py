@@ -1,20 +1,31 @@
-"""What can be reported, each as its own context knows it."""
+"""What can be reported, each as its own context knows it. A request is about one kind of thing, and reads no more."""
 
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from chalicelib.accounts import service as accounts
-from chalicelib.community import moderated as posts
 from chalicelib.community.model.thread import opening_of
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import NotFound
 from chalicelib.kernel.standing import Standing, Subject
-from chalicelib.live import service as live
-from chalicelib.messaging import moderated as messages
 from chalicelib.moderation.model import kind_of
-from chalicelib.readers import reviews
-from chalicelib.readers import service as readers
+from chalicelib.runtime.lazy import on_first_use
 from chalicelib.runtime.tables import Operation
-from chalicelib.sessions import service as sessions
+
+if TYPE_CHECKING:
+    from chalicelib.community import moderated as posts
+    from chalicelib.live import service as live
+    from chalicelib.messaging import moderated as messages
+    from chalicelib.readers import reviews
+    from chalicelib.readers import service as readers
+    from chalicelib.sessions import service as sessions
+else:
+    posts = on_first_use("chalicelib.community.moderated")
+    live = on_first_use("chalicelib.live.service")
+    messages = on_first_use("chalicelib.messaging.moderated")
+    reviews = on_first_use("chalicelib.readers.reviews")
+    readers = on_first_use("chalicelib.readers.service")
+    sessions = on_first_use("chalicelib.sessions.service")
 
 
 def named(item: str) -> str:

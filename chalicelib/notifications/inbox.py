@@ -14,12 +14,14 @@ from chalicelib.notifications.store import inbox_of
 from chalicelib.notifications.telling import PREFIX, Notification, oldest
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.retries import undisturbed
-from chalicelib.runtime.tables import MOST_OPERATIONS
+from chalicelib.runtime.tables import MOST_KEYS, MOST_OPERATIONS
 
 MOST_IDS: Final = 50
 """In one request to mark them."""
-_ROUNDS: Final = 40
-"""Of 50 notifications each, marked in one request: who has more unread asks again."""
+_MOST_MARKED: Final = 2_000
+"""In one request that names the newest: who has more unread asks again."""
+_MOST_PAGES: Final = 200
+"""Of 100 notifications each, looked through for them."""
 _MOST_FORGOTTEN: Final = 100
 """Transactions, of 100 rows each."""
 _SOMETHING: Final = Words("Something happened", "There is news for you in the app.")
@@ -85,15 +87,17 @@ def read_up_to(world: World, user: str, newest: str) -> int:
         moment_of(PREFIX, newest)
     except ValueError:
         raise Invalid(errors=({"field": "up_to", "message": "Give the id of a notification."},)) from None
-    rows, low = inbox_of(world), ""
-    for _ in range(_ROUNDS):
-        unread, now = rows.unread(user), world.now()
-        since = unread.since(now)
-        if since is None:
+    rows, low, marked = inbox_of(world), "", 0
+    for _ in range(_MOST_PAGES):
+        since = rows.unread(user).since(world.now())
+        if since is None or marked >= _MOST_MARKED:
             break
         low = max(low, since)
-        page, more = rows.between(user, low, newest, MOST_IDS)
-        read(world, user, [each.id for each in page if not each.read])
+        page, more = rows.between(user, low, newest, MOST_KEYS)
+        fresh = [each.id for each in page if not each.read]
+        for first in range(0, len(fresh), MOST_IDS):
+            read(world, user, fresh[first : first + MOST_IDS])
+        marked += len(fresh)
         if not more:
             break
         low = page[-1].id

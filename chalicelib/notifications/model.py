@@ -461,6 +461,19 @@ def _post_replied(facts: Facts, zone: ZoneInfo) -> Words:
     return Words(f"{facts['name']} answered you", f"{facts['name']} answered what you wrote in the community.")
 
 
+def _mail_suppressed(facts: Facts, zone: ZoneInfo) -> Words:
+    del zone
+    why = {
+        "bounce": "A letter to your address came back",
+        "complaint": "A letter of ours was marked as unwanted in your mailbox",
+    }[facts["why"]]
+    return Words(
+        "We send you no more mail",
+        f"{why}, so no more mail goes there. What we tell you is here in the app. To get mail again, sign in with "
+        "another address, or write to support.",
+    )
+
+
 ABOUT: Final[Mapping[str, Kind]] = {
     "booking_made": "bookings",
     "booking_moved": "bookings",
@@ -528,5 +541,6 @@ SAID: Final[Mapping[str, Callable[[Facts, ZoneInfo], Words]]] = {
     "message_received": _message_received,
     "reply_unlocked": _reply_unlocked,
     "post_replied": _post_replied,
+    "mail_suppressed": _mail_suppressed,
 }
 """By the kind of notice."""

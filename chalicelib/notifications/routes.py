@@ -1,23 +1,17 @@
 """The inbox over HTTP, and no more mail by one click."""
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from chalice.app import Blueprint
 
 from chalicelib.gateways import world
 from chalicelib.kernel.errors import Invalid
-from chalicelib.notifications.schemas import InboxView, ReadBody, UnreadView, notification_view
+from chalicelib.notifications import inbox, unsubscribing
+from chalicelib.notifications.schemas import InboxView, ReadNotifications, UnreadView, notification_view
 from chalicelib.runtime import cursors
 from chalicelib.runtime.endpoint import Request, Text, endpoint
-from chalicelib.runtime.lazy import on_first_use
 from chalicelib.runtime.schemas import ListQuery
-
-if TYPE_CHECKING:
-    from chalicelib.notifications import inbox, unsubscribing
-else:
-    inbox = on_first_use("chalicelib.notifications.inbox")
-    unsubscribing = on_first_use("chalicelib.notifications.unsubscribing")
 
 blueprint = Blueprint(__name__)
 
@@ -40,8 +34,8 @@ def list_notifications(request: Request[None, ListQuery]) -> InboxView:
     )
 
 
-@endpoint(blueprint, "POST", "/v1/notifications/read", body=ReadBody, returns=UnreadView)
-def read_notifications(request: Request[ReadBody, None]) -> UnreadView:
+@endpoint(blueprint, "POST", "/v1/notifications/read", body=ReadNotifications, returns=UnreadView)
+def read_notifications(request: Request[ReadNotifications, None]) -> UnreadView:
     """Mark some as read, or one and all that are older. What is not there, or was read before, changes nothing.
 
     Of more than about 2,000 unread ones `up_to` marks the oldest, and the others when it is sent again.

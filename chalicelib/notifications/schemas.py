@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from chalicelib.notifications.telling import Notification
 
 
-class ReadBody(Schema):
+class ReadNotifications(Schema):
     """What was read: either these, or one of them and all that are older."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"up_to": "ntc_01JD0000000000000000000000"}]})

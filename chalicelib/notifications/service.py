@@ -17,13 +17,14 @@ from chalicelib.gateways import World
 from chalicelib.kernel.errors import NotFound, ProviderFailed, Unavailable
 from chalicelib.kernel.ids import new_id
 from chalicelib.kernel.time import HOUR, MINUTE, Millis
-from chalicelib.notifications import letters, unsubscribing
+from chalicelib.notifications import bounces, letters, pushing, unsubscribing
 from chalicelib.notifications.model import Facts, Notice, Words, words
 from chalicelib.notifications.store import inbox_of
 from chalicelib.notifications.telling import (
     EMAIL,
     HOLD,
     INBOX,
+    PUSH,
     Telling,
     channel_of,
     channels,
@@ -33,13 +34,10 @@ from chalicelib.readers import service as readers
 from chalicelib.runtime import outbox
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.retries import undisturbed
-from chalicelib.runtime.tables import MOST_OPERATIONS, Key
+from chalicelib.runtime.tables import MOST_OPERATIONS, Contended, Key
 
 _MOST_PAGES: Final = 200
 """Of 100 followers each: more are not told within the time that the function has."""
-_LOOKS: Final = 25
-"""A second apart, at a notice that is in other hands: longer than these hold it."""
-_SECOND: Final = 1.0
 
 HANDED_ON: Final[Mapping[str, tuple[str, Millis]]] = {
     "reader_online": ("favorite_online", 15 * MINUTE),
@@ -56,6 +54,9 @@ def tell(world: World, notice: Notice) -> None:
     """
     if notice.kind in HANDED_ON:
         _hand_on(world, notice)
+        return
+    if notice.kind == "device_gone":
+        pushing.forget_device(world, notice.facts["device"])
         return
     try:
         person = accounts.person(world, notice.to)
@@ -125,18 +126,16 @@ def _taken(world: World, person: accounts.Person, notice: Notice, opened: frozen
         world.tables.write(rows.keep_telling(notice, taken, was, now))
         return taken
 
-    for _ in range(_LOOKS):
-        telling = undisturbed(world.sleep, attempt)
-        if not telling.left or not telling.is_held(me, world.now()):
-            return telling
-        world.sleep(_SECOND)
-    raise Unavailable("Somebody else is telling it.")
+    telling = undisturbed(world.sleep, attempt)
+    if telling.left and telling.is_held(me, world.now()):
+        raise Unavailable("Somebody else is telling it.")
+    return telling
 
 
 def _begun(world: World, person: accounts.Person, notice: Notice, opened: frozenset[Channel], me: str) -> Telling:
     """Write the line, and what else is to be done: nothing where the person wants nothing."""
     rows, now = inbox_of(world), world.now()
-    telling = Telling(_steps(person, opened), me, now + HOLD)
+    telling = Telling(_steps(world, person, opened), me, now + HOLD)
     added = notification_of(notice)
     line = rows.add(person.id, added, now) if INBOX in opened and now < added.expires else ()
     if telling.left or line:
@@ -144,8 +143,10 @@ def _begun(world: World, person: accounts.Person, notice: Notice, opened: frozen
     return telling
 
 
-def _steps(person: accounts.Person, opened: frozenset[Channel]) -> tuple[str, ...]:
-    return (EMAIL,) if EMAIL in opened and person.email else ()
+def _steps(world: World, person: accounts.Person, opened: frozenset[Channel]) -> tuple[str, ...]:
+    devices = accounts.devices_of(world, person.id).registered if PUSH in opened else ()
+    mail = (EMAIL,) if EMAIL in opened and person.email else ()
+    return (*(f"{PUSH}#{each.id}" for each in devices), *mail)
 
 
 def _go_on(
@@ -158,7 +159,7 @@ def _go_on(
     owed = list(telling.left)
     try:
         for step in telling.left:
-            if channel_of(step) not in opened or _on_its_way(world, person, notice, said):
+            if channel_of(step) not in opened or _on_its_way(world, person, notice, said, step):
                 _change(world, notice, partial(Telling.without, step=step, now=world.now()))
                 owed.remove(step)
     finally:
@@ -181,21 +182,32 @@ def _change(world: World, notice: Notice, decide: Callable[[Telling], Telling]) 
     undisturbed(world.sleep, attempt)
 
 
-def _on_its_way(world: World, person: accounts.Person, notice: Notice, said: Words) -> bool:
-    """Mail it. False where it is not known whether it is on its way; one that is refused would be refused again."""
-    if not person.email:
-        return True
-    about = notice.about
+def _on_its_way(world: World, person: accounts.Person, notice: Notice, said: Words, step: str) -> bool:
+    """Take the step. False where it is not known whether it is on its way."""
+    channel, _, device = step.partition("#")
     try:
-        unsubscribe = unsubscribing.address(world, person.id, about) if about else None
-        world.mail.send(letters.letter(person.email, person.display_name, said, about, unsubscribe))
-    except Unavailable:
+        if channel == PUSH:
+            unread = inbox_of(world).unread(person.id).count(world.now())
+            pushing.push_to(world, person.id, device, pushing.message(notice, said, unread, world.now()))
+        else:
+            _mail(world, person, notice, said)
+    except (Unavailable, Contended):
         return False
+    return True
+
+
+def _mail(world: World, person: accounts.Person, notice: Notice, said: Words) -> None:
+    """Mail it, unless the address takes no letters; one that is refused would be refused again. Raises Unavailable."""
+    if not person.email or bounces.withheld(world, person.id, person.email):
+        return
+    about = notice.about
+    unsubscribe = unsubscribing.address(world, person.id, about) if about else None
+    try:
+        world.mail.send(letters.letter(person.email, person.display_name, said, about, unsubscribe))
     except ProviderFailed:
         log.warning("mail_refused", kind=notice.kind, user=person.id)
     else:
         log.info("mail_sent", kind=notice.kind, user=person.id)
-    return True
 
 
 # --- followers -----------------------------------------------------------------------------------

@@ -10,12 +10,12 @@ from typing import Any, Final
 
 from chalicelib.accounts.model.preferences import Channel, Preferences
 from chalicelib.kernel.ids import dated_id, first_at
-from chalicelib.kernel.time import DAY, SECOND, Millis
+from chalicelib.kernel.time import DAY, MINUTE, Millis
 from chalicelib.notifications.model import Notice
 
 PREFIX: Final = "ntc"
 KEPT_DAYS: Final = 90
-HOLD: Final[Millis] = 20 * SECOND
+HOLD: Final[Millis] = MINUTE
 """How long a notice is in the hands of whoever tells it: longer than any one step takes."""
 INBOX: Final[Channel] = "inbox"
 EMAIL: Final[Channel] = "email"

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, Final
 
 from chalicelib.accounts import service as accounts
-from chalicelib.accounts import uploads
+from chalicelib.accounts import suppression, uploads
 from chalicelib.accounts.model.person import FORGOTTEN_NAME
 from chalicelib.community import belongings as posts
 from chalicelib.gateways import World
@@ -94,6 +94,8 @@ def ask(world: World, person_id: str) -> Deletion:
     person = accounts.person(world, person_id)
     if not person.email:
         raise InvalidState("There is no e-mail address to send a code to. Contact support.")
+    if suppression.mark_of(world, person.email):
+        raise InvalidState("No mail is sent to your address, because some came back. Contact support.")
     salt, code = secrets.token_hex(_SALT_BYTES), f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
     rows = _rows(world)
 
@@ -233,8 +235,8 @@ def _forget(world: World, was: Deletion, now: Millis) -> None:
         _settle(world, person_id)  # what was begun by a request that was let in before the doors were shut
         world.wrote(rows.keep_deletion(replace(was, forgotten={"list": 0, "start": None})))
         return
-    if number < len(_SHARED):
-        following = _SHARED[number](world, person_id, place["start"])
+    if number < len(SHARED):
+        following = SHARED[number](world, person_id, place["start"])
         at = {"list": number if following else number + 1, "start": following}
         world.wrote(rows.keep_deletion(replace(was, forgotten=at)))
         return
@@ -318,7 +320,7 @@ def _post_files(world: World, person_id: str, start: Any) -> str | None:
     return posts.sweep(world, person_id, _AT_ONCE, start)
 
 
-_SHARED: Final[tuple[Callable[[World, str, Any], Any], ...]] = (
+SHARED: Final[tuple[Callable[[World, str, Any], Any], ...]] = (
     partial(_readings, "client"),
     partial(_readings, "reader"),
     partial(_bookings, "client"),

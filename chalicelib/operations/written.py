@@ -72,7 +72,7 @@ def _post(own: Own) -> Facts:
     return {
         "id": post.id,
         "thread": post.thread,
-        "title": own.thread.title if post.opens else None,
+        "title": own.title,
         "parent": post.parent,
         "text": post.text,
         "attachments": [asdict(each) for each in post.attachments],

@@ -16,6 +16,8 @@ _PASSING_CODES: Final = frozenset(
     {
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
+        "Throttled",
+        "Throttling",
         "ThrottlingException",
         "TooManyRequestsException",
         "TransactionConflictException",

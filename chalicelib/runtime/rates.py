@@ -52,7 +52,8 @@ _MESSAGES: Final = Rate(_bucket("messages", 10))
 _POSTS: Final = Rate(_bucket("posts", 10))
 _UPLOADS: Final = Rate(_bucket("uploads", 20))
 _EXPORTS: Final = Rate(_bucket("exports", 5))
-_TOKENS: Final = Rate(_bucket("tokens", 60))  # the app renews every few minutes, and after each top-up
+_TOKENS: Final = Rate(_bucket("tokens", 60))  # of readings alone: an app renews every few minutes, and at a top-up
+_AUDIENCE: Final = Rate(_bucket("audience", 60))
 _PURCHASES: Final = Rate(_bucket("purchases", 60))  # paid at the store already; an app restores many at once
 _ASKING: Final = Rate(_bucket("asking", 20), spends=True)
 _TOPUPS: Final = Rate(_bucket("topups", 10, 10 * MINUTE), spends=True)
@@ -89,8 +90,8 @@ RATES: Final[Mapping[str, Rate | None]] = {
     "POST /v1/coins/google": _PURCHASES,
     # Tokens of channels.
     "POST /v1/sessions/{}/token": _TOKENS,
-    "POST /v1/streams/{}/join": _TOKENS,
-    "POST /v1/streams/{}/token": _TOKENS,
+    "POST /v1/streams/{}/join": _AUDIENCE,
+    "POST /v1/streams/{}/token": _AUDIENCE,
     # What can be guessed.
     "POST /v1/wallet/promo": _CODES,
     "POST /v1/reader/invitation": _CODES,

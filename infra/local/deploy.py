@@ -133,6 +133,21 @@ def verify_sender(session: "boto3.Session", endpoint: str, address: str) -> None
         return  # from an earlier run, whose state was kept
 
 
+def make_push_applications(session: "boto3.Session", endpoint: str) -> dict[str, str]:
+    """What CloudFormation has no words for: the apps that are pushed to, as SNS knows them, by template parameter.
+
+    The keys that Apple and Google give out for them are anything here.
+    """
+    client = session.client("sns", endpoint_url=endpoint)
+    made = {
+        name: client.create_platform_application(
+            Name=STACK, Platform=system, Attributes={"PlatformCredential": "local"}
+        )
+        for name, system in (("PushIosArn", "APNS"), ("PushAndroidArn", "GCM"))
+    }
+    return {name: each["PlatformApplicationArn"] for name, each in made.items()}
+
+
 def _upload(session: "boto3.Session", endpoint: str, package: Path) -> str:
     """Put the zip and the template that names it into the bucket. Returns the template's address."""
     from botocore.exceptions import ClientError

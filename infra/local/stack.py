@@ -36,7 +36,15 @@ from chalicelib.runtime.tables import DynamoTables
 from infra.local.agora.context import Account
 from infra.local.agora.server import AgoraServer
 from infra.local.apple.server import AppleServer
-from infra.local.deploy import STACK, STAGE, Secrets, deploy, put_secrets, verify_sender
+from infra.local.deploy import (
+    STACK,
+    STAGE,
+    Secrets,
+    deploy,
+    make_push_applications,
+    put_secrets,
+    verify_sender,
+)
 from infra.local.google.server import GoogleServer
 from infra.local.issuer import AUDIENCE, IssuerServer
 from infra.local.journal import Journal
@@ -264,9 +272,9 @@ def _up(running: ExitStack, options: _Options) -> Stack:
     vendors = _counterparts(running, state, ports)
     session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)  # noqa: S106
     with _timed(options.say, "deployment"):
-        deployed = deploy(
-            session, ministack.url, options.package, _parameters(options.settings, vendors, ministack.url)
-        )
+        apps = make_push_applications(session, ministack.url)
+        parameters = _parameters(options.settings, vendors, ministack.url) | apps
+        deployed = deploy(session, ministack.url, options.package, parameters)
         secrets = put_secrets(session, ministack.url, vendors.apple.secret(), vendors.google.secret())
         verify_sender(session, ministack.url, parseaddr(MAIL_FROM)[1])
     if lost := go_on(session, ministack, journal):

@@ -19,7 +19,21 @@ from chalicelib.gateways import World
 from chalicelib.gateways.stripe import Refused
 from chalicelib.kernel.errors import Invalid, Problem
 from chalicelib.runtime.tables import ConditionFailed, Contended
-from scripts.admin import books, coins, gifts, messages, moderation, money, promos, stages, streams, verbs, words
+from scripts.admin import (
+    books,
+    coins,
+    deadletters,
+    gifts,
+    mail,
+    messages,
+    moderation,
+    money,
+    promos,
+    stages,
+    streams,
+    verbs,
+    words,
+)
 from scripts.admin.verbs import Answer, Facts, Plan, Verb
 
 DONE: Final = 0
@@ -36,6 +50,8 @@ VERBS: Final = (
     *messages.VERBS,
     *moderation.VERBS,
     *words.VERBS,
+    *mail.VERBS,
+    *deadletters.VERBS,
 )
 
 _SHORTEST_REASON: Final = 3
@@ -60,6 +76,8 @@ _NOUNS: Final = {
     "messages": "look at a message, give back what a reply cost",
     "moderation": "decide on what was reported, and on appeals",
     "words": "what nobody may write in the community",
+    "mail": "which addresses get no letters",
+    "deadletters": "what could not be done, and doing it again",
 }
 
 

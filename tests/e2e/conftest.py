@@ -13,7 +13,7 @@ from typing import Final, cast
 import pytest
 
 from infra.local.stack import local_stack
-from tests.e2e.stage import Stage, StripeDesk
+from tests.e2e.stage import Office, Stage, StripeDesk
 
 SETTINGS: Final = {
     "BILLING_MINUTE_SECONDS": "15",
@@ -35,6 +35,10 @@ SETTINGS: Final = {
 AT_ONCE: Final = 4
 """Stories. With more, phones would fall silent on two cores."""
 QUIET_SECONDS: Final = 400
+LONG: Final = ("test_bookings", "test_streams", "test_clocks", "test_leaving")
+"""Their stories take longest, and so begin first: none goes on alone when the others are over."""
+OF_THEIR_OWN: Final = ("test_restarts", "test_serve")
+"""They start stacks, and need nothing of this one."""
 HERE: Final = Path(__file__).parent
 
 Story = Callable[[Stage], None]
@@ -45,7 +49,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     are read.
     """
     places = [place for place, item in enumerate(items) if item.path.parent == HERE]
-    last = ("test_logs", "test_books", "test_restarts")
+    last = ("test_logs", "test_books", *OF_THEIR_OWN)
     ours = sorted(
         (items[place] for place in places),
         key=lambda item: (
@@ -68,9 +72,11 @@ def _story(item: pytest.Item) -> Story | None:
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     state = tmp_path_factory.mktemp("stack")
     with local_stack(state, SETTINGS, enforce_policies=True) as stack:
-        stage = Stage(stack, stack.world(), state / "stack.json")
+        office = Office(state / "stack.json")
+        stage = Stage(stack, stack.world(), office)
         stage.warm_up(AT_ONCE + 1)
         yield stage
+        office.close()
 
 
 @pytest.fixture(scope="session")
@@ -81,7 +87,8 @@ def desk(stage: Stage) -> StripeDesk:
 @pytest.fixture(scope="session", autouse=True)
 def stories(request: pytest.FixtureRequest) -> Iterator[dict[Story, "Future[None]"]]:
     """What becomes of each selected story."""
-    selected = [story for item in request.session.items if (story := _story(item))]
+    longest_first = sorted(request.session.items, key=lambda item: item.path.stem not in LONG)
+    selected = [story for item in longest_first if (story := _story(item))]
     stage: Stage | None = request.getfixturevalue("stage") if selected else None
     with ThreadPoolExecutor(AT_ONCE, "story") as pool:
         yield {story: pool.submit(story, stage) for story in selected if stage}

@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock, Timer
 from typing import Any, Final
 
 import requests
@@ -38,12 +39,21 @@ TICK: Final = 90.0
 """Seconds within which the rule has fired, and its work is done."""
 ADMIN_SECONDS: Final = 60
 
-# The command line finds a stack by its file, which for this one lies elsewhere.
+# The command line, on a stack whose file lies elsewhere: a command a line, and what came of it. Most of a command's
+# time is the start of its process, so one does for all.
 _ADMIN: Final = """
-import sys
+import io, json, sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from scripts.admin import cli, stages
-sys.exit(cli.run(sys.argv[2:], lambda stage: stages.connect(stage, Path(sys.argv[1]))))
+world = stages.connect(None, Path(sys.argv[1]))
+for line in sys.stdin:
+    with redirect_stdout(io.StringIO()) as said, redirect_stderr(io.StringIO()) as complained:
+        try:
+            code = cli.run(json.loads(line), lambda stage: world)
+        except SystemExit as misused:
+            code = misused.code
+    print(json.dumps([code, said.getvalue(), complained.getvalue()]), flush=True)
 """
 
 
@@ -60,13 +70,45 @@ RULE_EVENT: Final[Json] = {
 }
 
 
+class Office:
+    """Where an admin sits, with the command line open: ended by ``close``."""
+
+    def __init__(self, stack_file: Path) -> None:
+        self._one_at_a_time = Lock()
+        self._process = subprocess.Popen(  # noqa: S603 - our own program, on a stack of ours
+            [sys.executable, "-c", _ADMIN, str(stack_file)],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *arguments: str) -> tuple[int, str, str]:
+        """A command's exit code, what it printed, and on the standard error."""
+        with self._one_at_a_time:
+            told, heard = self._process.stdin, self._process.stdout
+            assert told
+            assert heard
+            patience = Timer(ADMIN_SECONDS, self._process.kill)
+            patience.start()
+            try:
+                print(json.dumps(arguments), file=told, flush=True)
+                code, said, complained = json.loads(heard.readline() or '[1, "", "it ended"]')
+            finally:
+                patience.cancel()
+            return code, said, complained
+
+    def close(self) -> None:
+        self._process.communicate(timeout=ADMIN_SECONDS)
+
+
 @dataclass
 class Stage:
     """A running stack, and what tests need around it."""
 
     stack: Stack
     world: World
-    stack_file: Path
+    office: Office
     confided: Confided = field(default_factory=Confided)
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
@@ -133,16 +175,9 @@ class Stage:
 
     def admin(self, *arguments: str) -> Any:
         """The admin command line on this stack; its JSON. Raises AssertionError with what it said."""
-        run = subprocess.run(  # noqa: S603 - our own program, on a stack of ours
-            [sys.executable, "-c", _ADMIN, str(self.stack_file), *arguments, "--local", "--json"],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=ADMIN_SECONDS,
-            check=False,
-        )
-        assert run.returncode == 0, f"{' '.join(arguments)}: {run.stdout}{run.stderr}"
-        return json.loads(run.stdout)
+        code, said, complained = self.office.run(*arguments, "--local", "--json")
+        assert code == 0, f"{' '.join(arguments)}: {said}{complained}"
+        return json.loads(said)
 
     def tick(self) -> None:
         """Call the function of the minute rule as it calls itself, shard by shard, and wait for it."""
@@ -190,7 +225,9 @@ class Pair:
         self.client.hang_up()
         self.reader.hang_up()
 
-    def await_row(self, what: str, condition: Callable[[Session], bool], seconds: float = SOON) -> Session:
+    def await_row(
+        self, what: str, condition: Callable[[Session], bool], seconds: float = SOON, every: float | None = None
+    ) -> Session:
         """Until the stored reading is so, without asking the API."""
 
         def look() -> Session | None:
@@ -198,7 +235,7 @@ class Pair:
             return row if condition(row) else None
 
         try:
-            return until(what, look, seconds=seconds)
+            return until(what, look, seconds=seconds, every=every)
         except TookTooLong as late:
             raise TookTooLong(f"{late}; it is {self.row}") from None
 
@@ -209,7 +246,7 @@ class Pair:
         """Let connected time pass: the only waiting that is for time itself."""
         now = self.stage.world.now
         seconds = millis / SECOND + SOON
-        self.await_row(f"{millis} ms of connected time", lambda row: row.connected(now()) >= millis, seconds)
+        self.await_row(f"{millis} ms of connected time", lambda row: row.connected(now()) >= millis, seconds, 0.1)
 
     def await_beats(self) -> None:
         """Until both phones have beaten while the meter ran: then a silence takes less than everything back."""

@@ -8,6 +8,8 @@ from typing import Final
 
 import pytest
 
+from chalicelib.gateways.clock import execution_name
+from chalicelib.kernel.clock import CLOCK_LATE
 from chalicelib.kernel.time import SECOND
 from infra.local.waiting import until
 from tests.e2e.conftest import Story
@@ -15,6 +17,7 @@ from tests.e2e.stage import SOON, TICK, Pair, Stage
 
 STORY_SECONDS: Final = 400
 RULE: Final = "soulseer-dev-billing_tick"
+PAIRS: Final = 3
 
 
 @contextmanager
@@ -105,10 +108,28 @@ def with_no_clock_at_all_the_next_request_finds_everything_as_it_should_be(stage
         assert pair.row.ended_at == expired_at
 
 
+def an_execution_of_the_clock_that_was_lost_is_replaced_under_another_name(stage: Stage) -> None:
+    machine = stage.stack.aws("stepfunctions")
+    executions = stage.world.settings.clock_machine_arn.replace(":stateMachine:", ":execution:")
+    for _ in range(PAIRS):  # a machine that is too busy for their beats ends a reading before that
+        with stage.pair(2_000) as pair:
+            pair.begin()
+            row = pair.await_row("its execution", lambda row: row.clock_epoch == row.epoch)
+            machine.stop_execution(executionArn=f"{executions}:{execution_name(pair.id, row.epoch, 0)}")
+            patience = ((row.clock_at or 0) - row.at + CLOCK_LATE) / SECOND + SOON
+            row = pair.await_row("another execution", lambda row: row.clock_turn == 1 or not row.is_open, patience)
+            if row.clock_turn == 1:
+                name = execution_name(pair.id, row.epoch, 1)
+                assert machine.describe_execution(executionArn=f"{executions}:{name}")["status"] == "RUNNING"
+                return
+    raise AssertionError("no reading lived long enough to lose its clock")
+
+
 STORIES: list[Story] = [
     each_clock_alone_brings_a_silent_reading_to_its_end,
     the_tick_alone_charges_pauses_ends_and_settles,
     with_no_clock_at_all_the_next_request_finds_everything_as_it_should_be,
+    an_execution_of_the_clock_that_was_lost_is_replaced_under_another_name,
 ]
 
 

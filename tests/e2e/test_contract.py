@@ -36,7 +36,7 @@ from infra.local.waiting import until
 from tests.e2e.stage import ROOT, SOON, Stage
 
 EXPLORED: Final = int(os.environ.get("SOUL_CONTRACT", "0"))
-EXAMPLES: Final = EXPLORED or 8
+EXAMPLES: Final = EXPLORED or 5
 """Requests for each operation that fit its description, and as many that do not."""
 CHAINS: Final = EXPLORED or 3
 """From each of ``BEGINNINGS`` seeds."""

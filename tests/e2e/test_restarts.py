@@ -7,23 +7,18 @@ import io
 import time
 import zipfile
 from collections.abc import Iterator
-from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Final
 
 import pytest
 
-from chalicelib.gateways.clock import execution_name
-from chalicelib.kernel.clock import CLOCK_LATE
 from chalicelib.kernel.time import SECOND, Millis, ceil_div
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model.session import Session
 from infra.local.phone import Json, Phone
 from infra.local.proof import prove
 from infra.local.waiting import until
-from tests.e2e.conftest import Story
 from tests.e2e.served import SOON, Served
-from tests.e2e.stage import Stage
 
 SETTINGS: Final = {
     "BILLING_MINUTE_SECONDS": "6",
@@ -37,8 +32,6 @@ SETTINGS: Final = {
     "RATE_LIMITS": "off",
 }
 CREDIT: Final = 5_000
-STORY_SECONDS: Final = 400
-PAIRS: Final = 3
 POSTMAN: Final = """
 import json, os
 from botocore.session import get_session
@@ -175,29 +168,6 @@ def test_killed_alone_it_takes_over_what_it_left_running_and_every_reader_of_a_s
     somebody_else = served.client(700)
     for queue in (by_pipe, by_mapping):
         await_word(served, queue, somebody_else)
-
-
-def an_execution_of_the_clock_that_was_lost_is_replaced_under_another_name(stage: Stage) -> None:
-    """On the stack of the other tests: it needs no kill, and a minute."""
-    machine = stage.stack.aws("stepfunctions")
-    executions = stage.world.settings.clock_machine_arn.replace(":stateMachine:", ":execution:")
-    for _ in range(PAIRS):  # a machine that is too busy for their beats ends a reading before that
-        with stage.pair(2_000) as pair:
-            pair.begin()
-            row = pair.await_row("its execution", lambda row: row.clock_epoch == row.epoch)
-            machine.stop_execution(executionArn=f"{executions}:{execution_name(pair.id, row.epoch, 0)}")
-            patience = ((row.clock_at or 0) - row.at + CLOCK_LATE) / SECOND + SOON
-            row = pair.await_row("another execution", lambda row: row.clock_turn == 1 or not row.is_open, patience)
-            if row.clock_turn == 1:
-                name = execution_name(pair.id, row.epoch, 1)
-                assert machine.describe_execution(executionArn=f"{executions}:{name}")["status"] == "RUNNING"
-                return
-    raise AssertionError("no reading lived long enough to lose its clock")
-
-
-@pytest.mark.parametrize("story", [an_execution_of_the_clock_that_was_lost_is_replaced_under_another_name])
-def test_a_lost_clock(story: Story, stories: dict[Story, "Future[None]"]) -> None:
-    stories[story].result(timeout=STORY_SECONDS)
 
 
 def pipe_to_queue(served: Served) -> str:

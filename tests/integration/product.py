@@ -46,6 +46,8 @@ def product_world(
         **{f"{name.upper()}_SECRET": f"{own}/{name}" for name in SECRETS},
         "CHECKOUT_RETURN_URL": settings.checkout_return_url,
         "MAIL_FROM": settings.mail_from,
+        "UNTOLD_URL": settings.untold_url,
+        "DEAD_LETTERS_URL": settings.dead_letters_url,
         "EXPORTS_BUCKET": settings.exports_bucket,
         "PICTURES_BUCKET": settings.pictures_bucket,
         "ATTACHMENTS_BUCKET": settings.attachments_bucket,

@@ -35,6 +35,12 @@ def pals(world: World) -> Pals:
     return Pals(world, uuid4().hex[:10]).opened(500)
 
 
+@pytest.fixture
+def threads(world: World) -> Crowd:
+    """Many at once in this process alone: what many processes come to, the first test says."""
+    return Crowd(world, None)
+
+
 def unlock(world: World, place: int, user: str, names: list[str]) -> str | None:
     return unlocking.unlock(world, user, names[place % len(names)])[1].entry
 
@@ -51,10 +57,10 @@ def test_a_reply_that_32_devices_unlock_at_once_is_paid_for_once(pals: Pals, cro
     assert assert_whole(pals.world, earnings_account(pals.reader)) == 70
 
 
-def test_three_replies_that_are_unlocked_at_once_with_a_dollar_for_two_are_two(world: World, crowd: Crowd) -> None:
+def test_three_replies_that_are_unlocked_at_once_with_a_dollar_for_two_are_two(world: World, threads: Crowd) -> None:
     pals = Pals(world, uuid4().hex[:10]).opened(250)
     replies = [pals.replies(name) for name in "abc"]
-    outcomes = crowd(12, unlock, pals.client, [each.id for each in replies])
+    outcomes = threads(12, unlock, pals.client, [each.id for each in replies])
     assert refusals(outcomes) == {InsufficientFunds.code: 4}
     assert Counter(pals.stored(each).locked for each in replies) == {False: 2, True: 1}
     assert (pals.credit, pals.row.locked, len(pals.earned())) == (50, 1, 2)
@@ -74,9 +80,9 @@ def unlock_or_hide(world: World, place: int, user: str, name: str) -> str | None
     raise AssertionError("never hidden")
 
 
-def test_a_reply_that_is_hidden_while_it_is_unlocked_is_paid_for_or_not(pals: Pals, crowd: Crowd) -> None:
+def test_a_reply_that_is_hidden_while_it_is_unlocked_is_paid_for_or_not(pals: Pals, threads: Crowd) -> None:
     reply = pals.replies()
-    outcomes = crowd(16, unlock_or_hide, pals.client, reply.id)
+    outcomes = threads(16, unlock_or_hide, pals.client, reply.id)
     assert set(refusals(outcomes)) <= {InvalidState.code}
     row = pals.stored(reply)
     assert row.standing == "hidden"
@@ -91,9 +97,9 @@ def write(world: World, place: int, users: list[str], name: str, own: str) -> in
     return sent.number
 
 
-def test_24_who_write_at_once_are_24_messages_and_every_one_is_counted(pals: Pals, crowd: Crowd) -> None:
+def test_24_who_write_at_once_are_24_messages_and_every_one_is_counted(pals: Pals, threads: Crowd) -> None:
     pals.writes("client")
-    outcomes = crowd(24, write, [pals.client, pals.reader], pals.row.id, pals.own)
+    outcomes = threads(24, write, [pals.client, pals.reader], pals.row.id, pals.own)
     refused = refusals(outcomes)
     assert set(refused) <= {InvalidState.code, Unavailable.code}, "a fourth priced one; or too many for one try"
     row, page = pals.row, pals.page("client")
@@ -112,9 +118,9 @@ def write_or_read(world: World, place: int, users: list[str], name: str, read: l
     return messages.send(world, users[0], name, f"msg_{own}w{place}", Wanted("hi")).number
 
 
-def test_what_is_unread_is_exact_while_others_write(pals: Pals, crowd: Crowd) -> None:
+def test_what_is_unread_is_exact_while_others_write(pals: Pals, threads: Crowd) -> None:
     read = [pals.writes("client", name=f"r{number}").id for number in range(4)]
-    refusals(crowd(16, write_or_read, [pals.client, pals.reader], pals.row.id, read, pals.own))
+    refusals(threads(16, write_or_read, [pals.client, pals.reader], pals.row.id, read, pals.own))
     row = pals.row
     assert (row.reader.read, row.reader.read_up_to) == (4, read[3])
     assert row.unread("reader") == row.client.sent - 4
@@ -127,8 +133,8 @@ def write_or_block(world: World, place: int, users: list[str], name: str, own: s
     return messages.send(world, users[0], name, f"msg_{own}{place}", Wanted("hi")).number
 
 
-def test_after_a_block_nothing_more_comes(pals: Pals, crowd: Crowd) -> None:
-    outcomes = crowd(16, write_or_block, [pals.client, pals.reader], pals.row.id, pals.own)
+def test_after_a_block_nothing_more_comes(pals: Pals, threads: Crowd) -> None:
+    outcomes = threads(16, write_or_block, [pals.client, pals.reader], pals.row.id, pals.own)
     assert set(refusals(outcomes)) <= {Blocked.code, Unavailable.code}
     count = pals.row.count
     assert count == sum(isinstance(each, int) and each > 0 for each in outcomes)

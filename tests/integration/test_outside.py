@@ -1,8 +1,11 @@
-"""Mail and files: what stands in for them in tests does what SES and S3 do on the local AWS."""
+"""Mail, files, pushes, queues: what stands in for them in tests does what AWS does, as far as the local one does it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import parse_qs
 from uuid import uuid4
 
 import boto3
@@ -11,9 +14,11 @@ import requests
 
 from chalicelib.gateways.mail import Letter, Mail, SesMail
 from chalicelib.gateways.objects import Objects, S3Objects, UploadForm
-from chalicelib.kernel.errors import ProviderFailed, Unavailable
+from chalicelib.gateways.push import DeadToken, Message, Push, SnsPush
+from chalicelib.gateways.queues import Queue, SqsQueue, Waiting
+from chalicelib.kernel.errors import NotFound, ProviderFailed, Unavailable
 from chalicelib.runtime import aws
-from tests.support.worlds import OfflineMail, OfflineObjects, settings
+from tests.support.worlds import OfflineMail, OfflineObjects, OfflinePush, OfflineQueue, settings
 
 SECONDS = 20
 
@@ -134,21 +139,192 @@ def test_files_and_mail_out_of_reach_are_unavailable(monkeypatch: pytest.MonkeyP
     with pytest.raises(Unavailable):
         OfflineObjects(down=True).stored("a")
     with pytest.raises(Unavailable):
+        SnsPush(settings()).endpoint("ios", "token")
+    with pytest.raises(Unavailable):
+        SqsQueue("http://127.0.0.1:9/000000000000/q").put({})
+    with pytest.raises(Unavailable):
+        OfflineQueue(down=True).put({})
+    with pytest.raises(Unavailable):
+        OfflinePush(down=True).endpoint("ios", "token")
+    with pytest.raises(Unavailable):
         OfflineMail(down=True).send(Letter("ada@example.test", "Hello", "…"))
 
 
 @pytest.mark.parametrize("kept_by", ["memory", "ses"])
 def test_a_letter_reaches_its_person_as_it_was_written(kept_by: str, here: str) -> None:
-    letter = Letter(f"{uuid4().hex}@example.test", "Über dich", "Line one\n\nLine two")
+    headers = (("List-Unsubscribe", "<https://api.test/v1/unsubscribe/x>"), ("List-Unsubscribe-Post", "One-Click"))
+    letter = Letter(f"{uuid4().hex}@example.test", "Über dich", "Line one\n\nLine two", "<p>Line ö</p>", headers)
     if kept_by == "memory":
         mail: Mail = OfflineMail()
         mail.send(letter)
         assert isinstance(mail, OfflineMail)
         assert mail.sent == [letter]
         return
-    own = settings()
     boto3.client("sesv2").create_email_identity(EmailIdentity="hello@soulseer.test")
-    SesMail(own).send(letter)
-    kept = requests.get(f"{here}/_ministack/ses/messages", timeout=SECONDS).text
-    assert letter.to in kept
-    assert "hello@soulseer.test" in kept
+    sent: list[Any] = []
+    events = aws.client("sesv2").meta.events
+    events.register("before-send.sesv2.SendEmail", lambda request, **_: sent.append(json.loads(request.body)))
+    SesMail(settings()).send(letter)
+    kept = requests.get(f"{here}/_ministack/ses/messages", timeout=SECONDS).json()["messages"]
+    (found,) = [each for account in kept.values() for each in account if letter.to in each["To"]]
+    assert "hello@soulseer.test" in found["Source"]
+    assert (found["Subject"], found["BodyText"], found["BodyHtml"]) == (letter.subject, letter.text, letter.html)
+    # The local AWS lets headers go unseen: they are seen on their way.
+    assert sent[0]["Content"]["Simple"]["Headers"] == [{"Name": name, "Value": value} for name, value in headers]
+
+
+# --- pushes --------------------------------------------------------------------------------------
+
+HELLO = Message("ntc_1", "Hello", "It is me.", {"reader": "usr_1"}, "favorites", 2, 60)
+
+
+class Phones:
+    """What a test sees and does of the phones, behind the ``Push`` that it asks."""
+
+    def __init__(self, push: Push) -> None:
+        self.push = push
+        self.sent: list[dict[str, Any]] = []
+        if not isinstance(push, OfflinePush):
+            aws.client("sns", 1).meta.events.register("before-send.sns.Publish", self._keep)
+
+    def shown(self) -> list[tuple[str, str]]:
+        """Title and text of each push."""
+        if isinstance(self.push, OfflinePush):
+            return [(each.title, each.text) for _, each in self.push.pushed]
+        alerts = [json.loads(json.loads(each["Message"][0])["APNS"])["aps"]["alert"] for each in self.sent]
+        return [(each["title"], each["body"]) for each in alerts]
+
+    def _keep(self, request: Any, **_: Any) -> None:
+        self.sent.append(parse_qs(request.body))
+
+
+@pytest.fixture(params=["memory", "sns"])
+def phones(request: pytest.FixtureRequest, here: str) -> Phones:
+    if request.param == "memory":
+        return Phones(OfflinePush())
+    for platform in ("APNS", "GCM"):
+        boto3.client("sns").create_platform_application(Name="soulseer", Platform=platform, Attributes={})
+    return Phones(SnsPush(settings()))
+
+
+def made(phones: Phones, token: str | None = None) -> str:
+    endpoint = phones.push.endpoint("ios", token or uuid4().hex)
+    assert endpoint
+    return endpoint
+
+
+def test_a_push_is_shown_on_the_phone_of_its_endpoint(phones: Phones) -> None:
+    phones.push.push(made(phones), HELLO)
+    assert phones.shown() == [("Hello", "It is me.")]
+
+
+def test_a_token_has_one_endpoint_on_each_system(phones: Phones) -> None:
+    token = uuid4().hex
+    first, again, other = made(phones, token), made(phones, token), phones.push.endpoint("android", token)
+    assert first == again != other
+
+
+def test_an_endpoint_that_was_removed_is_not_there_and_can_be_made_again(phones: Phones) -> None:
+    token = uuid4().hex
+    endpoint = made(phones, token)
+    for _ in range(2):
+        phones.push.forget(endpoint)
+    with pytest.raises(NotFound):
+        phones.push.push(endpoint, HELLO)
+    phones.push.push(made(phones, token), HELLO)
+    assert len(phones.shown()) == 1 + (not isinstance(phones.push, OfflinePush)), "the first was tried"
+
+
+def answering(monkeypatch: pytest.MonkeyPatch, code: str, said: str = "-") -> SnsPush:
+    """SNS refuses everything in these words: the local one knows no phone that is gone."""
+    sns = boto3.client("sns")
+    names = {"EndpointDisabled": "EndpointDisabledException", "NotFound": "NotFoundException"}
+
+    class Refusing:
+        def __getattr__(self, operation: str) -> Any:
+            def refuse(**_: Any) -> None:
+                error = getattr(sns.exceptions, names.get(code, ""), sns.exceptions.ClientError)
+                raise error({"Error": {"Code": code, "Message": said}}, operation)
+
+            return refuse
+
+    monkeypatch.setattr("chalicelib.gateways.push.client", lambda *_: Refusing())
+    return SnsPush(settings())
+
+
+def test_a_phone_without_the_app_is_dead(monkeypatch: pytest.MonkeyPatch, here: str) -> None:
+    with pytest.raises(DeadToken):
+        answering(monkeypatch, "EndpointDisabled").push("arn", HELLO)
+    with pytest.raises(DeadToken):
+        answering(monkeypatch, "InvalidParameter", "Invalid parameter: Token").endpoint("ios", "x")
+    with pytest.raises(NotFound):
+        answering(monkeypatch, "InvalidParameter", "TargetArn Reason: No endpoint found for it").push("arn", HELLO)
+
+
+@pytest.mark.parametrize("code", ["InvalidParameter", "PlatformApplicationDisabled", "AuthorizationError"])
+def test_what_is_not_the_phones_fault_leaves_it_alive(monkeypatch: pytest.MonkeyPatch, here: str, code: str) -> None:
+    with pytest.raises(ProviderFailed):
+        answering(monkeypatch, code).push("arn", HELLO)
+
+
+@pytest.mark.parametrize("code", ["NotFound", "PlatformApplicationDisabled"])
+def test_a_missing_application_is_no_dead_token(monkeypatch: pytest.MonkeyPatch, here: str, code: str) -> None:
+    with pytest.raises(ProviderFailed):
+        answering(monkeypatch, code).endpoint("ios", "token")
+
+
+def test_a_busy_sns_is_unavailable(monkeypatch: pytest.MonkeyPatch, here: str) -> None:
+    with pytest.raises(Unavailable):
+        answering(monkeypatch, "Throttled").push("arn", HELLO)
+
+
+def test_an_endpoint_that_was_shut_is_opened_for_a_token_that_works_again(phones: Phones) -> None:
+    token = uuid4().hex
+    endpoint = made(phones, token)
+    if isinstance(phones.push, OfflinePush):
+        phones.push.shut.add(endpoint)
+    else:
+        boto3.client("sns").set_endpoint_attributes(EndpointArn=endpoint, Attributes={"CustomUserData": "another"})
+    assert made(phones, token) == endpoint
+    phones.push.push(endpoint, HELLO)
+
+
+# --- queues --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["memory", "sqs"])
+def queue(request: pytest.FixtureRequest, here: str) -> Queue:
+    if request.param == "memory":
+        return OfflineQueue()
+    return SqsQueue(boto3.client("sqs").create_queue(QueueName=f"q-{uuid4().hex}")["QueueUrl"])
+
+
+def numbers(found: Sequence[Waiting]) -> list[int]:
+    return sorted(json.loads(each.body)["number"] for each in found)
+
+
+def test_what_is_held_is_given_to_nobody_else_until_it_is_let_go(queue: Queue) -> None:
+    for number in range(12):
+        queue.put({"number": number})
+    first = queue.held(11, 60)
+    assert len(first) == 11
+    second = queue.held(100, 60)
+    assert numbers([*first, *second]) == list(range(12))
+    assert queue.held(100, 60) == []
+    for each in first:
+        queue.let_go(each)
+    assert numbers(queue.held(100, 60)) == numbers(first)
+
+
+def test_what_is_removed_is_gone_and_may_be_let_go_after(queue: Queue) -> None:
+    queue.put({"number": 1})
+    (found,) = queue.held(1, 60)
+    for _ in range(2):
+        queue.remove(found)
+    queue.let_go(found)
+    assert queue.held(1, 60) == []
+
+
+def test_a_queue_that_is_not_there_is_a_provider_that_failed(here: str) -> None:
+    with pytest.raises(ProviderFailed):
+        SqsQueue(f"{here}/000000000000/none-{uuid4().hex}").put({})

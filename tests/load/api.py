@@ -154,6 +154,8 @@ def _environment(stage: Stage, issuer: IssuerServer, agora: AgoraServer) -> dict
         "GOOGLE_SECRET": "google",
         "CHECKOUT_RETURN_URL": "https://app.test/topup",
         "MAIL_FROM": "hello@soulseer.test",
+        "UNTOLD_URL": "untold",
+        "DEAD_LETTERS_URL": "dead_letters",
         "EXPORTS_BUCKET": "exports",
         "PICTURES_BUCKET": "pictures",
         "ATTACHMENTS_BUCKET": "attachments",

@@ -212,7 +212,7 @@ acts = st.one_of(
 )
 
 
-@settings(max_examples=500)
+@settings(max_examples=250)
 @given(st.lists(acts, max_size=30))
 def test_coins_are_bought_less_taken_back_less_spent_plus_given_back(history: list[Any]) -> None:
     played = History()

@@ -29,6 +29,8 @@ from chalicelib.kernel.time import SECOND
 from chalicelib.messaging import service as messages
 from chalicelib.messaging.model import Wanted
 from chalicelib.moderation import service as moderation
+from chalicelib.notifications.model import Notice
+from chalicelib.notifications.service import tell
 from chalicelib.payouts.model import Payout
 from chalicelib.payouts.payees import rows_of
 from chalicelib.payouts.service import earnings_account
@@ -50,7 +52,7 @@ from tests.support.reading import add_reader, pay_in
 from tests.support.show import Show
 from tests.support.worlds import NOON, HandClock, hand_world
 
-CURSORS: Final = int(os.environ.get("SOUL_CURSORS", "250"))
+CURSORS: Final = int(os.environ.get("SOUL_CURSORS", "120"))
 READERS: Final = ("rosa", "rita")
 BESIDE: Final = {"ada": "bob", "rosa": "rita", "eve": "eve"}
 """Who has such a list too."""
@@ -141,6 +143,7 @@ LISTS: Final = (
     _bookings("rosa", "reader", "upcoming"),
     _bookings("rosa", "reader", "past"),
     List("ada", "/v1/me/blocks?", "blocks:{me}", {"user": str}),
+    List("ada", "/v1/notifications?", "notifications:{me}", {"after": str}),
     List("ada", "/v1/wallet/refunds?", "refunds:{me}", {"after": str}),
     _REVIEWS,
     List("rosa", "/v1/reader/earnings/entries?", "earnings:{me}", {"account": "earnings:{me}", "seq": str}),
@@ -194,6 +197,7 @@ class Everybody:
         for each in self.ids:
             self._open_a_thread(each)
         self._block()
+        self._tell()
 
     def _moderate(self) -> None:
         """An admin has cases to decide on, some of them anew."""
@@ -232,6 +236,13 @@ class Everybody:
             talk = messages.open_with(self.world, self.ids[client], self.ids[reader])
             wanted = Wanted(f"hello {number}")
             messages.send(self.world, self.ids[client], talk.id, f"msg_{client}{reader}{number}", wanted)
+
+    def _tell(self) -> None:
+        """Something is in each inbox."""
+        for number in range(READINGS):
+            for each in ("ada", "bob"):
+                facts = {"amount": 100 + number, "refund": f"rfd_{each}_{number}"}
+                tell(self.world, Notice(self.ids[each], "refund", facts, str(number), self.world.now() + number))
 
     def _block(self) -> None:
         for each, others in (("ada", READERS), ("bob", ("ada", "rosa"))):

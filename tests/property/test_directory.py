@@ -25,7 +25,7 @@ from tests.support.memory import MemoryTables
 from tests.support.worlds import HandClock, hand_world
 
 ADMIN: Final = {"actor": "admin", "reason": "because"}
-HISTORIES: Final = 400
+HISTORIES: Final = 200
 MOST_PAGES: Final = 200
 
 NAMES: Final = ("Ann", "ann b", "Émile", "emile", "Zoë", "占い師")

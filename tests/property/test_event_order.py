@@ -80,7 +80,7 @@ def came(purse: Purse) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(refunded=refunds, disputed=disputes, data=st.data())
 def test_any_order_and_any_number_of_deliveries_end_in_the_same_ledger(
     refunded: list[Any], disputed: list[Any], data: st.DataObject

@@ -13,7 +13,7 @@ from tests.property.player import Player, chance
 from tests.property.reference import MINUTE, SECOND
 
 STEPS: Final = 400
-HISTORIES: Final = int(os.environ.get("SOUL_HISTORIES", "80"))
+HISTORIES: Final = int(os.environ.get("SOUL_HISTORIES", "48"))
 LONGEST: Final = (180 * MINUTE, 450 * SECOND, 333_333, 90 * SECOND)
 """How long a talk may last: three hours, and shorter for the end to be met often."""
 

@@ -135,7 +135,7 @@ class Reading(RuleBasedStateMachine):
         self.history.finish()
 
 
-Reading.TestCase.settings = settings(max_examples=200, stateful_step_count=60)
+Reading.TestCase.settings = settings(max_examples=120, stateful_step_count=60)
 
 
 TestReading = Reading.TestCase

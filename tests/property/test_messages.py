@@ -40,7 +40,7 @@ from tests.support.worlds import HandClock, hand_world
 
 TROUBLE: Final = ("dies", "dies_after", "refused", "unknown", "raced")
 STEPS: Final = 60
-HISTORIES: Final = range(int(os.environ.get("SOUL_HISTORIES", "40")))
+HISTORIES: Final = range(int(os.environ.get("SOUL_HISTORIES", "20")))
 STANDINGS: Final[tuple[Standing, ...]] = ("shown", "shown", "hidden", "removed")
 SECRET: Final = "a secret that costs a dollar"
 

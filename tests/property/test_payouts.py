@@ -95,7 +95,7 @@ class Story:
             desk.tell(event)
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(steps, st.randoms(use_true_random=False))
 def test_every_cent_is_in_the_earnings_or_at_stripe(story: list[tuple[str, Any]], rng: random.Random) -> None:
     told = Story(rng)

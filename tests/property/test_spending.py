@@ -81,7 +81,7 @@ acts = st.one_of(
 )
 
 
-@settings(max_examples=400)
+@settings(max_examples=250)
 @given(st.lists(acts, max_size=30))
 def test_a_spending_goes_through_if_and_only_if_every_limit_and_the_credit_allow_it(history: list[Any]) -> None:
     world = hand_world()
@@ -199,7 +199,7 @@ card_acts = st.one_of(
 )
 
 
-@settings(max_examples=400)
+@settings(max_examples=250)
 @given(st.lists(card_acts, max_size=40))
 def test_whatever_the_bank_answers_and_whenever_it_tells_each_payment_is_credited_once(history: list[Any]) -> None:
     tables, bank = MemoryTables(), Bank()

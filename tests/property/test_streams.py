@@ -387,7 +387,7 @@ def play(history: History, kind: str, number: int, span: Millis) -> None:
     acts[kind]()
 
 
-@settings(max_examples=200)
+@settings(max_examples=120)
 @given(seed=st.integers(0, 2**32))
 def test_a_stream_is_what_was_done_and_heard_of_it_whoever_notices_and_whatever_is_lost(seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311 - chance, no secret

@@ -34,7 +34,7 @@ from tests.support.events import checkout_event, dispute_event, refund_event
 from tests.support.reading import SESSION, Stage
 from tests.support.worlds import OfflineAgora
 
-BODIES: Final = int(os.environ.get("SOUL_BODIES", "300"))
+BODIES: Final = int(os.environ.get("SOUL_BODIES", "150"))
 SECRETS: Final = {
     "stripe": {"api_key": "sk_test_none", "webhook_secret": "whsec_of_this_test"},
     "agora_notices": {"secret": "secret of this test"},

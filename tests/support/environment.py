@@ -20,6 +20,8 @@ ENVIRONMENT: Final = {
     "UNSUBSCRIBE_SECRET": "unsubscribe",
     "CHECKOUT_RETURN_URL": "https://app.test",
     "MAIL_FROM": "hello@soulseer.test",
+    "UNTOLD_URL": "untold",
+    "DEAD_LETTERS_URL": "dead_letters",
     "EXPORTS_BUCKET": "exports",
     "PICTURES_BUCKET": "pictures",
     "ATTACHMENTS_BUCKET": "attachments",

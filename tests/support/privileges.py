@@ -47,16 +47,16 @@ table/wallet               dynamodb:DeleteItem           no  no  no   no  no   n
 table/wallet/index/due     dynamodb:Query                no  no  no   no  yes  no    no   no    no  no   no   no
 
 table/accounts             dynamodb:GetItem              yes yes no   yes yes  yes   yes  no    yes yes  no   no
-table/accounts             dynamodb:BatchGetItem         yes no  no   no  no   no    no   no    no  no   no   no
-table/accounts             dynamodb:PutItem              yes no  no   no  yes  yes   no   no    no  no   no   no
+table/accounts             dynamodb:BatchGetItem         yes no  no   no  yes  yes   no   no    no  no   no   no
+table/accounts             dynamodb:PutItem              yes no  no   no  yes  yes   yes  no    no  no   no   no
 table/accounts             dynamodb:Query                yes no  no   no  yes  yes   no   no    no  no   no   no
 table/accounts             dynamodb:ConditionCheckItem   yes no  no   no  no   no    no   no    no  no   no   no
-table/accounts             dynamodb:DeleteItem           yes no  no   no  yes  yes   no   no    no  no   no   no
+table/accounts             dynamodb:DeleteItem           yes no  no   no  yes  yes   yes  no    no  no   no   no
 table/accounts             dynamodb:Scan                 no  no  no   no  no   no    no   no    no  no   no   no
 table/accounts/index/due   dynamodb:Query                no  no  no   no  yes  no    no   no    no  no   no   no
 
 table/readers              dynamodb:GetItem              yes no  no   no  yes  yes   yes  no    no  no   no   no
-table/readers              dynamodb:BatchGetItem         yes no  no   no  no   no    no   no    no  no   no   no
+table/readers              dynamodb:BatchGetItem         yes no  no   no  yes  yes   no   no    no  no   no   no
 table/readers              dynamodb:Query                yes no  no   no  yes  yes   yes  no    no  no   no   no
 table/readers              dynamodb:PutItem              yes no  no   no  yes  yes   no   no    no  no   no   no
 table/readers              dynamodb:DeleteItem           yes no  no   no  yes  yes   no   no    no  no   no   no
@@ -87,7 +87,7 @@ stream/live                dynamodb:GetRecords           no  no  no   no  no   n
 stream/live                dynamodb:ListStreams          no  no  no   no  no   no    no   no    no  no   yes  no
 
 table/notices              dynamodb:PutItem              yes yes yes  yes yes  yes   yes  no    yes yes  no   no
-table/notices              dynamodb:GetItem              no  no  no   no  no   no    no   no    no  no   no   no
+table/notices              dynamodb:GetItem              no  no  no   no  no   no    yes  no    no  no   no   no
 table/notices              dynamodb:DeleteItem           no  no  no   no  no   no    no   no    no  no   no   no
 stream/notices             dynamodb:DescribeStream       no  no  no   no  no   no    yes  no    no  no   no   no
 stream/notices             dynamodb:GetShardIterator     no  no  no   no  no   no    yes  no    no  no   no   no
@@ -179,11 +179,17 @@ function:clock             lambda:InvokeFunction         no  no  no   no  no   n
 function:api               lambda:UpdateFunctionCode     no  no  no   no  no   no    no   no    no  no   no   no
 queue:dead-letters         sqs:SendMessage               no  no  no   no  yes  no    yes  yes   no  no   yes  yes
 queue:dead-letters         sqs:ReceiveMessage            no  no  no   no  no   no    no   no    no  no   no   no
+queue:untold               sqs:SendMessage               no  no  no   no  no   no    yes  no    no  no   no   no
+queue:untold               sqs:ReceiveMessage            no  no  no   no  no   no    yes  no    no  no   no   no
+queue:untold               sqs:DeleteMessage             no  no  no   no  no   no    yes  no    no  no   no   no
+queue:untold               sqs:GetQueueAttributes        no  no  no   no  no   no    yes  no    no  no   no   no
 topic:alarms               sns:Publish                   no  no  no   no  no   no    no   no    no  no   no   no
 topic:mail-events          sns:Publish                   no  no  no   no  no   no    no   no    no  no   no   no
 application/any            sns:CreatePlatformEndpoint    no  no  no   no  no   no    yes  no    no  no   no   no
+application/any            sns:SetEndpointAttributes     no  no  no   no  no   no    yes  no    no  no   no   no
+application/any            sns:DeleteEndpoint            no  no  no   no  no   no    yes  no    no  no   no   no
+app/APNS/soulseer/a        sns:Publish                   no  no  no   no  no   no    yes  no    no  no   no   no
 endpoint/APNS/soulseer/a   sns:Publish                   no  no  no   no  no   no    yes  no    no  no   no   no
-endpoint/APNS/soulseer/a   sns:DeleteEndpoint            no  no  no   no  no   no    no   no    no  no   no   no
 """
 
 
@@ -214,6 +220,8 @@ _ARNS: Final = {
     "queue": "arn:aws:sqs:{place}:soulseer-{stage}-{name}",
     "topic": "arn:aws:sns:{place}:soulseer-{stage}-{name}",
     "application": "*",
+    # The local AWS names endpoints below their application.
+    "app": "arn:aws:sns:{place}:app/{name}",
     "endpoint": "arn:aws:sns:{place}:endpoint/{name}",
 }
 """How each kind of thing is named on AWS."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import uuid4
 
 from chalicelib.gateways import World
 from chalicelib.gateways.agora import Lease, Notice, build_lease, notice_of
@@ -12,7 +14,8 @@ from chalicelib.gateways.appstore import Notification, Transaction
 from chalicelib.gateways.clock import execution_name
 from chalicelib.gateways.mail import Letter
 from chalicelib.gateways.objects import UploadForm
-from chalicelib.gateways.push import Message, Platform
+from chalicelib.gateways.push import DeadToken, Message, Platform
+from chalicelib.gateways.queues import Waiting
 from chalicelib.gateways.stripe import CheckoutPage, Refused, SavedCard
 from chalicelib.kernel.errors import NotFound, ProviderFailed, Unauthenticated, Unavailable
 from chalicelib.kernel.settings import Rules, Settings, Tables
@@ -225,23 +228,84 @@ class OfflineMail:
 
 @dataclass
 class OfflinePush:
-    """``Push`` that keeps what is pushed, by endpoint; phones can be gone, and it can be out of reach."""
+    """``Push`` that keeps what is pushed, by token. Phones can lose the app, and it can be out of reach."""
 
     pushed: list[tuple[str, Message]] = field(default_factory=list)
-    gone: set[str] = field(default_factory=set)
+    endpoints: dict[str, str] = field(default_factory=dict)
+    """The token of each."""
+    shut: set[str] = field(default_factory=set)
+    """Endpoints whose app is gone."""
+    refusing: bool = False
     down: bool = False
 
     def endpoint(self, platform: Platform, token: str) -> str | None:
-        if self.down:
-            raise Unavailable
-        return f"arn:{platform}:{token}"
+        self._reached()
+        if token == "no token":
+            raise DeadToken
+        made = f"arn:{platform}:{token}"
+        self.endpoints[made] = token
+        self.shut.discard(made)
+        return made
 
     def push(self, endpoint: str, message: Message) -> None:
+        self._reached()
+        if endpoint not in self.endpoints:
+            raise NotFound
+        if endpoint in self.shut:
+            raise DeadToken
+        if self.refusing:
+            raise ProviderFailed
+        self.pushed.append((self.endpoints[endpoint], message))
+
+    def forget(self, endpoint: str) -> None:
+        self._reached()
+        self.endpoints.pop(endpoint, None)
+
+    def _reached(self) -> None:
         if self.down:
             raise Unavailable
-        if endpoint in self.gone:
-            raise NotFound
-        self.pushed.append((endpoint, message))
+
+
+@dataclass
+class OfflineQueue:
+    """``Queue`` in a list: what is held is given to nobody until it is let go."""
+
+    waiting: list[Waiting] = field(default_factory=list)
+    down: bool = False
+    _held: set[str] = field(default_factory=set)
+
+    def put(self, message: Mapping[str, Any]) -> None:
+        self.came(json.dumps(message))
+
+    def came(self, body: str, attributes: Mapping[str, str] | None = None) -> str:
+        """Somebody else put a message; its id."""
+        self._reached()
+        number = str(len(self.waiting))
+        name = f"{uuid4()}"
+        self.waiting.append(Waiting(name, body, NOON, attributes or {}, number))
+        return name
+
+    def held(self, most: int, seconds: int) -> list[Waiting]:
+        del seconds
+        self._reached()
+        found = [each for each in self.waiting if each.id not in self._held][:most]
+        self._held |= {each.id for each in found}
+        return found
+
+    def let_go(self, waiting: Waiting) -> None:
+        self._reached()
+        self._held.discard(waiting.id)
+
+    def remove(self, waiting: Waiting) -> None:
+        self._reached()
+        self.waiting = [each for each in self.waiting if each.id != waiting.id]
+
+    def bodies(self) -> list[Any]:
+        return [json.loads(each.body) for each in self.waiting]
+
+    def _reached(self) -> None:
+        if self.down:
+            raise Unavailable
 
 
 @dataclass
@@ -340,6 +404,8 @@ def settings(rules: Rules | None = None, names: dict[str, str] | None = None) ->
         mail_set=None,
         push_ios_arn="arn:aws:sns:us-east-1:000000000000:app/APNS/soulseer",
         push_android_arn="arn:aws:sns:us-east-1:000000000000:app/GCM/soulseer",
+        untold_url="memory:///untold",
+        dead_letters_url="memory:///dead-letters",
         exports_bucket="exports",
         pictures_bucket="pictures",
         attachments_bucket="attachments",
@@ -366,6 +432,8 @@ def hand_world(tables: storage.Tables | None = None, rules: Rules | None = None,
         "signals": OfflineSignals(),
         "mail": OfflineMail(),
         "push": OfflinePush(),
+        "untold": OfflineQueue(),
+        "dead_letters": OfflineQueue(),
         "unsubscribe_key": lambda: "unsubscribe_of_this_test",
         "exports": OfflineObjects(),
         "pictures": OfflineObjects(),

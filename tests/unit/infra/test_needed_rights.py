@@ -1,5 +1,6 @@
 """What the functions do to tables while money moves, they may do: a right that is missing shows on AWS alone."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Final
@@ -7,19 +8,26 @@ from typing import Any, Final
 import pytest
 
 from chalicelib.accounts import service as accounts
+from chalicelib.accounts import suppression
 from chalicelib.accounts.model.limits import Wanted
+from chalicelib.community import service as community
 from chalicelib.gateways import World
 from chalicelib.gateways.agora import Notice
 from chalicelib.gateways.appstore import WHOLE, Notification, Transaction
 from chalicelib.kernel.ids import new_id
-from chalicelib.kernel.time import DAY, MINUTE, SECOND
+from chalicelib.kernel.time import DAY, MINUTE, SECOND, rfc3339
 from chalicelib.live import service as streams
 from chalicelib.live.model.stream import HOST_UID
 from chalicelib.moderation import service as moderation
 from chalicelib.moderation.store import cases
-from chalicelib.operations import handlers
+from chalicelib.notifications import bounces
+from chalicelib.notifications.handlers import told_again
+from chalicelib.notifications.model import notice_of
+from chalicelib.notifications.service import tell
+from chalicelib.operations import deletions, exports, handlers
 from chalicelib.payouts import events, payees, paying
-from chalicelib.runtime.identity import Claims
+from chalicelib.runtime import outbox
+from chalicelib.runtime.identity import Caller, Claims
 from chalicelib.runtime.tables import Check, Delete, Put
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model import commands
@@ -35,6 +43,7 @@ from tests.support.duo import Duo
 from tests.support.events import checkout_event, dispute_event
 from tests.support.forum import Forum
 from tests.support.memory import MemoryTables
+from tests.support.pals import Pals
 from tests.support.people import person
 from tests.support.play import OfflinePlay
 from tests.support.privileges import BY_FUNCTION, Right
@@ -313,3 +322,61 @@ def shop() -> World:
     """A world with a Google Play."""
     clock = HandClock()
     return hand_world(now=clock, play=OfflinePlay(clock))
+
+
+def test_notify_may_tell_by_every_channel_and_let_a_dead_device_go() -> None:
+    world = hand_world()
+    ada = accounts.sign_in(world, Claims("sub|ada", "ada@example.test", "Ada")).id
+    for token in ("alive", "no token"):
+        accounts.add_device(world, ada, "ios", token)
+    suppression.suppress(world, "ada@example.test", "bounce", NOON)
+    facts: dict[str, str | int | bool | None] = {"minutes": 15, "modality": "voice", "start": NOON}
+    row = outbox.notice("notices", to=ada, kind="booking_made", fact="1", at=NOON, facts=facts).item
+    world.tables.write(Put("notices", row))
+    tables = Watched(world.tables)
+    object.__setattr__(world, "tables", tables)
+    message = {"messageId": "1", "body": json.dumps({"notice": {"pk": ada, "sk": row["sk"]}})}
+    told_again(world, {"Records": [message]}, lambda: MINUTE)
+    for each in world.tables.query("notices", ("pk", ada)).items:
+        if each["kind"] in ("device_gone", "mail_suppressed"):
+            tell(world, notice_of(each))
+    tables.seen.discard("dynamodb:Query on table/notices")  # our own
+    assert len(accounts.devices_of(world, ada).registered) == 1
+    assert refused("notify", tables) == set()
+
+
+def test_mail_events_may_shut_an_address() -> None:
+    world = hand_world()
+    tables = Watched(world.tables)
+    object.__setattr__(world, "tables", tables)
+    told = {"bounceType": "Permanent", "bouncedRecipients": [{"emailAddress": "a@b.test"}], "timestamp": rfc3339(NOON)}
+    event = {"eventType": "Bounce", "mail": {"source": world.settings.mail_from}, "bounce": told}
+    bounces.hear(world, {"Sns": {"Message": json.dumps(event)}})
+    assert suppression.mark_of(world, "a@b.test")
+    assert refused("mail_events", tables) == set()
+
+
+@pytest.mark.parametrize("function", ["clock", "billing_tick"])
+def test_the_clock_and_the_tick_may_write_down_all_that_somebody_wrote_and_forget_it(function: str) -> None:
+    world = hand_world()
+    pals, forum = Pals(world).opened(cents=1_000), Forum(world)
+    pals.writes("client", uploads=(pals.uploads("client"),))
+    pals.unlocks(pals.replies("paid"))
+    pals.writes("reader", "free", "free")
+    post = community.open_thread(
+        world, Caller(pals.reader, "reader", "R"), forum.thread(), "general", "Title", "Text", ()
+    ).thread.opening
+    community.edit(world, Caller(pals.reader, "reader", "R"), post, "Another", None)
+    moderation.report(world, pals.reader, pals.writes("client", "odd", "2").id, "spam", "")
+    tables = Watched(world.tables)
+    object.__setattr__(world, "tables", tables)
+    for user in (pals.client, pals.reader):
+        written = exports.everything(world, user)
+        assert written["messages_as_client"] or written["messages_as_reader"]
+        for forget in deletions.FORGETTING:
+            forget(world, user)
+        for shared in deletions.SHARED:
+            start = shared(world, user, None)
+            assert start is None
+    of_sessions = {each for each in tables.seen if "table/sessions/index/" in each}  # one of them stands for all
+    assert refused(function, tables) - of_sessions == set()

@@ -83,3 +83,17 @@ def test_a_length_of_nothing_is_refused(value: str) -> None:
 def test_a_missing_setting_is_named(name: str) -> None:
     with pytest.raises(KeyError, match=name):
         settings_from({key: value for key, value in ENVIRONMENT.items() if key != name})
+
+
+@pytest.mark.parametrize(
+    ("more", "found"),
+    [
+        ({}, None),
+        ({"API_URL": "https://api.example.com"}, "https://api.example.com"),
+        ({"API_URL": "http://here/{api}/{stage}/x"}, None),
+        ({"API_URL": "http://here/{api}/{stage}/x", "API_ID": "a1"}, "http://here/a1/dev/x"),
+        ({"API_ID": "a1"}, "https://a1.execute-api.eu-west-1.amazonaws.com/dev"),
+    ],
+)
+def test_where_the_api_is_without_a_request_that_says_it(more: dict[str, str], found: str | None) -> None:
+    assert settings_from(ENVIRONMENT | {"AWS_REGION": "eu-west-1"} | more).api_base == found

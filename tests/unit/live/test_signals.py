@@ -84,7 +84,7 @@ def test_what_moderators_decided_is_told(news: str) -> None:
     assert signals(event(viewer(news))) == [("str_1", {"type": "viewer", "news": news, "user": "usr_ann"})]
 
 
-def test_what_is_nobodys_news_is_not_told() -> None:
+def test_what_is_nobodys_news_is_not_told_and_no_alarm(capsys: pytest.CaptureFixture[str]) -> None:
     rows = (
         stream(None),
         viewer(None),
@@ -94,6 +94,7 @@ def test_what_is_nobodys_news_is_not_told() -> None:
         {"pk": "gifts", "sk": "catalogue", "gifts": [], "rev": 1},
     )
     assert signals(event(*rows)) == []
+    assert "signal_unreadable" not in capsys.readouterr().out
 
 
 def test_a_gift_is_told_when_it_is_sent_and_not_when_its_row_is_changed() -> None:

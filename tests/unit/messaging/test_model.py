@@ -47,7 +47,7 @@ def talk() -> Talk:
 def locked(talk: Talk) -> Message:
     """A paid reply to what a client wrote."""
     talk.writes("client")
-    return talk.writes("reader", "The cards say yes.", 100)
+    return talk.writes("reader", "The cards say yes.", 100, files=(FILE,))
 
 
 def said(problem: pytest.ExceptionInfo[Problem]) -> Any:
@@ -261,6 +261,10 @@ WHO: tuple[Who | None, ...] = ("client", "reader", None)
 def test_a_locked_reply_is_for_its_author_and_moderators(locked: Message) -> None:
     assert (locked.locked, locked.on_sale) == (True, True)
     assert [model.readable(locked, who) for who in WHO] == [False, True, True]
+
+
+def test_any_price_locks(locked: Message) -> None:
+    assert replace(locked, price=1).locked
 
 
 def test_an_unlocked_one_is_for_both(talk: Talk, locked: Message) -> None:

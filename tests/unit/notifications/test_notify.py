@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -12,13 +13,14 @@ from chalicelib.accounts import service as accounts
 from chalicelib.accounts.model import preferences
 from chalicelib.gateways import World
 from chalicelib.gateways.mail import Letter
-from chalicelib.kernel.errors import ProviderFailed
+from chalicelib.kernel.errors import ProviderFailed, Unavailable
+from chalicelib.kernel.time import MINUTE, SECOND
 from chalicelib.notifications import handlers, model
 from chalicelib.notifications.model import Words
 from chalicelib.runtime import outbox
 from chalicelib.runtime.identity import Claims
 from chalicelib.runtime.tables import _marshalled
-from tests.support.worlds import NOON, OfflineMail, hand_world
+from tests.support.worlds import NOON, OfflineMail, OfflineQueue, hand_world
 
 
 @pytest.fixture(autouse=True)
@@ -43,13 +45,30 @@ def person(world: World, email: str | None) -> str:
 
 def record(to: str, number: int, event: str = "INSERT", kind: str = "a_test") -> dict[str, Any]:
     row = outbox.notice("notices", to=to, kind=kind, fact=str(number), at=NOON, facts={"number": number})
-    return {"eventName": event, "dynamodb": {"SequenceNumber": str(number), "NewImage": _marshalled(row.item)}}
+    keys = {name: row.item[name] for name in ("pk", "sk")}
+    return {"eventName": event, "dynamodb": {"Keys": _marshalled(keys), "NewImage": _marshalled(row.item)}}
 
 
 def told(world: World, *records: dict[str, Any]) -> list[str]:
-    """The numbers of the records that must come again."""
-    answer = handlers.told(world, {"Records": list(records)})
+    """The numbers of the notices that must come again."""
+    handlers.told(world, {"Records": list(records)}, lambda: MINUTE)
+    assert isinstance(world.untold, OfflineQueue)
+    return [each["notice"]["sk"].partition("#")[2] for each in world.untold.bodies()]
+
+
+def again(world: World, to: str, *numbers: int) -> list[str]:
+    """Try these again, from the queue; the numbers of those that must come once more."""
+    keys = [{"pk": to, "sk": f"a_test#{number}"} for number in numbers]
+    records = [{"messageId": key["sk"][7:], "body": json.dumps({"notice": key})} for key in keys]
+    answer = handlers.told_again(world, {"Records": records}, lambda: MINUTE)
     return [each["itemIdentifier"] for each in answer["batchItemFailures"]]
+
+
+def keep(world: World, to: str, *numbers: int) -> None:
+    """The rows of these, as they lie in the outbox."""
+    for each in numbers:
+        row = outbox.notice("notices", to=to, kind="a_test", fact=str(each), at=NOON, facts={"number": each})
+        world.tables.write(row)
 
 
 def letters(world: World) -> list[Letter]:
@@ -101,10 +120,75 @@ def test_what_keeps_an_account_safe_is_mailed_whatever_is_wished_and_to_a_suspen
     assert len(letters(world)) == 1
 
 
-def test_the_first_that_cannot_be_told_comes_again_and_all_after_it(world: World) -> None:
+def test_what_cannot_be_told_waits_and_holds_up_nobody(world: World) -> None:
+    class Slow(OfflineMail):
+        def send(self, letter: Letter) -> None:
+            if letter.subject == "Number 1":
+                raise Unavailable
+            super().send(letter)
+
     ada = person(world, "ada@example.test")
+    slow = replace(world, mail=Slow())
+    assert told(slow, record(ada, 1), record(ada, 2)) == ["1"]
+    assert [each.subject for each in letters(slow)] == ["Number 2"]
+
+
+def test_what_waits_is_told_when_it_can_be_and_then_never_again(world: World) -> None:
+    ada = person(world, "ada@example.test")
+    keep(world, ada, 1, 2)
     cut = replace(world, mail=OfflineMail(down=True))
-    assert told(cut, record(ada, 1), record(ada, 2)) == ["1"]
+    assert told(cut, record(ada, 1), record(ada, 2)) == ["1", "2"]
+    assert again(cut, ada, 1, 2) == ["1", "2"]
+    assert again(world, ada, 1, 2, 1) == []
+    assert sorted(each.subject for each in letters(world)) == ["Number 1", "Number 2"]
+
+
+def test_a_broken_notice_waits_by_its_key_alone_and_holds_up_nobody(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ada = person(world, "ada@example.test")
+    broken = outbox.notice("notices", to=ada, kind="a_test", fact="1", at=NOON, facts={"name": "Grace Hopper"})
+    image = {"Keys": _marshalled({"pk": ada, "sk": "a_test#1"}), "NewImage": _marshalled(broken.item)}
+    assert told(world, {"eventName": "INSERT", "dynamodb": image}, record(ada, 2)) == ["1"]
+    assert isinstance(world.untold, OfflineQueue)
+    assert world.untold.bodies() == [{"notice": {"pk": ada, "sk": "a_test#1"}, "error": "KeyError"}]
+    assert [each.subject for each in letters(world)] == ["Number 2"]
+    said = capsys.readouterr().out
+    assert '"event":"notice_not_told"' in said
+    assert "Hopper" not in said
+
+
+def test_a_row_that_nobody_can_read_waits_too(world: World) -> None:
+    ada = person(world, "ada@example.test")
+    image = {"Keys": _marshalled({"pk": ada, "sk": "a_test#1"}), "NewImage": {"pk": {"B": "…"}}}
+    assert told(world, {"eventName": "INSERT", "dynamodb": image}, record(ada, 2)) == ["1"]
+    assert len(letters(world)) == 1
+
+
+def test_where_the_queue_is_out_of_reach_too_the_stream_comes_again(world: World) -> None:
+    ada = person(world, "ada@example.test")
+    cut = replace(world, mail=OfflineMail(down=True), untold=OfflineQueue(down=True))
+    with pytest.raises(Unavailable):
+        handlers.told(cut, {"Records": [record(ada, 1)]}, lambda: MINUTE)
+
+
+def test_what_there_is_no_time_for_waits(world: World) -> None:
+    ada = person(world, "ada@example.test")
+    left = iter([31 * SECOND, 29 * SECOND])
+    handlers.told(world, {"Records": [record(ada, 1), record(ada, 2)]}, lambda: next(left))
+    assert isinstance(world.untold, OfflineQueue)
+    assert world.untold.bodies() == [{"notice": {"pk": ada, "sk": "a_test#2"}, "error": "NoTime"}]
+    assert [each.subject for each in letters(world)] == ["Number 1"]
+
+
+def test_a_notice_whose_row_is_gone_is_done(world: World) -> None:
+    assert again(world, person(world, "ada@example.test"), 1) == []
+    assert letters(world) == []
+
+
+def test_a_message_that_is_none_comes_again_and_ends_among_the_dead_letters(world: World) -> None:
+    answer = handlers.told_again(world, {"Records": [{"messageId": "m", "body": "{"}]}, lambda: MINUTE)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "m"}]}
 
 
 def test_a_mail_that_is_refused_for_good_holds_up_nobody(world: World) -> None:

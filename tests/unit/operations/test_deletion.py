@@ -34,6 +34,8 @@ from chalicelib.live import gifts
 from chalicelib.messaging import service as messages
 from chalicelib.messaging.model import Wanted as Wish
 from chalicelib.notifications import model as notifications
+from chalicelib.notifications.model import Notice
+from chalicelib.notifications.service import tell
 from chalicelib.operations import deletions, exports, handlers
 from chalicelib.operations.model.deletion import CODE_LIFE, CODE_TRIES, LATE_PAYMENTS, LINGER, MOST_CODES
 from chalicelib.payouts import payees, paying
@@ -875,6 +877,7 @@ def lived(world: World) -> str:
     ).thread.opening
     community.edit(world, caller, post, "another private post", None)
     accounts.block(world, person, other)
+    tell(world, Notice(person, "refund", {"amount": 250}, "1", world.now()))
     return person
 
 
@@ -888,6 +891,7 @@ def _wrote(world: World, person: str, client: str, reader: str) -> None:
         assert isinstance(world.attachments, OfflineObjects)
         world.attachments.posted(form, b"\x89PNG\r\n\x1a\n of a private kind", form.fields)
         uploads.take_up(world, person, [upload], f"messages/{person}/{name}")
+        uploads.take_up(world, person, [upload], f"posts/{person}/pst_never")
         if "never" not in name:
             messages.send(world, person, conversation, name, Wish("a private letter", (upload,)))
 
@@ -923,6 +927,8 @@ def test_nothing_that_tells_who_it_was_is_left_in_any_table(world: World) -> Non
     assert [each.version for each in accounts.consents_of(world, ada).given] == ["1"]
     assert accounts.blocks_of(world, ada, 10, None) == ([], None)
     assert audited(world, ada)[-2:] == ["person_deleted", "person_forgotten"]
+    assert isinstance(world.tables, MemoryTables)
+    assert [key for key in world.tables.rows["inbox"] if ada in key[0]] == []
 
 
 def test_the_ledger_keeps_every_entry(world: World, tables: CrashingTables) -> None:

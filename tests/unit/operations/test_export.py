@@ -12,8 +12,10 @@ from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
 from chalicelib.gateways.mail import Letter
 from chalicelib.kernel.errors import Forbidden, NotFound, ProviderFailed, RateLimited, Unavailable
-from chalicelib.kernel.time import DAY, MINUTE
+from chalicelib.kernel.time import DAY, MINUTE, rfc3339
 from chalicelib.moderation import service as moderation
+from chalicelib.notifications.model import Notice
+from chalicelib.notifications.service import tell
 from chalicelib.operations import exports, handlers
 from chalicelib.operations.model.export import KEPT, MOST
 from chalicelib.runtime.identity import Claims
@@ -208,6 +210,15 @@ def test_a_reader_has_their_payouts_in_it() -> None:
     told = exports.everything(desk.world, READER)
     assert [(each["id"], each["status"]) for each in told["payouts"]] == [(payout.id, "paid")]
     assert told["payout_account"]["status"] == "ready"
+
+
+def test_what_one_was_told_is_in_it_as_one_reads_it(world: World, ada: str) -> None:
+    for number in (1, 2):
+        tell(world, Notice(ada, "refund", {"amount": 250, "refund": "rfd_1"}, str(number), NOON + number))
+    told = exports.everything(world, ada)["notifications"]
+    assert [(each["at"], each["title"], each["about"], each["read"]) for each in told] == [
+        (rfc3339(NOON + number), "A payment goes back to your card", {"refund": "rfd_1"}, False) for number in (2, 1)
+    ]
 
 
 def test_gifts_that_were_sent_and_tickets_that_were_kept_are_in_it(world: World, ada: str) -> None:

@@ -20,6 +20,7 @@ from chalicelib.messaging import unlocking
 from chalicelib.messaging.model import Who
 from chalicelib.operations import exports
 from chalicelib.runtime.identity import Caller
+from chalicelib.runtime.tables import Page
 from tests.support.memory import MemoryTables
 from tests.support.pals import PNG, Pals
 from tests.support.worlds import OfflineObjects, hand_world
@@ -158,6 +159,23 @@ def test_an_export_holds_ones_posts_with_all_that_they_said_before(world: World)
     ]
     (answer,) = exports.everything(world, BOB.id)["posts"]
     assert (answer["thread"], answer["title"], answer["text"], answer["edits"]) == ("thr_1", None, "an answer", [])
+
+
+class Sparing(MemoryTables):
+    """Gives two rows at a time, as DynamoDB does where they are long."""
+
+    def query(self, *given: Any, **named: Any) -> Page:
+        return super().query(*given, **named | {"limit": 2})
+
+
+def test_all_that_a_post_said_before_is_in_an_export_however_long_it_was() -> None:
+    world = hand_world(Sparing())
+    known(world)
+    post = posted(world)
+    for number in range(5):
+        community.edit(world, ADA, post, f"thought {number}", None)
+    ((own,), _) = threads.posts_of(world, ADA.id, 10, None)
+    assert [each.n for each in own.edits] == [5, 4, 3, 2, 1]
 
 
 def test_a_post_that_one_deleted_is_in_no_export_and_one_that_moderators_removed_is(world: World) -> None:

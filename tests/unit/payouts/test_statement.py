@@ -17,6 +17,8 @@ def test_each_kind_counts_for_its_source() -> None:
     kinds = {
         "reading_earned": "readings",
         "tip_earned": "tips",
+        "reply_earned": "replies",
+        "reply_returned": "replies",
         "booking_earned": "bookings",
         "gift_earned": "gifts",
         "guarantee_returned": "guarantees",

@@ -5,7 +5,7 @@ import pytest
 from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import NotFound
-from chalicelib.kernel.time import HOUR, SECOND
+from chalicelib.kernel.time import HOUR, MINUTE, SECOND
 from chalicelib.notifications import handlers
 from chalicelib.readers import service
 from chalicelib.runtime.identity import Claims
@@ -112,7 +112,7 @@ def test_followers_are_mailed_each_once_that_a_favorite_is_online(world: World, 
     service.keep_favorite(world, bea, READER, notify_online=False)
     service.set_presence(world, READER, "online")
     for kind in ("reader_online", "reader_online", "favorite_online"):
-        handlers.told(world, {"Records": [_record(row) for row in words(tables, kind)]})
+        handlers.told(world, {"Records": [_record(row) for row in words(tables, kind)]}, lambda: MINUTE)
     assert [row["pk"] for row in words(tables, "favorite_online")] == [ann]
     assert isinstance(world.mail, OfflineMail)
     assert [(letter.to, letter.subject) for letter in world.mail.sent] == [

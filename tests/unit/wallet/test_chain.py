@@ -60,6 +60,11 @@ def test_coins_are_a_currency_of_their_own() -> None:
     assert genesis("earnings:usr_1").currency == "usd"
 
 
+def test_a_statement_calls_an_entry_by_its_owner_and_its_number() -> None:
+    assert topped_up().id == "ent_usr_1_1"
+    assert replace(topped_up(), account="stream:str_1:7", seq=12).id == "ent_str_1:7_12"
+
+
 def test_an_entry_states_amount_and_balance_and_follows_the_one_before() -> None:
     first = topped_up()
     second = follow(first, Draft("order", -200, "platform:shop", "ord_1", Buckets(300)), NOON + 5)

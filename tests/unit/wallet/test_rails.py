@@ -53,6 +53,7 @@ def test_the_refusal_says_how_it_is_bought_here_and_where_so() -> None:
         ("coins", "ios", "stripe"),
         ("digital", "web", "coins"),
         ("gift", "web", "stripe"),
+        ("physical", "ios", "coins"),
         ("coins", "watch", "google"),
         ("x", "web", "cash"),
     ):
@@ -63,6 +64,7 @@ def test_the_refusal_says_how_it_is_bought_here_and_where_so() -> None:
         "This cannot be bought by Stripe here, but in the App Store. It is bought by Stripe on: web.",
         "This cannot be bought for coins here, but by Stripe. It is bought for coins on: ios, android.",
         "This cannot be bought by Stripe here, but for coins.",
+        "This cannot be bought for coins here, but by Stripe or from credit.",
         "This cannot be bought in Google Play here. It is bought in Google Play on: android.",
         "This cannot be bought by cash here.",
     ]

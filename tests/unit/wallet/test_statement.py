@@ -135,7 +135,7 @@ def test_a_sum_is_of_one_currency() -> None:
 
 def test_what_is_left_in_a_clearing_account_is_not_settled() -> None:
     left = {"session:ses_1": 250, "tip:tip_1": 3, "guarantee:gua_1": -2, "gift:str_1": 5, "escrow:esc_1": -7}
-    left["stream:str_2:7"] = 70
+    left |= {"stream:str_2:7": 70, "reply:msg_1": 1, "unlock_refund:msg_2": -1}
     sums = left | {"session:ses_2": 0, "platform:fees": 9, "platform:guarantees": -9}
     books = TrialBalance({(name, "usd"): amount for name, amount in sums.items()}, {}, (), ())
     assert books.unsettled() == left

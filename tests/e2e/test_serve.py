@@ -11,14 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
 import requests
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 START_SECONDS = 180
 STOP_SECONDS = 30
-
-pytestmark = pytest.mark.stack
 
 FIELDS = {
     "api_url",
