@@ -94,23 +94,26 @@ def test_a_text_keeps_its_lines_and_what_they_begin_with() -> None:
 
 
 def test_the_first_post_opens_the_thread_and_has_its_number() -> None:
-    assert Thread("thr_7", "general", "ann", "Good morning", 1_000, 1_000, written=1, posts=1, rev=1) == THREAD
-    assert Post("pst_7", "thr_7", 1, "ann", "Hello", 1_000, attachments=(PICTURE,)) == FIRST
-    assert OPENED.parent is None
-    assert (opening_of("thr_7"), THREAD.opening) == ("pst_7", "pst_7")
-    assert (FIRST.opens, ANSWER.opens) == (True, False)
+    done = opened("thr_7", "general", "ann", "Good morning", "Hello", (PICTURE,), 1_000)
+    assert done.thread == Thread("thr_7", "general", "ann", "Good morning", 1_000, 1_000, written=1, posts=1, rev=1)
+    assert done.post == Post("pst_7", "thr_7", 1, "ann", "Hello", 1_000, attachments=(PICTURE,))
+    assert done.parent is None
+    assert (opening_of("thr_7_8"), done.thread.opening) == ("pst_7_8", "pst_7")
+    assert (done.post.opens, ANSWER.opens) == (True, False)
 
 
 def test_an_answer_is_the_next_post_and_the_thread_counts_it() -> None:
-    assert ANSWERED.thread == replace(THREAD, written=2, posts=2, active_at=2_000, rev=2)
-    assert Post("pst_8", "thr_7", 2, "ben", "Yes", 2_000) == ANSWER
-    assert ANSWERED.parent is None
+    done = posted(THREAD, None, Post("pst_8", "thr_7", 0, "ben", "Yes", 0), 2_000)
+    assert done.thread == replace(THREAD, written=2, posts=2, active_at=2_000, rev=2)
+    assert done.post == Post("pst_8", "thr_7", 2, "ben", "Yes", 2_000)
+    assert done.parent is None
 
 
 def test_a_reply_is_counted_by_what_it_replies_to() -> None:
-    assert REPLIED.thread == replace(THREAD, written=3, posts=3, active_at=3_000, rev=3)
-    assert Post("pst_9", "thr_7", 3, "cy", "No", 3_000, parent="pst_8") == REPLY
-    assert REPLIED.parent == replace(ANSWER, replies=1, rev=2)
+    done = posted(ANSWERED.thread, ANSWER, Post("pst_9", "thr_7", 0, "cy", "No", 0), 3_000)
+    assert done.thread == replace(THREAD, written=3, posts=3, active_at=3_000, rev=3)
+    assert done.post == Post("pst_9", "thr_7", 3, "cy", "No", 3_000, parent="pst_8")
+    assert done.parent == replace(ANSWER, replies=1, rev=2)
 
 
 def test_a_clock_that_is_behind_does_not_turn_a_thread_back() -> None:
