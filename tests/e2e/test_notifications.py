@@ -64,7 +64,7 @@ def test_what_is_committed_is_in_the_inbox_and_in_the_mail_once_and_can_be_unsub
         client.do("cancel")
 
         credited(stage, reader)
-        letter = until("the letter", lambda: letters(stage, reader, CREDIT), seconds=SOON)[0]
+        letter = until("the letter", lambda: letters(stage, reader, CREDIT) or None, seconds=SOON)[0]
         for part in (letter["BodyText"], letter["BodyHtml"]):
             assert "$5.00 of promotional credit are yours." in part
             assert "You get this because you want mail about your wallet." in part
