@@ -183,7 +183,7 @@ def _change(world: World, notice: Notice, decide: Callable[[Telling], Telling]) 
 
 
 def _on_its_way(world: World, person: accounts.Person, notice: Notice, said: Words, step: str) -> bool:
-    """Take the step. False where it is not known whether it is on its way."""
+    """Take the step. False where it is not known whether it is on its way, whatever kept it: the next one is taken."""
     channel, _, device = step.partition("#")
     try:
         if channel == PUSH:
@@ -192,6 +192,9 @@ def _on_its_way(world: World, person: accounts.Person, notice: Notice, said: Wor
         else:
             _mail(world, person, notice, said)
     except (Unavailable, Contended):
+        return False
+    except Exception as error:  # noqa: BLE001 - a mistake of ours in one channel is none in the others
+        log.exception("step_failed", error, kind=notice.kind, reason=channel)
         return False
     return True
 

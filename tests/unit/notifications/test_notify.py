@@ -13,6 +13,7 @@ from chalicelib.accounts import service as accounts
 from chalicelib.accounts.model import preferences
 from chalicelib.gateways import World
 from chalicelib.gateways.mail import Letter
+from chalicelib.gateways.push import Message
 from chalicelib.kernel.errors import ProviderFailed, Unavailable
 from chalicelib.kernel.time import MINUTE, SECOND
 from chalicelib.notifications import handlers, model
@@ -20,7 +21,7 @@ from chalicelib.notifications.model import Words
 from chalicelib.runtime import outbox
 from chalicelib.runtime.identity import Claims
 from chalicelib.runtime.tables import _marshalled
-from tests.support.worlds import NOON, OfflineMail, OfflineQueue, hand_world
+from tests.support.worlds import NOON, OfflineMail, OfflinePush, OfflineQueue, hand_world
 
 
 @pytest.fixture(autouse=True)
@@ -202,6 +203,23 @@ def test_a_mail_that_is_refused_for_good_holds_up_nobody(world: World) -> None:
     picky = replace(world, mail=Refusing())
     assert told(picky, record(ada, 1), record(ada, 2)) == []
     assert [each.subject for each in letters(picky)] == ["Number 2"]
+
+
+def test_a_mistake_in_one_channel_holds_up_no_other(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    class Broken(OfflinePush):
+        def push(self, endpoint: str, message: Message) -> None:
+            raise KeyError(message.title)
+
+    ada = person(world, "ada@example.test")
+    accounts.add_device(world, ada, "ios", "phone")
+    accounts.prefer(world, ada, {"favorites": frozenset({"email", "push"})}, None, rev=0)
+    keep(world, ada, 1)
+    broken = replace(world, push=Broken())
+    assert told(broken, record(ada, 1)) == again(broken, ada, 1) == ["1"]
+    assert len(letters(world)) == 1
+    assert '"event":"step_failed"' in capsys.readouterr().out
+    assert again(world, ada, 1) == []
+    assert len(letters(world)) == 1
 
 
 def test_a_kind_without_words_is_an_error_that_holds_up_nobody(
