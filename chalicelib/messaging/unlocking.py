@@ -101,7 +101,7 @@ def refund(world: World, message_id: str, *, actor: str, reason: str) -> Message
             bearers = payouts.reply_returned(world, was.sender, message_id, was.price, credit.at)
             return [messages_of(world).replace(after, was), *bearers, _audited(world, after, credit, actor, reason)]
 
-        wallet.compensate(world, client, REFUND, message_id, paid.split, message_id, beside)
+        wallet.compensate(world, client, REFUND, message_id, wallet.origin(world, paid), message_id, beside)
         log.info("reply_refunded", id=message_id, amount=was.price)
         return messages.message_of(world, message_id)[1]
 

@@ -209,6 +209,15 @@ def test_promotional_credit_goes_back_as_what_it_was() -> None:
     assert pals.earned()[0][1] == 70
 
 
+def test_promotional_credit_that_was_used_up_counts_as_long_as_it_would_have() -> None:
+    pals = Pals(hand_world()).opened()
+    grant(pals.world, pals.client, Lot("pro_1", 100, NOON + 30 * DAY))
+    reply = pals.replies()
+    pals.unlocks(reply)
+    unlocking.refund(pals.world, reply.id, **WHY)
+    assert wallet.head(pals.world, pals.client).buckets.lots == (Lot("pro_1", 100, NOON + 30 * DAY),)
+
+
 def test_nothing_goes_back_to_a_client_who_has_left(pals: Pals) -> None:
     reply = pals.replies()
     pals.unlocks(reply)
