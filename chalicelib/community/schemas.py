@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field
 
 from chalicelib.accounts.schemas import AttachmentView, Uploads
 from chalicelib.community.model.categories import Category, CategoryId
+from chalicelib.community.model.thread import LONGEST_TEXT, LONGEST_TITLE
 from chalicelib.kernel.roles import Role
 from chalicelib.kernel.standing import Standing
 from chalicelib.kernel.time import rfc3339
@@ -17,13 +18,15 @@ if TYPE_CHECKING:
     from chalicelib.community.model.thread import Edit
     from chalicelib.community.service import SeenPost, SeenThread
 
-# More than the rules take: they count what is left when the text is cleaned, and say what is wrong with it.
-_Title = Annotated[str, Field(max_length=500, description="3 to 120 visible characters on one line.")]
+_Title = Annotated[
+    str, Field(max_length=LONGEST_TITLE, description="3 to 120 characters that are left when it is put on one line.")
+]
 _Text = Annotated[
     str,
     Field(
-        max_length=20_000,
-        description="1 to 10,000 characters of Markdown: emphasis, lists, quotes, links by http and https, code.",
+        min_length=1,
+        max_length=LONGEST_TEXT,
+        description="Markdown: emphasis, lists, quotes, links by http and https, code. Something of it can be seen.",
     ),
 ]
 

@@ -43,7 +43,7 @@ class Queue(Protocol):
         """Hold the message no longer; success where it is gone."""
 
     def remove(self, waiting: Waiting) -> None:
-        """Remove the message; success where it is gone."""
+        """Remove a message that is held."""
 
 
 class SqsQueue:

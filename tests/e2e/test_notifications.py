@@ -64,7 +64,7 @@ def test_what_is_committed_is_in_the_inbox_and_in_the_mail_once_and_can_be_unsub
         client.do("cancel")
 
         credited(stage, reader)
-        letter = until("the letter", lambda: letters(stage, reader, CREDIT), seconds=SOON)[0]
+        letter = until("the letter", lambda: letters(stage, reader, CREDIT) or None, seconds=SOON)[0]
         for part in (letter["BodyText"], letter["BodyHtml"]):
             assert "$5.00 of promotional credit are yours." in part
             assert "You get this because you want mail about your wallet." in part
@@ -78,7 +78,7 @@ def test_what_is_committed_is_in_the_inbox_and_in_the_mail_once_and_can_be_unsub
         for verb in ("grant", "take"):
             stage.admin("coins", verb, reader.id, "--coins", "10", "--ref", "ticket-1", *WHY)
         # What keeps an account safe is mailed all the same; it is told last, so all that was before it has been told.
-        safe = until("the letter of safety", lambda: letters(stage, reader, TAKEN), seconds=SOON)[0]
+        safe = until("the letter of safety", lambda: letters(stage, reader, TAKEN) or None, seconds=SOON)[0]
         assert "so it cannot be turned off" in safe["BodyText"]
         assert "unsubscribe" not in safe["BodyText"] + safe["BodyHtml"]
         assert (len(letters(stage, reader, CREDIT)), letters(stage, reader, GRANTED)) == (1, [])

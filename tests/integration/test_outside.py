@@ -319,8 +319,7 @@ def test_what_is_held_is_given_to_nobody_else_until_it_is_let_go(queue: Queue) -
 def test_what_is_removed_is_gone_and_may_be_let_go_after(queue: Queue) -> None:
     queue.put({"number": 1})
     (found,) = queue.held(1, 60)
-    for _ in range(2):
-        queue.remove(found)
+    queue.remove(found)
     queue.let_go(found)
     assert queue.held(1, 60) == []
 

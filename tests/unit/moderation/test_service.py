@@ -233,7 +233,7 @@ def test_a_dismissal_shows_again_what_reports_hid_and_tells_everybody_once(desk:
     assert [desk.told(user) for user in ("usr_1", "usr_3")] == [
         [("report_decided", {"item": desk.item, "acted": False})]
     ] * 2
-    assert desk.audited()[1:] == [("case_dismiss", ADMIN, "ticket 7")]
+    assert sorted(desk.audited()) == [("case_dismiss", ADMIN, "ticket 7"), ("case_hidden", "system", "reports")]
 
 
 @pytest.mark.parametrize(("action", "standing"), [("hide", "hidden"), ("remove", "removed"), ("warn", "shown")])
@@ -455,7 +455,7 @@ def test_a_suspension_removes_the_thing_and_a_granted_appeal_lets_its_author_in_
     desk.appeals()
     desk.dismisses()
     assert (desk.status, desk.standing) == ("active", "shown")
-    assert [each[0] for each in desk.audited(desk.author)] == ["person_suspended", "person_reinstated"]
+    assert sorted(each[0] for each in desk.audited(desk.author)) == ["person_reinstated", "person_suspended"]
 
 
 def test_an_upheld_suspension_stays(desk: Desk) -> None:
