@@ -26,6 +26,7 @@ from chalicelib.moderation.model import HIDING
 from chalicelib.wallet import statement
 from infra.local.deploy import STACK
 from infra.local.pages import Chat, Mailbox, Page, board, chat
+from infra.local.people import PEOPLE
 from infra.local.phone import Answer, Api, Json, Phone, entries, new_key
 from infra.local.stack import Stack
 from infra.local.telling import CannotGoOn, Step, Telling
@@ -37,14 +38,14 @@ PICTURE: Final = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
 """A whole PNG, of one pixel."""
-SOLD: Final = ("Say yes on Tuesday, and sign nothing before.", "And wear the green coat.")
+SOLD: Final = ("Say yes on Tuesday, not before.", "And wear the green coat.")
 """What the reader sells."""
-POST: Final = "I *love* this card. <script>alert(1)</script>"
-SHOWN: Final = "<p>I <em>love</em> this card. &lt;script&gt;alert(1)&lt;/script&gt;</p>"
+POST: Final = "*Hi* <script>alert()</script>"
+SHOWN: Final = "<p><em>Hi</em> &lt;script&gt;alert()&lt;/script&gt;</p>"
 FORBIDDEN: Final = "moonjuice"
-DISGUISED: Final = "M\u043e\u043eN-j\u00fci\u0441e, m00NJU1\u0421E!"
-"""The same with letters of other alphabets, accents and digits for letters."""
-ADVERTISEMENT: Final = "Lucky charms, half price, write to me."
+DISGUISED: Final = "M\u043e0NJ\u00fc1\u0441E"
+"""The same, with two letters of another alphabet, an accent and two digits."""
+ADVERTISEMENT: Final = "Lucky charms, half price!"
 
 _SOON: Final = 30.0
 """Seconds within which people are told and the API does what it is asked, on two busy cores."""
@@ -108,7 +109,7 @@ class FourthAct:
         page = self._upload(client, b"<script>alert(1)</script>")
         self._refused("a page that calls itself a picture", 422, lambda: self._send(client, "Look", uploads=[page]))
         picture, key = self._upload(client, PICTURE), new_key()
-        self._tell("client", "uploads a picture by a form of the bucket's, and writes; sent twice")
+        self._tell("client", "uploads a picture to the bucket, and writes; sent twice")
         made = [self._send(client, "Which card is this?", key=key, uploads=[picture]) for _ in range(2)]
         self._look_at_chat()
         messages = reader.api.get(f"{self._conversation}/messages")["items"]
@@ -170,15 +171,15 @@ class FourthAct:
         (letter,) = until("a letter about the dollar", self._new_letters, seconds=_SOON)
         inbox = self._look_at_mailbox()
         self._tell("mail", f"to {letter['To'][0]}: “{letter['Subject']}”")
-        said = "$1.00 for your reply"
+        said = f"{dollars(REPLY_PRICE)} for your reply"
         self._check(
             "it says the same in plain text and in HTML",
-            held=said in letter["BodyText"] and f"{said}" in letter["BodyHtml"] and "<p>" in letter["BodyHtml"],
+            held=said in letter["BodyText"] and said in letter["BodyHtml"] and "<p>" in letter["BodyHtml"],
         )
         unread = sum(not each["read"] for each in entries(reader.api, "/v1/notifications"))
         self._check(f"so does the inbox, and counts {unread} unread", held=inbox["unread"] == unread)
         (link,) = re.findall(rf"{re.escape(self._stack.api_url)}(/v1/unsubscribe/\S+)", letter["BodyText"])
-        self._tell("reader", "clicks “no more mail about your wallet”: no sign-in, no question")
+        self._tell("reader", "clicks “no more mail about your wallet”, not signed in")
         self._one_click(link)
         self._look_at_mailbox()
         self._tell("client", f"unlocks the second, and taps {_TAPS} times at once")
@@ -202,11 +203,11 @@ class FourthAct:
         got = self._look_at_board("Mia", mia)
         self._tell("client", f"opens a thread: {POST}")
         html = got["items"][0]["html"]
-        self._check(f"apps show {html}", held=html == SHOWN, saw=html)
+        self._check(f"shown as {html}", held=html == SHOWN, saw=html)
         self._admin("words", "add", FORBIDDEN, "--reason", "the fourth act", "--yes")
-        self._tell("admin", f"scripts/soulseer words add {FORBIDDEN} …")
-        self._refused(f"who writes “{DISGUISED}”", 422, lambda: self._posted(dan, DISGUISED))
-        self._tell("viewer", f"Dan posts an advertisement: {ADVERTISEMENT}")
+        self._tell("admin", f"soulseer words add {FORBIDDEN}")
+        self._refused(f"a word in disguise is found, “{DISGUISED}”", 422, lambda: self._posted(dan, DISGUISED))
+        self._tell("viewer", f"Dan advertises: “{ADVERTISEMENT}”")
         self._post = self._posted(dan, ADVERTISEMENT)["id"]
         self._look_at_board("Mia", mia)
 
@@ -232,13 +233,13 @@ class FourthAct:
         dan, ben = self._others["Dan"], self._others["Ben"]
         (case,) = self._admin("moderation", "list")
         why = ", ".join(f"{count} {reason}" for reason, count in case["reasons"].items())
-        self._tell("admin", f"scripts/soulseer moderation list: {case['reports']} reports of a post: {why}")
+        self._tell("admin", f"soulseer moderation list: {case['reports']} reports, {why}")
         (seen,) = self._admin("moderation", "show", case["id"])
         self._check(
             "the queue has it, hidden, with what it says",
             held=case["item"] == self._post and case["hidden"] and ADVERTISEMENT in seen["thing"]["text"],
         )
-        self._tell("admin", "… resolve --action remove --rule spam --reason 'an advertisement' --yes")
+        self._tell("admin", "soulseer moderation resolve … --action remove --rule spam")
         why = "an advertisement"
         self._admin(
             "moderation", "resolve", case["id"], "--action", "remove", "--rule", "spam", "--reason", why, "--yes"
@@ -253,7 +254,7 @@ class FourthAct:
         until("Ben being thanked", lambda: self._lines(ben, "Thank you for your report", 1), seconds=_SOON)
         self._check("who reported it is thanked; nobody learns who did", held=self._quiet_about(told))
         letters = len(self._new_letters() or [])
-        self._check("since the click no letter about her wallet has come", held=letters == 1, saw=str(letters))
+        self._check("since the click no letter has come about the reader's wallet", held=letters == 1, saw=str(letters))
 
     # --- what phones do -------------------------------------------------------------------------
 
@@ -327,7 +328,7 @@ class FourthAct:
             each
             for account in told["messages"].values()
             for each in account
-            if self._reader.me["email"] in each["To"] and _LINE in each["Subject"]
+            if PEOPLE["reader"].email in each["To"] and _LINE in each["Subject"]
         ]
 
     def _new_letters(self) -> list[Json] | None:

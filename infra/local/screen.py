@@ -309,7 +309,7 @@ def _chat_rows(now: Chat) -> list[Row]:
     for each in now.bubbles[-_LINES:]:
         tag = Text(f"{dollars(each.price)}, {'locked' if each.locked else 'paid'}", ORANGE if each.locked else GREEN)
         files = {0: "", 1: " and a picture"}.get(each.files, f" and {each.files} files")
-        said = Text("░" * 30, _FADED) if each.text is None else Text(f"{each.text}{files}")
+        said = Text("░" * 30, _FADED) if each.text is None else _flat(f"{each.text}{files}")
         rows.append((each.who, tag if each.price else Text("free", _FADED), said))
     return rows
 
@@ -318,8 +318,8 @@ def _mailbox_rows(now: Mailbox) -> list[Row]:
     letters = Text("1 letter" if now.letters == 1 else f"{now.letters} letters", "bold")
     wanted = Text("● wanted", GREEN) if now.by_mail else Text("○ not wanted", RED)
     return [
-        ("inbox", Text("newest"), Text(now.newest)),
-        ("mail", letters, Text(now.subject)),
+        ("inbox", Text("newest"), _flat(now.newest)),
+        ("mail", letters, _flat(now.subject)),
         ("", Text("plain text", _FADED), Text(paragraph(now.text))),
         ("", Text("HTML", _FADED), Text(paragraph(now.html))),
         ("more mail", wanted, Text("about the wallet")),
@@ -328,7 +328,7 @@ def _mailbox_rows(now: Mailbox) -> list[Row]:
 
 def _board_rows(now: Board) -> list[Row]:
     rows = [
-        (each.who, Text(f"● {each.standing}", _STANDINGS.get(each.standing, "")), Text(each.html))
+        (each.who, Text(f"● {each.standing}", _STANDINGS.get(each.standing, "")), _flat(each.html))
         for each in now.posts[1 - _LINES :]
     ]
     if now.reports:
@@ -336,6 +336,11 @@ def _board_rows(now: Board) -> list[Row]:
         drawn = bar(now.reports, HIDING, ORANGE).append(verdict)
         rows.append(("reports", Text(f"{now.reports} of {HIDING}", "bold"), drawn))
     return rows
+
+
+def _flat(text: str) -> Text:
+    """On one line, whatever somebody wrote."""
+    return Text(" ".join(text.split()))
 
 
 def _person(name: str, *, there: set[str] | frozenset[str]) -> Text:

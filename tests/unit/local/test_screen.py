@@ -84,13 +84,13 @@ MOMENTS: list[Shown | None] = [
     Chat(
         "A name of many words, as some have",
         123_456_789,
-        (Bubble("X" * 40, "word " * 800, 100, locked=False, files=4),) * 9,
+        (Bubble("X" * 40, "word\n" * 800, 100, locked=False, files=4),) * 9,
     ),
     MAILBOX,
     replace(MAILBOX, unread=12_345, letters=1_000, newest="A title " * 40, subject="", text="", html="", by_mail=False),
     BOARD,
     Board(
-        "Mia", "A title " * 15, (Written("X" * 40, "<p>word</p>" * 900, "removed"),) * 9, reports=3, verdict="removed"
+        "Mia", "A title " * 15, (Written("X" * 40, "<p>word</p>\n" * 900, "removed"),) * 9, reports=3, verdict="removed"
     ),
 ]
 LONG = "tells a story that is much longer than any line of a terminal of eighty columns could ever be"
