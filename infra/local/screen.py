@@ -56,6 +56,8 @@ _PACE: Final = 8
 """Gifts a second that fill a column."""
 _LEADERS: Final = 3
 _BUYERS: Final = 5
+_ROOM: Final = 51
+"""Columns beside the first two: a longer line would take some of theirs."""
 _LINES: Final = 5
 """Messages or posts of a page."""
 _STANDINGS: Final = {"shown": GREEN, "hidden": ORANGE, "removed": RED}
@@ -299,7 +301,7 @@ def _page_rows(now: Page) -> list[Row]:
         phone, rows = (now.owner, f"{now.unread} unread in the inbox"), _mailbox_rows(now)
     else:
         phone, rows = (now.viewer, f"“{now.title}”"), _board_rows(now)
-    first = ("phone", Text(f"● {phone[0]}", f"bold {CYAN}"), Text(phone[1]))
+    first = ("phone", Text(f"● {phone[0]}", f"bold {CYAN}"), _flat(phone[1]))
     return [first, *rows, *[("", Text(), Text())] * (_LINES - len(rows))]
 
 
@@ -320,8 +322,8 @@ def _mailbox_rows(now: Mailbox) -> list[Row]:
     return [
         ("inbox", Text("newest"), _flat(now.newest)),
         ("mail", letters, _flat(now.subject)),
-        ("", Text("plain text", _FADED), Text(paragraph(now.text))),
-        ("", Text("HTML", _FADED), Text(paragraph(now.html))),
+        ("", Text("plain text", _FADED), _flat(paragraph(now.text))),
+        ("", Text("HTML", _FADED), _flat(paragraph(now.html))),
         ("more mail", wanted, Text("about the wallet")),
     ]
 
@@ -339,8 +341,10 @@ def _board_rows(now: Board) -> list[Row]:
 
 
 def _flat(text: str) -> Text:
-    """On one line, whatever somebody wrote."""
-    return Text(" ".join(text.split()))
+    """On one line, whatever somebody wrote, and no longer than the last column is."""
+    line = Text(" ".join(text.split()))
+    line.truncate(_ROOM, overflow="ellipsis")
+    return line
 
 
 def _person(name: str, *, there: set[str] | frozenset[str]) -> Text:
