@@ -131,9 +131,9 @@ class Play:
         if third.play(third.steps, "Act 3"):
             third.watch.stop()
             fourth = self._fourth = FourthAct(self._stack, self._telling, *people, third.people)
-            self._telling.play(fourth.steps, "Act 4")
+            if self._telling.play(fourth.steps, "Act 4"):
+                played.statement = list(self._entries())[::-1]
             played.shares = fourth.shares
-            played.statement = list(self._entries())[::-1]
         books = Books(self._stack, self._telling)
         self._telling.play(books.steps, "The end")
         played.crossed, played.proof = books.crossed, books.proof
