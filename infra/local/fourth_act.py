@@ -25,7 +25,7 @@ from chalicelib.messaging.model import REPLY_PRICE
 from chalicelib.moderation.model import HIDING
 from chalicelib.wallet import statement
 from infra.local.deploy import STACK
-from infra.local.pages import Chat, Mailbox, Page, board, chat
+from infra.local.pages import Mailbox, Page, board, chat
 from infra.local.people import PEOPLE
 from infra.local.phone import Answer, Api, Json, Phone, entries, new_key
 from infra.local.stack import Stack
@@ -77,8 +77,8 @@ class FourthAct:
         self._thread = ""
         self._post = ""
         self._letters_before = 0
-        self.shown: Page = Chat("Clara", 0)
-        """What the phone that one looks at shows."""
+        self.shown: Page | None = None
+        """What the phone that one looks at shows, once it has something."""
         self.shares: Shares | None = None
 
     @property

@@ -141,8 +141,9 @@ class Play:
     @property
     def _shown(self) -> Shown | None:
         """What the newest act shows that has something of its own."""
-        act = self._fourth or self._third
-        return act.shown if act else self._watch.moment
+        if self._fourth and self._fourth.shown:
+            return self._fourth.shown
+        return self._third.shown if self._third else self._watch.moment
 
     # --- the acts -------------------------------------------------------------------------------
 
