@@ -119,7 +119,7 @@ class Case:
 
     @property
     def waiting_since(self) -> Millis:
-        return self.appeal.at if self.appeal and self.state == "appealed" else self.opened_at
+        return self.appeal.at if self.appeal and self.decision else self.opened_at
 
     @property
     def touches(self) -> bool:
@@ -153,7 +153,7 @@ def reported(case: Case, report: Report) -> Case:
         reports=count,
         reporters=(*case.reporters, report.user)[:HEARD],
         reasons={**case.reasons, report.reason: case.reasons.get(report.reason, 0) + 1},
-        hidden=case.hidden or (count >= HIDING and case.kind in _HIDEABLE),
+        hidden=count >= HIDING and case.kind in _HIDEABLE,
         rev=case.rev + 1,
     )
 
@@ -254,6 +254,6 @@ def told(case: Case, was: Case) -> list[Word]:
         words += [Word(each, "report_decided", case.id, facts) for each in case.reporters]
     if stand == "shown":
         to_author("content_restored")
-    if case.appeal and case.appeal.granted is not None and was.appeal and was.appeal.granted is None:
+    if case.appeal and case.appeal.granted is not None:
         to_author("appeal_decided", granted=case.appeal.granted)
     return words

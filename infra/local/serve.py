@@ -40,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             fresh=options.fresh,
             enforce_policies=options.enforce_policies,
             keep=True,
+            warm=not options.cold,
             say=_say,
         ) as stack:
             _say(_greeting(stack, options.state_dir))
@@ -73,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
         "--state-dir", type=Path, default=DEFAULT_STATE_DIR, help="where everything is kept (default .local)"
     )
     parser.add_argument("--package", type=Path, help="a folder written by scripts/package.py (default: package now)")
+    parser.add_argument("--cold", action="store_true", help="start each function when it is first called, not before")
     parser.add_argument(
         "--enforce-policies", action="store_true", help="have the functions' IAM policies obeyed, as on AWS"
     )

@@ -196,6 +196,7 @@ def local_stack(
     fresh: bool = False,
     enforce_policies: bool = False,
     keep: bool = False,
+    warm: bool = True,
     say: Say = print,
 ) -> Iterator[Stack]:
     """A running stack, until the block ends.
@@ -203,13 +204,14 @@ def local_stack(
     ``package`` is a folder that ``scripts/package.py`` wrote; without one the sources are packaged now. ``port`` is
     the wanted one of the local AWS, the counterparts take those after it. ``fresh`` forgets all state first.
     ``enforce_policies`` has the functions' IAM policies obeyed. ``keep`` has the state survive a kill, for the price of
-    a detour of each request to DynamoDB. Raises CannotStart, DeployFailed.
+    a detour of each request to DynamoDB. ``warm`` has each function started before anybody waits for it. Raises
+    CannotStart, DeployFailed.
     """
     settings = settings_of(os.environ if environment is None else environment)
     state_dir = state_dir.resolve()
     package = package or _package(say)
     with ExitStack() as running:
-        stack = _up(running, _Options(state_dir, settings, package, port, fresh, enforce_policies, keep, say))
+        stack = _up(running, _Options(state_dir, settings, package, port, fresh, enforce_policies, keep, warm, say))
         note = state_dir / _NOTE
         _write(note, json.dumps(asdict(stack.addresses), indent=2) + "\n")
         running.callback(note.unlink, missing_ok=True)
@@ -236,6 +238,7 @@ class _Options:
     fresh: bool
     enforce_policies: bool
     keep: bool
+    warm: bool
     say: Say
 
 
@@ -304,7 +307,8 @@ def _up(running: ExitStack, options: _Options) -> Stack:
     accounts = (vendors.issuer, vendors.stripe, vendors.agora, vendors.apple, vendors.google)
     stack = Stack(addresses, {}, *accounts, ministack, session)
     _remember_ports(state, stack, options.port)
-    _warm(stack, options.say)
+    if options.warm:
+        _warm(stack, options.say)
     tick(stack.aws("lambda"), f"{STACK}-billing_tick", _WARM_EVENTS["billing_tick"], stack.world().settings.tick_shards)
     with _timed(options.say, "a client, a reader and an admin"):
         return replace(stack, people=make_people(stack.api_url, stack.world(), stack.tokens))

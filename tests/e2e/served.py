@@ -55,7 +55,16 @@ class Served:
     def start(self) -> None:
         note = self.state_dir / "stack.json"
         note.unlink(missing_ok=True)  # a kill leaves it
-        command = [sys.executable, "-m", "infra.local.serve", "--state-dir", str(self.state_dir), "--port", "0"]
+        command = [
+            sys.executable,
+            "-m",
+            "infra.local.serve",
+            "--state-dir",
+            str(self.state_dir),
+            "--port",
+            "0",
+            "--cold",
+        ]
         if self.addresses:
             command += ["--package", str(PACKAGE)]  # what the first start has packaged
         process = subprocess.Popen(  # noqa: S603 - our own program

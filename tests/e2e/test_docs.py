@@ -1,6 +1,7 @@
 """The page at /docs, as it is served and as a real browser shows it."""
 
 import hashlib
+import json
 import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
@@ -8,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from infra.local.waiting import until
-from tests.e2e.stage import SOON, Stage, refusal
+from tests.e2e.stage import ROOT, SOON, Stage, refusal
 from tests.support import browser
 from tests.support.browser import Page
 from tests.support.corpus import RAN
@@ -17,6 +18,12 @@ CHROMIUM = browser.executable()
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here; on Debian: apt install chromium")
 
 PHONE, DESK = (390, 844), (1280, 900)
+PARTS = {
+    operation["operationId"]: operation["tags"][0]
+    for methods in json.loads((ROOT / "docs" / "openapi.json").read_text())["paths"].values()
+    for operation in methods.values()
+}
+"""The part of the API that each operation belongs to."""
 
 
 def files(html: str) -> list[str]:
@@ -72,7 +79,7 @@ def page(stage: Stage, request: pytest.FixtureRequest, tmp_path_factory: pytest.
     folder = tmp_path_factory.mktemp("browser")
     with browser.tab(CHROMIUM, folder / "profile", width=width, height=height) as tab:
         tab.open(stage.stack.issuer.leads_to(f"{stage.stack.api_url}/docs", stage.stack.tokens))
-        seen(tab, "every route", "document.querySelectorAll('.opblock').length > 20")
+        seen(tab, "every part", f"document.querySelectorAll('.opblock-tag').length === {len(set(PARTS.values()))}")
         yield tab
         tab.screenshot(folder / "page.png")
 
@@ -86,9 +93,17 @@ def said(page: Page, start: str) -> None:
     seen(page, start, f"document.querySelector('#said').textContent.startsWith({start!r})")
 
 
+def opened(page: Page, operation: str) -> str:
+    """Where the operation is, once the part that it belongs to is open."""
+    at = f"document.querySelector('[id$=-{operation}]')"
+    page.run(f"document.querySelector('[data-tag={PARTS[operation]}][data-is-open=false]')?.click()")
+    seen(page, operation, f"!!{at}")
+    return at
+
+
 def call(page: Page, operation: str) -> None:
     """Open an operation and press its button once it may be pressed."""
-    at = f"document.querySelector('[id$=-{operation}]')"
+    at = opened(page, operation)
     page.run(f"{at}.classList.contains('is-open') || {at}.querySelector('.opblock-summary-control').click()")
     seen(page, f"the button of {operation}", f"!!{at}.querySelector('.execute:enabled')")
     page.run(f"{at}.querySelector('.execute').click()")
@@ -114,7 +129,7 @@ def test_a_person_tries_the_api_and_each_answer_fills_in_the_next_call(page: Pag
 
 @needs_chromium
 def test_a_button_cannot_be_pressed_before_the_body_that_it_sends_is_there(page: Page) -> None:
-    at = "document.querySelector('[id$=-create_session]')"
+    at = opened(page, "create_session")
     page.run(f"{at}.querySelector('.opblock-summary-control').click()")
     bodies_when_enabled = f"""new Promise((resolve) => {{
         const enabled = () => {at}.querySelector('.execute:enabled');

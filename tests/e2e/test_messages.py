@@ -84,7 +84,7 @@ def test_two_people_write_to_each_other_and_see_what_is_read(stage: Stage, reade
     assert first.status == 201
     again = talk.send(client, "Look at  this\n\n\n\ncard", key, uploads=[upload["id"]])
     assert (again.headers["idempotency-replayed"], again.json["id"]) == ("true", first.json["id"])
-    assert refusal(talk.send(client, "another", key)) == (422, "idempotency_mismatch")
+    assert refusal(talk.send(client, "Another word.", key)) == (422, "idempotency_mismatch")
     (found,) = talk.page(reader)["items"]
     assert (found["text"], found["sender"], found["attachment_count"]) == ("Look at this\n\ncard", client.id, 1)
     (file,) = found["attachments"]

@@ -12,7 +12,6 @@ from chalicelib.accounts import service as accounts
 from infra.local.phone import Json, Phone, new_key
 from infra.local.waiting import until
 from tests.e2e.stage import SOON, Stage, refusal
-from tests.e2e.test_spending import code_made
 
 CREDIT: Final = "You have promotional credit"
 GRANTED: Final = "You have coins from us"
@@ -48,9 +47,9 @@ def titled(phone: Phone, title: str, count: int) -> list[Json]:
     return until(f"{count} lines that say {title}", look, seconds=SOON)
 
 
-def credited(stage: Stage, phone: Phone) -> None:
-    """The person takes promotional credit, which is told in the inbox and, where they want it, by mail."""
-    phone.api.post("/v1/wallet/promo", {"code": code_made(stage)})
+def credited(stage: Stage, phone: Phone, ref: str) -> None:
+    """The person is given promotional credit, which is told in the inbox and, where they want it, by mail."""
+    stage.admin("promo", "grant", phone.id, "--amount", "500", "--days", "30", "--ref", ref, *WHY)
 
 
 def test_what_is_committed_is_in_the_inbox_and_in_the_mail_once_and_can_be_unsubscribed(stage: Stage) -> None:
@@ -63,7 +62,7 @@ def test_what_is_committed_is_in_the_inbox_and_in_the_mail_once_and_can_be_unsub
         rolled_back(stage, pair)
         client.do("cancel")
 
-        credited(stage, reader)
+        credited(stage, reader, "ticket-1")
         letter = until("the letter", lambda: letters(stage, reader, CREDIT) or None, seconds=SOON)[0]
         for part in (letter["BodyText"], letter["BodyHtml"]):
             assert "$5.00 of promotional credit are yours." in part
@@ -73,7 +72,7 @@ def test_what_is_committed_is_in_the_inbox_and_in_the_mail_once_and_can_be_unsub
         assert f'href="{stage.stack.api_url}{link}"' in letter["BodyHtml"]
 
         one_click(stage, reader, link)
-        credited(stage, reader)
+        credited(stage, reader, "ticket-2")
         titled(reader, CREDIT, 2)
         for verb in ("grant", "take"):
             stage.admin("coins", verb, reader.id, "--coins", "10", "--ref", "ticket-1", *WHY)

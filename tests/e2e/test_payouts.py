@@ -107,6 +107,7 @@ def assert_statement(reader: Phone, earned: int) -> None:
         "opening": 0,
         "readings": earned - SHARE,
         "tips": SHARE,
+        "replies": 0,
         "bookings": 0,
         "gifts": 0,
         "guarantees": 0,

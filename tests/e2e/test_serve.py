@@ -40,7 +40,7 @@ FIELDS = {
 def serving(state_dir: Path, *, stop_by: signal.Signals) -> Iterator[dict[str, Any]]:
     """A served stack: what its file says. It is stopped by a signal, as a person or a supervisor would."""
     note = state_dir / "stack.json"
-    command = [sys.executable, "-m", "infra.local.serve", "--state-dir", str(state_dir)]
+    command = [sys.executable, "-m", "infra.local.serve", "--state-dir", str(state_dir), "--cold"]
     environment = os.environ | {"BILLING_MINUTE_SECONDS": "5", "RATE_LIMITS": ""}
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL) as process:  # noqa: S603 - ours
         try:

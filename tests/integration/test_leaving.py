@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -55,7 +56,9 @@ def forward(world: World, millis: int) -> None:
 
 def code_of(world: World) -> str:
     assert isinstance(world.mail, OfflineMail)
-    return world.mail.sent[-1].text[:8]
+    found = re.search(r"\b\d{8}\b", world.mail.sent[-1].text)
+    assert found
+    return found.group()
 
 
 def a_life(world: World) -> dict[str, Any]:

@@ -192,7 +192,7 @@ async function open() {
     domNode: element("api"),
     plugins: [patient],
     deepLinking: true,
-    docExpansion: "list",
+    docExpansion: "none", // 150 in sight would be too many: it would draw only those that are on the screen
     defaultModelsExpandDepth: 0,
     displayRequestDuration: true,
     tryItOutEnabled: true,

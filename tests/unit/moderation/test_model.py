@@ -53,6 +53,7 @@ def appealed(case: Case, at: int = AT) -> Case:
         ("ses_1", "session"),
         ("str_1", "stream"),
         ("usr_1", "person"),
+        ("usr_1_pst", "person"),
     ],
 )
 def test_an_id_says_what_it_is_of(item: str, kind: str) -> None:
@@ -215,6 +216,7 @@ def test_an_appeal_waits_from_its_own_moment_on() -> None:
     assert (case.state, case.waits, case.waiting_since) == ("appealed", True, AT + 5)
     assert case.rev == 3
     assert not decided(reported(1), "remove").waits
+    assert decided(reported(1), "remove").waiting_since == AT
     assert (reported(1).waits, reported(1).waiting_since) == (True, AT)
 
 
@@ -332,6 +334,7 @@ def test_a_dismissal_is_told_to_the_author_only_where_something_was_hidden() -> 
         told = words(decided(was, "dismiss"), was)
         assert {to for to, kind in told if kind == "report_decided"} == {f"usr_{number}" for number in range(count)}
         assert {facts["acted"] for (_, kind), facts in told.items() if kind == "report_decided"} == {False}
+        assert [kind for to, kind in told if to == "usr_author"] == ["content_restored"] * (count == 3)
         restored = told.get(("usr_author", "content_restored"))
         assert restored == ({"item": "pst_1", "case": "cas_1"} if count == 3 else None)
 
