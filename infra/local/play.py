@@ -5,8 +5,8 @@
     grace · the credit runs out, and the channel ends with it · a top-up during grace lets both come back · the client
     leaves for good · grace expires, the one who waited is put out · ended, finalized · books and channels are read
 
-Where nobody else uses the stack two acts follow: money back and money out (``second_act.py``), and a live stream with
-gifts (``third_act.py``). At the very end the books are read (``books.py``).
+Where nobody else uses the stack three acts follow: money back and money out (``second_act.py``), a live stream with
+gifts (``third_act.py``), and words (``fourth_act.py``). At the very end the books are read (``books.py``).
 
 Nothing is simulated: the functions, the state machine, the tables, webhooks and notices are those of the running stack.
 Only a minute is short, by its setting. What the play learns is in ``Played``; it went well if every check of it held.
@@ -22,6 +22,7 @@ from chalicelib.kernel.time import SECOND, Millis
 from infra.local.agora import notices
 from infra.local.agora.device import ChannelRefused, Device
 from infra.local.books import Books, Crossed
+from infra.local.fourth_act import FourthAct, Shares
 from infra.local.phone import Api, Json, Phone, entries, new_key
 from infra.local.proof import ChannelProof, LedgerProof, prove_channels
 from infra.local.screen import Screen, Shown
@@ -60,6 +61,8 @@ class Played:
     channels: ChannelProof | None = None
     """Of the reading; the stream's are in ``show``."""
     show: Show | None = None
+    shares: Shares | None = None
+    """Of the price of a reply."""
     crossed: Crossed | None = None
     """What crossed the platform's border."""
     proof: LedgerProof | None = None
@@ -96,6 +99,7 @@ class Play:
         self._tell, self._check, self._refused = telling.tell, telling.check, telling.refused
         self._earned_before = 0
         self._third: ThirdAct | None = None
+        self._fourth: FourthAct | None = None
 
     def run(self) -> Played:
         """Play to the end, or to the first step that cannot be taken."""
@@ -124,14 +128,21 @@ class Play:
         played.statement = list(self._entries())[::-1]
         third = self._third = ThirdAct(self._stack, self._telling, *people)
         played.show = third.show
-        third.play(third.steps, "Act 3")
+        if third.play(third.steps, "Act 3"):
+            third.watch.stop()
+            fourth = self._fourth = FourthAct(self._stack, self._telling, *people, third.people)
+            if self._telling.play(fourth.steps, "Act 4"):
+                played.statement = list(self._entries())[::-1]
+            played.shares = fourth.shares
         books = Books(self._stack, self._telling)
         self._telling.play(books.steps, "The end")
         played.crossed, played.proof = books.crossed, books.proof
 
     @property
     def _shown(self) -> Shown | None:
-        """What the third act shows, once it has begun; the reading before."""
+        """What the newest act shows that has something of its own."""
+        if self._fourth and self._fourth.shown:
+            return self._fourth.shown
         return self._third.shown if self._third else self._watch.moment
 
     # --- the acts -------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The end of the play on paper: receipt, statement, earnings, coins, gifts, and the proof."""
+"""The end of the play on paper: receipt, statement, earnings, coins, gifts, a reply's dollar, and the proof."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -34,9 +34,12 @@ def report(console: Console, played: Played) -> None:
     """Print all that there is: a play that stopped early has no receipt."""
     if played.receipt:
         console.print(_receipt(played.receipt), _statement(played.statement), sep="")
-        console.print(_earnings(played))
+        others = played.receipt["total"]["amount"] - played.earned
+        console.print(_split("Where the price of the reading went", played.earned, others))
     if played.show:
         _stream(console, played.show)
+    if played.shares:
+        console.print(_split("Where the dollar of a reply went", played.shares.reader, played.shares.platform))
     if played.crossed:
         console.print(_crossed(played.crossed))
     channels = [found for found in (played.channels, played.show and played.show.channels) if found]
@@ -85,14 +88,13 @@ def _statement(entries: list[Json]) -> Table:
     return table
 
 
-def _earnings(played: Played) -> Table:
-    total = played.receipt["total"]["amount"]
-    table = _table("Where the price of the reading went")
+def _split(title: str, readers: int, platforms: int) -> Table:
+    table = _table(title)
     table.add_column("of", ratio=1)
     table.add_column("share", justify="right")
     table.add_column("amount", justify="right")
-    table.add_row("the reader", "70 %", dollars(played.earned))
-    table.add_row("the platform", "30 %", dollars(total - played.earned))
+    table.add_row("the reader", "70 %", dollars(readers))
+    table.add_row("the platform", "30 %", dollars(platforms))
     return table
 
 

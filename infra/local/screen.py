@@ -19,7 +19,9 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from chalicelib.moderation.model import HIDING
 from infra.local.charts import bar, columns
+from infra.local.pages import Board, Chat, Mailbox, Page, paragraph
 from infra.local.stream_watch import Shopping, StreamMoment
 from infra.local.watch import Moment, dollars
 
@@ -54,6 +56,11 @@ _PACE: Final = 8
 """Gifts a second that fill a column."""
 _LEADERS: Final = 3
 _BUYERS: Final = 5
+_ROOM: Final = 51
+"""Columns beside the first two: a longer line would take some of theirs."""
+_LINES: Final = 5
+"""Messages or posts of a page."""
+_STANDINGS: Final = {"shown": GREEN, "hidden": ORANGE, "removed": RED}
 _ACTORS: Final = {
     "client": CYAN,
     "reader": MAGENTA,
@@ -67,11 +74,13 @@ _ACTORS: Final = {
     "stream": ORANGE,
     "meter": GREEN,
     "gifts": GREEN,
+    "mail": BLUE,
+    "admin": ORANGE,
     "✓": f"bold {GREEN}",
     "✗": f"bold {RED}",
 }
 
-Shown = Moment | Shopping | StreamMoment
+Shown = Moment | Shopping | StreamMoment | Page
 Now = Callable[[], Shown | None]
 
 
@@ -87,7 +96,7 @@ class Screen(Protocol):
         """One line of the timeline: ``who`` did ``what``. May be called from any thread."""
 
     def showing(self, now: Now) -> AbstractContextManager[None]:
-        """Show the reading, the shopping or the stream, as ``now`` says it is, while the block lasts."""
+        """Show the reading, the stream or a phone's page, as ``now`` says it is, while the block lasts."""
 
 
 class Timeline:
@@ -219,6 +228,8 @@ def _rows_of(now: Shown | None) -> Sequence[Row]:
         return _NO_ROWS
     if isinstance(now, Shopping):
         return _shopping_rows(now)
+    if isinstance(now, Chat | Mailbox | Board):
+        return _page_rows(now)
     return _stream_rows(now) if isinstance(now, StreamMoment) else _rows(now)
 
 
@@ -281,6 +292,59 @@ def _stream_rows(now: StreamMoment) -> list[Row]:
             for name, coins in leaders
         ),
     ]
+
+
+def _page_rows(now: Page) -> list[Row]:
+    if isinstance(now, Chat):
+        phone, rows = (now.owner, f"{dollars(now.credit)} of credit"), _chat_rows(now)
+    elif isinstance(now, Mailbox):
+        phone, rows = (now.owner, f"{now.unread} unread in the inbox"), _mailbox_rows(now)
+    else:
+        phone, rows = (now.viewer, f"“{now.title}”"), _board_rows(now)
+    first = ("phone", Text(f"● {phone[0]}", f"bold {CYAN}"), _flat(phone[1]))
+    return [first, *rows, *[("", Text(), Text())] * (_LINES - len(rows))]
+
+
+def _chat_rows(now: Chat) -> list[Row]:
+    """A message that is locked is a bar: nothing of it is there."""
+    rows = []
+    for each in now.bubbles[-_LINES:]:
+        tag = Text(f"{dollars(each.price)}, {'locked' if each.locked else 'paid'}", ORANGE if each.locked else GREEN)
+        files = {0: "", 1: " and a picture"}.get(each.files, f" and {each.files} files")
+        said = Text("░" * 30, _FADED) if each.text is None else _flat(f"{each.text}{files}")
+        rows.append((each.who, tag if each.price else Text("free", _FADED), said))
+    return rows
+
+
+def _mailbox_rows(now: Mailbox) -> list[Row]:
+    letters = Text("1 letter" if now.letters == 1 else f"{now.letters} letters", "bold")
+    wanted = Text("● wanted", GREEN) if now.by_mail else Text("○ not wanted", RED)
+    return [
+        ("inbox", Text("newest"), _flat(now.newest)),
+        ("mail", letters, _flat(now.subject)),
+        ("", Text("plain text", _FADED), _flat(paragraph(now.text))),
+        ("", Text("HTML", _FADED), _flat(paragraph(now.html))),
+        ("more mail", wanted, Text("about the wallet")),
+    ]
+
+
+def _board_rows(now: Board) -> list[Row]:
+    rows = [
+        (each.who, Text(f"● {each.standing}", _STANDINGS.get(each.standing, "")), _flat(each.html))
+        for each in now.posts[1 - _LINES :]
+    ]
+    if now.reports:
+        verdict = Text(f" {now.verdict or 'hidden'}" if now.reports >= HIDING else "")
+        drawn = bar(now.reports, HIDING, ORANGE).append(verdict)
+        rows.append(("reports", Text(f"{now.reports} of {HIDING}", "bold"), drawn))
+    return rows
+
+
+def _flat(text: str) -> Text:
+    """On one line, whatever somebody wrote, and no longer than the last column is."""
+    line = Text(" ".join(text.split()))
+    line.truncate(_ROOM, overflow="ellipsis")
+    return line
 
 
 def _person(name: str, *, there: set[str] | frozenset[str]) -> Text:

@@ -13,6 +13,10 @@ Step = Callable[[], None]
 """Its docstring is its title."""
 
 
+class CannotGoOn(Exception):
+    """A step cannot be taken, and why."""
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """An expectation, and whether it held. ``saw`` says what was there instead."""
@@ -37,7 +41,7 @@ class Telling:
             self.screen.begin(f"{act}, {number} of {len(steps)}: {what}" if len(steps) > 1 else f"{act}: {what}")
             try:
                 step()
-            except (Refused, Unreachable, TookTooLong, Contended, ChannelRefused) as stopped:
+            except (Refused, Unreachable, TookTooLong, Contended, ChannelRefused, CannotGoOn) as stopped:
                 self.check(what, held=False, saw=str(stopped))
                 return False
         return True

@@ -167,6 +167,11 @@ class ThirdAct:
         ]
 
     @property
+    def people(self) -> dict[str, Api]:
+        """Who watches, by name: each one's way to the API."""
+        return {each.name: each.api for each in self._viewers}
+
+    @property
     def shown(self) -> Shopping | StreamMoment:
         """The stream, once there is one."""
         buyers = tuple((each.name, STORES[each.where], each.has, each.bought) for each in self._viewers)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from infra.local.fourth_act import Shares
 from infra.local.play import Played
 from infra.local.proof import ChannelProof
 from infra.local.report import report
@@ -54,6 +55,12 @@ def test_their_value_is_the_readers_and_the_platforms() -> None:
     assert line(lines, "gifts") == ["gifts", "3", "700", "$7.00", "$4.90", "$2.10"]
     assert line(lines, "tickets") == ["tickets", "2", "250", "$2.50", "$1.74", "$0.76"]
     assert line(lines, "all") == ["all", "5", "950", "$9.50", "$6.64", "$2.86"]
+
+
+def test_a_replys_dollar_is_the_readers_and_the_platforms() -> None:
+    lines = shown(Played(checks=[Check("all is well", held=True)], shares=Shares(70, 30)))
+    assert line(lines, "the reader") == ["the", "reader", "70", "%", "$0.70"]
+    assert line(lines, "the platform") == ["the", "platform", "30", "%", "$0.30"]
 
 
 def test_the_leaderboard_is_drawn_to_the_first() -> None:

@@ -7,6 +7,7 @@ import pytest
 from rich.color import Color
 from rich.console import Console
 
+from infra.local.pages import Board, Bubble, Chat, Mailbox, Written
 from infra.local.screen import COLOURS, LiveScreen, PlainScreen, Shown
 from infra.local.stream_watch import Shopping, StreamMoment
 from infra.local.watch import Moment
@@ -42,6 +43,28 @@ SHOW = StreamMoment(
     ends_after=12.0,
 )
 SHOPPING = Shopping((("Clara", "Stripe", 0, 6_500), ("Ben", "App Store", 2_500, 2_500), ("Mia", "Google Play", 0, 0)))
+CHAT = Chat(
+    "Clara",
+    1_000,
+    (
+        Bubble("Clara", "Which card is this?", 0, locked=False, files=1),
+        Bubble("Rosa", "The Star.", 0, locked=False, files=0),
+        Bubble("Rosa", "Say yes.", 100, locked=False, files=0),
+        Bubble("Rosa", None, 100, locked=True, files=0),
+    ),
+)
+MAILBOX = Mailbox(
+    owner="Rosa",
+    unread=4,
+    newest="Clara unlocked your reply",
+    letters=1,
+    subject="Clara unlocked your reply",
+    text="Hello Rosa,\n\nClara paid $1.00 for your reply.\n\nSoulSeer\n",
+    html="<p>Hello Rosa,</p>\n<p>Clara paid $1.00 for your reply.</p>\n",
+)
+BOARD = Board(
+    "Mia", "The Star", (Written("Clara", "<p>Look</p>", "shown"), Written("Dan", "<p>Buy</p>", "shown")), reports=2
+)
 MOMENTS: list[Shown | None] = [
     None,
     TALK,
@@ -56,6 +79,19 @@ MOMENTS: list[Shown | None] = [
     replace(SHOW, host_here=False, ends_in=7.4),
     replace(SHOW, state="finalized", reason="host_gone", host_here=False),
     replace(SHOW, watching=tuple((f"Viewer {number}", True) for number in range(40)), gifts=9_999, coins=123_456_789),
+    Chat("Clara", 0),
+    CHAT,
+    Chat(
+        "A name of many words, as some have",
+        123_456_789,
+        (Bubble("X" * 40, "word\n" * 800, 100, locked=False, files=4),) * 9,
+    ),
+    MAILBOX,
+    replace(MAILBOX, unread=12_345, letters=1_000, newest="A title " * 40, subject="", text="", html="", by_mail=False),
+    BOARD,
+    Board(
+        "Mia", "A title " * 15, (Written("X" * 40, "<p>word</p>\n" * 900, "removed"),) * 9, reports=3, verdict="removed"
+    ),
 ]
 LONG = "tells a story that is much longer than any line of a terminal of eighty columns could ever be"
 
@@ -132,6 +168,49 @@ def test_before_there_is_a_stream_a_frame_shows_who_buys_coins() -> None:
         "Mia 0 coins Google Play",
     ]
     assert [rows[place].count("█") for place in (1, 2, 3)] == [0, 30, 0]
+
+
+def shown_rows(now: Shown) -> list[str]:
+    """The picture's rows without its frame and its bars."""
+    rows = frame(live(80, 24, lines=1), now)[1:7]
+    return [" ".join(row.strip("│").replace("░", "").replace("█", "").split()) for row in rows]
+
+
+def test_a_conversation_shows_what_is_free_paid_and_locked() -> None:
+    assert shown_rows(CHAT) == [
+        "phone ● Clara $10.00 of credit",
+        "Clara free Which card is this? and a picture",
+        "Rosa free The Star.",
+        "Rosa $1.00, paid Say yes.",
+        "Rosa $1.00, locked",
+        "",
+    ]
+    assert frame(live(80, 24), CHAT)[5].count("░") == 30, "nothing of what it says is there"
+
+
+def test_a_mailbox_shows_both_parts_of_a_letter_and_whether_more_are_wanted() -> None:
+    assert shown_rows(MAILBOX) == [
+        "phone ● Rosa 4 unread in the inbox",
+        "inbox newest Clara unlocked your reply",
+        "mail 1 letter Clara unlocked your reply",
+        "plain text Clara paid $1.00 for your reply.",
+        "HTML <p>Clara paid $1.00 for your reply.</p>",
+        "more mail ● wanted about the wallet",
+    ]
+    assert "○ not wanted" in frame(live(80, 24), replace(MAILBOX, by_mail=False))[6]
+
+
+def test_a_thread_shows_its_posts_and_how_near_the_newest_is_to_be_hidden() -> None:
+    assert shown_rows(BOARD)[:4] == [
+        "phone ● Mia “The Star”",
+        "Clara ● shown <p>Look</p>",
+        "Dan ● shown <p>Buy</p>",
+        "reports 2 of 3",
+    ]
+    assert frame(live(80, 24), BOARD)[4].count("█") == 20
+    gone = frame(live(80, 24), replace(BOARD, posts=BOARD.posts[:1], reports=3))[3]
+    assert (gone.count("█"), "hidden" in gone) == (30, True)
+    assert "removed" in frame(live(80, 24), replace(BOARD, reports=3, verdict="removed"))[4]
 
 
 def test_a_stream_whose_host_is_gone_says_when_it_ends() -> None:
