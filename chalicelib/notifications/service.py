@@ -133,13 +133,14 @@ def _taken(world: World, person: accounts.Person, notice: Notice, opened: frozen
 
 
 def _begun(world: World, person: accounts.Person, notice: Notice, opened: frozenset[Channel], me: str) -> Telling:
-    """Write the line, and what else is to be done: nothing where the person wants nothing."""
+    """Write the line, and what else is to be done; that it is nothing too, or it would be told to who wants it when it
+    comes again.
+    """
     rows, now = inbox_of(world), world.now()
     telling = Telling(_steps(world, person, opened), me, now + HOLD)
     added = notification_of(notice)
     line = rows.add(person.id, added, now) if INBOX in opened and now < added.expires else ()
-    if telling.left or line:
-        world.tables.write(rows.keep_telling(notice, telling, None, now), *line)
+    world.tables.write(rows.keep_telling(notice, telling, None, now), *line)
     return telling
 
 

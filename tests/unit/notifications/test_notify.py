@@ -16,7 +16,7 @@ from chalicelib.gateways.mail import Letter
 from chalicelib.gateways.push import Message
 from chalicelib.kernel.errors import ProviderFailed, Unavailable
 from chalicelib.kernel.time import MINUTE, SECOND
-from chalicelib.notifications import handlers, model
+from chalicelib.notifications import handlers, inbox, model
 from chalicelib.notifications.model import Words
 from chalicelib.runtime import outbox
 from chalicelib.runtime.identity import Claims
@@ -109,6 +109,16 @@ def test_who_wishes_no_mail_of_such_things_gets_none(world: World) -> None:
     accounts.prefer(world, ada, {"favorites": frozenset({"email"})}, None, rev=1)
     assert told(world, record(ada, 3)) == []
     assert [each.subject for each in letters(world)] == ["Number 1", "Number 3"]
+
+
+def test_what_nobody_wanted_is_not_told_when_it_comes_again_to_who_wants_it_by_then(world: World) -> None:
+    ada = person(world, "ada@example.test")
+    accounts.prefer(world, ada, {"favorites": frozenset()}, None, rev=0)
+    assert told(world, record(ada, 1)) == []
+    accounts.prefer(world, ada, {"favorites": frozenset({"email", "inbox"})}, None, rev=1)
+    assert told(world, record(ada, 1), record(ada, 2)) == []
+    assert [each.subject for each in letters(world)] == ["Number 2"]
+    assert inbox.listing(world, ada, 10, None).unread == 1
 
 
 def test_what_keeps_an_account_safe_is_mailed_whatever_is_wished_and_to_a_suspended_person_too(world: World) -> None:
