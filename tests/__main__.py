@@ -1,17 +1,17 @@
-"""``make test``: all tests, in four processes.
+"""``make test``: all tests, in three processes.
 
-The end-to-end tests mostly wait, for minutes and deadlines of a stack in real time. The others run beside them: those
-that start stacks of their own, and wait for them as well, at a somewhat lower priority; those that reckon, with a
-DynamoDB and without, at the lowest, because a phone of a story must not miss its beat when a property test wants the
-processor. What the others say is shown when all are through.
+The end-to-end tests mostly wait, for minutes and deadlines of a stack in real time. The others run beside them, at lower
+priorities, because a phone of a story must not miss its beat when a property test wants the processor: those that reckon
+alone; and those on a DynamoDB, followed by those that start stacks of their own, which two cores would not start beside
+the first one in time. What the others say is shown when all are through.
 """
 
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Final
 
@@ -25,34 +25,39 @@ LOWEST_PRIORITY: Final = 19
 SLOWEST: Final = ["--durations=10", "--durations-min=5"]
 """What a run tells of itself: time is scarce."""
 
-Running = tuple["subprocess.Popen[bytes]", IO[str]]
+Part = tuple[list[Path], int]
+"""What to run, and at which priority."""
 
 
 def main(arguments: list[str]) -> int:
     """Run them with pytest's ``arguments``; the first exit code that is not 0."""
     folders = {each for each in TESTS.iterdir() if any(each.glob("**/test_*.py"))}
     reckoning = sorted(folders - {WAITING, STORING})
-    parts = ((STARTING, LOWER_PRIORITY), ([STORING], LOWEST_PRIORITY), (reckoning, LOWEST_PRIORITY))
-    with ExitStack() as stack:
-        beside = [stack.enter_context(_beside(paths, arguments, priority)) for paths, priority in parts]
+    chains: tuple[list[Part], ...] = (
+        [([STORING], LOWEST_PRIORITY), (STARTING, LOWER_PRIORITY)],
+        [(reckoning, LOWEST_PRIORITY)],
+    )
+    with ThreadPoolExecutor(len(chains)) as pool:
+        beside = [pool.submit(_one_after_another, chain, arguments) for chain in chains]
         codes = [_pytest([WAITING], [*(f"--ignore={each}" for each in STARTING), *arguments]).wait()]
-        for process, told in beside:
-            codes.append(process.wait())
-            told.seek(0)
-            _say(told.read())
+        for chain in beside:
+            for code, told in chain.result():
+                codes.append(code)
+                _say(told)
     return next(filter(None, codes), 0)
 
 
-@contextmanager
-def _beside(paths: Sequence[Path], arguments: Sequence[str], priority: int) -> Iterator[Running]:
-    """Tests that run in the background, and what they say; ended with the block."""
-    with tempfile.TemporaryFile("w+") as told:
-        process = _pytest(paths, arguments, told)
-        os.setpriority(os.PRIO_PROCESS, process.pid, priority)
-        try:
-            yield process, told
-        finally:
-            process.terminate()
+def _one_after_another(parts: list[Part], arguments: Sequence[str]) -> list[tuple[int, str]]:
+    """The exit code of each part, and what it said."""
+    ended = []
+    for paths, priority in parts:
+        with tempfile.TemporaryFile("w+") as told:
+            process = _pytest(paths, arguments, told)
+            os.setpriority(os.PRIO_PROCESS, process.pid, priority)
+            code = process.wait()
+            told.seek(0)
+            ended.append((code, told.read()))
+    return ended
 
 
 def _pytest(paths: Sequence[Path], arguments: Sequence[str], told: IO[str] | None = None) -> "subprocess.Popen[bytes]":
