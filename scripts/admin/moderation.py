@@ -59,7 +59,7 @@ def resolve_case(world: World, asked: Namespace) -> Plan:
     action, rule = cast("Action", asked.action), cast("Rule | None", asked.rule)
 
     def act(operator: str, reason: str) -> Answer:
-        return Answer([_facts(moderation.resolve(world, case.id, action, rule, actor=operator, reason=reason))])
+        return _done(moderation.resolve(world, case.id, action, rule, actor=operator, reason=reason))
 
     return _plan(case, action, world.now(), Plan((), act))
 
@@ -69,7 +69,7 @@ def dismiss_case(world: World, asked: Namespace) -> Plan:
     case = moderation.case(world, asked.case)
 
     def act(operator: str, reason: str) -> Answer:
-        return Answer([_facts(moderation.dismiss(world, case.id, actor=operator, reason=reason))])
+        return _done(moderation.dismiss(world, case.id, actor=operator, reason=reason))
 
     return _plan(case, "dismiss", world.now(), Plan((), act))
 
@@ -98,6 +98,11 @@ def _facts(case: Case) -> Facts:
         "hidden": case.hidden,
         "round": case.round,
     }
+
+
+def _done(case: Case) -> Answer:
+    """Beside what reports did (`hidden`), what was decided."""
+    return Answer([_facts(case) | {"decision": _decision(case.decision), "review": _decision(case.review)}])
 
 
 def _decision(decision: Decision | None) -> Facts | None:
