@@ -108,7 +108,13 @@ def _done(case: Case) -> Answer:
 def _decision(decision: Decision | None) -> Facts | None:
     if decision is None:
         return None
-    return {"action": decision.verdict, "by": decision.actor, "at": rfc3339(decision.at), "reason": decision.reason}
+    return {
+        "action": decision.verdict,
+        "rule": decision.rule,
+        "by": decision.actor,
+        "at": rfc3339(decision.at),
+        "reason": decision.reason,
+    }
 
 
 def _takes_which(parser: ArgumentParser) -> None:
