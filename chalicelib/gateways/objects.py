@@ -168,7 +168,7 @@ def take_up(
     found = bucket.stored(to)
     if found is None:
         if not bucket.copy(source, to):
-            raise NotFound("There is no such upload.")
+            raise NotFound("There is no such upload. Post the file to its form first.")
         found = bucket.stored(to)
     size, media_type = found or (0, "")
     fault = None

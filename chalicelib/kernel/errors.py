@@ -209,7 +209,10 @@ class WalletFrozen(
 
 
 class RateLimited(
-    Problem, status=HTTPStatus.TOO_MANY_REQUESTS, code="rate_limited", default="Too many requests. Slow down."
+    Problem,
+    status=HTTPStatus.TOO_MANY_REQUESTS,
+    code="rate_limited",
+    default="Too many requests. Wait as long as Retry-After says.",
 ):
     """``wait`` is how long it lasts, told as ``Retry-After``."""
 

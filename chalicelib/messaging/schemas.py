@@ -17,13 +17,16 @@ from chalicelib.runtime.schemas import Id, ListQuery, Money, PersonView, Schema
 class NewConversation(Schema):
     """With whom."""
 
-    reader: Id
+    reader: Annotated[Id, Field(description="The reader's id, not the slug.")]
 
 
 class ConversationsQuery(ListQuery):
     """Which conversations."""
 
-    as_: Annotated[Literal["client", "reader"], Field(alias="as", description="One's side.")] = "client"
+    as_: Annotated[
+        Literal["client", "reader"],
+        Field(alias="as", description="One's side in them: readers find their clients as `reader`."),
+    ] = "client"
 
 
 class LastMessage(Schema):

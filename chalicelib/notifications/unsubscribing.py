@@ -20,6 +20,7 @@ from chalicelib.notifications.letters import ABOUT_WHAT, template
 _MAC_BYTES: Final = 16
 _USER_BYTES: Final = 16
 _TRIES: Final = 5
+_NONE_OF_OURS: Final = "No letter of ours has this address. Open it as it stands in the letter."
 
 PAGE_HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
@@ -84,13 +85,13 @@ def _opened(world: World, token: str) -> tuple[str, Kind]:
     try:
         raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
     except ValueError:
-        raise NotFound from None
+        raise NotFound(_NONE_OF_OURS) from None
     mac, fact = raw[:_MAC_BYTES], raw[_MAC_BYTES:]
     if not hmac.compare_digest(mac, _mac(world, fact)):
-        raise NotFound
+        raise NotFound(_NONE_OF_OURS)
     kind: Kind | None = next((each for each in get_args(Kind) if each.encode() == fact[_USER_BYTES:]), None)
     if kind is None:  # of a letter that is older than our kinds
-        raise NotFound
+        raise NotFound(_NONE_OF_OURS)
     return of_number("usr", int.from_bytes(fact[:_USER_BYTES], "big")), kind
 
 

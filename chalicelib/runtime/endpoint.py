@@ -55,6 +55,7 @@ R = TypeVar("R")
 REQUEST_ID: Final = "X-Request-Id"
 REPLAYED: Final = "Idempotency-Replayed"
 _JSON: Final = "application/json"
+_MANY_NEW: Final = "Too many new people come from this address. Wait as long as Retry-After says."
 
 # No cookies are used, so any origin may call; a token has to be sent on purpose.
 _CORS: Final = CORSConfig(
@@ -316,7 +317,7 @@ def _count(exchange: _Exchange, rate: Rate, identify: Callable[[], Caller | None
     exchange.told.update(told(rate.bucket, drawn))
     if drawn.level is None:
         logs.bind(kind=rate.bucket.name)
-        raise RateLimited(wait=drawn.wait)
+        raise RateLimited(_MANY_NEW if rate is NEWCOMERS else None, drawn.wait)
 
 
 def _address(sent: ChaliceRequest) -> str:

@@ -139,7 +139,7 @@ Try:
        -H "Content-Type: application/json" -d '{{"title": "Full moon", "visibility": "public"}}'
                                                            # going on: docs/local.md, "A live stream"
 
-A token for anybody else:
+A token for anybody else (five new people in five minutes, unless it was started with RATE_LIMITS=off):
 
   curl -s {addresses.issuer_url}/token -d '{{"sub": "local|grace", "email": "grace@example.test", "name": "Grace"}}'
 

@@ -59,7 +59,7 @@ def resolve_case(world: World, asked: Namespace) -> Plan:
     action, rule = cast("Action", asked.action), cast("Rule | None", asked.rule)
 
     def act(operator: str, reason: str) -> Answer:
-        return Answer([_facts(moderation.resolve(world, case.id, action, rule, actor=operator, reason=reason))])
+        return _done(moderation.resolve(world, case.id, action, rule, actor=operator, reason=reason))
 
     return _plan(case, action, world.now(), Plan((), act))
 
@@ -69,7 +69,7 @@ def dismiss_case(world: World, asked: Namespace) -> Plan:
     case = moderation.case(world, asked.case)
 
     def act(operator: str, reason: str) -> Answer:
-        return Answer([_facts(moderation.dismiss(world, case.id, actor=operator, reason=reason))])
+        return _done(moderation.dismiss(world, case.id, actor=operator, reason=reason))
 
     return _plan(case, "dismiss", world.now(), Plan((), act))
 
@@ -100,10 +100,21 @@ def _facts(case: Case) -> Facts:
     }
 
 
+def _done(case: Case) -> Answer:
+    """Beside what reports did (`hidden`), what was decided."""
+    return Answer([_facts(case) | {"decision": _decision(case.decision), "review": _decision(case.review)}])
+
+
 def _decision(decision: Decision | None) -> Facts | None:
     if decision is None:
         return None
-    return {"action": decision.verdict, "by": decision.actor, "at": rfc3339(decision.at), "reason": decision.reason}
+    return {
+        "action": decision.verdict,
+        "rule": decision.rule,
+        "by": decision.actor,
+        "at": rfc3339(decision.at),
+        "reason": decision.reason,
+    }
 
 
 def _takes_which(parser: ArgumentParser) -> None:

@@ -78,7 +78,10 @@ def test_a_decision_is_made_only_with_yes_and_once(
         assert said(capsys)["would"] == will
     assert desk.queue() == [case]
     assert soulseer("resolve", case, "--action", "uphold", "--reason", "because") == 1
+    capsys.readouterr()
     assert soulseer("resolve", case, "--action", "suspend", "--rule", "fraud", *WHY) == 0
+    decided = said(capsys)["rows"][0]["decision"]
+    assert (decided["action"], decided["rule"], decided["reason"]) == ("suspend", "fraud", "because")
     assert desk.status == "suspended"
     assert ("case_suspend", "arn:ops", "because") in desk.audited()
     decision = desk.case.decision

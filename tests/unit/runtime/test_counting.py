@@ -235,6 +235,7 @@ def test_an_address_makes_five_profiles_in_five_minutes_and_who_is_known_is_let_
     answer = door("GET", "/v1/me", "new5")
     assert refused(answer)
     assert answer.headers["Retry-After"] == "60"
+    assert "new people" in answer.json_body["detail"]
     assert answer.headers["RateLimit-Policy"] == '"newcomers";q=5;w=300'
     assert people(door) == 5
     assert not refused(door("GET", "/v1/me", "new4"))
