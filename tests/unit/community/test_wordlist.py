@@ -87,6 +87,8 @@ def test_nothing_else_is(text: str) -> None:
         ("ass", "It was 455 dollars, 4$$ and 4.55"),
         ("tit", "The title, a constitution, a titbit"),
         ("coon", "Their con"),
+        ("git", "A gilt frame"),
+        ("tit", "It tilts: a tilt, and a TILT"),
         ("lol", "101"),
     ],
 )
@@ -98,6 +100,22 @@ def test_a_doubled_letter_must_be_there_twice() -> None:
     listed = WordList(("ass", "moon"))
     assert listed.found_in("as mon") == ()
     assert listed.found_in("assss mooon") == ("ass", "moon")
+
+
+@pytest.mark.parametrize("text", ["tiit", "TIIIT", "tllt", "t1it", "ti!t", "tit", "TlT"])
+def test_a_letter_is_drawn_out_by_itself_and_not_by_another_that_looks_like_it(text: str) -> None:
+    listed = WordList(("tit",))
+    assert (listed.found_in(text), listed.found_in("tilt")) == (("tit",), ())
+
+
+@pytest.mark.parametrize("text", ["kill", "kiiilll", "k1ll", "klll", "kllllll", "KIIL"])
+def test_a_word_with_both_is_drawn_out_in_each(text: str) -> None:
+    assert WordList(("kill",)).found_in(text) == ("kill",)
+
+
+@pytest.mark.parametrize("text", ["heIl", "helI", "hell", "HEIL", "hellll"])
+def test_a_doubled_letter_may_be_written_with_both(text: str) -> None:
+    assert WordList(("hell",)).found_in(text) == ("hell",)
 
 
 def test_each_word_is_told_once_in_the_order_of_the_list() -> None:
