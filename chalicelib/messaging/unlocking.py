@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from chalicelib.accounts import service as accounts
+from chalicelib.accounts import uploads
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import Forbidden, InvalidState
 from chalicelib.messaging import model
@@ -80,9 +81,9 @@ def _told(world: World, message: Message, conversation: Conversation, debit: Ent
 
 def refund(world: World, message_id: str, *, actor: str, reason: str) -> Message:
     """Give the client back what the reply cost, once: the reader's share from the reader, the rest from the platform.
-    Audited. The reply stays open; a refunded one stays as it is.
+    Audited. The reply stays open; a refunded one stays as it is. Where its author has left, nothing keeps what it said.
 
-    Raises NotFound, InvalidState (never paid, or the client has left), Unavailable.
+    Raises NotFound, InvalidState (never paid, or the client has left), Unavailable, ProviderFailed.
     """
 
     def attempt() -> Message:
@@ -97,15 +98,22 @@ def refund(world: World, message_id: str, *, actor: str, reason: str) -> Message
             raise LookupError(f"{message_id} is unlocked and was never paid")
 
         def beside(credit: Entry) -> list[Operation]:
-            after = model.refunded(was, credit.at)
+            before = conversation, was
+            after = conversation, model.refunded(was, credit.at)
+            if accounts.is_deleted(world, was.sender):
+                after = model.erased(*after)
             bearers = payouts.reply_returned(world, was.sender, message_id, was.price, credit.at)
-            return [messages_of(world).replace(after, was), *bearers, _audited(world, after, credit, actor, reason)]
+            said = _audited(world, after[1], credit, actor, reason)
+            return [*messages_of(world).changed(after, before), *bearers, said]
 
-        wallet.compensate(world, client, REFUND, message_id, paid.split, message_id, beside)
+        wallet.compensate(world, client, REFUND, message_id, wallet.origin(world, paid), message_id, beside)
         log.info("reply_refunded", id=message_id, amount=was.price)
         return messages.message_of(world, message_id)[1]
 
-    return undisturbed(world.sleep, attempt)
+    done = undisturbed(world.sleep, attempt)
+    if done.erased:
+        uploads.drop(world, done.place)
+    return done
 
 
 def _audited(world: World, message: Message, credit: Entry, actor: str, reason: str) -> Operation:

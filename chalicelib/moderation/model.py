@@ -202,6 +202,11 @@ def stands(case: Case, was: Case) -> Standing | None:
     return "shown" if was.decision.verdict in _STANDING and case.state == "dismissed" else None
 
 
+def left_at(case: Case) -> Standing:
+    """Where a case that may show its thing again has put it."""
+    return _STANDING[case.decision.verdict] if case.decision else "hidden"
+
+
 def appealed(case: Case, appeal: Appeal) -> Case:
     """The case with its author's appeal, which waits for a decision. Raises InvalidState (too late, or nothing to
     appeal against), AlreadyDone (there was one).

@@ -192,13 +192,17 @@ def _follows(world: World, decided: Case, was: Case, actor: str, reason: str) ->
     words, operations = model.told(decided, was), list[Operation]()
     if standing:
         try:
-            operations += subjects.stand(world, decided.item, standing)
+            # Where somebody else moved it since, the case has nothing to take back.
+            mine = standing != "shown" or not subjects.stand(world, decided.item, model.left_at(was))
+            moved = subjects.stand(world, decided.item, standing) if mine else []
         except NotFound:
             if done is None:
                 raise
             if done.verdict in ("hide", "remove"):
                 raise InvalidState("It is gone: warn, suspend or dismiss.") from None
-            words = [each for each in words if each.kind != "content_restored"]
+            mine, moved = False, []
+        operations += moved
+        words = [each for each in words if mine or each.kind != "content_restored"]
     if done or standing:
         operations.append(
             audit.entry(

@@ -41,10 +41,14 @@ def follow(world: World, user: str, *, actor: str, reason: str) -> None:
 
 
 def carried_out(world: World, case: Case) -> Case:
-    """Do what the case owes, if anything; the case as it is then. May be repeated. Raises Unavailable."""
+    """Do what the case owes, if anything; the case as it is then. May be repeated. Raises Unavailable.
+
+    Nothing of it is owed any more by an author who was let in again meanwhile, by the command line say.
+    """
     if not case.owing or case.decision is None:
         return case
-    follow(world, case.author, actor=case.decision.actor, reason=case.decision.reason)
+    if accounts.is_shut_out(world, case.author):
+        follow(world, case.author, actor=case.decision.actor, reason=case.decision.reason)
 
     def attempt() -> Case:
         was = cases(world).find(case.id)

@@ -133,13 +133,14 @@ def _taken(world: World, person: accounts.Person, notice: Notice, opened: frozen
 
 
 def _begun(world: World, person: accounts.Person, notice: Notice, opened: frozenset[Channel], me: str) -> Telling:
-    """Write the line, and what else is to be done: nothing where the person wants nothing."""
+    """Write the line, and what else is to be done; that it is nothing too, or it would be told to who wants it when it
+    comes again.
+    """
     rows, now = inbox_of(world), world.now()
     telling = Telling(_steps(world, person, opened), me, now + HOLD)
     added = notification_of(notice)
     line = rows.add(person.id, added, now) if INBOX in opened and now < added.expires else ()
-    if telling.left or line:
-        world.tables.write(rows.keep_telling(notice, telling, None, now), *line)
+    world.tables.write(rows.keep_telling(notice, telling, None, now), *line)
     return telling
 
 
@@ -183,7 +184,7 @@ def _change(world: World, notice: Notice, decide: Callable[[Telling], Telling]) 
 
 
 def _on_its_way(world: World, person: accounts.Person, notice: Notice, said: Words, step: str) -> bool:
-    """Take the step. False where it is not known whether it is on its way."""
+    """Take the step. False where it is not known whether it is on its way, whatever kept it: the next one is taken."""
     channel, _, device = step.partition("#")
     try:
         if channel == PUSH:
@@ -192,6 +193,9 @@ def _on_its_way(world: World, person: accounts.Person, notice: Notice, said: Wor
         else:
             _mail(world, person, notice, said)
     except (Unavailable, Contended):
+        return False
+    except Exception as error:  # noqa: BLE001 - a mistake of ours in one channel is none in the others
+        log.exception("step_failed", error, kind=notice.kind, reason=channel)
         return False
     return True
 

@@ -20,7 +20,7 @@ from chalicelib.live import belongings
 from chalicelib.live import service as live
 from chalicelib.live.gift_schemas import sent_view
 from chalicelib.live.schemas import StreamView
-from chalicelib.notifications import inbox
+from chalicelib.notifications import bounces, inbox
 from chalicelib.notifications.letters import letter
 from chalicelib.notifications.model import Words
 from chalicelib.notifications.schemas import notification_view
@@ -328,9 +328,11 @@ def _plain(view: Schema) -> dict[str, Any]:
 
 
 def _mail(world: World, export: Export) -> None:
-    """Raises Unavailable where it is not known to be on its way."""
+    """Unless the address takes no letters: the app has the link. Raises Unavailable where it is not known to be on its
+    way.
+    """
     person = accounts.person(world, export.person)
-    if not person.email or export.expires_at is None:
+    if not person.email or export.expires_at is None or bounces.withheld(world, person.id, person.email):
         return
     address = world.exports.link(_key(export), MAILED // SECOND)
     text = (

@@ -28,7 +28,7 @@ Facts = dict[str, Any]
 Page = Callable[[Any], tuple[list[Facts], Any]]
 
 _SIDES: Final[tuple[Who, ...]] = ("client", "reader")
-_AT_ONCE: Final = 50
+_AT_ONCE: Final = 100
 
 
 def pages(world: World, person_id: str) -> Mapping[str, Page]:

@@ -230,7 +230,8 @@ def grant(world: World, guarantee_id: str, *, actor: str, reason: str) -> Guaran
             told = _told(world, was, "granted", actor, reason, detail)
             return [_rows(world).decide(granted), *bearers, *told]
 
-        wallet.compensate(world, was.user, "guarantee", was.id, moved.back, was.session, beside)
+        back = [(bucket, cents, 0) for bucket, cents in moved.back]
+        wallet.compensate(world, was.user, "guarantee", was.id, back, was.session, beside)
         return guarantee(world, guarantee_id)
 
     return undisturbed(world.sleep, attempt)

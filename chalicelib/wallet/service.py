@@ -297,18 +297,18 @@ def spend(
 
 
 def compensate(
-    world: World, user: str, kind: str, thing: str, back: Split, reference: str, beside: Beside = nothing
+    world: World, user: str, kind: str, thing: str, back: Sequence[Part], reference: str, beside: Beside = nothing
 ) -> Entry:
     """Give ``back``, once for ``thing``, what was spent from which bucket. ``beside`` as in ``post_once``.
 
-    Promotional credit whose lot is used up comes back as one of seven days. Raises what ``post_once`` raises.
+    Promotional credit whose lot is used up comes back as one that expires as it says, in seven days at the soonest if
+    that is over. Raises what ``post_once`` raises.
     """
     counter = f"{kind}:{thing}"
-    fact = Fact(kind, sum(cents for _, cents in back), counter, reference)
-    parts = [(bucket, cents, 0) for bucket, cents in back]
+    fact = Fact(kind, sum(cents for _, cents, _ in back), counter, reference)
 
     def draft_of(newest: Entry, now: Millis) -> Draft:
-        return meter.take_back(newest, kind, parts, counter, reference, now)
+        return meter.take_back(newest, kind, back, counter, reference, now)
 
     return post_once(world, credit_account(user), counter, fact, draft_of, beside)
 

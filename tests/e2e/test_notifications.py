@@ -126,7 +126,7 @@ def reading(stage: Stage, reader: Phone, client: Phone) -> None:
     assert (len(older), whole["unread"], whole["next_cursor"]) == (4, 5, None)
     page = inbox(reader, "limit=1")
     assert ([each["id"] for each in page["items"]], page["unread"]) == ([newest], 5)
-    after = inbox(reader, f"limit=4&cursor={page['next_cursor']}")
+    after = inbox(reader, f"limit=10&cursor={page['next_cursor']}")
     assert ([each["id"] for each in after["items"]], after["next_cursor"]) == (older, None)
     stolen = client.api.send("GET", f"/v1/notifications?cursor={page['next_cursor']}")
     assert refusal(stolen) == (422, "invalid")

@@ -209,7 +209,7 @@ class Border:
 
         def somebody() -> None:
             self.count += 1
-            wallet.compensate(self.world, OWNERS[0], "gift", str(self.count), (("paid", 1),), "gift")
+            wallet.compensate(self.world, OWNERS[0], "gift", str(self.count), (("paid", 1, 0),), "gift")
 
         tables = FailingTables(self.tables, plan, somebody)
         if self.fault:

@@ -92,7 +92,7 @@ def test_a_spending_goes_through_if_and_only_if_every_limit_and_the_credit_allow
         if act == "spend":
             _spend(world, what, number)
         elif act == "give back" and wallet.head(world, CLIENT).spent >= what:
-            wallet.compensate(world, CLIENT, "guarantee", f"gua_{number}", ((PAID, what),), "ses_1")
+            wallet.compensate(world, CLIENT, "guarantee", f"gua_{number}", ((PAID, what, 0),), "ses_1")
         elif act == "pay in":
             pay_in(world, CLIENT, what, f"topup:more{number}")
         elif act == "promo" and len(wallet.head(world, CLIENT).buckets.lots) < MOST_LOTS:

@@ -32,7 +32,7 @@ from tests.support.duo import assert_books_balance
 from tests.support.losing import LosingTables
 from tests.support.pals import Pals
 from tests.support.reading import grant
-from tests.support.worlds import NOON, hand_world
+from tests.support.worlds import NOON, OfflineObjects, hand_world
 
 WHY = {"actor": "ops", "reason": "a test"}
 SECRET = "The cards say yes."
@@ -207,6 +207,34 @@ def test_promotional_credit_goes_back_as_what_it_was() -> None:
     assert wallet.head(pals.world, pals.client).buckets.paid == 0
     assert pals.credit == 300
     assert pals.earned()[0][1] == 70
+
+
+def test_promotional_credit_that_was_used_up_counts_as_long_as_it_would_have() -> None:
+    pals = Pals(hand_world()).opened()
+    grant(pals.world, pals.client, Lot("pro_1", 100, NOON + 30 * DAY))
+    reply = pals.replies()
+    pals.unlocks(reply)
+    unlocking.refund(pals.world, reply.id, **WHY)
+    assert wallet.head(pals.world, pals.client).buckets.lots == (Lot("pro_1", 100, NOON + 30 * DAY),)
+
+
+@pytest.mark.parametrize("dies", [False, True])
+def test_what_somebody_said_who_has_left_is_gone_once_nobody_has_it_paid(pals: Pals, dies: bool) -> None:
+    pals.writes("client")
+    reply = pals.writes("reader", SECRET, "1", price=100, uploads=(pals.uploads("reader"),))
+    pals.unlocks(reply)
+    reader_gone(pals)
+    files = pals.world.attachments
+    assert isinstance(files, OfflineObjects)
+    if dies:  # between the two
+        files.down = True
+        with pytest.raises(Unavailable):
+            unlocking.refund(pals.world, reply.id, **WHY)
+        files.down = False
+    gone = unlocking.refund(pals.world, reply.id, **WHY)
+    assert (gone.text, gone.attachments, gone.erased, pals.credit) == ("", (), True, 500)
+    assert files.below(reply.place, "", 10) == []
+    assert pals.row.locked == 0
 
 
 def test_nothing_goes_back_to_a_client_who_has_left(pals: Pals) -> None:

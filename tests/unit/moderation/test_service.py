@@ -14,6 +14,7 @@ from chalicelib.messaging import service as messages
 from chalicelib.messaging.model import Wanted
 from chalicelib.moderation import service as moderation
 from chalicelib.moderation import suspension
+from chalicelib.moderation.model import Decision, decided
 from chalicelib.moderation.store import cases
 from chalicelib.readers import reviews
 from chalicelib.readers import service as readers
@@ -248,6 +249,18 @@ def test_a_resolution_puts_the_thing_there_whatever_reports_did(
     assert (f"case_{action}", ADMIN, "ticket 7") in desk.audited()
     assert desk.told("usr_0") == [("report_decided", {"item": desk.item, "acted": True})]
     assert desk.status == "active"
+
+
+@pytest.mark.parametrize("resolved", [False, True])
+def test_what_somebody_else_removed_meanwhile_is_not_shown_again(desk: Desk, resolved: bool) -> None:
+    desk.reports("usr_1", "usr_2", "usr_3")
+    if resolved:
+        desk.resolves("hide")
+        desk.appeals()
+    reviews.remove(desk.world, desk.item, actor="ops", reason="a court's order")
+    assert desk.dismisses().state == "dismissed"
+    assert (desk.shown, desk.standing) == (False, "removed")
+    assert "content_restored" not in desk.kinds(desk.author)
 
 
 def test_the_same_decision_again_is_the_same_case_and_another_is_refused(desk: Desk) -> None:
@@ -510,6 +523,18 @@ def test_what_a_suspension_owes_is_done_by_the_tick() -> None:
     for _ in range(2):
         suspension.look_after(stage.world, case_id)
     assert sessions.load(stage.world, SESSION).reason == "safety"
+    assert suspension.page_of_shard(stage.world, "0", 100, None) == ([], None)
+
+
+def test_nothing_is_owed_any_more_by_who_was_let_in_before_it_was_carried_out() -> None:
+    stage = Stage().begun().at(10)
+    case_id = suspect(stage)
+    rows, was = cases(stage.world), moderation.case(stage.world, case_id)
+    decision = Decision("suspend", ADMIN, "ticket 7", "fraud", stage.world.now())
+    stage.world.tables.write(rows.replace(replace(decided(was, decision), owing=True), was))
+    suspension.look_after(stage.world, case_id)
+    assert sessions.load(stage.world, SESSION).state == "active"
+    assert readers.reader(stage.world, READER).verified
     assert suspension.page_of_shard(stage.world, "0", 100, None) == ([], None)
 
 

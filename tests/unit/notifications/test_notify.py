@@ -13,14 +13,15 @@ from chalicelib.accounts import service as accounts
 from chalicelib.accounts.model import preferences
 from chalicelib.gateways import World
 from chalicelib.gateways.mail import Letter
+from chalicelib.gateways.push import Message
 from chalicelib.kernel.errors import ProviderFailed, Unavailable
 from chalicelib.kernel.time import MINUTE, SECOND
-from chalicelib.notifications import handlers, model
+from chalicelib.notifications import handlers, inbox, model
 from chalicelib.notifications.model import Words
 from chalicelib.runtime import outbox
 from chalicelib.runtime.identity import Claims
 from chalicelib.runtime.tables import _marshalled
-from tests.support.worlds import NOON, OfflineMail, OfflineQueue, hand_world
+from tests.support.worlds import NOON, OfflineMail, OfflinePush, OfflineQueue, hand_world
 
 
 @pytest.fixture(autouse=True)
@@ -108,6 +109,16 @@ def test_who_wishes_no_mail_of_such_things_gets_none(world: World) -> None:
     accounts.prefer(world, ada, {"favorites": frozenset({"email"})}, None, rev=1)
     assert told(world, record(ada, 3)) == []
     assert [each.subject for each in letters(world)] == ["Number 1", "Number 3"]
+
+
+def test_what_nobody_wanted_is_not_told_when_it_comes_again_to_who_wants_it_by_then(world: World) -> None:
+    ada = person(world, "ada@example.test")
+    accounts.prefer(world, ada, {"favorites": frozenset()}, None, rev=0)
+    assert told(world, record(ada, 1)) == []
+    accounts.prefer(world, ada, {"favorites": frozenset({"email", "inbox"})}, None, rev=1)
+    assert told(world, record(ada, 1), record(ada, 2)) == []
+    assert [each.subject for each in letters(world)] == ["Number 2"]
+    assert inbox.listing(world, ada, 10, None).unread == 1
 
 
 def test_what_keeps_an_account_safe_is_mailed_whatever_is_wished_and_to_a_suspended_person_too(world: World) -> None:
@@ -202,6 +213,23 @@ def test_a_mail_that_is_refused_for_good_holds_up_nobody(world: World) -> None:
     picky = replace(world, mail=Refusing())
     assert told(picky, record(ada, 1), record(ada, 2)) == []
     assert [each.subject for each in letters(picky)] == ["Number 2"]
+
+
+def test_a_mistake_in_one_channel_holds_up_no_other(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    class Broken(OfflinePush):
+        def push(self, endpoint: str, message: Message) -> None:
+            raise KeyError(message.title)
+
+    ada = person(world, "ada@example.test")
+    accounts.add_device(world, ada, "ios", "phone")
+    accounts.prefer(world, ada, {"favorites": frozenset({"email", "push"})}, None, rev=0)
+    keep(world, ada, 1)
+    broken = replace(world, push=Broken())
+    assert told(broken, record(ada, 1)) == again(broken, ada, 1) == ["1"]
+    assert len(letters(world)) == 1
+    assert '"event":"step_failed"' in capsys.readouterr().out
+    assert again(world, ada, 1) == []
+    assert len(letters(world)) == 1
 
 
 def test_a_kind_without_words_is_an_error_that_holds_up_nobody(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from chalicelib.accounts import service as accounts
+from chalicelib.accounts import suppression
 from chalicelib.gateways import World
 from chalicelib.gateways.mail import Letter
 from chalicelib.kernel.errors import Forbidden, NotFound, ProviderFailed, RateLimited, Unavailable
@@ -125,6 +126,16 @@ def test_it_waits_for_the_post_and_not_for_one_that_refuses(world: World, ada: s
     refusing = hand_world(world.tables, mail=Refusing())
     exports.ask(refusing, ada, "exp_2")
     assert exports.advance(refusing, "exp_2") is None
+
+
+def test_no_link_is_mailed_to_an_address_that_takes_no_letters(world: World, ada: str) -> None:
+    suppression.suppress(world, "ada@example.test", "complaint", NOON)
+    export = exports.ask(world, ada, "exp_1")
+    assert exports.advance(world, "exp_1") is None
+    assert letters(world) == []
+    assert exports.link(world, exports.export_of(world, ada, export.id))
+    (row,) = world.tables.query(world.settings.tables.notices, ("pk", ada)).items
+    assert row["kind"] == "mail_suppressed"
 
 
 def test_the_minute_tick_makes_one_whose_clock_was_lost(world: World, ada: str) -> None:

@@ -49,7 +49,7 @@ def ceiling(stage: Stage) -> Cents | None:
 def test_what_was_spent_runs_along_the_chain_and_is_paid_money_net_of_what_came_back() -> None:
     stage = Stage(credit=5_000)
     stage.spend(1_200)
-    wallet.compensate(stage.world, CLIENT, "guarantee", "gua_1", ((PAID, 300),), "ses_0")
+    wallet.compensate(stage.world, CLIENT, "guarantee", "gua_1", ((PAID, 300, 0),), "ses_0")
     assert [entry.spent for entry in stage.entries()] == [0, 1_200, 900]
     assert statement.verify_chain(stage.world, stage.head.account).broken_at is None
 

@@ -178,7 +178,7 @@ def test_nothing_is_nothing_to_give_back(purse: Purse) -> None:
 
 def test_credit_that_no_payment_brought_is_not_given_back(purse: Purse) -> None:
     purse.spends(2_500)
-    wallet.compensate(purse.world, OWNER, "guarantee", "gua_1", (("paid", 2_500),), "ses_1")
+    wallet.compensate(purse.world, OWNER, "guarantee", "gua_1", (("paid", 2_500, 0),), "ses_1")
     purse.pays(500, "2")
     assert purse.asks().refund.amount == 3_000, "what was given back is paid credit of the first payment again"
 
