@@ -115,10 +115,10 @@ def _by_letters(words: tuple[str, ...]) -> dict[str, list[tuple[str, tuple[Run, 
 
 
 def _spellings(text: str) -> Iterator[Spelling]:
-    """Of each word of the text, read twice: signs as what is between words, and as letters."""
+    """Of each word of the text, once, read twice: signs as what is between words, and as letters."""
     folded = _folded(text)
     for pattern in (_PLAIN, _SIGNED):
-        for word in pattern.findall(folded):
+        for word in set(pattern.findall(folded)):  # one sign may stand for many words, and 10,000 for 90,000
             if _is_word(word):
                 yield _spelling(word.strip(_AT_THE_END))
 
