@@ -69,9 +69,11 @@ class Community:
 
     def edits(self, post_id: str, before: int, limit: int) -> list[Edit]:
         """What the post said before its edits, from the one before number ``before`` back: ``limit`` at most, fewer
-        where they are long.
+        where they are long. Before the first there is nothing.
         """
-        within = Range("sk", _edit_key(post_id, 0)["sk"], _edit_key(post_id, before - 1)["sk"])
+        if before <= 1:
+            return []
+        within = Range("sk", _edit_key(post_id, 1)["sk"], _edit_key(post_id, before - 1)["sk"])
         page = self._tables.query(self._name, ("pk", post_id), within=within, newest_first=True, limit=limit)
         return [Edit(item["n"], item["text"], item["title"], item["at"]) for item in page.items]
 

@@ -304,6 +304,6 @@ def sought(query: str) -> str:
     return folded
 
 
-def found(message: Message, who: Who, sought: str) -> bool:
-    """Whether the message says so, as far as that side may see what it says: a locked one is not looked into."""
-    return readable(message, who) and sought in " ".join(text.folded(message.text).split())
+def said(message: Message, who: Who) -> str:
+    """What the message says, folded, as far as that side may see it: a locked one is not looked into."""
+    return " ".join(text.folded(message.text).split()) if readable(message, who) else ""

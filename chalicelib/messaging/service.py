@@ -36,6 +36,8 @@ _TRIES: Final = 25
 _SEARCHED_AT_ONCE: Final = 100
 _MOST_PAGES: Final = 5
 """Of so many messages each, for one request that searches; the next one goes on."""
+_MOST_SAID: Final = _MOST_PAGES * _SEARCHED_AT_ONCE * model.TEXT_LENGTH
+"""Characters that it looks through: one sign may stand for eighteen letters, and a message of those for 72,000."""
 
 
 # --- conversations -------------------------------------------------------------------------------
@@ -192,13 +194,16 @@ def _search(
     world: World, conversation: Conversation, who: Who, limit: int, before: int | None, sought: str
 ) -> tuple[list[Message], int | None]:
     found: list[Message] = []
+    room = _MOST_SAID
     for _ in range(_MOST_PAGES):
         looked_at, before = messages_of(world).messages(conversation.id, _SEARCHED_AT_ONCE, before)
         for each in looked_at:
-            if model.found(each, who, sought):
+            said = model.said(each, who)
+            room -= len(said)
+            if sought in said:
                 found.append(each)
-                if len(found) == limit:
-                    return found, each.number if each.number > 1 else None
+            if len(found) == limit or room < 0:
+                return found, each.number if each.number > 1 else None
         if before is None:
             break
     return found, before

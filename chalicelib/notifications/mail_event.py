@@ -51,6 +51,6 @@ def _of(told: Mapping[str, Any], recipients: str, why: Literal["bounce", "compla
 
 
 def _address(written: str) -> str:
-    """The address of ``Ada <ada@example.com>``; empty where there is none."""
+    """The address of ``Ada <ada@example.com>``; empty where there is none, or one that cannot be written down."""
     address = parseaddr(written)[1].casefold()
-    return address if "@" in address else ""
+    return address if "@" in address and address.isprintable() else ""

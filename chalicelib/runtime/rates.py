@@ -44,6 +44,7 @@ READING: Final = Rate(_bucket("reading", 600), "address")
 _DOCUMENTS: Final = Rate(_bucket("documents", 60), "address")
 _CALENDARS: Final = Rate(_bucket("calendars", 600), "address")  # a provider of calendars fetches for all its people
 _UNSUBSCRIBE: Final = Rate(_bucket("unsubscribe", 600), "address")  # and one of mail takes its people off lists
+_THREADS: Final = Rate(_bucket("threads", 120))  # a page of the worst Markdown takes half a second to make
 _SEARCHES: Final = Rate(_bucket("searches", 120))  # one looks through hundreds of messages, and apps poll here too
 _CODES: Final = Rate(_bucket("codes", 10))
 _REPORTS: Final = Rate(_bucket("reports", 5))
@@ -101,6 +102,7 @@ RATES: Final[Mapping[str, Rate | None]] = {
     "POST /v1/conversations/{}/messages": _MESSAGES,
     "POST /v1/threads": _POSTS,
     "POST /v1/threads/{}/posts": _POSTS,
+    "PATCH /v1/posts/{}": _POSTS,
     "POST /v1/reports": _REPORTS,
     "POST /v1/messages/{}/report": _REPORTS,
     "POST /v1/sessions/{}/report": _REPORTS,
@@ -110,6 +112,7 @@ RATES: Final[Mapping[str, Rate | None]] = {
     # What is dear to make.
     "POST /v1/me/export": _EXPORTS,
     "GET /v1/conversations/{}/messages": _SEARCHES,
+    "GET /v1/threads/{}": _THREADS,
     # Public, and not like the rest.
     "GET /docs": _DOCUMENTS,
     "GET /docs/{}/{}": _DOCUMENTS,

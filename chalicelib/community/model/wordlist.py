@@ -26,13 +26,16 @@ MOST: Final = 1_000
 
 _TAKEN_FOR: Final = str.maketrans("0134578@$!+i", "oleastbaslt" + "l")
 """``i`` and ``l`` are one letter: a capital of the one looks like the other."""
+_ALIKE: Final = frozenset("il")
 _PLAIN: Final = re.compile(r"[^\W_]+")
 _SIGNED: Final = re.compile(r"(?:[^\W_]|[@$!+])+")
 _AT_THE_END: Final = "!+"
 """There these are what they are."""
 
-Spelling = tuple[str, tuple[int, ...]]
-"""The letters of a word without their repetitions, and how often each stands there in a row."""
+Run = tuple[int, ...]
+"""How often a letter stands there in a row; of one that is written with ``i`` and ``l``, how often each in its turn."""
+Spelling = tuple[str, tuple[Run, ...]]
+"""The letters of a word without their repetitions, and their runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ class WordList:
             word
             for letters, runs in _spellings(text)
             for word, least in known.get(letters, ())
-            if all(map(ge, runs, least))
+            if all(map(_is_drawn_out, runs, least))
         }
         return tuple(each for each in self.words if each in found)
 
@@ -70,11 +73,10 @@ def with_word(words: WordList, word: str) -> WordList:
     Raises Invalid for what is not one word of 2 to 40 letters and digits, InvalidState beyond 1,000.
     """
     written = one_line(word).casefold()
-    spelling = _spelling_of(written)
-    if spelling is None or not SHORTEST <= len(written) <= LONGEST:
+    if _spelling_of(written) is None or not SHORTEST <= len(written) <= LONGEST:
         fault = f"One word of {SHORTEST} to {LONGEST} letters and digits."
         raise Invalid(errors=({"field": "word", "message": fault},))
-    if spelling in map(_spelling_of, words.words):
+    if _read(written) in map(_read, words.words):
         return words
     if len(words.words) >= MOST:
         raise InvalidState(f"The list has {MOST:,} words. Take some off it.")
@@ -83,8 +85,8 @@ def with_word(words: WordList, word: str) -> WordList:
 
 def without_word(words: WordList, word: str) -> WordList:
     """The list without that word, in whatever spelling. Raises NotFound where it is not on it."""
-    spelling = _spelling_of(one_line(word).casefold())
-    left = tuple(each for each in words.words if _spelling_of(each) != spelling)
+    taken = _read(one_line(word).casefold())
+    left = tuple(each for each in words.words if _read(each) != taken)
     if left == words.words:
         raise NotFound("This word is not on the list.")
     return replace(words, words=left, rev=words.rev + 1)
@@ -96,10 +98,16 @@ def _spelling_of(word: str) -> Spelling | None:
     return _spelling(folded) if _PLAIN.fullmatch(folded) and _is_word(folded) else None
 
 
+def _read(word: str) -> tuple[str, tuple[int, ...]] | None:
+    """What a word is taken for, however it is spelled."""
+    spelling = _spelling_of(word)
+    return spelling and (spelling[0], tuple(map(sum, spelling[1])))
+
+
 @lru_cache(maxsize=2)
-def _by_letters(words: tuple[str, ...]) -> dict[str, list[tuple[str, tuple[int, ...]]]]:
+def _by_letters(words: tuple[str, ...]) -> dict[str, list[tuple[str, tuple[Run, ...]]]]:
     """The listed words by their letters. A list is kept until it changes, and not folded anew for each post."""
-    known: dict[str, list[tuple[str, tuple[int, ...]]]] = {}
+    known: dict[str, list[tuple[str, tuple[Run, ...]]]] = {}
     for word in words:
         if spelling := _spelling_of(word):
             known.setdefault(spelling[0], []).append((word, spelling[1]))
@@ -107,10 +115,10 @@ def _by_letters(words: tuple[str, ...]) -> dict[str, list[tuple[str, tuple[int, 
 
 
 def _spellings(text: str) -> Iterator[Spelling]:
-    """Of each word of the text, read twice: signs as what is between words, and as letters."""
+    """Of each word of the text, once, read twice: signs as what is between words, and as letters."""
     folded = _folded(text)
     for pattern in (_PLAIN, _SIGNED):
-        for word in pattern.findall(folded):
+        for word in set(pattern.findall(folded)):  # one sign may stand for many words, and 10,000 for 90,000
             if _is_word(word):
                 yield _spelling(word.strip(_AT_THE_END))
 
@@ -120,8 +128,23 @@ def _is_word(written: str) -> bool:
 
 
 def _spelling(word: str) -> Spelling:
-    runs = [(letter, len(list(run))) for letter, run in groupby(word.translate(_TAKEN_FOR))]
-    return "".join(letter for letter, _ in runs), tuple(length for _, length in runs)
+    runs = [(letter, "".join(run)) for letter, run in groupby(word, lambda each: each.translate(_TAKEN_FOR))]
+    return "".join(letter for letter, _ in runs), tuple(_run(written) for _, written in runs)
+
+
+def _run(written: str) -> Run:
+    if not set(written) >= _ALIKE:
+        return (len(written),)
+    return tuple(len(list(part)) for _, part in groupby(written))
+
+
+def _is_drawn_out(run: Run, least: Run) -> bool:
+    """Whether a run is one of a listed word, or that drawn out. With both ``i`` and ``l`` in it, it is not one of the
+    two drawn out: a tilt is something else than what ``tiit`` is.
+    """
+    if len(run) == 1:
+        return run[0] >= sum(least)
+    return sum(run) == sum(least) or (len(run) == len(least) and all(map(ge, run, least)))
 
 
 def _folded(text: str) -> str:

@@ -316,6 +316,15 @@ def test_the_history_is_paged(forum: Forum) -> None:
     assert ([each.n for each in first], [each.n for each in rest], end) == ([3, 2], [1], None)
 
 
+@pytest.mark.parametrize("before", [0, 1])
+def test_before_the_first_text_there_is_nothing(forum: Forum, before: int) -> None:
+    """A cursor can be made up, and DynamoDB refuses a range that runs backwards."""
+    ann = forum.who("ann")
+    forum.opens(ann)
+    forum.edits(ann, "t", "Hello!")
+    assert service.history(forum.world, ann, forum.post("t"), before, 10) == ([], None)
+
+
 def test_an_edit_does_not_bring_a_thread_to_the_top(forum: Forum) -> None:
     ann = forum.who("ann")
     forum.opens(ann, "a")

@@ -104,6 +104,16 @@ def heard(world: World, event: Any) -> None:
     bounces.hear(world, {"EventSource": "aws:sns", "Sns": {"Message": json.dumps(event)}})
 
 
+@pytest.mark.parametrize("written", ["\ud800@example.test", "ada\x00@example.test"])
+def test_an_address_that_nobody_has_holds_up_no_other_of_its_letter(world: World, written: str) -> None:
+    """JSON can say what is no text: a call that failed at it would fail for ever."""
+    event = bounce()
+    event["bounce"]["bouncedRecipients"].insert(0, {"emailAddress": written})
+    heard(world, event)
+    assert of(event) == [Refusal(ADA, "bounce", NOON + 250)]
+    assert suppression.mark_of(world, ADA) == Mark("bounce", NOON + 250)
+
+
 def test_what_is_heard_shuts_the_address_once(world: World) -> None:
     for event in (bounce(), bounce(), complaint()):
         heard(world, event)

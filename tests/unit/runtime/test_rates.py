@@ -36,7 +36,6 @@ POST /v1/moderation/{}/dismiss
 POST /v1/moderation/{}/resolve
 POST /v1/notifications/read
 DELETE /v1/posts/{}
-PATCH /v1/posts/{}
 PUT /v1/reader/availability
 PUT /v1/reader/availability/overrides
 PUT /v1/reader/clients/{}/note
@@ -126,6 +125,15 @@ def test_each_changing_route_has_a_row_or_draws_from_the_callers_changes_on_purp
 def test_a_signed_in_persons_reading_is_not_counted() -> None:
     for name in ("GET /v1/sessions", "GET /v1/wallet", "GET /v1/me"):
         assert rate(name) is None
+
+
+def test_but_what_is_dear_to_make_is() -> None:
+    """Markdown is made into HTML for each reading, and an edit is looked through for words as a post is."""
+    for name in ("GET /v1/threads/{}", "GET /v1/conversations/{}/messages"):
+        found = rate(name)
+        assert found
+        assert found.bucket.size == 120
+    assert rate("PATCH /v1/posts/{}") is rate("POST /v1/threads")
 
 
 @pytest.mark.parametrize(
