@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field
 from chalicelib.accounts.model.attachment import Attachment
 from chalicelib.accounts.schemas import AttachmentView, Uploads
 from chalicelib.kernel.time import rfc3339
-from chalicelib.messaging.model import Conversation, Message, Who, readable
+from chalicelib.messaging.model import TEXT_LENGTH, Conversation, Message, Who, readable
 from chalicelib.runtime.schemas import Id, ListQuery, Money, PersonView, Schema
 
 
@@ -55,7 +55,7 @@ class NewMessage(Schema):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"text": "The cards say yes."}]})
 
-    text: str = ""
+    text: Annotated[str, Field(max_length=2 * TEXT_LENGTH)] = ""
     uploads: Annotated[Uploads, Field(default_factory=list)]
     price: Annotated[Literal[100] | None, Field(description="Cents. Makes a reader's reply paid.")] = None
 
