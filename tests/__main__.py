@@ -1,9 +1,9 @@
 """``make test``: all tests, in three processes.
 
-The end-to-end tests mostly wait, for minutes and deadlines of a stack in real time. The others run beside them, at lower
-priorities, because a phone of a story must not miss its beat when a property test wants the processor: those that reckon
-alone; and those on a DynamoDB, followed by those that start stacks of their own, which two cores would not start beside
-the first one in time. What the others say is shown when all are through.
+The end-to-end tests mostly wait, for minutes and deadlines of a stack in real time. The others run beside them, at
+lower priorities, because a phone of a story must not miss its beat when a property test wants the processor: those that
+reckon alone; and those on a DynamoDB, followed by those that start stacks of their own, which two cores would not start
+beside the first one in time. What the others say is shown when all are through.
 """
 
 import os
