@@ -21,7 +21,6 @@ STARTING: Final = [WAITING / "test_restarts.py", WAITING / "test_serve.py"]
 """Stacks of their own."""
 STORING: Final = TESTS / "integration"
 LOWER_PRIORITY: Final = 5
-LOW_PRIORITY: Final = 10
 LOWEST_PRIORITY: Final = 19
 SLOWEST: Final = ["--durations=10", "--durations-min=5"]
 """What a run tells of itself: time is scarce."""
@@ -35,7 +34,7 @@ def main(arguments: list[str]) -> int:
     folders = {each for each in TESTS.iterdir() if any(each.glob("**/test_*.py"))}
     reckoning = sorted(folders - {WAITING, STORING})
     chains: tuple[list[Part], ...] = (
-        [([STORING], LOW_PRIORITY), (STARTING, LOWER_PRIORITY)],
+        [([STORING], LOWEST_PRIORITY), (STARTING, LOWER_PRIORITY)],
         [(reckoning, LOWEST_PRIORITY)],
     )
     with ThreadPoolExecutor(len(chains)) as pool:
