@@ -23,6 +23,7 @@ from infra.local.agora.context import Account
 from infra.local.agora.server import AgoraServer
 from infra.local.issuer import AUDIENCE, IssuerServer
 from tests.load.stage import Stage
+from tests.support.environment import ENVIRONMENT
 
 if TYPE_CHECKING:
     from chalice.app import Chalice
@@ -136,31 +137,16 @@ def api(stage: Stage) -> Iterator[Api]:
 
 
 def _environment(stage: Stage, issuer: IssuerServer, agora: AgoraServer) -> dict[str, str]:
-    return {
-        "STAGE": "dev",
+    return ENVIRONMENT | {
         "CLOCK_MACHINE_ARN": _machine(),
         "AUTH_ISSUER": issuer.issuer.iss,
         "AUTH_AUDIENCE": AUDIENCE,
         "AUTH_JWKS_URL": f"{issuer.url}/.well-known/jwks.json",
-        "STRIPE_SECRET": "stripe",
-        "STRIPE_CONNECT_SECRET": "stripe_connect",
         "AGORA_API_BASE": agora.url,
         "AGORA_SECRET": _secret(app_id=_AGORA.app_id, app_certificate=_AGORA.app_certificate),
         "AGORA_REST_SECRET": _secret(
             app_id=_AGORA.app_id, customer_id=_AGORA.customer_id, customer_secret=_AGORA.customer_secret
         ),
-        "AGORA_NOTICES_SECRET": "agora_notices",
-        "APPLE_SECRET": "apple",
-        "GOOGLE_SECRET": "google",
-        "CHECKOUT_RETURN_URL": "https://app.test/topup",
-        "MAIL_FROM": "hello@soulseer.test",
-        "UNTOLD_URL": "untold",
-        "DEAD_LETTERS_URL": "dead_letters",
-        "EXPORTS_BUCKET": "exports",
-        "PICTURES_BUCKET": "pictures",
-        "ATTACHMENTS_BUCKET": "attachments",
-        "UNSUBSCRIBE_SECRET": "unsubscribe",
-        "DIGESTS_BUCKET": "digests",
         "BEAT_SECONDS": _BEAT_SECONDS,
         "RATE_LIMITS": "off",
         **{f"{logical.upper()}_TABLE": physical for logical, physical in stage.names.items()},

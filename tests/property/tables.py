@@ -8,8 +8,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from contextlib import suppress
+from dataclasses import replace
+from random import Random
+from typing import Final, Protocol
 
+from chalicelib.gateways import World
+from chalicelib.kernel.errors import Unavailable
 from chalicelib.runtime.tables import (
     Check,
     ConditionFailed,
@@ -111,6 +116,15 @@ class Crash(BaseException):
     """The function died: nothing in it can catch that."""
 
 
+_TROUBLE: Final = ("dies", "dies_after", "refused", "unknown", "raced")
+
+
+def trouble(rng: Random) -> dict[int, str]:
+    """A plan for ``FailingTables``: at up to two of the first reads and writes of a call, and often at none."""
+    places = rng.choices(range(24), k=rng.choice((0, 0, 1, 2)))
+    return {place: rng.choice(_TROUBLE) for place in places}
+
+
 class FailingTables:
     """Wraps tables for one call. ``plan`` says what happens at which of its reads and writes, counted from 0.
 
@@ -123,6 +137,11 @@ class FailingTables:
         self._plan = plan
         self._somebody = somebody
         self._count = 0
+
+    def call(self, act: Callable[[World], object], world: World) -> None:
+        """A function works on these tables, and may end anywhere."""
+        with suppress(Crash, Contended, ConditionFailed, Unavailable):
+            act(replace(world, tables=self))
 
     def _next(self) -> str:
         event = self._plan.get(self._count, "")

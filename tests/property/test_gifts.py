@@ -25,10 +25,9 @@ from chalicelib.live import gifts, tickets
 from chalicelib.live import service as streams
 from chalicelib.live.model.gift import Gift
 from chalicelib.live.model.terms import Visibility
-from chalicelib.runtime.tables import ConditionFailed, Contended
 from chalicelib.wallet import coins, purchases, statement
 from chalicelib.wallet.model.purchase import Told
-from tests.property.tables import Crash, FailingTables, SwiftTables
+from tests.property.tables import FailingTables, SwiftTables, trouble
 from tests.support.duo import chain
 from tests.support.show import Show
 from tests.support.worlds import HandClock, hand_world, settings
@@ -36,7 +35,6 @@ from tests.support.worlds import HandClock, hand_world, settings
 CENTS: Final = 97
 """Of 100 coins: something to round."""
 PRICES: Final = {"speck": 1, "rose": 100, "lily": 333, "heart": 500}
-TROUBLE: Final = ("dies", "dies_after", "refused", "unknown", "raced")
 STEPS: Final = 80
 HISTORIES: Final = range(int(os.environ.get("SOUL_HISTORIES", "40")))
 
@@ -168,12 +166,8 @@ class Evening:
 
     def called(self, act: Callable[[World], object], plan: dict[int, str] | None = None) -> None:
         """A function works on it; it may die anywhere, and others come between."""
-        if plan is None:
-            places = self.rng.choices(range(24), k=self.rng.choice((0, 0, 1, 2)))
-            plan = {place: self.rng.choice(TROUBLE) for place in places}
-        tables = FailingTables(self.tables, plan, self.somebody)
-        with suppress(Crash, Contended, ConditionFailed, Unavailable):
-            act(replace(self.world, tables=tables))
+        tables = FailingTables(self.tables, trouble(self.rng) if plan is None else plan, self.somebody)
+        tables.call(act, self.world)
 
     def somebody(self) -> None:
         """Somebody else is faster: ends the stream, gives to it, or looks after it."""

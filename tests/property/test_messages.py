@@ -11,8 +11,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from random import Random
 from typing import Any, Final
@@ -29,16 +28,14 @@ from chalicelib.messaging import service as messages
 from chalicelib.messaging.model import MOST_LOCKED, Message, Wanted, Who
 from chalicelib.messaging.schemas import conversation_view, message_view
 from chalicelib.messaging.store import messages_of
-from chalicelib.runtime.tables import ConditionFailed, Contended
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet import statement
 from chalicelib.wallet.model.chain import Entry
-from tests.property.tables import Change, Crash, FailingTables, SwiftTables
+from tests.property.tables import Change, FailingTables, SwiftTables, trouble
 from tests.support.duo import chain
 from tests.support.pals import Pals
 from tests.support.worlds import HandClock, hand_world
 
-TROUBLE: Final = ("dies", "dies_after", "refused", "unknown", "raced")
 STEPS: Final = 60
 HISTORIES: Final = range(int(os.environ.get("SOUL_HISTORIES", "20")))
 STANDINGS: Final[tuple[Standing, ...]] = ("shown", "shown", "hidden", "removed")
@@ -200,12 +197,8 @@ class Talk:
 
     def called(self, act: Callable[[World], object], plan: dict[int, str] | None = None) -> None:
         """A function works on it; it may die anywhere, and others come between."""
-        if plan is None:
-            places = self.rng.choices(range(24), k=self.rng.choice((0, 0, 1, 2)))
-            plan = {place: self.rng.choice(TROUBLE) for place in places}
-        tables = FailingTables(self.tables, plan, self.somebody)
-        with suppress(Crash, Contended, ConditionFailed, Unavailable):
-            act(replace(self.world, tables=tables))
+        tables = FailingTables(self.tables, trouble(self.rng) if plan is None else plan, self.somebody)
+        tables.call(act, self.world)
 
     def somebody(self) -> None:
         """Somebody else is faster."""
