@@ -505,7 +505,9 @@ def _order_refunded(facts: Facts, zone: ZoneInfo) -> Words:
 
 _CALLED_OFF: Final[Mapping[str, str]] = {
     "buyer": "as you asked",
+    "left": "because your account ends",
     "expired": "because it was not paid in time",
+    "failed": "because your bank did not pay it",
 }
 
 

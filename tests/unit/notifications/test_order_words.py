@@ -58,7 +58,9 @@ def test_what_was_sent_can_be_followed() -> None:
     [
         ("buyer", "was called off, as you asked."),
         ("expired", "was called off, because it was not paid in time."),
-        ("price_changed", "was called off, because it could not be carried out as you ordered it."),
+        ("left", "was called off, because your account ends."),
+        ("failed", "was called off, because your bank did not pay it."),
+        ("refused", "was called off, because it could not be carried out as you ordered it."),
     ],
 )
 def test_it_is_told_why_an_order_was_called_off(why: str, told: str) -> None:
