@@ -20,7 +20,13 @@ TOMORROW = (NOON + DAY) // 1_000
 
 def promotion(**changed: Any) -> dict[str, Any]:
     """Ten per cent off everything, as Stripe has it."""
-    coupon: dict[str, Any] = {"id": "Z4OV52SU", "name": "Ten off", "percent_off": 10.0, "amount_off": None, "currency": None}
+    coupon: dict[str, Any] = {
+        "id": "Z4OV52SU",
+        "name": "Ten off",
+        "percent_off": 10.0,
+        "amount_off": None,
+        "currency": None,
+    }
     made: dict[str, Any] = {
         "id": "promo_1",
         "code": "SPRING",
@@ -43,11 +49,11 @@ def promotion(**changed: Any) -> dict[str, Any]:
     return made | {"promotion": {"type": "coupon", "coupon": coupon}}
 
 
-def off(*lines: Line, new_customer: bool = False, now: int = NOON, **changed: Any) -> int:
+def off(*lines: Line, new_customer: Any = False, now: Any = NOON, **changed: Any) -> int:
     return priced(promotion(**changed), lines or BOTH, now=now, new_customer=new_customer)
 
 
-def refusal(*lines: Line, new_customer: bool = False, now: int = NOON, **changed: Any) -> str:
+def refusal(*lines: Line, new_customer: Any = False, now: Any = NOON, **changed: Any) -> str:
     with pytest.raises(Invalid) as refused:
         off(*lines, new_customer=new_customer, now=now, **changed)
     (error,) = refused.value.errors

@@ -20,7 +20,9 @@ def fields(refused: pytest.ExceptionInfo[Invalid]) -> list[str]:
 
 
 def test_an_address_is_kept_on_single_lines_of_what_can_be_seen() -> None:
-    written = Address(" Ada\u202e  Lovelace\n", "12\tSt\u00a0James's Square", "\u200b", "Springfield ", "", " sw1y 4jh", "gb")
+    written = Address(
+        " Ada\u202e  Lovelace\n", "12\tSt\u00a0James's Square", "\u200b", "Springfield ", "", " sw1y 4jh", "gb"
+    )
     assert model.address(written) == Address(
         "Ada Lovelace", "12 St James's Square", "", "Springfield", "", "SW1Y 4JH", "GB"
     )
@@ -119,7 +121,9 @@ def test_what_can_be_no_rate_is_refused(changed: dict[str, Any], field: str) -> 
     assert fields(refused) == [field]
 
 
-@pytest.mark.parametrize("changed", [{"id": "ex"}, {"id": "e" * 32}, {"name": "x" * 100}, {"amount": 0}, {"amount": 20_000}])
+@pytest.mark.parametrize(
+    "changed", [{"id": "ex"}, {"id": "e" * 32}, {"name": "x" * 100}, {"amount": 0}, {"amount": 20_000}]
+)
 def test_a_rate_at_its_bounds_is_kept(changed: dict[str, Any]) -> None:
     wanted = replace(EXPRESS, **changed)
     assert with_rate(DEFAULT, wanted).known(wanted.id) == wanted
