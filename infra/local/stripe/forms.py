@@ -9,7 +9,7 @@ from collections.abc import Collection
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
-from infra.local.stripe.errors import StripeError, invalid, missing, unknown
+from infra.local.stripe.errors import StripeError, empty, invalid, missing, unknown
 
 MOST_FIELDS: Final = 1_000
 DEEPEST: Final = 8
@@ -145,6 +145,13 @@ class Params:
         given = self._values.get(name)
         gone = {key for key, text in given.items() if text == ""} if isinstance(given, dict) else set()
         return {key: text for key, text in (before | self.metadata(name)).items() if key not in gone}
+
+    def new_metadata(self, name: str = "metadata") -> dict[str, str]:
+        """That of an object that is made: an empty value takes nothing away, and is refused."""
+        given = self._values.get(name)
+        if isinstance(given, dict) and "" in given.values():
+            raise empty(f"{self.path(name)}[{next(key for key, text in given.items() if text == '')}]")
+        return self.metadata(name)
 
     def emptied(self, name: str) -> bool:
         """Whether it was given as an empty text: at Stripe that takes a value away."""

@@ -6,7 +6,7 @@ from typing import Any, Final
 from infra.local.store import Thing, new_id
 from infra.local.stripe import prices
 from infra.local.stripe.context import Context, Lever, Resource, created_filter, listed
-from infra.local.stripe.errors import StripeError, invalid
+from infra.local.stripe.errors import StripeError, empty, invalid
 from infra.local.stripe.events import emit
 from infra.local.stripe.forms import Params
 
@@ -24,15 +24,9 @@ def create(context: Context, params: Params) -> Thing:
         raise invalid("id", f"Invalid id: {id_[:40]}")
     told = _read(params, params.required("name"))
     if params.emptied("description"):
-        raise StripeError(
-            400,
-            "You passed an empty string for 'description'. We assume empty values are an attempt to unset a parameter; "
-            "however 'description' cannot be unset.",
-            code="parameter_invalid_empty",
-            param="description",
-        )
+        raise empty("description")
     price = prices.read_inner(params.inner("default_price_data"))
-    metadata = params.metadata()
+    metadata = params.new_metadata()
     params.done()
     if (known := context.store.get(KIND, id_)) and not known.get("deleted"):
         raise StripeError(400, "Product already exists.", code="resource_already_exists")
