@@ -37,67 +37,69 @@ class Order:
 
     rail: str
     told: int
-    writes: list[Operation] | None = None
+    writes: list[Operation] = field(default_factory=list)
     state: str = "asked"
 
+    @property
+    def row(self) -> Put:
+        """What makes it: a use is never written alone."""
+        return Put("shop", {"pk": f"ord_{id(self)}", "sk": "order"})
 
-@dataclass
+
+FROM: Final = {"read": "asked", "write": "read", "lose": "read", "pay": "made", "call off": "made", "pay late": "off"}
+"""Each step, and the state of the orders that it is taken with."""
+TAKEN: Final = ("ask", "read", "write", "ask", "read", "write", "lose", "pay", "call off", "pay late")
+STEPS = st.lists(st.tuples(st.sampled_from(TAKEN), st.integers(0, 9)), min_size=30, max_size=80)
+
+
 class Shop:
     """Orders on one promotion, and Stripe, which counts what is paid on its pages."""
 
-    most: int
-    counted: int = 0
-    orders: list[Order] = field(default_factory=list)
+    def __init__(self, most: int) -> None:
+        self.world = hand_world()
+        self.most = most
+        self.counted = 0
+        self.orders: list[Order] = []
 
-    def of(self, state: str) -> list[Order]:
-        return [each for each in self.orders if each.state == state]
+    def step(self, what: str, which: int) -> None:
+        """Take it with one of the orders that are so far, if one is."""
+        if what == "ask":
+            self.orders.append(Order("credit" if which % 2 else "stripe", self.counted))
+            return
+        by_card = what in ("pay", "pay late")
+        possible = [each for each in self.orders if each.state == FROM[what] and (each.rail == "stripe" or not by_card)]
+        if possible:
+            self._take(what, possible[which % len(possible)])
+
+    def _take(self, what: str, order: Order) -> None:
+        discount = Discount("promo_1", "CODE", "Code", 1, limits=(Limit(OF, self.most, order.told),))
+        if what == "read":
+            try:
+                order.writes, order.state = coupons.redeemed(self.world, discount, order), "read"
+            except Invalid:
+                order.state = "refused"
+        elif what == "write":
+            order.state = "made" if self.world.wrote(order.row, *order.writes) else "asked"
+        elif what == "call off":
+            self.world.tables.write(order.row, *coupons.unredeemed(self.world, discount, order))
+            order.state = "off"
+        elif what == "lose":
+            order.state = "asked"
+        else:  # what is paid after it was called off, Stripe counts too; we give it back
+            order.state, self.counted = {"pay": "paid", "pay late": "late"}[what], self.counted + 1
 
     def standing(self) -> int:
-        return len(self.of("made")) + len(self.of("paid"))
-
-
-def beside(order: Order) -> Put:
-    """What makes the order: a use is never written alone."""
-    return Put("shop", {"pk": f"ord_{id(order)}", "sk": "order"})
-
-
-STEPS = st.lists(
-    st.tuples(st.sampled_from(["ask", "read", "write", "lose", "pay", "call off", "late"]), st.integers(0, 9)),
-    max_size=60,
-)
+        """Orders that use it."""
+        return sum(each.state in ("made", "paid") for each in self.orders)
 
 
 @given(st.integers(1, 4), STEPS)
 @settings(max_examples=150)
 def test_no_interleaving_uses_a_promotion_more_often_than_it_may(most: int, steps: list[tuple[str, int]]) -> None:
     """Uses by credit and on pages, orders called off, pages paid after that, and writes that come too late."""
-    world, shop = hand_world(), Shop(most)
-    for step, which in steps:
-        if step == "ask":
-            shop.orders.append(Order("credit" if which % 2 else "stripe", shop.counted))
-            continue
-        wanted = {"read": "asked", "write": "read", "lose": "read", "pay": "made", "call off": "made", "late": "off"}
-        possible = [each for each in shop.of(wanted[step]) if step not in ("pay", "late") or each.rail == "stripe"]
-        if not possible:
-            continue
-        order = possible[which % len(possible)]
-        discount = Discount("promo_1", "CODE", "Code", 1, limits=(Limit(OF, most, order.told),))
-        if step == "read":
-            try:
-                order.writes, order.state = coupons.redeemed(world, discount, order), "read"
-            except Invalid:
-                order.state = "refused"
-        elif step == "write":
-            order.state = "made" if world.wrote(beside(order), *(order.writes or ())) else "asked"
-        elif step == "lose":
-            order.state = "asked"
-        elif step == "pay":
-            order.state, shop.counted = "paid", shop.counted + 1
-        elif step == "call off":
-            world.tables.write(*coupons.unredeemed(world, discount, order))
-            order.state = "off"
-        else:  # paid after it was called off: Stripe counts it, and we give it back
-            order.state, shop.counted = "late", shop.counted + 1
+    shop = Shop(most)
+    for step in steps:
+        shop.step(*step)
         assert shop.standing() <= most
-        uses = terms_of(world).uses(OF)
+        uses = terms_of(shop.world).uses(OF)
         assert uses.credit + uses.stripe == shop.standing()
