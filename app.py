@@ -45,6 +45,7 @@ PARTS: Final = {
         "/v1/streams/{stream_id}/ticket",
     ),
     "chalicelib.messaging.routes": ("/v1/conversations*", "/v1/messages/{message_id}/unlock"),
+    "chalicelib.shop.shipping_routes": ("/v1/shipping-rates",),
     "chalicelib.community.routes": ("/v1/categories", "/v1/posts/*", "/v1/threads*"),
     "chalicelib.moderation.routes": (
         "/v1/appeals",
@@ -87,6 +88,7 @@ if "AWS_CHALICE_CLI_MODE" in os.environ:
     import chalicelib.notifications.handlers
     import chalicelib.operations.handlers
     import chalicelib.payouts.handlers
+    import chalicelib.shop.handlers
     import chalicelib.wallet.handlers
 
     app.every_route()
@@ -94,6 +96,7 @@ if "AWS_CHALICE_CLI_MODE" in os.environ:
         chalicelib.wallet.handlers,
         chalicelib.payouts.handlers,
         chalicelib.live.handlers,
+        chalicelib.shop.handlers,
         chalicelib.operations.handlers,
         chalicelib.notifications.handlers,
     ):

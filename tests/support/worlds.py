@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, BinaryIO
 from uuid import uuid4
 
 from chalicelib.gateways import World
@@ -22,6 +23,7 @@ from chalicelib.kernel.settings import Rules, Settings, Tables
 from chalicelib.kernel.time import Millis
 from chalicelib.runtime import tables as storage
 from tests.support.memory import KEYS, MemoryTables
+from tests.support.till import OfflineTill
 
 NOON: Millis = 1_900_000_000_000
 APP_ID = "0123456789abcdef0123456789abcdef"
@@ -56,31 +58,24 @@ class Executions:
 
 
 @dataclass
-class OfflinePayments:
+class OfflinePayments(OfflineTill):
     """``Payments`` that opens pages, signs nothing, and gives back whatever it is asked to.
 
-    It can be ``down``, or lose its answers, and refuses the parts of ``refusing``.
+    It can be ``down``, or lose its answers, and refuses what is in ``refusing``.
     """
 
     refunds: dict[str, dict[str, Any]] = field(default_factory=dict)
     """What was given back, by the name of the part."""
     status: str = "succeeded"
     """What a refund is at first."""
-    refusing: set[str] = field(default_factory=set)
-    """PaymentIntents that nothing goes back of."""
-    down: bool = False
     lists_nothing: bool = False
     """Refuses to say what it knows of a payment."""
-    loses_answers: bool = False
-    asked: int = 0
     charged: list[tuple[str, str, int]] = field(default_factory=list)
     """Charges of saved cards: recharge, card, amount."""
     coming: list[Exception | None] = field(default_factory=list)
     """What becomes of the next charges."""
     card: SavedCard | None = _CARD
     """What a page in mode setup has saved."""
-    takes_time: Callable[[], object] = lambda: None
-    """What goes on while it is asked."""
 
     def open_checkout(
         self, *, topup: str, user: str, sold: str, amount: int, currency: str, return_url: str
@@ -129,12 +124,6 @@ class OfflinePayments:
         metadata = {"refund_part": part} if part else {}
         kept = {"id": refund, "object": "refund", "payment_intent": intent, "amount": amount, "currency": "usd"}
         return kept | {"status": self.status, "metadata": metadata}
-
-    def _reached(self) -> None:
-        self.asked += 1
-        self.takes_time()
-        if self.down:
-            raise ProviderFailed
 
 
 @dataclass
@@ -313,21 +302,34 @@ class OfflineObjects:
     """``Objects`` in a dict. ``posted`` does what a browser does with a form."""
 
     held: dict[str, bytes] = field(default_factory=dict)
-    forms: dict[str, tuple[str, str, int]] = field(default_factory=dict)
+    forms: dict[str, tuple[UploadForm, range]] = field(default_factory=dict)
+    """With how many bytes each takes."""
     types: dict[str, str] = field(default_factory=dict)
     down: bool = False
+    checks_digests: bool = True
+    """S3 refuses what has another digest than its form demands; the local one stores it."""
 
     def upload_form(self, key: str, media_type: str, most_bytes: int, seconds: int) -> UploadForm:
-        url = f"memory://{len(self.forms)}/{seconds}"
-        self.forms[url] = (key, media_type, most_bytes)
-        return UploadForm(url, {"key": key, "Content-Type": media_type})
+        return self._form({"key": key, "Content-Type": media_type}, range(1, most_bytes + 1), seconds)
+
+    def exact_form(self, key: str, media_type: str, size: int, sha256: str, seconds: int) -> UploadForm:
+        fields = {"key": key, "Content-Type": media_type, "x-amz-checksum-sha256": sha256}
+        return self._form(fields, range(size, size + 1), seconds)
+
+    def _form(self, fields: Mapping[str, str], sizes: range, seconds: int) -> UploadForm:
+        form = UploadForm(f"memory://{len(self.forms)}/{seconds}", fields)
+        self.forms[form.url] = form, sizes
+        return form
 
     def posted(self, form: UploadForm, content: bytes, fields: Mapping[str, str]) -> bool:
         """Whether the bucket took it."""
-        key, media_type, most = self.forms[form.url]
-        if dict(fields) != {"key": key, "Content-Type": media_type} or not 1 <= len(content) <= most:
+        given, sizes = self.forms[form.url]
+        digest = given.fields.get("x-amz-checksum-sha256")
+        if dict(fields) != dict(given.fields) or len(content) not in sizes:
             return False
-        self.held[key], self.types[key] = content, media_type
+        if self.checks_digests and digest not in (None, hashlib.sha256(content).hexdigest()):
+            return False
+        self.held[fields["key"]], self.types[fields["key"]] = content, fields["Content-Type"]
         return True
 
     def link(self, key: str, seconds: int) -> str:
@@ -341,6 +343,15 @@ class OfflineObjects:
 
     def beginning(self, key: str, count: int) -> bytes:
         return self._held().get(key, b"")[:count]
+
+    def sha256(self, key: str) -> str | None:
+        return hashlib.sha256(self.held[key]).hexdigest() if key in self._held() else None
+
+    def put_file(self, key: str, content: BinaryIO, media_type: str, sha256: str) -> None:
+        given = content.read()
+        if hashlib.sha256(given).hexdigest() != sha256:
+            raise ProviderFailed
+        self.put(key, given, media_type)
 
     def put(self, key: str, content: bytes, media_type: str) -> None:
         self._held()[key] = content
@@ -409,6 +420,7 @@ def settings(rules: Rules | None = None, names: dict[str, str] | None = None) ->
         exports_bucket="exports",
         pictures_bucket="pictures",
         attachments_bucket="attachments",
+        files_bucket="files",
         digests_bucket="digests",
         api_url=None,
         api_base="https://api.soulseer.test",
@@ -419,13 +431,14 @@ def settings(rules: Rules | None = None, names: dict[str, str] | None = None) ->
 
 def hand_world(tables: storage.Tables | None = None, rules: Rules | None = None, **changes: Any) -> World:
     """A world on ``tables`` (in memory unless given) whose ``now`` is a ``HandClock`` and whose clock keeps starts."""
+    clock = changes.get("now") or HandClock()
     parts: dict[str, Any] = {
         "settings": settings(rules),
         "tables": tables or MemoryTables(),
-        "now": HandClock(),
+        "now": clock,
         "sleep": lambda seconds: None,
         "clock": Executions(),
-        "payments": OfflinePayments(),
+        "payments": OfflinePayments(now=clock),
         "appstore": OfflineAppStore(),
         "play": OfflinePlay(),
         "media": OfflineAgora(),
@@ -438,6 +451,7 @@ def hand_world(tables: storage.Tables | None = None, rules: Rules | None = None,
         "exports": OfflineObjects(),
         "pictures": OfflineObjects(),
         "attachments": OfflineObjects(),
+        "files": OfflineObjects(),
         "digests": OfflineObjects(),
     }
     return World(**parts | changes)
