@@ -1,7 +1,8 @@
 """Products that are made and changed here: by readers, who sell them, and by admins (product §9).
 
 Products are Stripe's. So what is wanted of one is kept first, in one transaction with who wanted it, then put to
-Stripe, then read back: a crash anywhere is finished by the minute tick. Only what takes a product off sale acts at once.
+Stripe, then read back: a crash anywhere is finished by the minute tick. Only what takes a product off sale acts at
+once.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from chalicelib.gateways import World
-from chalicelib.kernel.errors import NotFound
+from chalicelib.kernel.errors import Invalid, NotFound
 from chalicelib.runtime import audit
 from chalicelib.runtime.retries import undisturbed
 from chalicelib.runtime.tables import Operation
@@ -43,8 +43,15 @@ def counted(world: World, product: Product, left: int | None) -> tuple[Stock, li
     return now, [rows.keep_stock(now, was)] if now != was else []
 
 
+def must_have_an_end(product: Product, left: int | None) -> None:
+    """Raises Invalid for any number of a thing."""
+    if left is None and product.kind == "physical":
+        raise Invalid(errors=({"field": "stock", "message": "say how many there are of a thing"},))
+
+
 def count(world: World, product: Product, left: int | None, *, actor: str, reason: str) -> Stock:
     """Say that so many are left of it, None without limit, audited. Raises Invalid, Unavailable."""
+    must_have_an_end(product, left)
 
     def attempt() -> Stock:
         now, operations = counted(world, product, left)

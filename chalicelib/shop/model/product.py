@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from chalicelib.kernel.money import USD, Cents
-from chalicelib.kernel.text import one_line, paragraphs
+from chalicelib.kernel.text import one_line, paragraphs, words
 from chalicelib.kernel.time import SECOND, Millis
 from chalicelib.shop.model.file import File
 
@@ -31,6 +31,8 @@ MOST_COINS: Final = 1_000_000
 NAME_LENGTH: Final = 250
 DESCRIPTION_LENGTH: Final = 5_000
 MOST_IMAGES: Final = 8
+SOUGHT_LENGTH: Final = 300
+"""Characters of a description that are looked through."""
 _ADDRESS_LENGTH: Final = 2_048
 _EARLIEST: Final = 0
 _LATEST: Final = 2**33
@@ -191,3 +193,27 @@ def _plain(written: str) -> bool:
 
 def _moment(told: object) -> Millis:
     return told * SECOND if type(told) is int and _EARLIEST <= told <= _LATEST else 0
+
+
+# --- looking for some ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which products somebody looks for; None leaves a thing open."""
+
+    where: str
+    """In which app, or on the web."""
+    kind: Kind | None = None
+    seller: str | None = None
+    q: str | None = None
+    """Words that must all be found, or their beginnings."""
+
+
+def matches(product: Product, filters: Filters) -> bool:
+    """Whether the product is one of those, whoever lists it."""
+    if filters.kind not in (None, product.kind) or filters.seller not in (None, product.seller):
+        return False
+    sought = words(filters.q or "")
+    said = words(f"{product.name} {product.description[:SOUGHT_LENGTH]}") if sought else ()
+    return all(any(each.startswith(word) for each in said) for word in sought)
