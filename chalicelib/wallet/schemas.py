@@ -242,6 +242,7 @@ DESCRIPTIONS = {
     "refund_failed": "Could not be given back to your card",
     "coins_bought": "Coins bought",
     "coins_taken_back": "Purchase of coins taken back",
+    "order_credit": "What your card did not take back of an order",
     "coins_given_back": "Purchase of coins that stands again",
     "coins_granted": "Coins from us",
     "coins_withdrawn": "Coins taken back by us",
