@@ -87,6 +87,7 @@ if "AWS_CHALICE_CLI_MODE" in os.environ:
     import chalicelib.notifications.handlers
     import chalicelib.operations.handlers
     import chalicelib.payouts.handlers
+    import chalicelib.shop.handlers
     import chalicelib.wallet.handlers
 
     app.every_route()
@@ -94,6 +95,7 @@ if "AWS_CHALICE_CLI_MODE" in os.environ:
         chalicelib.wallet.handlers,
         chalicelib.payouts.handlers,
         chalicelib.live.handlers,
+        chalicelib.shop.handlers,
         chalicelib.operations.handlers,
         chalicelib.notifications.handlers,
     ):

@@ -55,6 +55,7 @@ class World:
     exports: Objects
     pictures: Objects
     attachments: Objects
+    files: Objects
     digests: Objects
 
     def wrote(self, *operations: Operation) -> bool:
@@ -117,6 +118,7 @@ def world_of(settings: Settings, tables: Tables) -> World:
         exports=S3Objects(settings.exports_bucket),
         pictures=S3Objects(settings.pictures_bucket),
         attachments=S3Objects(settings.attachments_bucket),
+        files=S3Objects(settings.files_bucket),
         digests=S3Objects(settings.digests_bucket),
     )
 

@@ -17,6 +17,7 @@
     ├── ReaderUnavailable        409 reader_unavailable
     ├── SessionOpen              409 session_open
     ├── SlotTaken                409 slot_taken
+    ├── OutOfStock               409 out_of_stock
     ├── AlreadyDone              409 already_done
     ├── IdempotencyInProgress    409 idempotency_in_progress
     ├── GraceExpired             410 grace_expired
@@ -149,6 +150,10 @@ class SessionOpen(
 class SlotTaken(
     Problem, status=HTTPStatus.CONFLICT, code="slot_taken", default="That time is not free. Choose another."
 ):
+    pass
+
+
+class OutOfStock(Problem, status=HTTPStatus.CONFLICT, code="out_of_stock", default="There are not so many left."):
     pass
 
 

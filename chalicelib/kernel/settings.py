@@ -77,6 +77,7 @@ class Tables:
     messaging: str
     community: str
     moderation: str
+    shop: str
     notices: str
     inbox: str
     limits: str
@@ -156,6 +157,8 @@ class Settings:
     """Pictures of readers. Private; shown by links that expire."""
     attachments_bucket: str
     """What people send with messages and posts. Private; shown by links that expire."""
+    files_bucket: str
+    """What is sold as a file. Private; fetched by links that expire."""
     digests_bucket: str
     """Digests of the ledger, a day each. What is in it cannot be changed."""
     tick_shards: int
@@ -202,6 +205,7 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         exports_bucket=environment["EXPORTS_BUCKET"],
         pictures_bucket=environment["PICTURES_BUCKET"],
         attachments_bucket=environment["ATTACHMENTS_BUCKET"],
+        files_bucket=environment["FILES_BUCKET"],
         digests_bucket=environment["DIGESTS_BUCKET"],
         tick_shards=int(environment.get("TICK_SHARDS") or 16),
         rate_limits=environment.get("RATE_LIMITS", "on") != "off",

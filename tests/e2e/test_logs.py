@@ -21,6 +21,7 @@ FUNCTIONS = (
     "clock",
     "notify",
     "mail_events",
+    "sync_catalogue",
 )
 
 

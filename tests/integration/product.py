@@ -51,6 +51,7 @@ def product_world(
         "EXPORTS_BUCKET": settings.exports_bucket,
         "PICTURES_BUCKET": settings.pictures_bucket,
         "ATTACHMENTS_BUCKET": settings.attachments_bucket,
+        "FILES_BUCKET": settings.files_bucket,
         "DIGESTS_BUCKET": settings.digests_bucket,
         "AWS_ENDPOINT_URL_DYNAMODB": dynamodb_url,
         "AWS_ENDPOINT_URL_SECRETS_MANAGER": aws_url,

@@ -25,6 +25,7 @@ ENVIRONMENT: Final = {
     "EXPORTS_BUCKET": "exports",
     "PICTURES_BUCKET": "pictures",
     "ATTACHMENTS_BUCKET": "attachments",
+    "FILES_BUCKET": "files",
     "DIGESTS_BUCKET": "digests",
     "TICK_SHARDS": "16",
 }

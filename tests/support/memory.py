@@ -33,6 +33,7 @@ KEYS: Final[dict[str, tuple[str, ...]]] = {
     "messaging": ("pk", "sk"),
     "community": ("pk", "sk"),
     "moderation": ("pk", "sk"),
+    "shop": ("pk", "sk"),
     "notices": ("pk", "sk"),
     "inbox": ("pk", "sk"),
     "limits": ("pk",),
@@ -58,6 +59,10 @@ INDEXES: Final[dict[str, tuple[str, str]]] = {
     "in_category": ("category", "active_at"),
     "by_author": ("author", "written_at"),
     "queue": ("queue", "reported_at"),
+    "on_sale": ("listing", "listed_at"),
+    "of_seller": ("seller", "created_at"),
+    "of_buyer": ("buyer", "created_at"),
+    "to_ship": ("shipping", "paid_at"),
 }
 KEYS_ONLY: Final = frozenset(
     {
@@ -70,6 +75,10 @@ KEYS_ONLY: Final = frozenset(
         "in_category",
         "by_author",
         "queue",
+        "on_sale",
+        "of_seller",
+        "of_buyer",
+        "to_ship",
     }
 )
 """Indexes that hold nothing but the keys of the row and their own."""

@@ -409,6 +409,7 @@ def settings(rules: Rules | None = None, names: dict[str, str] | None = None) ->
         exports_bucket="exports",
         pictures_bucket="pictures",
         attachments_bucket="attachments",
+        files_bucket="files",
         digests_bucket="digests",
         api_url=None,
         api_base="https://api.soulseer.test",
@@ -438,6 +439,7 @@ def hand_world(tables: storage.Tables | None = None, rules: Rules | None = None,
         "exports": OfflineObjects(),
         "pictures": OfflineObjects(),
         "attachments": OfflineObjects(),
+        "files": OfflineObjects(),
         "digests": OfflineObjects(),
     }
     return World(**parts | changes)

@@ -121,4 +121,5 @@ def test_only_what_needs_a_secret_may_read_it() -> None:
         "clock": {"stripe", "agora_rest"},
         "notify": {"unsubscribe"},
         "mail_events": set(),
+        "sync_catalogue": {"stripe"},
     }
