@@ -1,17 +1,26 @@
-"""Stripe, through its own library: Checkout pages and the signatures of its webhooks.
+"""Stripe, through its own library: what is paid, saved, given back, paid out and sold, and its webhooks' signatures.
 
 Every call carries an idempotency key made of the business fact, so a repeat cannot take money twice. A
 time-out is an unknown outcome: the same call is simply made again with the same key.
 """
 
-from collections.abc import Callable, Iterator
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from chalicelib.kernel.errors import Malformed, ProviderFailed, Unauthenticated
 from chalicelib.kernel.money import Cents
 from chalicelib.kernel.settings import Settings
+from chalicelib.runtime.lazy import on_first_use
+
+if TYPE_CHECKING:
+    from chalicelib.gateways import stripe_shop
+    from chalicelib.gateways.stripe_shop import OrderPage
+else:
+    stripe_shop = on_first_use("chalicelib.gateways.stripe_shop")
 
 _TIMEOUT_SECONDS: Final = 8
 _RETRIES: Final = 0
@@ -61,7 +70,7 @@ class SavedCard:
 
 
 class Payments(Protocol):
-    """What the wallet asks of Stripe."""
+    """What is asked of Stripe."""
 
     def open_checkout(
         self, *, topup: str, user: str, sold: str, amount: Cents, currency: str, return_url: str
@@ -137,6 +146,67 @@ class Payments(Protocol):
 
     def refunds_of(self, intent: str) -> list[dict[str, Any]]:
         """The refunds of a payment, newest first, 100 at most."""
+
+    # The shop. Each of these raises Refused, or ProviderFailed where the outcome is unknown.
+
+    def open_order(
+        self,
+        *,
+        order: str,
+        user: str,
+        lines: Sequence[tuple[str, int]],
+        shipping: tuple[str, Cents] | None,
+        promotion: str | None,
+        expires_at: int,
+        return_url: str,
+    ) -> OrderPage:
+        """A page on which ``user`` pays for ``order``: ``lines`` of (price id, quantity), ``shipping`` of (name,
+        amount), less what the promotion code of that id takes off. It can be paid until ``expires_at`` (seconds; 30
+        minutes to 24 hours ahead). The same page when asked again with the same words.
+
+        Refused: a price, product or promotion that is not active, or for more; a total of 1 to 49 cents; a moment
+        that is too near.
+        """
+
+    def checkout(self, page: str) -> dict[str, Any]:
+        """The Checkout Session as it is now."""
+
+    def expire_checkout(self, page: str) -> dict[str, Any]:
+        """Close a page that was not paid, so that it never can be: the Session, also when asked again. Refused: it is
+        complete, or had expired by itself.
+        """
+
+    def promotion(self, code: str) -> dict[str, Any] | None:
+        """The active promotion code that is written so, in any case, with its coupon and the products that is for."""
+
+    def product(self, product: str) -> dict[str, Any] | None:
+        """The product with its default price; None where there is none, or it was deleted."""
+
+    def products(self, after: str | None) -> tuple[list[dict[str, Any]], bool]:
+        """A page of all products with their default prices, newest first, also of those that are not active; and
+        whether there are more. ``after`` is the last one of the page before.
+        """
+
+    def put_product(
+        self,
+        product: str,
+        *,
+        name: str,
+        description: str,
+        shippable: bool,
+        metadata: Mapping[str, str],
+        active: bool,
+        key: str,
+    ) -> dict[str, Any]:
+        """Make the product of that id, or change it, once for ``key``: what it is then. A field of ``metadata``, or a
+        description, that is empty is taken away; fields that are not named stay.
+        """
+
+    def put_price(self, product: str, amount: Cents, currency: str, *, key: str) -> dict[str, Any]:
+        """Make a price, once for ``key``, have it be the product's default, and no other one active: the price.
+
+        Asked again under a key that others came after, it changes nothing.
+        """
 
 
 class StripePayments:
@@ -330,6 +400,125 @@ class StripePayments:
         charge = self._asked(lambda client: client.v1.payment_intents.retrieve(intent, params=params))["latest_charge"]
         transaction: dict[str, Any] | None = charge["balance_transaction"] if charge else None
         return transaction | {"source": charge} if transaction else None
+
+    # the shop
+
+    def open_order(
+        self,
+        *,
+        order: str,
+        user: str,
+        lines: Sequence[tuple[str, int]],
+        shipping: tuple[str, Cents] | None,
+        promotion: str | None,
+        expires_at: int,
+        return_url: str,
+    ) -> OrderPage:
+        discount = None
+        if promotion:
+            told = self._asked(lambda client: client.v1.promotion_codes.retrieve(promotion))
+            discount = stripe_shop.discount_asked(told)
+        asked = stripe_shop.page_asked(
+            order=order,
+            user=user,
+            lines=lines,
+            shipping=shipping,
+            discount=discount,
+            expires_at=expires_at,
+            return_url=return_url,
+        )
+        options = {"idempotency_key": f"order:{order}"}
+        page = stripe_shop.page_of(
+            self._asked(lambda client: client.v1.checkout.sessions.create(params=asked, options=options))
+        )
+        if page is None:
+            raise ProviderFailed("Stripe made no payment page. Nothing was charged; try again.")
+        return page
+
+    def checkout(self, page: str) -> dict[str, Any]:
+        return self._asked(lambda client: client.v1.checkout.sessions.retrieve(page))
+
+    def expire_checkout(self, page: str) -> dict[str, Any]:
+        options = {"idempotency_key": f"expire:{page}"}
+        return self._asked(lambda client: client.v1.checkout.sessions.expire(page, options=options))
+
+    def promotion(self, code: str) -> dict[str, Any] | None:
+        expand = [f"data.{stripe_shop.PROMOTION_EXPANDED}"]
+        params = {"code": code, "active": True, "limit": 1, "expand": expand}
+        found = self._asked(lambda client: client.v1.promotion_codes.list(params=params))["data"]
+        return found[0] if found else None
+
+    def product(self, product: str) -> dict[str, Any] | None:
+        params = {"expand": ["default_price"]}
+        try:
+            found = self._asked(lambda client: client.v1.products.retrieve(product, params=params))
+        except Refused as refused:
+            if refused.code == stripe_shop.MISSING:
+                return None
+            raise
+        return None if found.get("deleted") else found
+
+    def products(self, after: str | None) -> tuple[list[dict[str, Any]], bool]:
+        params = {"limit": MOST_LISTED, "expand": ["data.default_price"]} | ({"starting_after": after} if after else {})
+        found = self._asked(lambda client: client.v1.products.list(params=params))
+        return list(found["data"]), bool(found["has_more"])
+
+    def put_product(
+        self,
+        product: str,
+        *,
+        name: str,
+        description: str,
+        shippable: bool,
+        metadata: Mapping[str, str],
+        active: bool,
+        key: str,
+    ) -> dict[str, Any]:
+        asked = stripe_shop.product_asked(name, description, shippable=shippable, metadata=metadata, active=active)
+        made = stripe_shop.without_nothing(asked) | {"id": product}
+        try:
+            # Made first: under this key it is answered alike for good, made by it or there before it.
+            return self._asked(
+                lambda client: client.v1.products.create(
+                    params=made, options={"idempotency_key": f"product:{product}:{key}"}
+                )
+            )
+        except Refused as refused:
+            if refused.code != stripe_shop.EXISTS:
+                raise
+        return self._asked(
+            lambda client: client.v1.products.update(
+                product, params=asked, options={"idempotency_key": f"product_change:{product}:{key}"}
+            )
+        )
+
+    def put_price(self, product: str, amount: Cents, currency: str, *, key: str) -> dict[str, Any]:
+        made = self._asked(
+            lambda client: client.v1.prices.create(
+                params={"product": product, "unit_amount": amount, "currency": currency},
+                options={"idempotency_key": f"price:{product}:{key}"},
+            )
+        )
+        self._asked(
+            lambda client: client.v1.products.update(
+                product,
+                params={"default_price": made["id"]},
+                options={"idempotency_key": f"default_price:{product}:{key}"},
+            )
+        )
+        # Which one it is by now, Stripe says: another key may have come after this one.
+        params = {"product": product, "active": True, "limit": MOST_LISTED, "expand": ["data.product"]}
+        for price in self._asked(lambda client: client.v1.prices.list(params=params))["data"]:
+            if price["id"] != price["product"]["default_price"]:
+                self._put_away(price["id"])
+        return made
+
+    def _put_away(self, price: str) -> None:
+        self._asked(
+            lambda client: client.v1.prices.update(
+                price, params={"active": False}, options={"idempotency_key": f"price_off:{price}"}
+            )
+        )
 
     def _asked(self, ask: Callable[[Any], Any]) -> dict[str, Any]:
         with _mapped_errors():

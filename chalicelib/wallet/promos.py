@@ -74,6 +74,23 @@ def redeem(world: World, user: str, redemption: str, written: str) -> Promotion:
     return undisturbed(world.sleep, attempt, tries=_TRIES)
 
 
+def may_guess(world: World, user: str) -> None:
+    """Raises RateLimited for who guessed wrong ten times in an hour: for whoever else takes codes."""
+    model.may_guess(_rows(world).tries(user), world.now())
+
+
+def guessed_wrong(world: World, user: str, guess: str) -> None:
+    """Count a wrong one. ``guess`` names it, as no other. Raises Unavailable."""
+
+    def attempt() -> None:
+        rows = _rows(world)
+        tries = rows.tries(user)
+        if tries.last != guess:
+            world.tables.write(rows.keep_tries(user, model.guessed_wrong(tries, guess, world.now())))
+
+    undisturbed(world.sleep, attempt)
+
+
 def grant(world: World, user: str, amount: Cents, days: int, ref: str, *, actor: str, reason: str) -> Promotion:
     """Give ``user`` promotional credit once under ``ref``, audited; they are told.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -22,6 +22,7 @@ from chalicelib.kernel.settings import Rules, Settings, Tables
 from chalicelib.kernel.time import Millis
 from chalicelib.runtime import tables as storage
 from tests.support.memory import KEYS, MemoryTables
+from tests.support.till import OfflineTill
 
 NOON: Millis = 1_900_000_000_000
 APP_ID = "0123456789abcdef0123456789abcdef"
@@ -56,31 +57,24 @@ class Executions:
 
 
 @dataclass
-class OfflinePayments:
+class OfflinePayments(OfflineTill):
     """``Payments`` that opens pages, signs nothing, and gives back whatever it is asked to.
 
-    It can be ``down``, or lose its answers, and refuses the parts of ``refusing``.
+    It can be ``down``, or lose its answers, and refuses what is in ``refusing``.
     """
 
     refunds: dict[str, dict[str, Any]] = field(default_factory=dict)
     """What was given back, by the name of the part."""
     status: str = "succeeded"
     """What a refund is at first."""
-    refusing: set[str] = field(default_factory=set)
-    """PaymentIntents that nothing goes back of."""
-    down: bool = False
     lists_nothing: bool = False
     """Refuses to say what it knows of a payment."""
-    loses_answers: bool = False
-    asked: int = 0
     charged: list[tuple[str, str, int]] = field(default_factory=list)
     """Charges of saved cards: recharge, card, amount."""
     coming: list[Exception | None] = field(default_factory=list)
     """What becomes of the next charges."""
     card: SavedCard | None = _CARD
     """What a page in mode setup has saved."""
-    takes_time: Callable[[], object] = lambda: None
-    """What goes on while it is asked."""
 
     def open_checkout(
         self, *, topup: str, user: str, sold: str, amount: int, currency: str, return_url: str
@@ -129,12 +123,6 @@ class OfflinePayments:
         metadata = {"refund_part": part} if part else {}
         kept = {"id": refund, "object": "refund", "payment_intent": intent, "amount": amount, "currency": "usd"}
         return kept | {"status": self.status, "metadata": metadata}
-
-    def _reached(self) -> None:
-        self.asked += 1
-        self.takes_time()
-        if self.down:
-            raise ProviderFailed
 
 
 @dataclass
@@ -420,13 +408,14 @@ def settings(rules: Rules | None = None, names: dict[str, str] | None = None) ->
 
 def hand_world(tables: storage.Tables | None = None, rules: Rules | None = None, **changes: Any) -> World:
     """A world on ``tables`` (in memory unless given) whose ``now`` is a ``HandClock`` and whose clock keeps starts."""
+    clock = changes.get("now") or HandClock()
     parts: dict[str, Any] = {
         "settings": settings(rules),
         "tables": tables or MemoryTables(),
-        "now": HandClock(),
+        "now": clock,
         "sleep": lambda seconds: None,
         "clock": Executions(),
-        "payments": OfflinePayments(),
+        "payments": OfflinePayments(now=clock),
         "appstore": OfflineAppStore(),
         "play": OfflinePlay(),
         "media": OfflineAgora(),
