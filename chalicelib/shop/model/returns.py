@@ -1,0 +1,160 @@
+"""What goes back of an order, to whom, and who bears it.
+
+Of ``n`` units of which ``r`` went back before, ``k`` more are worth ⌊net·(r+k)/n⌋ less ⌊net·r/n⌋, so that all parts
+add up to the whole. What was not divided yet still lies in ``order:{order}``; of what was, the seller gives back the
+difference between the shares of what remained before and after, and the platform the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from chalicelib.kernel.errors import Invalid, InvalidState
+from chalicelib.kernel.money import Cents
+from chalicelib.kernel.time import Millis
+from chalicelib.shop.model.order import MOST_REFUNDS, Item, Order, Refund, State, looked
+from chalicelib.wallet.model.buckets import Part
+
+_SPARE: Final = 2
+"""Refunds that are kept for the buyer's own cancel and for one who leaves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Borne:
+    """What was divided of an item and goes back: ``amount`` in all, of which the seller gives ``share``."""
+
+    item: str
+    seller: str | None
+    amount: Cents
+    share: Cents
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """One refund, and the order after it."""
+
+    order: Order
+    refund: Refund
+    borne: tuple[Borne, ...]
+    unsent: Mapping[str, int]
+    """Units by product that had not been sent: they are on sale again, whatever is said of the others."""
+    sent: Mapping[str, int]
+    """Units of physical products that had been: on sale again if they came back."""
+    shipping_borne: Cents
+    """What goes back of the shipping that was divided …"""
+    shipping_kept: Cents
+    """… and what is divided now, for nothing will be sent any more and it does not go back."""
+
+
+def unsent(order: Order) -> dict[str, int]:
+    """The units of each item that are paid and neither the buyer's nor sent."""
+    return {each.id: each.left for each in order.items if each.state == "paid" and each.left}
+
+
+def everything(order: Order) -> dict[str, int]:
+    """All units that are left, whatever became of them."""
+    return {each.id: each.left for each in order.items if each.left}
+
+
+def planned(
+    order: Order, refund_id: str, units: Mapping[str, int], now: Millis, *, shipping: bool, last: bool = False
+) -> Return:
+    """Give back those ``units`` of each item and, with ``shipping``, what is left of what that cost.
+
+    ``last`` is for what must always find room. Raises NotFound, Invalid (more than is left, or nothing), InvalidState
+    (never paid, or too many refunds).
+    """
+    if order.paid_at is None:
+        raise InvalidState(f"The order is {order.state}: nothing was paid.")
+    if len(order.refunds) >= MOST_REFUNDS - (0 if last else _SPARE):
+        raise InvalidState("The order has too many refunds. Give the rest back by hand.")
+    _must_be_left(order, units)
+    after = replace(order, items=tuple(_less(each, units.get(each.id, 0)) for each in order.items))
+    pairs = [(was, after.item(was.id)) for was in order.items if was.id in units]
+    postage = order.shipping.amount - order.shipping.refunded if order.shipping and shipping else 0
+    if not units and not postage:
+        raise Invalid("There is nothing to give back.")
+    amount = sum(was.kept - now.kept for was, now in pairs)
+    by_coins = order.rail == "coins"
+    asked = order.rail == "stripe" and amount + postage > 0
+    refund = Refund(
+        id=refund_id,
+        at=now,
+        units=dict(units),
+        amount=0 if by_coins else amount + postage,
+        coins=sum(was.kept_coins - now.kept_coins for was, now in pairs),
+        shipping=postage,
+        part=f"{order.id}:{len(order.refunds) + 1}" if asked else None,
+        done=not asked,
+    )
+    after, borne, kept = _postage(order, after, postage)
+    return Return(
+        order=looked(replace(after, refunds=(*order.refunds, refund)), now),
+        refund=refund,
+        borne=tuple(
+            Borne(was.id, was.seller, was.kept - left.kept, was.earned - left.earned)
+            for was, left in pairs
+            if was.settled
+        ),
+        unsent={was.product: units[was.id] for was, _ in pairs if not was.settled},
+        sent={was.product: units[was.id] for was, _ in pairs if was.shipped_at is not None},
+        shipping_borne=borne,
+        shipping_kept=kept,
+    )
+
+
+def paid_late(order: Order, now: Millis, intent: str) -> Return:
+    """A cancelled order that was paid all the same: all of it goes back at once. Its stock went back before.
+
+    Raises InvalidState unless it was cancelled.
+    """
+    if order.state != "cancelled":
+        raise InvalidState(f"The order is {order.state}.")
+    items = tuple(replace(each, state="paid", cancelled=0) for each in order.items)
+    paid = replace(order, items=items, paid_at=now, intent=intent)
+    back = planned(paid, "late", everything(paid), now, shipping=True, last=True)
+    return replace(back, unsent={})
+
+
+def parts_back(spent: tuple[Part, ...], before: Cents, amount: Cents) -> tuple[Part, ...]:
+    """Where ``amount`` goes back to after ``before`` did: the last that was spent comes back first."""
+    parts: list[Part] = []
+    for bucket, cents, expires_at in reversed(spent):
+        skipped = min(before, cents)
+        before -= skipped
+        back = min(amount, cents - skipped)
+        if back:
+            parts.append((bucket, back, expires_at))
+            amount -= back
+    if amount or before:
+        raise ValueError(f"{amount + before} more would go back than was spent")
+    return tuple(parts)
+
+
+def _must_be_left(order: Order, units: Mapping[str, int]) -> None:
+    for name, count in units.items():
+        left = order.item(name).left
+        if not 1 <= count <= left:
+            raise Invalid(errors=({"field": "units", "message": f"Item {name} has {left} left to give back."},))
+
+
+def _less(item: Item, count: int) -> Item:
+    if not count:
+        return item
+    state: State = "refunded" if count == item.left else item.state
+    return replace(item, refunded=item.refunded + count, state=state)
+
+
+def _postage(was: Order, after: Order, back: Cents) -> tuple[Order, Cents, Cents]:
+    """The order with its shipping as it is then, what of it was divided and goes back, and what is divided now."""
+    if after.shipping is None:
+        return after, 0, 0
+    settles = not after.shipping.settled and not after.to_ship
+    left = after.shipping.amount - after.shipping.refunded - back
+    shipping = replace(
+        after.shipping, refunded=after.shipping.refunded + back, settled=after.shipping.settled or settles
+    )
+    settled_before = was.shipping is not None and was.shipping.settled
+    return replace(after, shipping=shipping), back if settled_before else 0, left if settles else 0
