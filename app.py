@@ -86,14 +86,12 @@ if "AWS_CHALICE_CLI_MODE" in os.environ:
     import chalicelib.live.handlers
     import chalicelib.notifications.handlers
     import chalicelib.operations.handlers
-    import chalicelib.payouts.handlers
     import chalicelib.shop.handlers
     import chalicelib.wallet.handlers
 
     app.every_route()
     for functions in (
         chalicelib.wallet.handlers,
-        chalicelib.payouts.handlers,
         chalicelib.live.handlers,
         chalicelib.shop.handlers,
         chalicelib.operations.handlers,

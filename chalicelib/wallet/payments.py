@@ -39,8 +39,9 @@ Told = Callable[[Payment], Payment]
 """What is known of a payment once it was told more."""
 
 
-def credit(world: World, paid: Payment, *beside: Operation) -> Payment:
-    """Credit ``paid`` once, with what was told of it before and fits it, and write what stands ``beside`` it.
+def credit(world: World, paid: Payment, *beside: Operation, then: Told | None = None) -> Payment:
+    """Credit ``paid`` once, with what was told of it before and fits it, and write what stands ``beside`` it; ``then``
+    is what is done with it in the same transaction.
 
     ``paid`` says who, how much, what for and when. Raises AlreadyDone where the PaymentIntent was credited as something
     else.
@@ -50,7 +51,7 @@ def credit(world: World, paid: Payment, *beside: Operation) -> Payment:
         now = model.credited(was, paid)
         for name in was.refunds.keys() - now.refunds.keys():
             log.error("stripe_refund_left_out", id=name)
-        return now
+        return then(now) if then else now
 
     return learn(world, paid.intent, told, *beside)
 

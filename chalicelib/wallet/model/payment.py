@@ -245,7 +245,7 @@ def facts(payment: Payment) -> dict[str, Fact]:
         found[f"refund:{name}"] = Fact("refund", -refund.amount, REFUNDS, name)
         if refund.dead:
             found[f"refund_failed:{name}"] = Fact("refund_failed", refund.amount, REFUNDS, name)
-            if payment.source == "order" and name.startswith(f"{payment.reference}:"):
+            if _is_of(payment, name):
                 found[f"order_credit:{name}"] = Fact("order_credit", refund.amount, ORDERS, name)
     for name, dispute in payment.disputes.items():
         found[f"dispute:{name}"] = Fact("dispute", -dispute.amount, DISPUTES, name)
@@ -278,8 +278,17 @@ def rest_of(payment: Payment) -> Cents:
 
 
 def stands(payment: Payment) -> bool:
-    """Whether it pays for something: it was credited, is not all back, and no dispute of it is open or lost."""
-    return rest_of(payment) > 0 and all(each.returned for each in payment.disputes.values())
+    """Whether it still pays for an order: it was credited, no dispute of it is open or lost, and it did not all go back
+    without the shop.
+    """
+    others = any(not each.dead and not _is_of(payment, name) for name, each in payment.refunds.items())
+    gone = others and not rest_of(payment)
+    return payment.user is not None and not gone and all(each.returned for each in payment.disputes.values())
+
+
+def _is_of(payment: Payment, part: str) -> bool:
+    """Whether the shop set that part aside, for the order that was paid."""
+    return payment.source == "order" and part.startswith(f"{payment.reference}:")
 
 
 def left_of(payment: Payment) -> tuple[Cents, int]:
