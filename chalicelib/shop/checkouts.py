@@ -22,26 +22,31 @@ from chalicelib.runtime.logs import log
 from chalicelib.runtime.retries import undisturbed
 from chalicelib.runtime.tables import Operation
 from chalicelib.shop.model import checkout as model
-from chalicelib.shop.model import returns as reckoning
-from chalicelib.shop.model.checkout import Ignore, Over, Paid, Waits
-from chalicelib.shop.model.order import Order, Refund
+from chalicelib.shop.model.checkout import LIFE, Ignore, Over, Paid, Waits
+from chalicelib.shop.model.order import Checkout, Order, Refund, looked
 from chalicelib.shop.order_store import orders_of
 from chalicelib.wallet import order_payments, payments
-from chalicelib.wallet import service as wallet
 from chalicelib.wallet.model.payment import Payment, reserved, rest_of, stands
 from chalicelib.wallet.model.refund import look_again
 from chalicelib.wallet.store import Stored
 
 if TYPE_CHECKING:
-    from chalicelib.shop import catalogue, orders
+    from chalicelib.shop import catalogue, orders, returns
     from chalicelib.wallet import refunds
 else:  # they read this module too, or few payments need them
     catalogue = on_first_use("chalicelib.shop.catalogue")
     orders = on_first_use("chalicelib.shop.orders")
+    returns = on_first_use("chalicelib.shop.returns")
     refunds = on_first_use("chalicelib.wallet.refunds")
 
 
 # --- the page ------------------------------------------------------------------------------------
+
+
+def awaiting(world: World, order: Order) -> Order:
+    """The order as it is kept before its page is asked for: when that ends is said once and for all."""
+    ends = world.now() + LIFE
+    return replace(order, checkout=Checkout(ends), look_at=ends)
 
 
 def open_page(world: World, order: Order) -> Order:
@@ -238,15 +243,14 @@ def _paid(world: World, order: Order, payment: Payment, stored: Stored) -> str:
 
 def _paid_late(world: World, order: Order, payment: Payment, stored: Stored) -> str:
     """Taken and set aside whole at once: nothing of it is sold."""
-    back = reckoning.paid_late(order, payment.at, payment.intent)
-    part, amount = back.refund.part, back.refund.amount
+    after, operations = returns.paid_late(world, order, payment.at, intent=payment.intent)
+    refund = after.refunds[-1]
 
     def aside(known: Payment) -> Payment:
-        left = min(rest_of(known), amount)
-        return reserved(known, part, left) if part and left else known
+        left = min(rest_of(known), refund.amount)
+        return reserved(known, refund.part, left) if refund.part and left else known
 
-    _, row = orders_of(world).replace(back.order, order)
-    payments.credit(world, payment, stored("paid late"), row, then=aside)
+    payments.credit(world, payment, stored("paid late"), *operations, then=aside)
     log.warning("order_paid_late", id=order.id, amount=order.total)
     return "paid late"
 
@@ -263,8 +267,7 @@ def _named(world: World, order: Order, page: str) -> list[Operation]:
 
 
 def set_aside(world: World, order: Order, refund: Refund) -> list[Operation]:
-    """The operations that take ``refund`` out of ``order:{order}`` and set it aside in the payment, for the caller's
-    transaction.
+    """The operations that set ``refund`` aside in the order's payment, for the caller's transaction.
 
     What was given back by hand at Stripe counts: never more is set aside than is left of the payment. Raises
     InvalidState while a dispute of it is open.
@@ -274,11 +277,8 @@ def set_aside(world: World, order: Order, refund: Refund) -> list[Operation]:
     was = _payment(world, order)
     if any(each.open for each in was.disputes.values()):
         raise InvalidState("The payment is disputed. Wait for what the bank decides.")
-    moved = wallet.journal(
-        world, order_payments.JOURNAL, f"order_refund:{refund.part}", refund.amount, order.clearing, refund.at
-    )
     left = min(rest_of(was), refund.amount)
-    return [moved, *(order_payments.set_aside(world, was, refund.part, left) if left else ())]
+    return order_payments.set_aside(world, was, refund.part, left) if left else []
 
 
 def bring_back(world: World, order: Order) -> Order:
@@ -312,7 +312,7 @@ def _brought_back(world: World, order_id: str) -> Order:
         if look_at is None and was.look_at is not None:
             log.error("refund_stuck", id=was.id)
     elif was.look_at is not None:
-        look_at = reckoning.looked(replace(was, refunds=parts), world.now()).look_at
+        look_at = looked(replace(was, refunds=parts), world.now()).look_at
     now = replace(was, refunds=parts, look_at=look_at)
     return _written(world, now, was) if now != was else was
 
