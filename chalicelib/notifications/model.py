@@ -225,7 +225,8 @@ def _dispute(facts: Facts, zone: ZoneInfo) -> Words:
         return Words(
             "A payment of yours was disputed",
             f"Your bank took back a payment of {dollars(facts['amount'])} for an order. Until this is settled, nothing "
-            "of it is sent or can be downloaded, and your wallet is frozen. If you know nothing of it, write to support.",
+            "of it is sent or can be downloaded, and your wallet is frozen. If you know nothing of it, write to "
+            "support.",
         )
     if "coins" in facts:
         return Words(

@@ -1,8 +1,8 @@
 """Orders that are paid on a page of Stripe's (product §9).
 
 The order is kept before its page is asked for, with the moment at which that ends, so a repeat asks for the same page
-under the same key. It is paid by webhook only, together with the event. What it has taken of the stock, and its use of a
-coupon, come back when its page is known to be over, never before; money that comes all the same goes back.
+under the same key. It is paid by webhook only, together with the event. What it has taken of the stock, and its use of
+a coupon, come back when its page is known to be over, never before; money that comes all the same goes back.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Which of Stripe's events are the shop's: products, prices, and the pages of orders. All others go on to payouts and the
-wallet, and need nothing of the shop.
+"""Which of Stripe's events are the shop's: of products, prices, and the pages of orders. All others go on to payouts
+and the wallet, and need nothing of the shop.
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
 """``stripe_webhook`` and ``stripe_connect_webhook``: the Lambda function URLs that Stripe calls, the one with events of
-our own account, the other with those of readers' accounts. And ``sync_catalogue``: what a rule calls once a day, so that
-what is sold is what Stripe has. Their module is their handler, so imports stay lean.
+our own account, the other with those of readers' accounts. And ``sync_catalogue``: what a rule calls once a day, so
+that what is sold is what Stripe has. Their module is their handler, so imports stay lean.
 
 The webhooks are here, above payouts and the wallet, because one address hears of all that is ours at Stripe.
 """
