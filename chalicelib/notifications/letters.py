@@ -28,6 +28,7 @@ ABOUT_WHAT: Final[dict[Kind, str]] = {
     "messages": "messages",
     "favorites": "your favorites",
     "wallet": "your wallet",
+    "orders": "orders",
     "community": "the community",
     "news": "news",
 }

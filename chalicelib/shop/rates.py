@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import NotFound
 from chalicelib.runtime import audit
@@ -52,9 +50,9 @@ def keep(world: World, rate: Rate, *, actor: str, reason: str) -> Rate:
     return undisturbed(world.sleep, attempt)
 
 
-def stop(world: World, rate: str, *, actor: str, reason: str) -> Rate:
-    """Offer the rate no more, audited; orders that chose it stay as they are. Raises NotFound."""
-    return keep(world, replace(known(world, rate), active=False), actor=actor, reason=reason)
+def must_suit(world: World, rate: Rate) -> None:
+    """Raises Invalid, InvalidState for one that cannot be kept."""
+    model.with_rate(terms_of(world).rates(), rate)
 
 
 def known(world: World, rate: str) -> Rate:

@@ -11,13 +11,11 @@ from dataclasses import asdict, replace
 from typing import Final
 
 from chalicelib.gateways import World
-from chalicelib.runtime.tables import MOST_KEYS, Absent, Equals, Key, Put, Tables
+from chalicelib.runtime.tables import Absent, Equals, Key, Put, Tables
 from chalicelib.shop.model import shipping
 from chalicelib.shop.model.discount import Uses
 from chalicelib.shop.model.shipping import Rates
 
-_MOST_PAGES: Final = 5
-"""Orders that are looked through: five hundred."""
 _RATES: Final[Key] = {"pk": "shipping", "sk": "rates"}
 
 
@@ -37,22 +35,6 @@ class Terms:
         """Puts ``uses`` in the place of those with the same rev."""
         told = asdict(replace(uses, rev=uses.rev + 1))
         return Put(self._name, _uses(uses.of) | told, (Equals("rev", uses.rev) if uses.rev else Absent("pk"),))
-
-    def has_paid(self, buyer: str) -> bool:
-        """Whether they have paid for an order; also where they have made very many. It may be a moment behind."""
-        start: Key | None = None
-        for _ in range(_MOST_PAGES):
-            page = self._tables.query(
-                self._name, ("buyer", buyer), index="of_buyer", newest_first=True, limit=MOST_KEYS, start=start
-            )
-            keys = [{"pk": each["pk"], "sk": each["sk"]} for each in page.items]
-            orders = self._tables.get_many(self._name, keys) if keys else []
-            if any(order and order.get("paid_at") is not None for order in orders):
-                return True
-            start = page.next_key
-            if start is None:
-                return False
-        return True
 
     def rates(self) -> Rates:
         """As they are now, strongly consistent."""

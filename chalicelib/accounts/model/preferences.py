@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from chalicelib.kernel.errors import Invalid, InvalidState
 from chalicelib.kernel.time import SECOND, Millis
 
-Kind = Literal["readings", "bookings", "messages", "favorites", "wallet", "community", "news"]
+Kind = Literal["readings", "bookings", "messages", "favorites", "wallet", "orders", "community", "news"]
 Channel = Literal["inbox", "email", "push"]
 
 _HOUR: Final = 60
@@ -26,6 +26,7 @@ DEFAULTS: Final[Mapping[Kind, frozenset[Channel]]] = {
     "messages": frozenset({"inbox", "push"}),
     "favorites": frozenset({"inbox", "email", "push"}),
     "wallet": frozenset({"inbox", "email"}),
+    "orders": frozenset({"inbox", "email", "push"}),
     "community": frozenset({"inbox"}),
     "news": frozenset(),
 }
