@@ -22,31 +22,25 @@ from chalicelib.runtime.logs import log
 from chalicelib.runtime.retries import undisturbed
 from chalicelib.runtime.tables import Operation
 from chalicelib.shop.model import checkout as model
-from chalicelib.shop.model.checkout import LIFE, Ignore, Over, Paid, Waits
-from chalicelib.shop.model.order import Checkout, Order, Refund, looked
+from chalicelib.shop.model import returns as reckoning
+from chalicelib.shop.model.checkout import Ignore, Over, Paid, Waits
+from chalicelib.shop.model.order import Order, Refund, looked
 from chalicelib.shop.order_store import orders_of
 from chalicelib.wallet import order_payments, payments
+from chalicelib.wallet.events import Stored
 from chalicelib.wallet.model.payment import Payment, reserved, rest_of, stands
 from chalicelib.wallet.model.refund import look_again
-from chalicelib.wallet.store import Stored
 
 if TYPE_CHECKING:
-    from chalicelib.shop import catalogue, orders, returns
+    from chalicelib.shop import catalogue, orders
     from chalicelib.wallet import refunds
 else:  # they read this module too, or few payments need them
     catalogue = on_first_use("chalicelib.shop.catalogue")
     orders = on_first_use("chalicelib.shop.orders")
-    returns = on_first_use("chalicelib.shop.returns")
     refunds = on_first_use("chalicelib.wallet.refunds")
 
 
 # --- the page ------------------------------------------------------------------------------------
-
-
-def awaiting(world: World, order: Order) -> Order:
-    """The order as it is kept before its page is asked for: when that ends is said once and for all."""
-    ends = world.now() + LIFE
-    return replace(order, checkout=Checkout(ends), look_at=ends)
 
 
 def open_page(world: World, order: Order) -> Order:
@@ -242,15 +236,16 @@ def _paid(world: World, order: Order, payment: Payment, stored: Stored) -> str:
 
 
 def _paid_late(world: World, order: Order, payment: Payment, stored: Stored) -> str:
-    """Taken and set aside whole at once: nothing of it is sold."""
-    after, operations = returns.paid_late(world, order, payment.at, intent=payment.intent)
-    refund = after.refunds[-1]
+    """Taken and set aside whole at once: nothing of it is sold, and nothing of it ever was the order's."""
+    back = reckoning.paid_late(order, payment.at, payment.intent)
+    part, amount = back.refund.part, back.refund.amount
 
     def aside(known: Payment) -> Payment:
-        left = min(rest_of(known), refund.amount)
-        return reserved(known, refund.part, left) if refund.part and left else known
+        left = min(rest_of(known), amount)
+        return reserved(known, part, left) if part and left else known
 
-    payments.credit(world, payment, stored("paid late"), *operations, then=aside)
+    _, row = orders_of(world).replace(back.order, order)
+    payments.credit(world, payment, stored("paid late"), row, then=aside)
     log.warning("order_paid_late", id=order.id, amount=order.total)
     return "paid late"
 

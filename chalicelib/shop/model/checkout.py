@@ -15,12 +15,10 @@ from typing import Any, Final, Literal
 
 from chalicelib.gateways.stripe_shop import OrderPage
 from chalicelib.kernel.money import USD
-from chalicelib.kernel.time import DAY, MINUTE, Millis
+from chalicelib.kernel.time import DAY, Millis
 from chalicelib.shop.model.order import Order, discounted
 from chalicelib.wallet.model.topup import is_id
 
-LIFE: Final[Millis] = 31 * MINUTE
-"""How long a page can be paid. Stripe takes half an hour at the least, by its own clock when it is asked."""
 SUSPECT: Final[Millis] = DAY
 """After its end, a page of which it is not known what became is looked at by a person …"""
 BANK: Final[Millis] = 14 * DAY
