@@ -53,7 +53,7 @@ class Orders:
     def sold(self, order: Order, at: Millis) -> list[Put]:
         """Has each reader whose product is in it find it among their sales."""
         return [
-            Put(self._name, {"pk": order.id, "sk": f"{_SALE}{seller}", "seller": sales(seller), "created_at": at})
+            Put(self._name, {"pk": order.id, "sk": sale_key(seller), "seller": sales(seller), "created_at": at})
             for seller in sorted({each.seller for each in order.items if each.seller})
         ]
 
@@ -104,6 +104,11 @@ class Orders:
 def sales(seller: str) -> str:
     """The partition of ``of_seller`` in which a reader's sales are; their products are in one of their own."""
     return f"sales#{seller}"
+
+
+def sale_key(seller: str) -> str:
+    """The sort key of a reader's sale, below the order."""
+    return f"{_SALE}{seller}"
 
 
 def orders_of(world: World) -> Orders:
