@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, replace
-from typing import Any, Final
+from typing import Final
 
 from chalicelib.gateways import World
 from chalicelib.kernel.time import Millis
@@ -92,12 +92,12 @@ class Orders:
             **{name: value for name, value in told.items() if value is not None},  # no index takes a null
             **({"shipping": _WAITING} if order.to_ship else {}),
             **due.waiting(KIND, order.id, order.look_at, self._shards),
-            "items": [_plain(each) for each in order.items],
+            "items": [asdict(each) for each in order.items],
             "spent": [list(part) for part in order.spent],
-            "refunds": [_plain(each) | {"units": dict(each.units)} for each in order.refunds],
+            "refunds": [asdict(each) for each in order.refunds],
             "discount": discounts.to_item(order.discount) if order.discount else None,
             "sending": asdict(order.shipping) if order.shipping else None,
-            "checkout": _plain(order.checkout) if order.checkout else None,
+            "checkout": asdict(order.checkout) if order.checkout else None,
         }
 
 
@@ -118,12 +118,6 @@ def orders_of(world: World) -> Orders:
 
 def _key(order_id: str) -> Key:
     return {"pk": order_id, "sk": "order"}
-
-
-def _plain(part: Item | Refund | Checkout) -> dict[str, Any]:
-    """A part of an order as it is stored, without what it does not have."""
-    told = {name: getattr(part, name) for name in type(part).__dataclass_fields__}
-    return {name: value for name, value in told.items() if value is not None}
 
 
 def _order(row: Row) -> Order:

@@ -53,7 +53,7 @@ else:
 
 KIND: Final = "order"
 """Of the debit."""
-_RECEIVED: Final = "orders"
+RECEIVED: Final = "orders"
 """The journal of what Stripe took for orders, until it is handed on to one."""
 _TRIES: Final = 30
 """Of one order: who loses has seen others buy, and there is less left."""
@@ -264,7 +264,7 @@ def paying(world: World, was: Order, at: Millis, *, intent: str) -> tuple[Order,
     the payment. They fail where it changed meanwhile. Raises InvalidState unless it waits for that.
     """
     paid, row = orders_of(world).replace(model.paid(was, at, intent=intent), was)
-    received = wallet.journal(world, _RECEIVED, f"order:{paid.id}", -paid.total, paid.clearing, at)
+    received = wallet.journal(world, RECEIVED, f"order:{paid.id}", -paid.total, paid.clearing, at)
     return paid, [row, received, *_on_payment(world, paid, at)]
 
 
@@ -326,8 +326,7 @@ def page_of_buyer(world: World, user: str, limit: int, start: Key | None) -> tup
 
 
 def page_of_seller(world: World, user: str, limit: int, start: Key | None) -> tuple[list[Order], Key | None]:
-    """A page of orders in which something of that reader's was sold, newest first; only their items are theirs to see.
-    """
+    """A page of orders in which something of that reader's was sold, newest first; no other item is theirs to see."""
     return orders_of(world).page_of_seller(user, limit, start)
 
 

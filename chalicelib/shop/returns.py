@@ -144,13 +144,15 @@ def _operations(
     world: World, was: Order, back: Return, who: Who, *, restock: bool, at: Millis
 ) -> tuple[Order, list[Operation]]:
     """The order after it, and the operations that take what goes back from whoever has it and put it into what was paid
-    for the order. They fail where the order changed meanwhile.
+    for the order; by Stripe from there to the platform, which is to send it. They fail where the order changed meanwhile.
     """
     refund = back.refund
     after, row = orders_of(world).replace(back.order, was)
     source = fulfilment.COINS if was.rail == "coins" else was.clearing
     which = f"{was.id}:{refund.id}"
     moved = [*_borne(world, was, back, source, which, at), *fulfilment.postage(world, was, after, at)]
+    if was.rail == "stripe" and refund.amount:
+        moved.append(wallet.journal(world, orders.RECEIVED, f"{KIND}:{which}", refund.amount, was.clearing, at))
     units = Counter(back.unsent) + Counter(back.sent if restock else {})
     restocked = stock.returned(world, units) if units else []
     amount = {"coins": refund.coins} if was.rail == "coins" else {"amount": refund.amount}
