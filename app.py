@@ -55,6 +55,12 @@ PARTS: Final = {
         "/v1/sessions/{session_id}/report",
     ),
     "chalicelib.payouts.routes": ("/v1/reader/earnings*", "/v1/reader/payout*"),
+    "chalicelib.shop.order_routes": (
+        "/v1/orders",
+        "/v1/orders/{order_id}",
+        "/v1/orders/{order_id}/cancel",
+        "/v1/reader/sales",
+    ),
     "chalicelib.scheduling.routes": (
         "/v1/bookings*",
         "/v1/calendar/*",

@@ -4,9 +4,13 @@ A form and a link are made here, without a request: whoever holds one may use it
 used for is not known until it is looked at: check an object's size and its first bytes before you believe its name.
 """
 
-from collections.abc import Collection, Mapping
+import base64
+import hashlib
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, BinaryIO, Final, Protocol
+from urllib.parse import quote
 
 from chalicelib.kernel.errors import Invalid, NotFound, ProviderFailed, Unavailable
 from chalicelib.runtime.aws import client, is_passing_fault
@@ -19,8 +23,12 @@ _IS_THERE: Final = frozenset({"PreconditionFailed", "412"})
 _ANOTHER_PUTS_IT: Final = "ConditionalRequestConflict"
 _BEGINNING: Final = 512
 """Bytes that tell what a file is."""
-_CALLED: Final = {".m4a": "audio/mp4", "video/mp4": "audio/mp4"}
-"""Whether there are pictures in an MP4 its beginning does not tell: it is taken for sound, and given back as sound."""
+_MP4: Final = frozenset({"audio/mp4", "video/mp4"})
+_CALLED: Final = {".m4a": _MP4, "video/mp4": _MP4}
+"""Whether there are pictures in an MP4 its beginning does not tell: it may be either."""
+_CHUNK: Final = 1024 * 1024
+_MOST_CHUNKS: Final = 1024
+"""No object of ours is larger than that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +45,15 @@ class Objects(Protocol):
     def upload_form(self, key: str, media_type: str, most_bytes: int, seconds: int) -> UploadForm:
         """The right to put one object of that type, of 1 to ``most_bytes`` bytes, at ``key``, for so long."""
 
+    def exact_form(self, key: str, media_type: str, size: int, sha256: str, seconds: int) -> UploadForm:
+        """The right to put this very object at ``key``, for so long: of that type, size, and digest in hexadecimal."""
+
     def link(self, key: str, seconds: int) -> str:
         """An address that shows the object for so long, also where there is none yet."""
 
     def download(self, key: str, seconds: int, name: str, media_type: str) -> str:
         """An address that gives the object for so long, for a browser to keep under that name and not to show, and as
-        of that type, whatever it was stored as.
+        of that type, whatever it was stored as. ``name`` holds no quotation mark, backslash or control character.
         """
 
     def stored(self, key: str) -> tuple[int, str] | None:
@@ -50,6 +61,14 @@ class Objects(Protocol):
 
     def beginning(self, key: str, count: int) -> bytes:
         """The first ``count`` bytes, or fewer where the object is shorter."""
+
+    def sha256(self, key: str) -> str | None:
+        """The digest of the object's bytes in hexadecimal; None where there is none."""
+
+    def put_file(self, key: str, content: BinaryIO, media_type: str, sha256: str) -> None:
+        """Store an object that is too large to hold, in place of what was there. Raises ProviderFailed where its digest
+        is another.
+        """
 
     def put(self, key: str, content: bytes, media_type: str) -> None:
         """Store an object, in place of what was there."""
@@ -77,11 +96,18 @@ class S3Objects:
         self._bucket = bucket
 
     def upload_form(self, key: str, media_type: str, most_bytes: int, seconds: int) -> UploadForm:
+        return self._form(key, {"Content-Type": media_type}, (1, most_bytes), seconds)
+
+    def exact_form(self, key: str, media_type: str, size: int, sha256: str, seconds: int) -> UploadForm:
+        checksum = {"x-amz-checksum-algorithm": "SHA256", "x-amz-checksum-sha256": _base64(sha256)}
+        return self._form(key, {"Content-Type": media_type, **checksum}, (size, size), seconds)
+
+    def _form(self, key: str, fields: Mapping[str, str], sizes: tuple[int, int], seconds: int) -> UploadForm:
         form = _s3().generate_presigned_post(
             self._bucket,
             key,
-            Fields={"Content-Type": media_type},
-            Conditions=[{"Content-Type": media_type}, ["content-length-range", 1, most_bytes]],
+            Fields=dict(fields),
+            Conditions=[*({name: value} for name, value in fields.items()), ["content-length-range", *sizes]],
             ExpiresIn=seconds,
         )
         return UploadForm(form["url"], form["fields"])
@@ -98,7 +124,7 @@ class S3Objects:
             Params={
                 "Bucket": self._bucket,
                 "Key": key,
-                "ResponseContentDisposition": f'attachment; filename="{name}"',
+                "ResponseContentDisposition": _to_keep(name),
                 "ResponseContentType": media_type,
             },
             ExpiresIn=seconds,
@@ -113,6 +139,30 @@ class S3Objects:
         found = self._asked("get_object", Key=key, Range=f"bytes=0-{count - 1}")
         content: bytes = found["Body"].read(count) if found else b""
         return content
+
+    def sha256(self, key: str) -> str | None:
+        found = self._asked("head_object", Key=key, ChecksumMode="ENABLED")
+        if found is None:
+            return None
+        kept = found.get("ChecksumSHA256")
+        # Of what was put in parts, S3 keeps a digest of digests.
+        return base64.b64decode(kept).hex() if kept and "-" not in kept else self._reckoned(key)
+
+    def _reckoned(self, key: str) -> str | None:
+        found = self._asked("get_object", Key=key)
+        if found is None:
+            return None
+        digest = hashlib.sha256()
+        with _mapped_errors():
+            for _ in range(_MOST_CHUNKS):
+                chunk = found["Body"].read(_CHUNK)
+                if not chunk:
+                    return digest.hexdigest()
+                digest.update(chunk)
+        raise ProviderFailed("The file is larger than any of ours.")
+
+    def put_file(self, key: str, content: BinaryIO, media_type: str, sha256: str) -> None:
+        self._asked("put_object", Key=key, Body=content, ContentType=media_type, ChecksumSHA256=_base64(sha256))
 
     def put(self, key: str, content: bytes, media_type: str) -> None:
         self._asked("put_object", Key=key, Body=content, ContentType=media_type)
@@ -143,17 +193,29 @@ class S3Objects:
         """The answer, or None where there is no such object, or there is one that must not be there."""
         from botocore.exceptions import ClientError
 
-        try:
-            return getattr(_s3(), operation)(Bucket=self._bucket, **parameters)
-        except Exception as error:
-            code = error.response["Error"]["Code"] if isinstance(error, ClientError) else None
-            if is_passing_fault(error) or code == _ANOTHER_PUTS_IT:
-                raise Unavailable("Files are out of reach. Try again in a moment.") from error
-            if code is None:
-                raise
-            if code in _NO_OBJECT | _IS_THERE:
+        with _mapped_errors():
+            try:
+                return getattr(_s3(), operation)(Bucket=self._bucket, **parameters)
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in _NO_OBJECT | _IS_THERE:
+                    raise
                 return None
-            raise ProviderFailed("The file store refused.") from error
+
+
+@contextmanager
+def _mapped_errors() -> Iterator[None]:
+    """Turn botocore's failures into Unavailable and ProviderFailed; let a fault of ours through."""
+    from botocore.exceptions import ClientError, IncompleteReadError
+
+    try:
+        yield
+    except Exception as error:
+        code = error.response["Error"]["Code"] if isinstance(error, ClientError) else None
+        if is_passing_fault(error) or code == _ANOTHER_PUTS_IT or isinstance(error, IncompleteReadError):
+            raise Unavailable("Files are out of reach. Try again in a moment.") from error
+        if code is None:
+            raise
+        raise ProviderFailed("The file store refused.") from error
 
 
 def take_up(
@@ -190,7 +252,21 @@ def types_of(beginning: bytes) -> frozenset[str]:
         found = puremagic.magic_string(beginning)
     except (puremagic.PureError, ValueError):
         return frozenset()
-    return frozenset(_CALLED.get(each.mime_type or each.extension, each.mime_type) for each in found)
+    called = (_CALLED.get(each.mime_type or each.extension, {each.mime_type}) for each in found)
+    return frozenset().union(*called)
+
+
+def _base64(sha256: str) -> str:
+    return base64.b64encode(bytes.fromhex(sha256)).decode()
+
+
+def _to_keep(name: str) -> str:
+    """What has a browser keep a file under that name (RFC 6266): who reads no other letters than ASCII's sees others as
+    ``_``.
+    """
+    plain = "".join(each if each.isascii() else "_" for each in name)
+    called = f'attachment; filename="{plain}"'
+    return called if name.isascii() else f"{called}; filename*=UTF-8''{quote(name, safe='')}"
 
 
 def _s3() -> Any:

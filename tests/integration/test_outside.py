@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
 from typing import Any
 from urllib.parse import parse_qs
 from uuid import uuid4
@@ -66,6 +69,46 @@ def test_a_form_takes_one_object_of_its_type_and_size_at_its_key(bucket: Objects
     assert bucket.beginning("uploads/a", 10) == b"0123456789"
 
 
+def test_an_exact_form_takes_one_very_object(bucket: Objects) -> None:
+    form = bucket.exact_form("uploads/a", "image/png", 10, sha256(b"0123456789").hexdigest(), 60)
+    assert not posted(bucket, form, b"012345678", form.fields), "smaller"
+    assert not posted(bucket, form, b"0123456789x", form.fields), "larger"
+    assert not posted(bucket, form, b"0123456789", {**form.fields, "key": "uploads/b"}), "another key"
+    assert not posted(bucket, form, b"0123456789", {**form.fields, "x-amz-checksum-sha256": "x"}), "another digest"
+    assert bucket.stored("uploads/a") is None
+    assert posted(bucket, form, b"0123456789", form.fields)
+    assert bucket.stored("uploads/a") == (10, "image/png")
+
+
+def test_the_form_of_a_file_has_s3_check_its_digest(here: str) -> None:
+    """The local S3 does not, and so nobody can be refused by it here."""
+    form = S3Objects("b").exact_form("uploads/a", "image/png", 3, sha256(b"abc").hexdigest(), 60)
+    checksum = {
+        "x-amz-checksum-algorithm": "SHA256",
+        "x-amz-checksum-sha256": "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=",
+    }
+    assert checksum.items() <= form.fields.items()
+    policy = json.loads(base64.b64decode(form.fields["policy"]))
+    demanded = [{name: value} for name, value in checksum.items()]
+    assert all(each in policy["conditions"] for each in [*demanded, ["content-length-range", 3, 3]])
+
+
+def test_the_digest_of_an_object_is_that_of_its_bytes_whoever_reckons_it(bucket: Objects) -> None:
+    content = bytes(range(256)) * 8_200  # two chunks and a bit
+    bucket.put("a", content, "text/plain")
+    digest = sha256(content).hexdigest()
+    bucket.put_file("b", io.BytesIO(content), "text/plain", digest)  # of this one S3 keeps it
+    assert bucket.copy("b", "c")
+    assert [bucket.sha256(key) for key in "abcd"] == [digest, digest, digest, None]
+    assert bucket.stored("c") == (len(content), "text/plain")
+
+
+def test_a_file_of_another_digest_is_not_put(bucket: Objects) -> None:
+    with pytest.raises(ProviderFailed):
+        bucket.put_file("a", io.BytesIO(b"abd"), "text/plain", sha256(b"abc").hexdigest())
+    assert bucket.stored("a") is None
+
+
 def test_what_is_put_is_there_until_it_is_deleted(bucket: Objects) -> None:
     bucket.put("a.json", b"{}", "application/json")
     assert bucket.copy("a.json", "b.json")
@@ -122,6 +165,17 @@ def test_a_download_is_kept_and_not_shown_whatever_it_was_stored_as(here: str) -
     assert (answer.status_code, answer.content) == (200, b"<script>")
     assert answer.headers["Content-Type"] == "image/gif"
     assert answer.headers["Content-Disposition"] == 'attachment; filename="upl_1.gif"'
+
+
+def test_a_download_keeps_the_name_that_a_person_gave_it(here: str) -> None:
+    name = f"b-{uuid4().hex[:12]}"
+    boto3.client("s3").create_bucket(Bucket=name)
+    bucket = S3Objects(name)
+    bucket.put("x/a", b"%PDF", "text/html")
+    answer = requests.get(bucket.download("x/a", 60, "Führer & ジ.pdf", "application/pdf"), timeout=SECONDS)
+    assert answer.headers["Content-Disposition"] == (
+        "attachment; filename=\"F_hrer & _.pdf\"; filename*=UTF-8''F%C3%BChrer%20%26%20%E3%82%B8.pdf"
+    )
 
 
 def test_a_bucket_that_refuses_is_a_provider_that_failed(here: str) -> None:

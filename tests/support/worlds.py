@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, BinaryIO
 from uuid import uuid4
 
 from chalicelib.gateways import World
@@ -301,21 +302,34 @@ class OfflineObjects:
     """``Objects`` in a dict. ``posted`` does what a browser does with a form."""
 
     held: dict[str, bytes] = field(default_factory=dict)
-    forms: dict[str, tuple[str, str, int]] = field(default_factory=dict)
+    forms: dict[str, tuple[UploadForm, range]] = field(default_factory=dict)
+    """With how many bytes each takes."""
     types: dict[str, str] = field(default_factory=dict)
     down: bool = False
+    checks_digests: bool = True
+    """S3 refuses what has another digest than its form demands; the local one stores it."""
 
     def upload_form(self, key: str, media_type: str, most_bytes: int, seconds: int) -> UploadForm:
-        url = f"memory://{len(self.forms)}/{seconds}"
-        self.forms[url] = (key, media_type, most_bytes)
-        return UploadForm(url, {"key": key, "Content-Type": media_type})
+        return self._form({"key": key, "Content-Type": media_type}, range(1, most_bytes + 1), seconds)
+
+    def exact_form(self, key: str, media_type: str, size: int, sha256: str, seconds: int) -> UploadForm:
+        fields = {"key": key, "Content-Type": media_type, "x-amz-checksum-sha256": sha256}
+        return self._form(fields, range(size, size + 1), seconds)
+
+    def _form(self, fields: Mapping[str, str], sizes: range, seconds: int) -> UploadForm:
+        form = UploadForm(f"memory://{len(self.forms)}/{seconds}", fields)
+        self.forms[form.url] = form, sizes
+        return form
 
     def posted(self, form: UploadForm, content: bytes, fields: Mapping[str, str]) -> bool:
         """Whether the bucket took it."""
-        key, media_type, most = self.forms[form.url]
-        if dict(fields) != {"key": key, "Content-Type": media_type} or not 1 <= len(content) <= most:
+        given, sizes = self.forms[form.url]
+        digest = given.fields.get("x-amz-checksum-sha256")
+        if dict(fields) != dict(given.fields) or len(content) not in sizes:
             return False
-        self.held[key], self.types[key] = content, media_type
+        if self.checks_digests and digest not in (None, hashlib.sha256(content).hexdigest()):
+            return False
+        self.held[fields["key"]], self.types[fields["key"]] = content, fields["Content-Type"]
         return True
 
     def link(self, key: str, seconds: int) -> str:
@@ -329,6 +343,15 @@ class OfflineObjects:
 
     def beginning(self, key: str, count: int) -> bytes:
         return self._held().get(key, b"")[:count]
+
+    def sha256(self, key: str) -> str | None:
+        return hashlib.sha256(self.held[key]).hexdigest() if key in self._held() else None
+
+    def put_file(self, key: str, content: BinaryIO, media_type: str, sha256: str) -> None:
+        given = content.read()
+        if hashlib.sha256(given).hexdigest() != sha256:
+            raise ProviderFailed
+        self.put(key, given, media_type)
 
     def put(self, key: str, content: bytes, media_type: str) -> None:
         self._held()[key] = content
