@@ -170,7 +170,8 @@ def test_a_page_of_no_order_is_stored_and_alarms_only_where_it_was_paid(pages: P
 def test_an_event_of_the_other_mode_or_of_somebody_elses_account_pays_nothing(pages: Pages) -> None:
     pages.opens()
     pages.stripe.pays(pages.page()["id"])
-    for number, other in enumerate(({"livemode": True}, {"account": "acct_1"})):
+    others: list[dict[str, Any]] = [{"livemode": True}, {"account": "acct_1"}]
+    for number, other in enumerate(others):
         pages.tells(pages.event(COMPLETED) | other | {"id": f"evt_{number}"})
     assert (pages.order().state, pages.accounts) == ("pending", {})
 
