@@ -9,7 +9,7 @@ from chalicelib.kernel.errors import InvalidState, ProviderFailed
 from chalicelib.kernel.money import Cents, reader_share
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.tables import Key
-from chalicelib.shop import orders, returns
+from chalicelib.shop import checkouts, orders, returns
 from chalicelib.shop.model.order import Order
 from chalicelib.shop.model.returns import unsent
 from chalicelib.shop.returns import Who
@@ -44,12 +44,10 @@ def to_earn(world: World, user: str) -> Cents:
     start: Key | None = None
     for _ in range(_MOST_PAGES):
         page, start = orders.page_of_seller(world, user, _AT_ONCE, start)
-        share += sum(
-            reader_share(item.kept)
-            for order in page
-            for item in order.items
-            if item.seller == user and item.state == "paid"
-        )
+        for order in page:
+            due = [each for each in order.items if each.seller == user and each.state == "paid"]
+            if due and checkouts.payment_stands(world, order):  # otherwise it is not sent
+                share += reader_share(sum(each.kept for each in due))
         if start is None:
             break
     return share
