@@ -1,4 +1,4 @@
-"""What becomes of a person's orders, and of what they sell, when their account ends; and what of it is in their file."""
+"""What becomes of a person's orders, and of what they sell, when their account ends; and what is in their file."""
 
 from __future__ import annotations
 
