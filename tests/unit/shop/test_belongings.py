@@ -144,8 +144,12 @@ def test_nothing_is_to_be_earned_of_what_a_bank_took_back(pages: Pages) -> None:
 
 def test_what_a_seller_sold_is_not_sold_any_more_and_may_be_sent(pages: Pages) -> None:
     pages.orders({"book": 1})
+    asked = pages.stripe.asked
     for _ in range(2):
         selling.stop_all(pages.world, pages.seller, **WHO)
+    assert pages.stripe.asked == asked  # whoever leaves does not wait for Stripe: the tick tells it
+    selling.advance(pages.world, pages.id_of("book"))
+    assert not pages.stripe.catalogue[pages.id_of("book")]["active"]
     product = products_of(pages.world).product(pages.id_of("book"))
     assert product
     assert (product.state, product.on_sale("credit")) == ("stopped", False)
