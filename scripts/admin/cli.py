@@ -81,7 +81,6 @@ _NOUNS: Final = {
     "products": "what the shop sells",
     "gifts": "what there is to give to a stream",
     "shipping": "what sending things costs",
-    "products": "what is sold, and how many there are of it",
     "messages": "look at a message, give back what a reply cost",
     "moderation": "decide on what was reported, and on appeals",
     "words": "what nobody may write in the community",
