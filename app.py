@@ -56,6 +56,12 @@ PARTS: Final = {
         "/v1/sessions/{session_id}/report",
     ),
     "chalicelib.payouts.routes": ("/v1/reader/earnings*", "/v1/reader/payout*"),
+    "chalicelib.shop.order_routes": (
+        "/v1/orders",
+        "/v1/orders/{order_id}",
+        "/v1/orders/{order_id}/cancel",
+        "/v1/reader/sales",
+    ),
     "chalicelib.scheduling.routes": (
         "/v1/bookings*",
         "/v1/calendar/*",
@@ -93,14 +99,12 @@ if "AWS_CHALICE_CLI_MODE" in os.environ:
     import chalicelib.live.handlers
     import chalicelib.notifications.handlers
     import chalicelib.operations.handlers
-    import chalicelib.payouts.handlers
     import chalicelib.shop.handlers
     import chalicelib.wallet.handlers
 
     app.every_route()
     for functions in (
         chalicelib.wallet.handlers,
-        chalicelib.payouts.handlers,
         chalicelib.live.handlers,
         chalicelib.shop.handlers,
         chalicelib.operations.handlers,

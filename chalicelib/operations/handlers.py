@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from chalicelib.operations import deletions, exports, reconciliation
     from chalicelib.payouts import paying
     from chalicelib.scheduling import service as scheduling
-    from chalicelib.shop import selling
+    from chalicelib.shop import orders, selling
     from chalicelib.wallet import consumptions, google, recharges, refunds
 else:
     consumptions = on_first_use("chalicelib.wallet.consumptions")
@@ -39,6 +39,7 @@ else:
     exports = on_first_use("chalicelib.operations.exports")
     google = on_first_use("chalicelib.wallet.google")
     live = on_first_use("chalicelib.live.service")
+    orders = on_first_use("chalicelib.shop.orders")
     recharges = on_first_use("chalicelib.wallet.recharges")
     reconciliation = on_first_use("chalicelib.operations.reconciliation")
     suspension = on_first_use("chalicelib.moderation.suspension")
@@ -191,6 +192,11 @@ def _refund_called(world: World, refund: str, epoch: int, turn: int) -> Millis |
     return refunds.advance(world, refund)
 
 
+def _orders(world: World, shard: str, limit: int, start: Key | None) -> tuple[list[Waiting], Key | None]:
+    found, following = orders.page_of_shard(world, shard, limit, start)
+    return [Waiting(key["pk"], key, partial(orders.advance, world, key["pk"])) for key in found], following
+
+
 def _purchases(world: World, shard: str, limit: int, start: Key | None) -> tuple[list[Waiting], Key | None]:
     found, following = google.page_of_shard(world, "purchase", shard, limit, start)
     return [Waiting(each, key, partial(google.advance, world, each)) for each, key in found], following
@@ -215,6 +221,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "deletion": Kind(_deletions, _deletion_called, _SPARE_ASKING),
     "export": Kind(_exports, _export_called),
     "refund": Kind(_refunds, _refund_called, _SPARE_ASKING),
+    "order": Kind(_orders, _never, _SPARE_ASKING),
     "recharge": Kind(_recharges, _recharge_called, _SPARE_ASKING),
     "purchase": Kind(_purchases, _never, _SPARE_ASKING),
     "voided": Kind(_voided, _never, _SPARE_ASKING),

@@ -61,6 +61,7 @@ _PURCHASES: Final = Rate(_bucket("purchases", 60))  # paid at the store already;
 _ASKING: Final = Rate(_bucket("asking", 20), spends=True)
 _TOPUPS: Final = Rate(_bucket("topups", 10, 10 * MINUTE), spends=True)
 _REFUNDS: Final = Rate(_bucket("refunds", 10, 10 * MINUTE), spends=True)
+_ORDERS: Final = Rate(_bucket("orders", 20, 10 * MINUTE), spends=True)
 _SPENDING: Final = Rate(_bucket("spending", 60), spends=True)  # gifts have a stricter rule of their own
 
 RATES: Final[Mapping[str, Rate | None]] = {
@@ -85,6 +86,7 @@ RATES: Final[Mapping[str, Rate | None]] = {
     "POST /v1/streams/{}/ticket": _SPENDING,
     "POST /v1/streams/{}/gifts": _SPENDING,
     "POST /v1/messages/{}/unlock": _SPENDING,
+    "POST /v1/orders": _ORDERS,
     "POST /v1/wallet/topups": _TOPUPS,
     "POST /v1/wallet/payment-method": _TOPUPS,
     "POST /v1/coins/checkout": _TOPUPS,
