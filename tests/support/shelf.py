@@ -1,127 +1,157 @@
-"""A reader who sells, and an admin, on tables that others use too: the words of the tests of products."""
+"""Digital products, their files, and orders of them, on tables that others use too: the words of the tests of files."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from hashlib import sha256
+from typing import Any
 
-from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
-from chalicelib.kernel.money import Cents
-from chalicelib.kernel.time import Millis
-from chalicelib.runtime.identity import Claims
-from chalicelib.runtime.tables import ConditionFailed
-from chalicelib.shop import catalogue, selling, stock
-from chalicelib.shop.model.file import File
-from chalicelib.shop.model.product import Kind, Product
-from chalicelib.shop.model.wanted import Changes, Terms
-from chalicelib.shop.selling import Own
+from chalicelib.gateways.objects import UploadForm
+from chalicelib.shop import downloads, files
+from chalicelib.shop.downloads import Opened
+from chalicelib.shop.model import order as orders
+from chalicelib.shop.model.download import Download
+from chalicelib.shop.model.file import File, FileType, Upload
+from chalicelib.shop.model.order import Item, Line, Order
+from chalicelib.shop.model.product import Product
+from chalicelib.shop.order_store import orders_of
 from chalicelib.shop.store import products_of
-from tests.support.reading import add_reader
-from tests.support.worlds import HandClock, OfflinePayments
+from tests.support.worlds import NOON, OfflineObjects
 
-WHY: Mapping[str, Any] = {"actor": "ops", "reason": "a test"}
-GUIDE = File("upl_guide", "guide.pdf", "application/pdf", 1_000, "0" * 64)
+PDF = b"%PDF-1.7\n" + bytes(300)
+OTHER_PDF = b"%PDF-1.7\n" + bytes(299) + b"!"
 
 
-def terms(price: Cents = 900, coins: int | None = None, kind: Kind = "digital", **changes: Any) -> Terms:
-    """Those of a moon calendar."""
-    made = Terms("Moon calendar", "A year of moons.", kind, price, coins, None, active=False)
-    return replace(made, **changes)
+def digest(content: bytes) -> str:
+    return sha256(content).hexdigest()
 
 
 @dataclass(frozen=True)
 class Shelf:
-    """``own`` is what makes their ids their own."""
+    """``own`` is what makes their ids their own. The bucket is in memory."""
 
     world: World
     own: str = "1"
 
     @property
-    def reader(self) -> str:
-        return accounts.person_id(self.world, f"auth0|{self.own}reader")
+    def seller(self) -> str:
+        return f"usr_seller{self.own}"
 
     @property
-    def till(self) -> OfflinePayments:
-        assert isinstance(self.world.payments, OfflinePayments)
-        return self.world.payments
+    def buyer(self) -> str:
+        return f"usr_buyer{self.own}"
 
-    def forward(self, millis: Millis) -> Self:
-        clock = self.world.now
-        assert isinstance(clock, HandClock)
-        clock.forward(millis)
+    @property
+    def name(self) -> str:
+        """The id of the product."""
+        return f"prd_{self.own}"
+
+    @property
+    def order(self) -> str:
+        return f"ord_{self.own}"
+
+    @property
+    def bucket(self) -> OfflineObjects:
+        bucket = self.world.files
+        assert isinstance(bucket, OfflineObjects)
+        return bucket
+
+    # the product
+
+    def made(self, **more: Any) -> Shelf:
+        """A draft of the seller's, without a file."""
+        terms: dict[str, Any] = {
+            "id": self.name,
+            "name": "Guide",
+            "description": "",
+            "images": (),
+            "kind": "digital",
+            "price": 1_000,
+            "price_id": "price_1",
+            "coins": None,
+            "seller": self.seller,
+            "active": False,
+            "state": "draft",
+            "created_at": NOON,
+        }
+        self.world.tables.write(products_of(self.world).keep(Product(**terms | more), None))
         return self
 
-    def ready(self) -> Self:
-        """A verified reader."""
-        accounts.sign_in(self.world, Claims(f"auth0|{self.own}reader", None, "Rosa"))
-        with suppress(ConditionFailed):  # known from before
-            add_reader(self.world, self.reader)
-        return self
-
-    # products
-
-    def name(self, product: str) -> str:
-        return f"prd_{self.own}{product}"
-
-    def draft(self, product: str = "moon", stock: Any = None, **changes: Any) -> Own:
-        """The reader makes a product."""
-        return selling.offer(self.world, self.reader, self.name(product), terms(**changes), Changes(stock=stock))
-
-    def filed(self, product: str = "moon") -> Product:
-        """It has a file."""
-        rows, was = products_of(self.world), self.row(product)
-        now = replace(was, file=GUIDE, rev=was.rev + 1)
-        self.world.tables.write(rows.keep(now, was))
-        return now
-
-    def approved(self, product: str = "moon", **changes: Any) -> Own:
-        """The reader makes a product, and an admin approves it."""
-        made = self.draft(product, **changes)
-        if made.product.kind == "digital":
-            self.filed(product)
-        return selling.approve(self.world, made.product.id, **WHY)
-
-    def changes(self, product: str = "moon", **changes: Any) -> Own:
-        return selling.change(self.world, self.reader, self.name(product), Changes(**changes))
-
-    def sells(self, product: str, amount: int | None = 1_000, *, left: int = 0, **more: Any) -> Product:
-        """The platform sells a thing that was made at Stripe, of which so many are left."""
-        name = self.name(product)
-        self.till.sells(name, amount, shippable=True, **more)
-        seen = catalogue.refresh(self.world, name)
-        assert seen
-        if left:
-            stock.count(self.world, seen, left, **WHY)
-        return seen
-
-    def row(self, product: str = "moon") -> Product:
-        return catalogue.product(self.world, self.name(product))
-
-    def at_stripe(self, product: str = "moon") -> dict[str, Any]:
-        found = self.till.product(self.name(product))
+    @property
+    def product(self) -> Product:
+        found = products_of(self.world).product(self.name)
         assert found
         return found
 
-    def left(self, product: str) -> int | None:
-        row = self.row(product)
-        return stock.of_products(self.world, {row.id: row})[row.id].left
+    def becomes(self, **more: Any) -> None:
+        """The product is changed by somebody else."""
+        was = self.product
+        self.world.tables.write(products_of(self.world).keep(replace(was, rev=was.rev + 1, **more), was))
 
-    def audited(self, product: str = "moon") -> list[tuple[str, str]]:
-        rows = self.world.tables.query(self.world.settings.tables.audit, ("pk", self.name(product))).items
-        return [(row["action"], row["actor"]) for row in rows]
+    # its file
 
-    def told(self) -> list[str]:
-        """What the reader was told."""
-        rows = self.world.tables.query(self.world.settings.tables.notices, ("pk", self.reader)).items
-        return [row["kind"] for row in rows]
+    def announced(
+        self, content: bytes = PDF, name: str = "Guide.pdf", media_type: FileType = "application/pdf"
+    ) -> tuple[Upload, UploadForm]:
+        upload, form, _ = files.form(
+            self.world, self.seller, self.name, name, media_type, len(content), digest(content)
+        )
+        return upload, form
 
+    def uploaded(self, content: bytes = PDF, media_type: FileType = "application/pdf") -> str:
+        """The id of an upload that is in the bucket, which may be another than what was announced."""
+        upload, form = self.announced(content, media_type=media_type)
+        assert self.bucket.posted(form, content, form.fields)
+        return upload.file.id
 
-def product_event(event: str, kind: str, name: Any, **thing: Any) -> dict[str, Any]:
-    """An event on the product of that name, or on a price of it."""
-    said: dict[str, Any] = {"id": name, "object": "product"}
-    if kind.startswith("price."):
-        said = {"id": f"price_of_{name}", "object": "price", "product": name}
-    return {"id": event, "object": "event", "type": kind, "data": {"object": said | thing}}
+    def takes_up(self, upload: str) -> Product:
+        return files.take_up(self.world, self.seller, self.name, upload)
+
+    def filed(self, content: bytes = PDF) -> Shelf:
+        """A draft with a file."""
+        self.made().takes_up(self.uploaded(content))
+        return self
+
+    @property
+    def file(self) -> File | None:
+        return self.product.file
+
+    def copies(self) -> dict[str, bytes]:
+        """What is in the bucket where no form reaches, by its id."""
+        place = f"products/{self.name}/"
+        return {key.removeprefix(place): each for key, each in self.bucket.held.items() if key.startswith(place)}
+
+    # an order of it
+
+    def bought(self, kind: orders.Kind = "digital", **more: Any) -> Shelf:
+        """A product with a file, and an order of it that is paid and fulfilled."""
+        self.filed()
+        line = Line(self.name, "Guide", kind, self.seller, 1, 1_000, 0)
+        made = orders.ordered(self.order, self.buyer, ("stripe", "web"), [line], None, None, 100, NOON)
+        paid = orders.fulfilled(orders.paid(made, NOON, intent=f"pi_{self.own}"), NOON)
+        self.world.tables.write(orders_of(self.world).create(replace(paid, **more)))
+        return self
+
+    def ordered(self) -> Order:
+        """The order as stored."""
+        found = orders_of(self.world).get(self.order)
+        assert found
+        return found
+
+    @property
+    def item(self) -> Item:
+        return self.ordered().item("1")
+
+    def item_becomes(self, **more: Any) -> None:
+        was = self.ordered()
+        _, operation = orders_of(self.world).replace(
+            replace(was, items=tuple(replace(each, **more) for each in was.items)), was
+        )
+        self.world.tables.write(operation)
+
+    def links(self, name: str = "1") -> Download:
+        return downloads.make(self.world, self.buyer, self.order, "1", f"dow_{self.own}{name}")[0]
+
+    def opens(self, link: Download) -> Opened:
+        return downloads.open_link(self.world, self.buyer, link.id)

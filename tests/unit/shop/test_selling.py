@@ -15,23 +15,23 @@ from chalicelib.shop import catalogue, selling
 from chalicelib.shop.model.wanted import Changes, Wanted
 from chalicelib.shop.store import products_of
 from tests.support.losing import LosingTables
-from tests.support.shelf import GUIDE, WHY, Shelf, terms
+from tests.support.stall import GUIDE, WHY, Stall, terms
 from tests.support.worlds import NOON, hand_world
 
 MOON = "prd_1moon"
 
 
 @pytest.fixture
-def shelf() -> Shelf:
-    return Shelf(hand_world()).ready()
+def stall() -> Stall:
+    return Stall(hand_world()).ready()
 
 
-def wanted(shelf: Shelf) -> Wanted | None:
-    return products_of(shelf.world).wanted(MOON)
+def wanted(stall: Stall) -> Wanted | None:
+    return products_of(stall.world).wanted(MOON)
 
 
-def stripe_says(shelf: Shelf) -> tuple[Any, ...]:
-    told = shelf.at_stripe()
+def stripe_says(stall: Stall) -> tuple[Any, ...]:
+    told = stall.at_stripe()
     price = told["default_price"]
     return told["name"], told["active"], told["shippable"], told["metadata"], price and price["unit_amount"]
 
@@ -39,312 +39,313 @@ def stripe_says(shelf: Shelf) -> tuple[Any, ...]:
 # --- making --------------------------------------------------------------------------------------
 
 
-def test_a_readers_product_is_put_to_stripe_as_a_draft(shelf: Shelf) -> None:
-    own = shelf.draft(coins=900)
-    assert stripe_says(shelf) == ("Moon calendar", False, False, {"seller": shelf.reader, "coins": "900"}, 900)
+def test_a_readers_product_is_put_to_stripe_as_a_draft(stall: Stall) -> None:
+    own = stall.draft(coins=900)
+    assert stripe_says(stall) == ("Moon calendar", False, False, {"seller": stall.reader, "coins": "900"}, 900)
     assert (own.product.state, own.product.price, own.product.price_id) == ("draft", 900, "price_prd_1moon_0")
     assert (own.waiting, own.stock.left, own.product.listed) == (False, None, False)
-    assert shelf.row() == own.product
-    assert shelf.audited() == [("product_added", shelf.reader)]
-    assert wanted(shelf) is None
+    assert stall.row() == own.product
+    assert stall.audited() == [("product_added", stall.reader)]
+    assert wanted(stall) is None
 
 
-def test_only_a_verified_reader_sells(shelf: Shelf) -> None:
-    readers.withdraw(shelf.world, shelf.reader, **WHY)
-    for act in (shelf.draft, shelf.changes):
+def test_only_a_verified_reader_sells(stall: Stall) -> None:
+    readers.withdraw(stall.world, stall.reader, **WHY)
+    for act in (stall.draft, stall.changes):
         with pytest.raises(Forbidden):
             act()
 
 
 @pytest.mark.parametrize(("stock", "left"), [(5, 5), (0, 0), ("unlimited", None), (None, None)])
-def test_a_reader_may_say_how_many_of_a_digital_one_there_are(shelf: Shelf, stock: Any, left: int | None) -> None:
-    assert shelf.draft(stock=stock).stock.left == left
+def test_a_reader_may_say_how_many_of_a_digital_one_there_are(stall: Stall, stock: Any, left: int | None) -> None:
+    assert stall.draft(stock=stock).stock.left == left
 
 
-def test_but_not_of_a_thing(shelf: Shelf) -> None:
+def test_but_not_of_a_thing(stall: Stall) -> None:
     with pytest.raises(Invalid):
-        shelf.draft(stock=5, kind="physical")
-    assert shelf.draft(kind="physical").stock.left == 0
+        stall.draft(stock=5, kind="physical")
+    assert stall.draft(kind="physical").stock.left == 0
 
 
-def test_what_is_out_of_bounds_is_refused_and_nothing_made(shelf: Shelf) -> None:
+def test_what_is_out_of_bounds_is_refused_and_nothing_made(stall: Stall) -> None:
     with pytest.raises(Invalid):
-        shelf.draft(price=99)
-    assert (shelf.world.tables.scan("shop").items, shelf.till.asked) == ([], 0)
+        stall.draft(price=99)
+    assert (stall.world.tables.scan("shop").items, stall.till.asked) == ([], 0)
 
 
-def test_made_again_it_is_the_same(shelf: Shelf) -> None:
-    first = shelf.draft()
-    assert shelf.draft() == first
-    assert len(shelf.till.prices) == 1
+def test_made_again_it_is_the_same(stall: Stall) -> None:
+    first = stall.draft()
+    assert stall.draft() == first
+    assert len(stall.till.prices) == 1
 
 
-def test_an_id_that_is_anothers_is_a_mismatch(shelf: Shelf) -> None:
-    selling.add(shelf.world, MOON, terms(), **WHY)
+def test_an_id_that_is_anothers_is_a_mismatch(stall: Stall) -> None:
+    selling.add(stall.world, MOON, terms(), **WHY)
     with pytest.raises(IdempotencyMismatch):
-        shelf.draft()
+        stall.draft()
 
 
-def test_a_reader_makes_a_hundred(shelf: Shelf) -> None:
-    tally = {"pk": f"products#{shelf.reader}", "sk": "products", "count": 99}
-    shelf.world.tables.write(products_of(shelf.world).count(shelf.reader, 99, 0))
-    assert shelf.world.tables.get("shop", {"pk": tally["pk"], "sk": "products"}) == tally
-    shelf.draft()
+def test_a_reader_makes_a_hundred(stall: Stall) -> None:
+    tally = {"pk": f"products#{stall.reader}", "sk": "products", "count": 99}
+    stall.world.tables.write(products_of(stall.world).count(stall.reader, 99, 0))
+    assert stall.world.tables.get("shop", {"pk": tally["pk"], "sk": "products"}) == tally
+    stall.draft()
     with pytest.raises(InvalidState, match="100"):
-        shelf.draft("sun")
+        stall.draft("sun")
 
 
-def test_while_stripe_is_down_it_is_kept_and_the_tick_goes_on(shelf: Shelf) -> None:
-    shelf.till.down = True
-    own = shelf.draft()
+def test_while_stripe_is_down_it_is_kept_and_the_tick_goes_on(stall: Stall) -> None:
+    stall.till.down = True
+    own = stall.draft()
     assert (own.waiting, own.product.price, own.product.price_id) == (True, 900, None)
-    shelf.till.down = False
-    assert shelf.till.catalogue == {}
-    keys = [selling.page_of_shard(shelf.world, str(shard), 100, None)[0] for shard in range(2)]
+    stall.till.down = False
+    assert stall.till.catalogue == {}
+    keys = [selling.page_of_shard(stall.world, str(shard), 100, None)[0] for shard in range(2)]
     assert keys == [[], []]
-    shelf.forward(MINUTE)
-    (found,) = [key["pk"] for shard in range(2) for key in selling.page_of_shard(shelf.world, str(shard), 100, None)[0]]
-    assert selling.advance(shelf.world, found) is None
-    assert stripe_says(shelf)[4] == 900
-    assert (wanted(shelf), selling.advance(shelf.world, found)) == (None, None)
+    stall.forward(MINUTE)
+    (found,) = [key["pk"] for shard in range(2) for key in selling.page_of_shard(stall.world, str(shard), 100, None)[0]]
+    assert selling.advance(stall.world, found) is None
+    assert stripe_says(stall)[4] == 900
+    assert (wanted(stall), selling.advance(stall.world, found)) == (None, None)
 
 
-def test_each_pause_is_longer(shelf: Shelf) -> None:
-    shelf.till.down = True
-    shelf.draft()
-    assert selling.advance(shelf.world, MOON) == NOON + 2 * MINUTE
-    kept = wanted(shelf)
+def test_each_pause_is_longer(stall: Stall) -> None:
+    stall.till.down = True
+    stall.draft()
+    assert selling.advance(stall.world, MOON) == NOON + 2 * MINUTE
+    kept = wanted(stall)
     assert kept
     assert (kept.tries, kept.look_at) == (2, NOON + 2 * MINUTE)
 
 
-def test_what_stripe_refuses_is_not_tried_again_and_may_be_changed(shelf: Shelf) -> None:
-    shelf.till.refusing.add(MOON)
-    own = shelf.draft()
+def test_what_stripe_refuses_is_not_tried_again_and_may_be_changed(stall: Stall) -> None:
+    stall.till.refusing.add(MOON)
+    own = stall.draft()
     assert own.wanted
     assert (own.waiting, own.wanted.refused, own.wanted.look_at) == (False, "refused", None)
-    assert selling.advance(shelf.world, MOON) is None
-    shelf.till.refusing.clear()
-    changed = shelf.changes(name="Sun calendar")
-    assert (changed.wanted, stripe_says(shelf)[0], changed.product.state) == (None, "Sun calendar", "draft")
+    assert selling.advance(stall.world, MOON) is None
+    stall.till.refusing.clear()
+    changed = stall.changes(name="Sun calendar")
+    assert (changed.wanted, stripe_says(stall)[0], changed.product.state) == (None, "Sun calendar", "draft")
 
 
-def test_answers_that_are_lost_make_it_once(shelf: Shelf) -> None:
-    shelf.till.loses_answers = True
-    assert shelf.draft().waiting
-    shelf.till.loses_answers = False
-    selling.advance(shelf.world, MOON)
-    assert (len(shelf.till.prices), stripe_says(shelf)[4]) == (1, 900)
+def test_answers_that_are_lost_make_it_once(stall: Stall) -> None:
+    stall.till.loses_answers = True
+    assert stall.draft().waiting
+    stall.till.loses_answers = False
+    selling.advance(stall.world, MOON)
+    assert (len(stall.till.prices), stripe_says(stall)[4]) == (1, 900)
 
 
 # --- changing ------------------------------------------------------------------------------------
 
 
-def test_a_draft_is_changed_whole(shelf: Shelf) -> None:
-    shelf.draft(coins=900)
-    shelf.changes(name="Sun", description="Suns.", kind="physical", price=1_200, coins=0)
-    assert stripe_says(shelf) == ("Sun", False, True, {"seller": shelf.reader}, 1_200)
-    assert [each["active"] for each in shelf.till.prices.values()] == [False, True]
-    assert shelf.audited() == [("product_added", shelf.reader), ("product_changed", shelf.reader)]
+def test_a_draft_is_changed_whole(stall: Stall) -> None:
+    stall.draft(coins=900)
+    stall.changes(name="Sun", description="Suns.", kind="physical", price=1_200, coins=0)
+    assert stripe_says(stall) == ("Sun", False, True, {"seller": stall.reader}, 1_200)
+    assert [each["active"] for each in stall.till.prices.values()] == [False, True]
+    assert stall.audited() == [("product_added", stall.reader), ("product_changed", stall.reader)]
 
 
-def test_what_changes_nothing_is_not_written(shelf: Shelf) -> None:
-    shelf.draft()
-    asked, rev = shelf.till.asked, shelf.row().rev
-    shelf.changes(price=900)
-    assert (shelf.till.asked, shelf.row().rev, len(shelf.audited())) == (asked, rev, 1)
+def test_what_changes_nothing_is_not_written(stall: Stall) -> None:
+    stall.draft()
+    asked, rev = stall.till.asked, stall.row().rev
+    stall.changes(price=900)
+    assert (stall.till.asked, stall.row().rev, len(stall.audited())) == (asked, rev, 1)
 
 
-def test_a_price_of_before_is_made_anew(shelf: Shelf) -> None:
-    shelf.draft()
+def test_a_price_of_before_is_made_anew(stall: Stall) -> None:
+    stall.draft()
     for price in (1_000, 900, 1_000):
-        assert shelf.forward(1).changes(price=price).product.price == price
-    assert len(shelf.till.prices) == 4
+        assert stall.forward(1).changes(price=price).product.price == price
+    assert len(stall.till.prices) == 4
 
 
-def test_another_change_waits_for_the_one_before(shelf: Shelf) -> None:
-    shelf.draft()
-    shelf.till.down = True
-    assert shelf.changes(price=1_000).product.price == 1_000
+def test_another_change_waits_for_the_one_before(stall: Stall) -> None:
+    stall.draft()
+    stall.till.down = True
+    assert stall.changes(price=1_000).product.price == 1_000
     with pytest.raises(InvalidState, match="on its way"):
-        shelf.changes(price=1_100)
-    shelf.till.down = False
-    selling.advance(shelf.world, MOON)
-    assert shelf.changes(price=1_100).product.price == 1_100
+        stall.changes(price=1_100)
+    stall.till.down = False
+    selling.advance(stall.world, MOON)
+    assert stall.changes(price=1_100).product.price == 1_100
 
 
-def test_a_change_whose_answer_was_lost_is_the_one_that_is_on_its_way(shelf: Shelf) -> None:
-    shelf.draft()
-    shelf.till.down = True
-    shelf.changes(price=1_000)
-    assert shelf.changes(price=1_000).waiting
+def test_a_change_whose_answer_was_lost_is_the_one_that_is_on_its_way(stall: Stall) -> None:
+    stall.draft()
+    stall.till.down = True
+    stall.changes(price=1_000)
+    assert stall.changes(price=1_000).waiting
 
 
-def test_a_late_repeat_of_what_was_wanted_before_changes_nothing(shelf: Shelf) -> None:
+def test_a_late_repeat_of_what_was_wanted_before_changes_nothing(stall: Stall) -> None:
     """Somebody took up the first change, and is slow: Stripe has answered that one before."""
-    shelf.draft()
-    shelf.till.down = True
-    shelf.changes(price=1_000)
-    late = wanted(shelf)
+    stall.draft()
+    stall.till.down = True
+    stall.changes(price=1_000)
+    late = wanted(stall)
     assert late
-    shelf.till.down = False
-    selling.advance(shelf.world, MOON)
-    shelf.changes(price=1_100)
-    selling._put(shelf.world, late)
-    assert (stripe_says(shelf)[4], shelf.row().price) == (1_100, 1_100)
+    stall.till.down = False
+    selling.advance(stall.world, MOON)
+    stall.changes(price=1_100)
+    selling._put(stall.world, late)
+    assert (stripe_says(stall)[4], stall.row().price) == (1_100, 1_100)
 
 
-def test_nobody_changes_anothers(shelf: Shelf) -> None:
-    selling.add(shelf.world, MOON, terms(), **WHY)
-    for act in (shelf.changes, lambda: selling.own(shelf.world, shelf.reader, MOON)):
-        with pytest.raises(Forbidden):
-            act()
+def test_nobody_changes_anothers(stall: Stall) -> None:
+    selling.add(stall.world, MOON, terms(), **WHY)
+    with pytest.raises(Forbidden):
+        stall.changes(price=1_000)
+    with pytest.raises(Forbidden):
+        selling.own(stall.world, stall.reader, MOON)
     with pytest.raises(NotFound):
-        shelf.changes("sun", price=1_000)
+        stall.changes("sun", price=1_000)
 
 
-def test_what_is_out_of_bounds_changes_nothing(shelf: Shelf) -> None:
-    before = shelf.draft().product
+def test_what_is_out_of_bounds_changes_nothing(stall: Stall) -> None:
+    before = stall.draft().product
     with pytest.raises(Invalid):
-        shelf.changes(price=50_001)
-    assert shelf.row() == before
+        stall.changes(price=50_001)
+    assert stall.row() == before
 
 
-def test_its_pieces_are_counted_with_the_change(shelf: Shelf) -> None:
-    shelf.draft()
-    own = shelf.changes(stock=5, price=1_000)
+def test_its_pieces_are_counted_with_the_change(stall: Stall) -> None:
+    stall.draft()
+    own = stall.changes(stock=5, price=1_000)
     assert (own.stock.left, own.product.price) == (5, 1_000)
-    assert shelf.changes(stock="unlimited").stock.left is None
-    assert len(shelf.audited()) == 3
+    assert stall.changes(stock="unlimited").stock.left is None
+    assert len(stall.audited()) == 3
 
 
-def test_what_becomes_a_thing_has_none_of_its_pieces(shelf: Shelf) -> None:
-    shelf.draft(stock=5)
-    assert shelf.changes(kind="physical").stock.left == 0
-    assert shelf.changes(kind="digital").stock.left is None
+def test_what_becomes_a_thing_has_none_of_its_pieces(stall: Stall) -> None:
+    stall.draft(stock=5)
+    assert stall.changes(kind="physical").stock.left == 0
+    assert stall.changes(kind="digital").stock.left is None
 
 
 # --- an admin's ----------------------------------------------------------------------------------
 
 
-def test_an_admin_approves_a_product_and_it_is_sold(shelf: Shelf) -> None:
-    own = shelf.approved(coins=900)
+def test_an_admin_approves_a_product_and_it_is_sold(stall: Stall) -> None:
+    own = stall.approved(coins=900)
     assert (own.product.state, own.product.active, own.product.listed) == ("approved", True, True)
-    assert (own.product.file, shelf.told()) == (GUIDE, ["product_approved"])
-    assert shelf.audited() == [("product_added", shelf.reader), ("product_approved", "ops")]
+    assert (own.product.file, stall.told()) == (GUIDE, ["product_approved"])
+    assert stall.audited() == [("product_added", stall.reader), ("product_approved", "ops")]
 
 
-def test_approved_again_nothing_happens(shelf: Shelf) -> None:
-    shelf.approved()
-    rev = shelf.row().rev
-    selling.approve(shelf.world, MOON, **WHY)
-    assert (shelf.row().rev, shelf.told(), len(shelf.audited())) == (rev, ["product_approved"], 2)
+def test_approved_again_nothing_happens(stall: Stall) -> None:
+    stall.approved()
+    rev = stall.row().rev
+    selling.approve(stall.world, MOON, **WHY)
+    assert (stall.row().rev, stall.told(), len(stall.audited())) == (rev, ["product_approved"], 2)
 
 
-def test_without_its_file_it_is_not_approved(shelf: Shelf) -> None:
-    shelf.draft()
+def test_without_its_file_it_is_not_approved(stall: Stall) -> None:
+    stall.draft()
     with pytest.raises(InvalidState, match="no file"):
-        selling.approve(shelf.world, MOON, **WHY)
-    assert shelf.row().state == "draft"
+        selling.approve(stall.world, MOON, **WHY)
+    assert stall.row().state == "draft"
 
 
-def test_nothing_is_approved_while_a_change_is_on_its_way(shelf: Shelf) -> None:
-    shelf.till.down = True
-    shelf.draft()
-    shelf.filed()
+def test_nothing_is_approved_while_a_change_is_on_its_way(stall: Stall) -> None:
+    stall.till.down = True
+    stall.draft()
+    stall.filed()
     with pytest.raises(InvalidState, match="on its way"):
-        selling.approve(shelf.world, MOON, **WHY)
+        selling.approve(stall.world, MOON, **WHY)
 
 
-def test_its_seller_takes_it_off_sale_and_puts_it_back(shelf: Shelf) -> None:
-    shelf.approved()
-    assert not shelf.changes(on_sale=False).product.listed
-    assert not stripe_says(shelf)[1]
-    assert shelf.changes(on_sale=True).product.listed
+def test_its_seller_takes_it_off_sale_and_puts_it_back(stall: Stall) -> None:
+    stall.approved()
+    assert not stall.changes(on_sale=False).product.listed
+    assert not stripe_says(stall)[1]
+    assert stall.changes(on_sale=True).product.listed
 
 
-def test_off_sale_is_at_once_also_while_stripe_is_down(shelf: Shelf) -> None:
-    shelf.approved()
-    shelf.till.down = True
-    assert not shelf.changes(on_sale=False).product.listed
-    shelf.till.down = False
-    assert stripe_says(shelf)[1]
-    selling.advance(shelf.world, MOON)
-    assert not stripe_says(shelf)[1]
+def test_off_sale_is_at_once_also_while_stripe_is_down(stall: Stall) -> None:
+    stall.approved()
+    stall.till.down = True
+    assert not stall.changes(on_sale=False).product.listed
+    stall.till.down = False
+    assert stripe_says(stall)[1]
+    selling.advance(stall.world, MOON)
+    assert not stripe_says(stall)[1]
 
 
-def test_what_is_stopped_is_not_sold_from_that_moment_on(shelf: Shelf) -> None:
-    shelf.approved()
-    own = selling.stop(shelf.world, MOON, **WHY)
-    assert (own.product.state, own.product.listed, stripe_says(shelf)[1]) == ("stopped", False, False)
-    assert shelf.told() == ["product_approved", "product_stopped"]
+def test_what_is_stopped_is_not_sold_from_that_moment_on(stall: Stall) -> None:
+    stall.approved()
+    own = selling.stop(stall.world, MOON, **WHY)
+    assert (own.product.state, own.product.listed, stripe_says(stall)[1]) == ("stopped", False, False)
+    assert stall.told() == ["product_approved", "product_stopped"]
     with pytest.raises(InvalidState, match="was stopped"):
-        shelf.changes(on_sale=True)
-    assert selling.stop(shelf.world, MOON, **WHY) == own
-    assert len(shelf.audited()) == 3
+        stall.changes(on_sale=True)
+    assert selling.stop(stall.world, MOON, **WHY) == own
+    assert len(stall.audited()) == 3
 
 
-def test_what_is_stopped_while_a_change_is_on_its_way_is_taken_off_at_stripe_after_it(shelf: Shelf) -> None:
-    shelf.approved()
-    shelf.till.down = True
-    shelf.changes(price=1_000)
-    assert not selling.stop(shelf.world, MOON, **WHY).product.listed
-    shelf.till.down = False
-    assert selling.advance(shelf.world, MOON) == NOON
-    assert selling.advance(shelf.world, MOON) is None
-    assert stripe_says(shelf)[1] is False
-    assert (shelf.row().price, shelf.row().active, wanted(shelf)) == (1_000, False, None)
+def test_what_is_stopped_while_a_change_is_on_its_way_is_taken_off_at_stripe_after_it(stall: Stall) -> None:
+    stall.approved()
+    stall.till.down = True
+    stall.changes(price=1_000)
+    assert not selling.stop(stall.world, MOON, **WHY).product.listed
+    stall.till.down = False
+    assert selling.advance(stall.world, MOON) == NOON
+    assert selling.advance(stall.world, MOON) is None
+    assert stripe_says(stall)[1] is False
+    assert (stall.row().price, stall.row().active, wanted(stall)) == (1_000, False, None)
 
 
-def test_what_was_activated_at_stripe_is_not_sold_before_it_is_approved(shelf: Shelf) -> None:
-    shelf.draft()
-    shelf.filed()
-    shelf.till.catalogue[MOON]["active"] = True
-    catalogue.refresh(shelf.world, MOON)
-    assert (shelf.row().active, shelf.row().listed) == (True, False)
-    assert selling.approve(shelf.world, MOON, **WHY).product.listed
+def test_what_was_activated_at_stripe_is_not_sold_before_it_is_approved(stall: Stall) -> None:
+    stall.draft()
+    stall.filed()
+    stall.till.catalogue[MOON]["active"] = True
+    catalogue.refresh(stall.world, MOON)
+    assert (stall.row().active, stall.row().listed) == (True, False)
+    assert selling.approve(stall.world, MOON, **WHY).product.listed
 
 
-def test_the_platform_sells_what_it_adds_at_once(shelf: Shelf) -> None:
-    own = selling.add(shelf.world, MOON, terms(kind="physical"), **WHY)
-    assert (own.product.listed, own.product.seller, shelf.at_stripe()["metadata"]) == (True, None, {})
-    assert (shelf.told(), shelf.audited()) == ([], [("product_added", "ops")])
+def test_the_platform_sells_what_it_adds_at_once(stall: Stall) -> None:
+    own = selling.add(stall.world, MOON, terms(kind="physical"), **WHY)
+    assert (own.product.listed, own.product.seller, stall.at_stripe()["metadata"]) == (True, None, {})
+    assert (stall.told(), stall.audited()) == ([], [("product_added", "ops")])
 
 
-def test_an_admin_changes_anybodys(shelf: Shelf) -> None:
-    shelf.approved()
-    shelf.forward(1)
-    own = selling.administer(shelf.world, MOON, Changes(name="Sun", price=1_000), **WHY)
+def test_an_admin_changes_anybodys(stall: Stall) -> None:
+    stall.approved()
+    stall.forward(1)
+    own = selling.administer(stall.world, MOON, Changes(name="Sun", price=1_000), **WHY)
     assert (own.product.name, own.product.price, own.product.listed) == ("Sun", 1_000, True)
-    assert shelf.audited()[-1] == ("product_changed", "ops")
+    assert stall.audited()[-1] == ("product_changed", "ops")
 
 
-def test_a_platforms_stop_and_approval_tell_nobody(shelf: Shelf) -> None:
-    shelf.sells("moon")
-    selling.stop(shelf.world, MOON, **WHY)
-    assert not stripe_says(shelf)[1]
-    selling.approve(shelf.world, MOON, **WHY)
-    assert (stripe_says(shelf)[1], shelf.row().listed, shelf.told()) == (True, True, [])
+def test_a_platforms_stop_and_approval_tell_nobody(stall: Stall) -> None:
+    stall.sells("moon")
+    selling.stop(stall.world, MOON, **WHY)
+    assert not stripe_says(stall)[1]
+    selling.approve(stall.world, MOON, **WHY)
+    assert (stripe_says(stall)[1], stall.row().listed, stall.told()) == (True, True, [])
 
 
-def test_all_of_who_leaves_is_off_sale_and_nobody_is_told(shelf: Shelf) -> None:
+def test_all_of_who_leaves_is_off_sale_and_nobody_is_told(stall: Stall) -> None:
     for each in ("moon", "sun"):
-        shelf.approved(each)
-    shelf.draft("star")
-    before = shelf.told()
+        stall.approved(each)
+    stall.draft("star")
+    before = stall.told()
     for _ in range(2):
-        selling.stop_all(shelf.world, shelf.reader, **WHY)
-    assert [shelf.row(each).state for each in ("moon", "sun", "star")] == ["stopped"] * 3
-    assert shelf.told() == before
+        selling.stop_all(stall.world, stall.reader, **WHY)
+    assert [stall.row(each).state for each in ("moon", "sun", "star")] == ["stopped"] * 3
+    assert stall.told() == before
 
 
-def test_a_reader_lists_their_own_the_newest_first(shelf: Shelf) -> None:
+def test_a_reader_lists_their_own_the_newest_first(stall: Stall) -> None:
     for each in ("moon", "sun"):
-        shelf.draft(each)
-        shelf.forward(1)
-    shelf.sells("tarot")
-    page, start = selling.own_page(shelf.world, shelf.reader, 1, None)
-    rest, end = selling.own_page(shelf.world, shelf.reader, 1, start)
+        stall.draft(each)
+        stall.forward(1)
+    stall.sells("tarot")
+    page, start = selling.own_page(stall.world, stall.reader, 1, None)
+    rest, end = selling.own_page(stall.world, stall.reader, 1, start)
     assert [each.product.id for each in (*page, *rest)] == ["prd_1sun", MOON]
     assert end is None
 
@@ -357,7 +358,7 @@ def test_a_reader_lists_their_own_the_newest_first(shelf: Shelf) -> None:
 def test_a_write_that_is_lost_loses_and_doubles_nothing(at: int, after: bool) -> None:
     """The writes of making, approving, changing and stopping a product: each is lost in turn, and all is said again."""
     tables = LosingTables(10_000, after=after)
-    shelf = Shelf(hand_world(tables)).ready()
+    stall = Stall(hand_world(tables)).ready()
     tables.left = at
 
     def again(act: Any) -> None:
@@ -366,33 +367,33 @@ def test_a_write_that_is_lost_loses_and_doubles_nothing(at: int, after: bool) ->
                 act()
                 return
             except (Problem, Contended):  # a file is set as a test does it
-                selling.advance(shelf.world, MOON)
+                selling.advance(stall.world, MOON)
 
-    again(shelf.draft)
-    again(shelf.filed)
-    again(lambda: selling.approve(shelf.world, MOON, **WHY))
-    again(lambda: shelf.changes(price=1_000))
-    again(lambda: selling.stop(shelf.world, MOON, **WHY))
+    again(stall.draft)
+    again(stall.filed)
+    again(lambda: selling.approve(stall.world, MOON, **WHY))
+    again(lambda: stall.changes(price=1_000))
+    again(lambda: selling.stop(stall.world, MOON, **WHY))
     for _ in range(3):
-        selling.advance(shelf.world, MOON)
-    row = shelf.row()
+        selling.advance(stall.world, MOON)
+    row = stall.row()
     assert (row.state, row.price, row.active, row.file) == ("stopped", 1_000, False, GUIDE)
-    assert (stripe_says(shelf)[1], stripe_says(shelf)[4]) == (False, 1_000)
-    assert (wanted(shelf), products_of(shelf.world).made_by(shelf.reader)) == (None, 1)
-    assert len(shelf.till.prices) == 2
-    assert [action for action, _ in shelf.audited()].count("product_added") == 1
-    assert shelf.told() == ["product_approved", "product_stopped"]
+    assert (stripe_says(stall)[1], stripe_says(stall)[4]) == (False, 1_000)
+    assert (wanted(stall), products_of(stall.world).made_by(stall.reader)) == (None, 1)
+    assert len(stall.till.prices) == 2
+    assert [action for action, _ in stall.audited()].count("product_added") == 1
+    assert stall.told() == ["product_approved", "product_stopped"]
 
 
-def test_a_crash_before_stripe_is_asked_is_finished_by_the_tick(shelf: Shelf) -> None:
+def test_a_crash_before_stripe_is_asked_is_finished_by_the_tick(stall: Stall) -> None:
     def dies() -> None:
         raise SystemExit
 
-    shelf.till.takes_time = dies
+    stall.till.takes_time = dies
     with pytest.raises(SystemExit):
-        shelf.draft()
-    shelf.till.takes_time = lambda: None
-    due = [key["pk"] for shard in range(2) for key in selling.page_of_shard(shelf.world, str(shard), 100, None)[0]]
+        stall.draft()
+    stall.till.takes_time = lambda: None
+    due = [key["pk"] for shard in range(2) for key in selling.page_of_shard(stall.world, str(shard), 100, None)[0]]
     assert due == [MOON]
-    selling.advance(shelf.world, MOON)
-    assert replace(shelf.row(), rev=1).price == 900
+    selling.advance(stall.world, MOON)
+    assert replace(stall.row(), rev=1).price == 900

@@ -12,7 +12,7 @@ from chalicelib.kernel.time import DAY, MINUTE
 from chalicelib.shop.model import wanted as model
 from chalicelib.shop.model.product import Product
 from chalicelib.shop.model.wanted import Changes, Terms, Wanted
-from tests.support.shelf import GUIDE, terms
+from tests.support.stall import GUIDE, terms
 from tests.support.worlds import NOON
 
 ROSA = "usr_rosa"
