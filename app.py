@@ -45,6 +45,7 @@ PARTS: Final = {
         "/v1/streams/{stream_id}/ticket",
     ),
     "chalicelib.messaging.routes": ("/v1/conversations*", "/v1/messages/{message_id}/unlock"),
+    "chalicelib.shop.routes": ("/v1/products*", "/v1/reader/products", "/v1/reader/products/{product_id}"),
     "chalicelib.shop.shipping_routes": ("/v1/shipping-rates",),
     "chalicelib.community.routes": ("/v1/categories", "/v1/posts/*", "/v1/threads*"),
     "chalicelib.moderation.routes": (
@@ -69,6 +70,11 @@ PARTS: Final = {
         "/v1/readers/{slug}/slots",
         "/v1/sessions",
         "/v1/streams/{stream_id}/start",
+    ),
+    "chalicelib.shop.file_routes": (
+        "/v1/downloads/{download_id}",
+        "/v1/orders/{order_id}/items/{item_id}/download",
+        "/v1/reader/products/{product_id}/file",
     ),
     "chalicelib.notifications.routes": ("/v1/notifications*", "/v1/unsubscribe/*"),
     "chalicelib.operations.routes": (
