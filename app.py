@@ -45,6 +45,7 @@ PARTS: Final = {
         "/v1/streams/{stream_id}/ticket",
     ),
     "chalicelib.messaging.routes": ("/v1/conversations*", "/v1/messages/{message_id}/unlock"),
+    "chalicelib.shop.routes": ("/v1/products*", "/v1/reader/products", "/v1/reader/products/{product_id}"),
     "chalicelib.shop.shipping_routes": ("/v1/shipping-rates",),
     "chalicelib.community.routes": ("/v1/categories", "/v1/posts/*", "/v1/threads*"),
     "chalicelib.moderation.routes": (
@@ -55,6 +56,12 @@ PARTS: Final = {
         "/v1/sessions/{session_id}/report",
     ),
     "chalicelib.payouts.routes": ("/v1/reader/earnings*", "/v1/reader/payout*"),
+    "chalicelib.shop.order_routes": (
+        "/v1/orders",
+        "/v1/orders/{order_id}",
+        "/v1/orders/{order_id}/cancel",
+        "/v1/reader/sales",
+    ),
     "chalicelib.scheduling.routes": (
         "/v1/bookings*",
         "/v1/calendar/*",
@@ -92,14 +99,12 @@ if "AWS_CHALICE_CLI_MODE" in os.environ:
     import chalicelib.live.handlers
     import chalicelib.notifications.handlers
     import chalicelib.operations.handlers
-    import chalicelib.payouts.handlers
     import chalicelib.shop.handlers
     import chalicelib.wallet.handlers
 
     app.every_route()
     for functions in (
         chalicelib.wallet.handlers,
-        chalicelib.payouts.handlers,
         chalicelib.live.handlers,
         chalicelib.shop.handlers,
         chalicelib.operations.handlers,

@@ -180,6 +180,11 @@ def _booking_closed(facts: Facts, zone: ZoneInfo) -> Words:
 
 def _refund(facts: Facts, zone: ZoneInfo) -> Words:
     del zone
+    if "order" in facts:
+        return Words(
+            "A payment goes back to your card",
+            f"{dollars(facts['amount'])} that you paid for an order go back to the card that you paid with.",
+        )
     if "coins" in facts:
         return Words(
             "A payment goes back to your card",
@@ -194,6 +199,13 @@ def _refund(facts: Facts, zone: ZoneInfo) -> Words:
 
 def _refund_failed(facts: Facts, zone: ZoneInfo) -> Words:
     del zone
+    if "order" in facts:
+        instead = " They are in your SoulSeer credit now." if facts["credited"] else ""
+        return Words(
+            "A payment could not be given back",
+            f"{dollars(facts['amount'])} that you paid for an order could not be given back to the card that you paid "
+            f"with.{instead}",
+        )
     if "coins" in facts:
         return Words(
             "A payment could not be given back",
@@ -209,6 +221,13 @@ def _refund_failed(facts: Facts, zone: ZoneInfo) -> Words:
 
 def _dispute(facts: Facts, zone: ZoneInfo) -> Words:
     del zone
+    if "order" in facts:
+        return Words(
+            "A payment of yours was disputed",
+            f"Your bank took back a payment of {dollars(facts['amount'])} for an order. Until this is settled, nothing "
+            "of it is sent or can be downloaded, and your wallet is frozen. If you know nothing of it, write to "
+            "support.",
+        )
     if "coins" in facts:
         return Words(
             "A payment of yours was disputed",
@@ -225,6 +244,8 @@ def _dispute(facts: Facts, zone: ZoneInfo) -> Words:
 
 def _dispute_won(facts: Facts, zone: ZoneInfo) -> Words:
     del zone
+    if "order" in facts:
+        return Words("A disputed payment is settled", "The dispute of your payment for an order is settled.")
     if "coins" in facts:
         return Words(
             "A disputed payment is yours again",

@@ -26,28 +26,18 @@ _LARGEST: Final = 10**12
 _TRANSFERS: Final = frozenset({"transfer.created", "transfer.updated", "transfer.reversed"})
 
 
-def apply_event(world: World, event: Mapping[str, Any]) -> None:
-    """Apply an event of our own account, once. Raises when its effect could not be stored."""
-    events.apply_event(world, event, _of_ours)
-
-
-def apply_connect_event(world: World, event: Mapping[str, Any]) -> None:
-    """Apply an event of a reader's account, once. Raises when its effect could not be stored."""
-    events.apply_event(world, event, _of_readers)
-
-
-def _of_ours(world: World, event: Mapping[str, Any], stored: Stored) -> str:
+def told(world: World, event: Mapping[str, Any], stored: Stored) -> str:
+    """What an event of our own account did, stored with it: one try."""
     if event["type"] not in _TRANSFERS or event.get("account") or events.of_the_other_mode(world, event):
         return events.applied(world, event, stored)
     return paying.told_of_transfer(world, event, stored)
 
 
-def _of_readers(world: World, event: Mapping[str, Any], stored: Stored) -> str:
+def told_of_readers(world: World, event: Mapping[str, Any], stored: Stored) -> str:
+    """What an event of a reader's account did, stored with it: one try."""
     if why := events.of_the_other_mode(world, event):
         return events.unexpected(world, event, stored, why)
     account = event.get("account")
-    if account is None:  # of our own account: stored as nothing here, it would be taken for applied there
-        return _of_ours(world, event, stored)
     match event["type"]:
         case "account.updated" | "account.application.deauthorized":
             return _account_changed(world, account, stored)

@@ -54,7 +54,7 @@ def earnings(balance: Cents, recent: Iterable[tuple[Millis, Cents]], now: Millis
     return Earnings(balance, pending, balance - pending)
 
 
-Source = Literal["readings", "tips", "replies", "bookings", "gifts", "guarantees", "payouts", "other"]
+Source = Literal["readings", "tips", "replies", "bookings", "gifts", "products", "guarantees", "payouts", "other"]
 
 SOURCES: Final[tuple[Source, ...]] = (
     "readings",
@@ -62,6 +62,7 @@ SOURCES: Final[tuple[Source, ...]] = (
     "replies",
     "bookings",
     "gifts",
+    "products",
     "guarantees",
     "other",
     "payouts",
@@ -74,6 +75,8 @@ _SOURCE_OF: Final[Mapping[str, Source]] = {
     "reply_returned": "replies",
     "booking_earned": "bookings",
     "gift_earned": "gifts",
+    "sale_earned": "products",
+    "sale_returned": "products",
     "guarantee_returned": "guarantees",
     "payout": "payouts",
     "payout_returned": "payouts",

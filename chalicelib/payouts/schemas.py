@@ -31,6 +31,7 @@ class YearView(Schema):
     replies: Money
     bookings: Money
     gifts: Money
+    products: Money
     guarantees: Money
     other: Money
     payouts: Money

@@ -1,5 +1,6 @@
 """Earnings of readers: posted when a reading is settled, held three days, then available."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from chalicelib.gateways import World
@@ -77,6 +78,49 @@ def stream_earned(world: World, reader: str, stream: str, amount: Cents, not_bef
     """
     account = earnings_account(reader)
     return wallet.earn(world, account, "gift_earned", amount, f"gift:{stream}", stream, not_before)
+
+
+def sale_earned(
+    world: World, reader: str, order: str, gross: Mapping[str, Cents], source: str, now: Millis
+) -> list[Operation]:
+    """The operations that post both sides' shares of what was sold of a reader's in an order, each fact of it with what
+    was paid for it, out of ``source``. The reader's is one entry, for the transaction that makes all of it due.
+    """
+    shares = {fact: reader_share(cents) for fact, cents in gross.items()}
+    return _sale(world, reader, order, "sale", {fact: (gross[fact], shares[fact]) for fact in gross}, source, now)
+
+
+def sale_returned(
+    world: World, reader: str, order: str, back: Mapping[str, tuple[Cents, Cents]], source: str, now: Millis
+) -> list[Operation]:
+    """The operations that take back into ``source`` what a buyer gets back of a reader's sale, for the transaction that
+    gives it to them: each fact of it with how much that is, and how much of it the reader gives. Earnings may go below
+    zero by it.
+    """
+    taken = {fact: (-amount, -share) for fact, (amount, share) in back.items()}
+    return _sale(world, reader, order, "sale_returned", taken, source, now)
+
+
+def _sale(
+    world: World,
+    reader: str,
+    order: str,
+    name: str,
+    parts: Mapping[str, tuple[Cents, Cents]],
+    source: str,
+    now: Millis,
+) -> list[Operation]:
+    """``parts`` are what each fact moves in all, and what of it the reader has; signed as they gain it."""
+    operations = [
+        wallet.journal(world, "fees", f"{name}:{fact}", gross - share, source, now)
+        for fact, (gross, share) in parts.items()
+        if gross != share
+    ]
+    total = sum(share for _, share in parts.values())
+    if total:
+        kind = "sale_earned" if name == "sale" else name
+        operations.append(wallet.earn(world, earnings_account(reader), kind, total, source, order)[1])
+    return operations
 
 
 def _shared(

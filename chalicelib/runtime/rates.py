@@ -53,6 +53,7 @@ _MESSAGES: Final = Rate(_bucket("messages", 10))
 _POSTS: Final = Rate(_bucket("posts", 10))
 _UPLOADS: Final = Rate(_bucket("uploads", 20))
 _DOWNLOADS: Final = Rate(_bucket("downloads", 60))  # each writes
+_PRODUCTS: Final = Rate(_bucket("products", 20))  # each is put to Stripe while its reader waits
 _EXPORTS: Final = Rate(_bucket("exports", 5))
 _TOKENS: Final = Rate(_bucket("tokens", 60))  # of readings alone: an app renews every few minutes, and at a top-up
 _AUDIENCE: Final = Rate(_bucket("audience", 60))
@@ -60,6 +61,7 @@ _PURCHASES: Final = Rate(_bucket("purchases", 60))  # paid at the store already;
 _ASKING: Final = Rate(_bucket("asking", 20), spends=True)
 _TOPUPS: Final = Rate(_bucket("topups", 10, 10 * MINUTE), spends=True)
 _REFUNDS: Final = Rate(_bucket("refunds", 10, 10 * MINUTE), spends=True)
+_ORDERS: Final = Rate(_bucket("orders", 20, 10 * MINUTE), spends=True)
 _SPENDING: Final = Rate(_bucket("spending", 60), spends=True)  # gifts have a stricter rule of their own
 
 RATES: Final[Mapping[str, Rate | None]] = {
@@ -84,6 +86,7 @@ RATES: Final[Mapping[str, Rate | None]] = {
     "POST /v1/streams/{}/ticket": _SPENDING,
     "POST /v1/streams/{}/gifts": _SPENDING,
     "POST /v1/messages/{}/unlock": _SPENDING,
+    "POST /v1/orders": _ORDERS,
     "POST /v1/wallet/topups": _TOPUPS,
     "POST /v1/wallet/payment-method": _TOPUPS,
     "POST /v1/coins/checkout": _TOPUPS,
@@ -114,6 +117,8 @@ RATES: Final[Mapping[str, Rate | None]] = {
     "PUT /v1/reader/products/{}/file": _UPLOADS,  # looks through up to 100 MB
     "POST /v1/orders/{}/items/{}/download": _DOWNLOADS,
     "GET /v1/downloads/{}": _DOWNLOADS,
+    "POST /v1/reader/products": _PRODUCTS,
+    "PATCH /v1/reader/products/{}": _PRODUCTS,
     # What is dear to make.
     "POST /v1/me/export": _EXPORTS,
     "GET /v1/conversations/{}/messages": _SEARCHES,

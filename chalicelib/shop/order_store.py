@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, replace
-from typing import Any, Final
+from typing import Final
 
 from chalicelib.gateways import World
 from chalicelib.kernel.time import Millis
@@ -53,7 +53,7 @@ class Orders:
     def sold(self, order: Order, at: Millis) -> list[Put]:
         """Has each reader whose product is in it find it among their sales."""
         return [
-            Put(self._name, {"pk": order.id, "sk": f"{_SALE}{seller}", "seller": sales(seller), "created_at": at})
+            Put(self._name, {"pk": order.id, "sk": sale_key(seller), "seller": sales(seller), "created_at": at})
             for seller in sorted({each.seller for each in order.items if each.seller})
         ]
 
@@ -92,18 +92,23 @@ class Orders:
             **{name: value for name, value in told.items() if value is not None},  # no index takes a null
             **({"shipping": _WAITING} if order.to_ship else {}),
             **due.waiting(KIND, order.id, order.look_at, self._shards),
-            "items": [_plain(each) for each in order.items],
+            "items": [asdict(each) for each in order.items],
             "spent": [list(part) for part in order.spent],
-            "refunds": [_plain(each) | {"units": dict(each.units)} for each in order.refunds],
+            "refunds": [asdict(each) for each in order.refunds],
             "discount": discounts.to_item(order.discount) if order.discount else None,
             "sending": asdict(order.shipping) if order.shipping else None,
-            "checkout": _plain(order.checkout) if order.checkout else None,
+            "checkout": asdict(order.checkout) if order.checkout else None,
         }
 
 
 def sales(seller: str) -> str:
     """The partition of ``of_seller`` in which a reader's sales are; their products are in one of their own."""
     return f"sales#{seller}"
+
+
+def sale_key(seller: str) -> str:
+    """The sort key of a reader's sale, below the order."""
+    return f"{_SALE}{seller}"
 
 
 def orders_of(world: World) -> Orders:
@@ -113,12 +118,6 @@ def orders_of(world: World) -> Orders:
 
 def _key(order_id: str) -> Key:
     return {"pk": order_id, "sk": "order"}
-
-
-def _plain(part: Item | Refund | Checkout) -> dict[str, Any]:
-    """A part of an order as it is stored, without what it does not have."""
-    told = {name: getattr(part, name) for name in type(part).__dataclass_fields__}
-    return {name: value for name, value in told.items() if value is not None}
 
 
 def _order(row: Row) -> Order:

@@ -1,4 +1,6 @@
-"""The coins that a person bought, at whichever store: for their limits, for their file, and for the command line."""
+"""The coins that a person bought, at whichever store: for their limits, for their file, and for the command line. And
+what they paid by Stripe for orders, for their limits.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ from chalicelib.kernel.time import Millis
 from chalicelib.runtime.tables import Key
 from chalicelib.wallet import payments
 from chalicelib.wallet.model.packs import DEFAULT, Packs
-from chalicelib.wallet.model.payment import Payment, left_of
+from chalicelib.wallet.model.payment import Payment, left_of, rest_of
 from chalicelib.wallet.model.purchase import Purchase
 from chalicelib.wallet.purchases import packs_of, purchase_rows
 
@@ -51,9 +53,13 @@ def bought_by(
 
 
 def bought_since(world: World, user: str, moment: Millis) -> list[tuple[Millis, Cents]]:
-    """When, since ``moment``, the person paid how much for coins that stand: of their hundred newest purchases."""
-    found, _ = bought_by(world, user, _MOST_COUNTED, None, max(0, moment))
-    return [(each.at, each.cents) for each in found]
+    """When, since ``moment``, the person paid how much, that stands, for coins, and by Stripe for orders: of their
+    hundred newest purchases of each.
+    """
+    since = max(0, moment)
+    found, _ = bought_by(world, user, _MOST_COUNTED, None, since)
+    ordered = payments.payment_rows(world).newest_of(user, _MOST_COUNTED, since, "order")
+    return [(each.at, each.cents) for each in found] + [(each.at, rest_of(each)) for each in ordered]
 
 
 def _by_stripe(payment: Payment) -> Bought:

@@ -52,7 +52,10 @@ def posted(
     if moved:
         kind = "coins_given_back" if moved > 0 else "coins_taken_back"
         operations.append(book.put(follow(newest, meter.receive(newest, kind, moved, _COUNTER, payment.reference), at)))
-    return at, operations + _freezes(world, user, payment, due)
+    if any(fact.kind in ("dispute", "dispute_won") for fact in due.values()):
+        credit = charge_due(world, book.head(credit_account(user)))
+        operations += payments.freezes(world, credit, payment, due)
+    return at, operations
 
 
 def give_back_since(world: World, user: str, moment: Millis) -> None:
@@ -72,25 +75,3 @@ def give_back_since(world: World, user: str, moment: Millis) -> None:
             sent = False
         if not sent:
             log.error("deleted_with_coins", user=user, id=each.id, amount=each.cents)
-
-
-def _freezes(world: World, user: str, payment: Payment, due: Mapping[str, Fact]) -> list[Operation]:
-    """The entries that freeze the person's credit for a dispute that has not given the money back, or release it."""
-    disputes = [fact for fact in due.values() if fact.kind in ("dispute", "dispute_won")]
-    if not disputes:
-        return []
-    book = ledger(world)
-    newest = charge_due(world, book.head(credit_account(user)))
-    operations: list[Operation] = []
-    for fact in disputes:
-        now = max(world.now(), newest.at)
-        if fact.kind == "dispute_won":
-            draft = meter.release(newest, fact.reference)
-        elif payment.disputes[fact.reference].returned:
-            draft = None
-        else:
-            draft = meter.freeze_for(newest, fact.reference, now, world.settings.rules)
-        if draft:
-            newest = follow(newest, draft, now)
-            operations.append(book.put(newest))
-    return operations

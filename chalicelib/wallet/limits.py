@@ -6,7 +6,8 @@ on the newest entry and on limits that were read after it; setting limits is an 
 limit the second sees the first. The newest entry says whether there are any, so who has none pays no read for them; the
 open meter carries its ceiling, so a minute asks nothing.
 
-What was paid for coins counts too: by Stripe what is not given back, at an app store the pack's price here.
+What was paid for coins, and by Stripe for orders, counts too: by Stripe what is not given back, at an app store the
+pack's price here.
 """
 
 from __future__ import annotations
@@ -101,8 +102,8 @@ def _ceiling_under(world: World, held: Limits, newest: Entry, now: Millis) -> Ce
     ceilings = []
     for length, most in limited:  # the longest first: where it begins the shorter ones do not begin earlier
         before = _last_until(book, now - length, before, newest)
-        coins = sum(cents for at, cents in paid if at > now - length)
-        ceilings.append(max(0, before.spent + most - coins))
+        beside = sum(cents for at, cents in paid if at > now - length)
+        ceilings.append(max(0, before.spent + most - beside))
     return min(ceilings)
 
 

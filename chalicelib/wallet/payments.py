@@ -18,6 +18,7 @@ from chalicelib.runtime import audit, outbox
 from chalicelib.runtime.lazy import on_first_use
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.tables import Operation
+from chalicelib.wallet.model import meter
 from chalicelib.wallet.model import payment as model
 from chalicelib.wallet.model.chain import Entry, Fact, follow
 from chalicelib.wallet.model.payment import Payment, ToldRefund
@@ -27,9 +28,10 @@ from chalicelib.wallet.service import charge_due, credit_account, ledger
 from chalicelib.wallet.store import Stored
 
 if TYPE_CHECKING:
-    from chalicelib.wallet import coin_payments
+    from chalicelib.wallet import coin_payments, order_payments
 else:
     coin_payments = on_first_use("chalicelib.wallet.coin_payments")
+    order_payments = on_first_use("chalicelib.wallet.order_payments")
 
 _NONE: Final[Mapping[str, int]] = {}
 
@@ -37,8 +39,9 @@ Told = Callable[[Payment], Payment]
 """What is known of a payment once it was told more."""
 
 
-def credit(world: World, paid: Payment, *beside: Operation) -> Payment:
-    """Credit ``paid`` once, with what was told of it before and fits it, and write what stands ``beside`` it.
+def credit(world: World, paid: Payment, *beside: Operation, then: Told | None = None) -> Payment:
+    """Credit ``paid`` once, with what was told of it before and fits it, and write what stands ``beside`` it; ``then``
+    is what is done with it in the same transaction.
 
     ``paid`` says who, how much, what for and when. Raises AlreadyDone where the PaymentIntent was credited as something
     else.
@@ -48,7 +51,7 @@ def credit(world: World, paid: Payment, *beside: Operation) -> Payment:
         now = model.credited(was, paid)
         for name in was.refunds.keys() - now.refunds.keys():
             log.error("stripe_refund_left_out", id=name)
-        return now
+        return then(now) if then else now
 
     return learn(world, paid.intent, told, *beside)
 
@@ -81,6 +84,26 @@ def posted_after(
     return newest, operations
 
 
+def freezes(world: World, newest: Entry, payment: Payment, due: Mapping[str, Fact]) -> list[Operation]:
+    """The entries that freeze the person's credit, whose ``newest`` this is, for a dispute of money that is the
+    platform's and has not come back, or release it.
+    """
+    book, rules = ledger(world), world.settings.rules
+    operations: list[Operation] = []
+    for fact in due.values():
+        now = max(world.now(), newest.at)
+        if fact.kind == "dispute_won":
+            draft = meter.release(newest, fact.reference)
+        elif fact.kind == "dispute" and not payment.disputes[fact.reference].returned:
+            draft = meter.freeze_for(newest, fact.reference, now, rules)
+        else:
+            draft = None
+        if draft:
+            newest = follow(newest, draft, now)
+            operations.append(book.put(newest))
+    return operations
+
+
 def _changes(world: World, was: Payment, now: Payment) -> list[Operation]:
     """The payment's row, what follows from ``now`` and did not from ``was``, and who is told of it."""
     if now == was:
@@ -94,6 +117,9 @@ def _changes(world: World, was: Payment, now: Payment) -> list[Operation]:
         coins = model.coins_of(was, now, due)
         at, postings = coin_payments.posted(world, now.user, now, due, coins)
         return [*rows, *postings, *_words(world, now.user, now, due, at, coins)]
+    if now.source == "order":
+        at, postings = order_payments.posted(world, now.user, now, due)
+        return [*rows, *postings, *_words(world, now.user, now, due, at)]
     newest = charge_due(world, ledger(world).head(credit_account(now.user)))
     newest, postings = posted_after(world, newest, now, due)
     return [*rows, *postings, *_words(world, now.user, now, due, newest.at)]
@@ -106,9 +132,11 @@ def _words(
     tables = world.settings.tables
     said: list[Operation] = []
     for key, fact in due.items():
-        if fact.counter == model.PAYMENTS:
+        if fact.counter in (model.PAYMENTS, model.ORDERS):
             continue
         moved: dict[str, str | int | bool | None] = {"coins": abs(coins[key])} if key in coins else {}
+        if payment.source == "order":
+            moved = {"order": payment.reference, "credited": f"order_credit:{fact.reference}" in due}
         said += [
             audit.entry(
                 tables.audit,

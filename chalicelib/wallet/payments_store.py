@@ -3,12 +3,13 @@
 ``payment#{intent}`` / ``payment``                      a payment and what became of it
 ``refund#{id}`` / ``refund``                            a refund as it was asked for; until done, in the index ``due``
 ``user#{user}`` / ``payment#{moment}#{intent}``, ``refund#{moment}#{id}``    a person's, oldest first
+``user#{user}`` / ``order#{moment}#{intent}``           their payments for orders
 """
 
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from chalicelib.kernel.time import Millis
 from chalicelib.runtime import due
@@ -39,9 +40,13 @@ class PaymentRows:
         found = self._tables.get_many(self._name, [row("payment", each) for each in intents])
         return {each: from_item(item) for each, item in zip(intents, found, strict=True) if item}
 
-    def newest_of(self, user: str, limit: int, since: Millis) -> list[Payment]:
-        """A person's payments of ``since`` or later, newest first: ``limit`` at most, 100 if need be."""
-        intents, _ = _listed(self._tables, self._name, user, "payment", limit, None, since)
+    def newest_of(
+        self, user: str, limit: int, since: Millis, kind: Literal["payment", "order"] = "payment"
+    ) -> list[Payment]:
+        """A person's payments of ``since`` or later, for credit unless asked for those of an ``order``, newest first:
+        ``limit`` at most, 100 if need be.
+        """
+        intents, _ = _listed(self._tables, self._name, user, kind, limit, None, since)
         return list(self.get_many(intents).values())
 
     def replace(self, payment: Payment, was: Payment) -> list[Put]:
@@ -52,7 +57,8 @@ class PaymentRows:
             return [changed]
         if payment.source == "coins":  # none of those that credit can be given back of
             return [changed, Put(self._name, bought(payment.user, payment.at, "stripe", payment.intent))]
-        place = f"payment#{_moment(payment.at)}#{payment.intent}"
+        kind = "order" if payment.source == "order" else "payment"
+        place = f"{kind}#{_moment(payment.at)}#{payment.intent}"
         return [changed, Put(self._name, {"pk": f"user#{payment.user}", "sk": place})]
 
 

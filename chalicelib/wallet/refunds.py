@@ -116,9 +116,16 @@ def payments_of(world: World, user: str) -> list[Payment]:
     return payments.payment_rows(world).newest_of(user, _MOST_LOOKED_AT, 0)
 
 
+def orders_paid_by(world: World, user: str, since: Millis) -> list[Payment]:
+    """A person's newest payments for orders, of ``since`` or later, with what became of them."""
+    return payments.payment_rows(world).newest_of(user, _MOST_LOOKED_AT, since, "order")
+
+
 def may_come_back(world: World, user: str) -> Cents:
-    """What may be a person's credit again: what is on its way to their cards, and what banks took and have not kept."""
-    known = payments_of(world, user)
+    """What may be a person's credit again, or hold it up: what is on its way to their cards, for orders too, and what
+    banks took and have not kept.
+    """
+    known = payments_of(world, user) + orders_paid_by(world, user, 0)
     parts = [each.amount for payment in known for each in payment.refunds.values() if each.on_its_way]
     return sum(parts) + sum(each.amount for payment in known for each in payment.disputes.values() if each.open)
 
@@ -163,7 +170,8 @@ def advance(world: World, refund_id: str) -> Millis | None:
     refund = seen.refund
     begun = world.now()
     for number in (number for number, so_far in enumerate(seen.parts) if so_far == "pending"):
-        if world.now() - begun >= PATIENCE or not _brought_on(world, refund, number):
+        name, (intent, amount) = refund.name(number), refund.parts[number]
+        if world.now() - begun >= PATIENCE or not bring_on(world, intent, amount, name, refund.created_at):
             break  # each further one might take as long to say nothing
     done = progress(world, refund_id).status != "pending"
     look_at = None if done else look_again(refund.created_at, world.now())
@@ -179,37 +187,37 @@ def page_of_shard(world: World, shard: str, limit: int, start: Key | None) -> tu
     return _rows(world).due(shard, world.now(), limit, start)
 
 
-def _brought_on(world: World, refund: Refund, number: int) -> bool:
-    """Send one part, or ask how it goes on; False where Stripe did not answer, and it stays as it is."""
-    intent, amount = refund.parts[number]
-    name = refund.name(number)
+def bring_on(world: World, intent: str, amount: Cents, name: str, set_aside_at: Millis) -> bool:
+    """Send what was set aside in a payment under ``name``, or ask how it goes on; False where Stripe did not answer,
+    and it stays as it is. Raises Unavailable.
+    """
     try:
-        told = _told_of(world, refund, intent, name)
+        told = _told_of(world, intent, name, set_aside_at)
         if told is None:
             said = model.refund_told(world.payments.refund(intent=intent, amount=amount, part=name))
             told = [said] if said else []
         undisturbed(world.sleep, lambda: payments.learn_all(world, intent, told), tries=_TRIES)
     except Refused as refusal:
-        log.warning("refund_refused", id=refund.id, code=refusal.code or "none")
+        log.warning("refund_refused", id=name, code=refusal.code or "none")
         undisturbed(
             world.sleep, lambda: payments.learn(world, intent, lambda was: model.refused(was, name)), tries=_TRIES
         )
     except model.Misfit as misfit:
-        log.error("refund_unexpected", id=refund.id, outcome=str(misfit))
+        log.error("refund_unexpected", id=name, outcome=str(misfit))
     except ProviderFailed:
-        log.warning("refund_not_answered", id=refund.id)
+        log.warning("refund_not_answered", id=name)
         return False
     return True
 
 
-def _told_of(world: World, refund: Refund, intent: str, name: str) -> list[ToldRefund] | None:
+def _told_of(world: World, intent: str, name: str, set_aside_at: Millis) -> list[ToldRefund] | None:
     """What Stripe lists of the payment, where that tells of this part; None where it is to be sent, perhaps again.
 
     Raises ProviderFailed.
     """
     payment = payments.payment_rows(world).get(intent)
     known = payment.refunds[name].stripe if payment else None
-    if not known and world.now() - refund.created_at < KEY_LIFE:
+    if not known and world.now() - set_aside_at < KEY_LIFE:
         return None
     try:
         listed = payments.refunds_at_stripe(world, intent)

@@ -98,7 +98,17 @@ class TrialBalance:
 
     def unsettled(self) -> dict[str, Cents]:
         """Clearing accounts with something left: readings and streams that are not settled yet, tips, escrows."""
-        clearing = ("session:", "tip:", "reply:", "unlock_refund:", "guarantee:", "gift:", "escrow:", "stream:")
+        clearing = (
+            "session:",
+            "tip:",
+            "reply:",
+            "unlock_refund:",
+            "guarantee:",
+            "gift:",
+            "escrow:",
+            "stream:",
+            "order:",
+        )
         return {name: amount for (name, _), amount in self.accounts.items() if amount and name.startswith(clearing)}
 
 

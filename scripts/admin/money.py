@@ -27,6 +27,7 @@ def show_wallet(world: World, asked: Namespace) -> Answer:
     payments: list[Facts] = [
         {
             "payment": each.intent,
+            "of": each.reference,
             "at": rfc3339(each.at),
             "amount": each.amount,
             "refunded": each.refunded,
@@ -35,7 +36,7 @@ def show_wallet(world: World, asked: Namespace) -> Answer:
                 for name, dispute in each.disputes.items()
             },
         }
-        for each in refunds.payments_of(world, person.id)
+        for each in refunds.payments_of(world, person.id) + refunds.orders_paid_by(world, person.id, 0)
     ]
     return Answer(
         [

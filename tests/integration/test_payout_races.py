@@ -10,9 +10,10 @@ import pytest
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import Problem
 from chalicelib.kernel.time import DAY
-from chalicelib.payouts import events, payees, paying
+from chalicelib.payouts import payees, paying
 from chalicelib.payouts.model import Payout
 from chalicelib.payouts.service import earnings_account
+from chalicelib.shop import events
 from chalicelib.wallet import service as wallet
 from tests.support.connect import READY, Connect
 from tests.support.crowd import Crowd

@@ -18,8 +18,8 @@ from uuid import uuid4
 import pytest
 
 from chalicelib.gateways import World
-from chalicelib.payouts.handlers import stripe_webhook
 from chalicelib.runtime import aws
+from chalicelib.shop.handlers import stripe_webhook
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet import topups
 from chalicelib.wallet.model.topup import TopUp

@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.kernel.errors import ProviderFailed
-from chalicelib.payouts import events, paying
+from chalicelib.payouts import paying
 from chalicelib.payouts.payees import rows_of
+from chalicelib.shop import events
 from tests.property.test_webhook_bodies import BODIES, changed
 from tests.support.door import PickyTables
 from tests.support.payee import ACCOUNT, READER, Desk

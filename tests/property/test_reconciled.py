@@ -20,8 +20,9 @@ from chalicelib.kernel.errors import Problem
 from chalicelib.kernel.time import DAY, HOUR, MINUTE
 from chalicelib.operations import handlers, reconciliation
 from chalicelib.operations.model.reconciliation import is_own
-from chalicelib.payouts import events, payees, paying, service
+from chalicelib.payouts import payees, paying, service
 from chalicelib.runtime.tables import Contended
+from chalicelib.shop import events
 from chalicelib.wallet import refunds, statement
 from tests.support.border import CLIENT, READER, Border, border
 from tests.support.local_stripe import call

@@ -27,7 +27,7 @@ from chalicelib.gateways.agora import Agora
 from chalicelib.gateways.stripe import StripePayments
 from chalicelib.kernel.time import SECOND
 from chalicelib.operations.handlers import agora_webhook
-from chalicelib.payouts.handlers import stripe_webhook
+from chalicelib.shop.handlers import stripe_webhook
 from chalicelib.wallet import topups
 from tests.support.door import PickyTables, product_on
 from tests.support.events import checkout_event, dispute_event, refund_event

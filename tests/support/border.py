@@ -13,9 +13,10 @@ from chalicelib.gateways import World
 from chalicelib.gateways.stripe import StripePayments
 from chalicelib.kernel.settings import Settings
 from chalicelib.kernel.time import DAY
-from chalicelib.payouts import events, payees
+from chalicelib.payouts import payees
 from chalicelib.payouts.service import earnings_account
 from chalicelib.runtime.tables import Key, Page
+from chalicelib.shop import events
 from chalicelib.wallet import packs, topups
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.model.topup import TopUp

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 
 from chalicelib.gateways import World
 from chalicelib.kernel.time import DAY, Millis
-from chalicelib.payouts import events, payees, paying
+from chalicelib.payouts import payees, paying
 from chalicelib.payouts.model import Payout
 from chalicelib.payouts.service import earnings_account
 from chalicelib.runtime.tables import Contended, Operation
+from chalicelib.shop import events
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet import statement
 from tests.support.connect import Connect

@@ -147,7 +147,7 @@ def account_class(account: str) -> str:
     return f"{kind}:{name.partition(':')[0]}" if kind in ("stripe", "platform") else kind
 
 
-CLEARING: Final = frozenset({"session", "tip", "reply", "unlock_refund", "escrow", "guarantee", "gift"})
+CLEARING: Final = frozenset({"session", "tip", "reply", "unlock_refund", "escrow", "guarantee", "gift", "order"})
 """Classes of accounts that value passes through: never below zero, for nobody is paid what nobody paid."""
 AT_ONCE: Final = frozenset({"gift"})
 """Those that it passes through in one transaction and at one moment: nothing may ever be left in them."""

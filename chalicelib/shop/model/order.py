@@ -19,7 +19,7 @@ from typing import Final, Literal
 from chalicelib.kernel import text
 from chalicelib.kernel.errors import Invalid, InvalidState, NotFound
 from chalicelib.kernel.money import Cents, coin_value, reader_share
-from chalicelib.kernel.time import Millis
+from chalicelib.kernel.time import MINUTE, Millis
 from chalicelib.shop.model import discount as discounts
 from chalicelib.shop.model.discount import Discount
 from chalicelib.shop.model.shipping import Address
@@ -35,6 +35,8 @@ MOST_UNITS: Final = 20
 """Of one product in one order; of a digital one there is one."""
 MOST_REFUNDS: Final = 40
 """Of one order: a payment at Stripe gives no more back from here."""
+PAGE_LIFE: Final[Millis] = 31 * MINUTE
+"""How long an order can be paid at Stripe, which takes half an hour at least."""
 CARRIER_LENGTH: Final = 60
 TRACKING_LENGTH: Final = 100
 
@@ -310,6 +312,12 @@ def _total(order: Order) -> Cents:
 # --- what becomes of it ----------------------------------------------------------------------------
 
 
+def awaiting(order: Order, now: Millis) -> Order:
+    """The order that is to be paid on a page of Stripe's, and to be looked at when that is over."""
+    ends = now + PAGE_LIFE
+    return replace(order, checkout=Checkout(ends), look_at=ends)
+
+
 def paid(
     order: Order, at: Millis, *, entry: str | None = None, spent: tuple[Part, ...] = (), intent: str | None = None
 ) -> Order:
@@ -335,15 +343,22 @@ def fulfilled(order: Order, at: Millis) -> Order:
     return looked(replace(order, items=items), at)
 
 
+def waiting(order: Order, state: Literal["paid", "shipped"]) -> tuple[str, ...]:
+    """What is physical in it and to be sent, or was sent and has not arrived. Raises InvalidState where nothing is."""
+    found = tuple(each.id for each in order.items if (each.kind, each.state) == ("physical", state))
+    if not found:
+        what = "waits to be sent" if state == "paid" else "is on its way"
+        raise InvalidState(f"Nothing of this order {what}: it is {order.state}.")
+    return found
+
+
 def shipped(order: Order, which: Collection[str], shipment: Shipment, at: Millis) -> Order:
-    """The order once those items (none: all that wait) were sent. Raises InvalidState, NotFound, Invalid."""
-    if not order.to_ship:
-        raise InvalidState(f"Nothing of this order waits to be sent: it is {order.state}.")
-    chosen = _chosen(order, which, "paid")
+    """The order once those items were sent. Raises NotFound, InvalidState, Invalid."""
+    _must_be(order, which, "paid")
     sent = written(shipment)
     items = _changed(
         order,
-        chosen,
+        which,
         lambda each: replace(each, state="shipped", shipped_at=at, carrier=sent.carrier, tracking=sent.tracking),
     )
     shipping = replace(order.shipping, settled=True) if order.shipping else None
@@ -351,15 +366,20 @@ def shipped(order: Order, which: Collection[str], shipment: Shipment, at: Millis
 
 
 def delivered(order: Order, which: Collection[str], at: Millis) -> Order:
-    """The order once those items (none: all that were sent) have arrived. Raises InvalidState, NotFound."""
-    chosen = _chosen(order, which, "shipped")
-    items = _changed(order, chosen, lambda each: replace(each, state="delivered", delivered_at=at))
+    """The order once those items have arrived. Raises NotFound, InvalidState."""
+    _must_be(order, which, "shipped")
+    items = _changed(order, which, lambda each: replace(each, state="delivered", delivered_at=at))
     return replace(order, items=items)
 
 
 def digital_due(order: Order) -> list[Item]:
     """What is paid and can be the buyer's at once."""
     return [each for each in order.items if each.kind == "digital" and each.state == "paid"]
+
+
+def forgotten(order: Order) -> Order:
+    """The order without the address that it was sent to."""
+    return replace(order, shipping=replace(order.shipping, address=None)) if order.shipping else order
 
 
 def looked(order: Order, at: Millis) -> Order:
@@ -386,15 +406,10 @@ def _must_be_pending(order: Order) -> None:
         raise InvalidState(f"The order is {order.state}.")
 
 
-def _chosen(order: Order, which: Collection[str], state: State) -> set[str]:
-    """Those items, or all that can be meant. Raises NotFound, InvalidState."""
-    possible = {each.id for each in order.items if each.kind == "physical" and each.state == state}
-    for name in which:
-        if name not in possible:
-            raise InvalidState(f"Item {name} is {order.item(name).state}, not {state} goods.")
-    if not possible:
-        raise InvalidState(f"Nothing of this order is {state} goods: it is {order.state}.")
-    return set(which) or possible
+def _must_be(order: Order, which: Collection[str], state: State) -> None:
+    for item in map(order.item, which):
+        if (item.kind, item.state) != ("physical", state):
+            raise InvalidState(f"Item {item.id} is {item.kind} and {item.state}.")
 
 
 def _changed(order: Order, which: Collection[str], change: Callable[[Item], Item]) -> tuple[Item, ...]:

@@ -41,11 +41,9 @@ class Return:
     unsent: Mapping[str, int]
     """Units by product that had not been sent: they are on sale again, whatever is said of the others."""
     sent: Mapping[str, int]
-    """Units of physical products that had been: on sale again if they came back."""
+    """Units by product that are the buyer's or had been sent: on sale again if they came back."""
     shipping_borne: Cents
-    """What goes back of the shipping that was divided …"""
-    shipping_kept: Cents
-    """… and what is divided now, for nothing will be sent any more and it does not go back."""
+    """What goes back of what the platform had for the shipping."""
 
 
 def unsent(order: Order) -> dict[str, int]:
@@ -56,6 +54,18 @@ def unsent(order: Order) -> dict[str, int]:
 def everything(order: Order) -> dict[str, int]:
     """All units that are left, whatever became of them."""
     return {each.id: each.left for each in order.items if each.left}
+
+
+def called_off(order: Order, refund_id: str, now: Millis) -> Return:
+    """Give back what is neither the buyer's nor sent, what sending costs with it unless something was sent.
+
+    Raises InvalidState where there is nothing.
+    """
+    units = unsent(order)
+    if not units:
+        raise InvalidState(f"Nothing of this order can be called off: it is {order.state}.")
+    sends = order.shipping is not None and not order.shipping.settled
+    return planned(order, refund_id, units, now, shipping=sends, last=True)
 
 
 def planned(
@@ -89,7 +99,7 @@ def planned(
         part=f"{order.id}:{len(order.refunds) + 1}" if asked else None,
         done=not asked,
     )
-    after, borne, kept = _postage(order, after, postage)
+    after, borne = _postage(after, postage)
     return Return(
         order=looked(replace(after, refunds=(*order.refunds, refund)), now),
         refund=refund,
@@ -99,9 +109,8 @@ def planned(
             if was.settled
         ),
         unsent={was.product: units[was.id] for was, _ in pairs if not was.settled},
-        sent={was.product: units[was.id] for was, _ in pairs if was.shipped_at is not None},
+        sent={was.product: units[was.id] for was, _ in pairs if was.settled},
         shipping_borne=borne,
-        shipping_kept=kept,
     )
 
 
@@ -147,14 +156,12 @@ def _less(item: Item, count: int) -> Item:
     return replace(item, refunded=item.refunded + count, state=state)
 
 
-def _postage(was: Order, after: Order, back: Cents) -> tuple[Order, Cents, Cents]:
-    """The order with its shipping as it is then, what of it was divided and goes back, and what is divided now."""
-    if after.shipping is None:
-        return after, 0, 0
-    settles = not after.shipping.settled and not after.to_ship
-    left = after.shipping.amount - after.shipping.refunded - back
-    shipping = replace(
-        after.shipping, refunded=after.shipping.refunded + back, settled=after.shipping.settled or settles
-    )
-    settled_before = was.shipping is not None and was.shipping.settled
-    return replace(after, shipping=shipping), back if settled_before else 0, left if settles else 0
+def _postage(order: Order, back: Cents) -> tuple[Order, Cents]:
+    """The order with its shipping as it is then, and what goes back of what the platform had for it. Where nothing will
+    be sent any more, the rest is the platform's.
+    """
+    was = order.shipping
+    if was is None:
+        return order, 0
+    shipping = replace(was, refunded=was.refunded + back, settled=was.settled or not order.to_ship)
+    return replace(order, shipping=shipping), back if was.settled else 0

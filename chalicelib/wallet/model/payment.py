@@ -36,8 +36,13 @@ MOST_AT_ONCE: Final = 10
 REFUNDABLE: Final = 180 * DAY
 """How long a payment can be given back to the card that made it."""
 
-Source = Literal["topup", "recharge", "coins"]
-"""Of the last, the money is the platform's and the person has coins: never credit, and never given back from here."""
+ORDERS: Final = "platform:orders"
+"""Where the money is that was paid by Stripe for orders, until the shop moves it on."""
+
+Source = Literal["topup", "recharge", "coins", "order"]
+"""Of the last two the money is the platform's, and the person has coins or an order: it is never credit, and never
+given back as unused credit is.
+"""
 
 _ORDER: Final = {
     "reserved": 0,
@@ -127,7 +132,7 @@ class Payment:
 
     def refundable(self, now: Millis) -> Cents:
         """What can still go back to where it came from: nothing of one that is old or was ever disputed."""
-        if self.user is None or self.source == "coins" or self.disputes or now - self.at >= REFUNDABLE:
+        if self.user is None or self.source in ("coins", "order") or self.disputes or now - self.at >= REFUNDABLE:
             return 0
         if len(self.refunds) >= MOST_ASKED:
             return 0
@@ -229,7 +234,10 @@ def _room_for_one_more(payment: Payment, there: int, most: int) -> None:
 
 
 def facts(payment: Payment) -> dict[str, Fact]:
-    """Every posting that follows from what was told, by its key, in the order in which they are made."""
+    """Every posting that follows from what was told, by its key, in the order in which they are made.
+
+    What the shop gives back of an order and no bank takes is the buyer's credit.
+    """
     if payment.user is None:
         return {}
     found = {f"topup:{payment.intent}": Fact(payment.source, payment.amount, PAYMENTS, payment.reference)}
@@ -237,6 +245,8 @@ def facts(payment: Payment) -> dict[str, Fact]:
         found[f"refund:{name}"] = Fact("refund", -refund.amount, REFUNDS, name)
         if refund.dead:
             found[f"refund_failed:{name}"] = Fact("refund_failed", refund.amount, REFUNDS, name)
+            if _is_of(payment, name):
+                found[f"order_credit:{name}"] = Fact("order_credit", refund.amount, ORDERS, name)
     for name, dispute in payment.disputes.items():
         found[f"dispute:{name}"] = Fact("dispute", -dispute.amount, DISPUTES, name)
         if dispute.returned:
@@ -259,6 +269,26 @@ def coins_of(was: Payment, now: Payment, due: Mapping[str, Fact]) -> dict[str, i
             moved[key] = _coins_gone(now, back) - _coins_gone(now, back - fact.amount)
             back -= fact.amount
     return moved
+
+
+def rest_of(payment: Payment) -> Cents:
+    """What of a payment is still here, in cents: neither back at the card, nor on its way there, nor with the bank."""
+    taken = sum(each.amount for each in payment.disputes.values() if not each.returned)
+    return max(0, payment.amount - payment.refunded - taken) if payment.user else 0
+
+
+def stands(payment: Payment) -> bool:
+    """Whether it still pays for an order: it was credited, no dispute of it is open or lost, and it did not all go back
+    without the shop.
+    """
+    others = any(not each.dead and not _is_of(payment, name) for name, each in payment.refunds.items())
+    gone = others and not rest_of(payment)
+    return payment.user is not None and not gone and all(each.returned for each in payment.disputes.values())
+
+
+def _is_of(payment: Payment, part: str) -> bool:
+    """Whether the shop set that part aside, for the order that was paid."""
+    return payment.source == "order" and part.startswith(f"{payment.reference}:")
 
 
 def left_of(payment: Payment) -> tuple[Cents, int]:

@@ -25,13 +25,14 @@ from chalicelib.notifications.handlers import told_again
 from chalicelib.notifications.model import notice_of
 from chalicelib.notifications.service import tell
 from chalicelib.operations import deletions, exports, handlers
-from chalicelib.payouts import events, payees, paying
+from chalicelib.payouts import payees, paying
 from chalicelib.runtime import outbox
 from chalicelib.runtime.identity import Caller, Claims
 from chalicelib.runtime.tables import Check, Delete, Put
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model import commands
 from chalicelib.sessions.model.session import Side
+from chalicelib.shop import events
 from chalicelib.wallet import apple, google, limits, purchases, recharges, refunds, topups
 from chalicelib.wallet import events as stripe_events
 from chalicelib.wallet.model import recharge

@@ -7,8 +7,9 @@ import pytest
 from chalicelib.kernel.errors import InvalidState, ProviderFailed
 from chalicelib.kernel.time import MINUTE, SECOND
 from chalicelib.notifications.model import Notice, words
-from chalicelib.payouts import events, payees
+from chalicelib.payouts import payees
 from chalicelib.payouts.model import Payee, as_read, forgotten
+from chalicelib.shop import events
 from chalicelib.wallet import topups
 from tests.support.connect import READY
 from tests.support.events import checkout_event, dispute_event

@@ -21,6 +21,8 @@ def test_each_kind_counts_for_its_source() -> None:
         "reply_returned": "replies",
         "booking_earned": "bookings",
         "gift_earned": "gifts",
+        "sale_earned": "products",
+        "sale_returned": "products",
         "guarantee_returned": "guarantees",
         "payout": "payouts",
         "payout_returned": "payouts",

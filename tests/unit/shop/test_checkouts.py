@@ -1,0 +1,474 @@
+"""Product §9: orders that are paid on a page of Stripe's, from the page to the last cent that goes back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from chalicelib.accounts.model.limits import Wanted
+from chalicelib.gateways.stripe_shop import OrderPage
+from chalicelib.kernel.errors import InvalidState, ProviderFailed, SpendingLimitReached
+from chalicelib.kernel.time import DAY, MINUTE
+from chalicelib.shop import checkouts, orders, returns
+from chalicelib.shop.model.checkout import Ignore, Over, Paid, Waits, fitted, judge
+from chalicelib.shop.model.order import PAGE_LIFE
+from chalicelib.wallet import limits
+from chalicelib.wallet import service as wallet
+from tests.support.counter import ADMIN, RATE
+from tests.support.events import outcome, refund_event
+from tests.support.pages import COMPLETED, EXPIRED, FAILED, SUCCEEDED, Pages
+from tests.support.worlds import NOON, hand_world
+
+DECK = 1_500 + RATE
+"""What one deck costs with its shipping."""
+
+
+@pytest.fixture
+def pages() -> Pages:
+    return Pages(hand_world()).ready()
+
+
+# --- the page ------------------------------------------------------------------------------------
+
+
+def test_a_pending_order_holds_its_stock_and_has_a_page_that_ends(pages: Pages) -> None:
+    order = pages.opens({"deck": 2, "song": 1})
+    assert (order.state, order.total, pages.left("deck")) == ("pending", 3_300 + RATE, 8)
+    assert order.checkout
+    assert order.checkout.url == f"https://app.test/topup/pay/{order.id}"
+    assert (order.checkout.expires_at, order.look_at) == (NOON + PAGE_LIFE, NOON + PAGE_LIFE)
+    assert pages.page()["amount_total"] == order.total
+    assert pages.accounts == {}
+    assert pages.told(pages.buyer) == []
+
+
+def test_the_same_request_has_the_same_page(pages: Pages) -> None:
+    assert pages.opens() == pages.opens()
+    assert (pages.left("deck"), len(pages.stripe.pages)) == (9, 1)
+
+
+def test_a_page_that_was_made_without_an_answer_is_found_by_the_repeat(pages: Pages) -> None:
+    pages.stripe.loses_answers = True
+    with pytest.raises(ProviderFailed):
+        pages.opens()
+    assert (pages.order().state, pages.left("deck")) == ("pending", 9)
+    pages.stripe.loses_answers = False
+    pages.forward(20 * MINUTE)  # too late for a page of its own
+    checkout = pages.opens().checkout
+    assert checkout
+    assert (checkout.id, checkout.expires_at) == (pages.page()["id"], NOON + PAGE_LIFE)
+
+
+def test_what_stripe_does_not_sell_any_more_is_called_off_and_free_again(pages: Pages) -> None:
+    pages.stripe.prices[f"price_{pages.id_of('deck')}_0"]["active"] = False
+    with pytest.raises(InvalidState, match="not sold like this"):
+        pages.opens({"deck": 1, "book": 1})
+    assert (pages.order().state, pages.order().cancelled_for) == ("cancelled", "refused")
+    assert (pages.left("deck"), pages.left("book")) == (10, 10)
+    with pytest.raises(InvalidState, match="called off"):
+        pages.opens({"deck": 1, "book": 1})
+    with pytest.raises(InvalidState, match="not on sale"):  # the product was read again
+        pages.opens(name="2")
+
+
+def test_a_page_that_asks_for_another_amount_is_closed_and_the_order_called_off(pages: Pages) -> None:
+    pages.stripe.prices[f"price_{pages.id_of('deck')}_0"]["unit_amount"] = 1_600
+    with pytest.raises(InvalidState):
+        pages.opens()
+    assert (pages.page()["status"], pages.order().state, pages.left("deck")) == ("expired", "cancelled", 10)
+
+
+def test_a_coupon_is_what_stripe_makes_of_it(pages: Pages) -> None:
+    pages.stripe.offers("TEN", percent_off=10)
+    pages.stripe.takes_time = lambda: pages.stripe.promotions["promo_TEN"]["promotion"]["coupon"].update(percent_off=20)
+    order = pages.opens({"deck": 1, "book": 1}, coupon="TEN")
+    assert order.discount
+    assert (order.discount.amount, order.total) == (500, 2_499 - 500 + RATE)  # 20 % of 2,499 is 499.8
+    assert [each.net for each in order.items] == [1_200, 799]
+    assert pages.pays().state == "paid"
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        OrderPage("cs", "u", 1_500, 0, RATE, DECK + 1),
+        OrderPage("cs", "u", 1_501, 0, RATE, DECK + 1),
+        OrderPage("cs", "u", 1_500, 0, RATE + 1, DECK + 1),
+        OrderPage("cs", "u", 1_500, 100, RATE, DECK - 100),
+    ],
+)
+def test_no_other_difference_is_accepted(pages: Pages, page: OrderPage) -> None:
+    assert fitted(pages.opens(), page) is None
+
+
+def test_limits_and_exclusion_stop_a_page_before_anything_is_kept(pages: Pages) -> None:
+    limits.set_limits(pages.world, pages.buyer, Wanted(DECK, None, None, None))
+    pages.opens()
+    pages.pays()
+    with pytest.raises(SpendingLimitReached):
+        pages.opens(name="2")
+    assert pages.left("deck") == 9
+
+
+# --- paid ----------------------------------------------------------------------------------------
+
+
+def test_it_is_paid_by_its_event_once(pages: Pages) -> None:
+    pages.opens()
+    order = pages.pays()
+    pages.tells(pages.event(COMPLETED), pages.event(SUCCEEDED))
+    assert (order.state, order.paid_at, order.intent, order.look_at) == ("paid", NOON, f"pi_{order.id}", None)
+    assert pages.order() == order
+    assert pages.accounts == {"stripe:payments": -DECK, order.clearing: DECK}
+    assert pages.told(pages.buyer) == [("order_paid", {"order": order.id, "amount": DECK})]
+    assert (pages.payment().source, pages.payment().reference) == ("order", order.id)
+
+
+def test_files_are_the_buyers_with_the_event_and_readers_have_their_share(pages: Pages) -> None:
+    pages.opens({"song": 1, "spell": 1})
+    assert pages.pays().state == "fulfilled"
+    assert pages.earned() == [("sale_earned", 350, f"order:{pages.order_id()}")]  # 70 % of 500
+    assert pages.accounts.pop("stripe:payments") == -800
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("amount_total", DECK + 1),
+        ("amount_total", None),
+        ("currency", "eur"),
+        ("mode", "subscription"),
+        ("metadata", {"user": "usr_else"}),
+        ("metadata", None),
+        ("id", "cs_other"),
+        ("payment_intent", None),
+    ],
+)
+def test_paid_but_not_what_our_record_says_changes_nothing_and_alarms(
+    pages: Pages, field: str, value: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    order = pages.opens()
+    pages.stripe.pays(pages.page()["id"])
+    event = pages.event(COMPLETED, **{field: value})
+    pages.tells(event)
+    assert (pages.order(), pages.accounts) == (order, {})
+    assert outcome(pages.world, event) == "paid, but not what our record says"
+    assert "stripe_event_unexpected" in capsys.readouterr().out
+
+
+def test_a_page_of_no_order_is_stored_and_alarms_only_where_it_was_paid(pages: Pages) -> None:
+    page = {"client_reference_id": "ord_none", "payment_status": "unpaid", "status": "expired"}
+    assert judge(page, None) == Ignore("no order of ours")
+    assert judge(page | {"payment_status": "paid"}, None) == Ignore("no order of ours", alarming=True)
+    pages.opens()
+    paid = pages.event(COMPLETED, client_reference_id="ord_none", payment_status="paid")
+    pages.tells(paid)
+    assert (outcome(pages.world, paid), pages.accounts) == ("no order of ours", {})
+
+
+def test_an_event_of_the_other_mode_or_of_somebody_elses_account_pays_nothing(pages: Pages) -> None:
+    pages.opens()
+    pages.stripe.pays(pages.page()["id"])
+    others: list[dict[str, Any]] = [{"livemode": True}, {"account": "acct_1"}]
+    for number, other in enumerate(others):
+        pages.tells(pages.event(COMPLETED) | other | {"id": f"evt_{number}"})
+    assert (pages.order().state, pages.accounts) == ("pending", {})
+
+
+# --- over ----------------------------------------------------------------------------------------
+
+
+def test_a_page_that_expired_gives_the_stock_back_once(pages: Pages) -> None:
+    pages.opens({"deck": 3})
+    order = pages.runs_out()
+    pages.tells(pages.event(EXPIRED) | {"id": "evt_again"})
+    assert (order.state, order.cancelled_for, order.look_at, pages.left("deck")) == ("cancelled", "expired", None, 10)
+    assert pages.told(pages.buyer) == [("order_cancelled", {"order": order.id, "why": "expired"})]
+
+
+def test_what_nobody_told_of_is_looked_up_when_the_page_is_over_and_never_before(pages: Pages) -> None:
+    pages.opens()
+    pages.forward(PAGE_LIFE - 1)
+    asked = pages.stripe.asked
+    assert pages.advances() == NOON + PAGE_LIFE
+    assert (pages.stripe.asked, pages.left("deck")) == (asked, 9)
+    pages.forward(1)
+    assert pages.advances() is None
+    assert (pages.page()["status"], pages.order().state, pages.left("deck")) == ("expired", "cancelled", 10)
+
+
+def test_a_page_that_was_paid_waits_for_the_event_with_its_stock(pages: Pages) -> None:
+    pages.opens()
+    pages.stripe.pays(pages.page()["id"])
+    pages.forward(PAGE_LIFE)
+    assert pages.advances() == NOON + PAGE_LIFE + MINUTE
+    assert (pages.order().state, pages.left("deck")) == ("pending", 9)
+    pages.tells(pages.event(COMPLETED))
+    assert pages.order().state == "paid"
+
+
+def test_a_page_that_was_never_made_is_over_when_stripe_refuses_it(pages: Pages) -> None:
+    pages.stripe.down = True
+    with pytest.raises(ProviderFailed):
+        pages.opens()
+    pages.forward(PAGE_LIFE)
+    later = pages.advances()
+    assert later == NOON + PAGE_LIFE + MINUTE
+    assert pages.left("deck") == 9
+    pages.stripe.down = False
+    pages.forward(MINUTE)
+    assert pages.advances() is None
+    assert (pages.order().cancelled_for, pages.left("deck"), pages.stripe.pages) == ("refused", 10, {})
+
+
+def test_a_page_of_which_nobody_heard_is_found_and_closed_when_it_is_over(pages: Pages) -> None:
+    pages.stripe.loses_answers = True
+    with pytest.raises(ProviderFailed):
+        pages.opens()
+    pages.stripe.loses_answers = False
+    pages.forward(PAGE_LIFE)
+    assert pages.advances() is None
+    assert (pages.page()["status"], pages.order().state, pages.left("deck")) == ("expired", "cancelled", 10)
+
+
+def test_it_is_looked_at_ever_more_patiently_and_alarms_after_a_day(
+    pages: Pages, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pages.opens()
+    pages.stripe.down = True
+    looks = []
+    for _ in range(13):
+        at = pages.order().look_at
+        assert at
+        pages.forward(at - pages.world.now())
+        looks.append(at - NOON - PAGE_LIFE)
+        pages.advances()
+    assert looks[:6] == [0, MINUTE, 2 * MINUTE, 4 * MINUTE, 8 * MINUTE, 16 * MINUTE]
+    assert looks[-1] == 2_048 * MINUTE
+    said = capsys.readouterr().out
+    assert said.count("order_page_unclear") == 1  # 2,048 minutes are more than a day, 1,024 are not
+    assert pages.left("deck") == 9
+
+
+# --- by bank -------------------------------------------------------------------------------------
+
+
+def test_a_payment_by_bank_holds_the_stock_until_the_bank_has_paid(pages: Pages) -> None:
+    pages.opens()
+    assert pages.pays_by_bank().state == "pending"
+    pages.forward(3 * DAY)
+    pages.advances()
+    assert pages.left("deck") == 9
+    assert pages.bank_says(SUCCEEDED).state == "paid"
+
+
+def test_a_payment_by_bank_that_fails_gives_the_stock_back(pages: Pages) -> None:
+    pages.opens()
+    pages.pays_by_bank()
+    order = pages.bank_says(FAILED)
+    assert (order.state, order.cancelled_for, pages.left("deck")) == ("cancelled", "failed", 10)
+
+
+def test_a_bank_that_failed_untold_is_read_of_the_page(pages: Pages) -> None:
+    pages.opens()
+    pages.pays_by_bank()
+    pages.page()["payment_intent"] = {"id": "pi_x", "status": "requires_payment_method"}
+    pages.forward(PAGE_LIFE)
+    assert pages.advances() is None
+    assert (pages.order().cancelled_for, pages.left("deck")) == ("failed", 10)
+
+
+def test_a_page_that_is_complete_is_known_from_then_on(pages: Pages) -> None:
+    pages.stripe.loses_answers = True
+    with pytest.raises(ProviderFailed):
+        pages.opens()
+    pages.pays_by_bank()
+    checkout = pages.order().checkout
+    assert checkout
+    assert checkout.id == pages.page()["id"]
+
+
+@pytest.mark.parametrize(
+    ("page", "verdict"),
+    [
+        ({"status": "open"}, Ignore("not paid yet")),
+        ({"status": "complete"}, Waits("cs_test_ord_11")),
+        ({"status": "complete", "payment_intent": {"id": "pi_1", "status": "processing"}}, Waits("cs_test_ord_11")),
+        ({"status": "complete", "payment_intent": {"id": "pi_1", "status": "canceled"}}, Over("failed")),
+        (
+            {"status": "open", "payment_intent": {"id": "pi_1", "status": "requires_payment_method"}},
+            Ignore("not paid yet"),
+        ),
+        ({"status": "expired"}, Over("expired")),
+        ({"status": "expired", "id": "cs_other"}, Ignore("another page than the order's")),
+    ],
+)
+def test_what_a_page_means_while_nobody_has_paid(pages: Pages, page: dict[str, Any], verdict: Any) -> None:
+    assert judge(pages.opened() | page, pages.order()) == verdict
+
+
+def test_a_page_that_is_read_with_its_payment_says_who_paid(pages: Pages) -> None:
+    order = pages.opens()
+    page = pages.stripe.pays(pages.page()["id"])
+    assert judge(page | {"payment_intent": {"id": "pi_7", "status": "succeeded"}}, order) == Paid("pi_7")
+
+
+# --- called off ----------------------------------------------------------------------------------
+
+
+def test_the_buyer_calls_a_pending_order_off_and_its_page_with_it(pages: Pages) -> None:
+    pages.opens({"deck": 2})
+    assert pages.cancels().cancelled_for == "buyer"
+    assert pages.cancels().state == "cancelled"
+    assert (pages.page()["status"], pages.left("deck")) == ("expired", 10)
+
+
+@pytest.mark.parametrize("status", ["paid", "unpaid"])
+def test_what_is_being_paid_cannot_be_called_off(pages: Pages, status: str) -> None:
+    pages.opens()
+    pages.page().update(status="complete", payment_status=status, payment_intent="pi_1")
+    with pytest.raises(InvalidState, match="being paid"):
+        pages.cancels()
+    assert (pages.order().state, pages.left("deck")) == ("pending", 9)
+
+
+def test_without_an_answer_it_is_not_called_off(pages: Pages) -> None:
+    pages.opens()
+    pages.stripe.down = True
+    with pytest.raises(ProviderFailed):
+        pages.cancels()
+    assert (pages.order().state, pages.left("deck")) == ("pending", 9)
+
+
+def test_what_was_paid_late_goes_back_whole_and_nothing_of_it_is_sold(pages: Pages) -> None:
+    """As where Stripe took a payment in the moment in which a page ended."""
+    pages.opens({"deck": 2, "spell": 1})
+    pages.runs_out()
+    pages.page().update(status="open")
+    order = pages.pays()
+    assert (order.state, order.look_at, [each.done for each in order.refunds]) == ("refunded", None, [True])
+    total = 3_500 + RATE
+    assert [(each["amount"], each["payment_intent"]) for each in pages.stripe.refunds.values()] == [
+        (total, f"pi_{order.id}")
+    ]
+    assert pages.accounts == {"stripe:payments": -total, "stripe:refunds": total}
+    assert (pages.left("deck"), pages.earned()) == (10, [])
+    assert ("refund", {"amount": total, "order": order.id, "credited": False}) in pages.told(pages.buyer)
+
+
+# --- what goes back ------------------------------------------------------------------------------
+
+
+def test_what_is_called_off_after_it_was_paid_goes_back_to_the_card(pages: Pages) -> None:
+    pages.opens({"deck": 2})
+    pages.pays()
+    order = pages.cancels()
+    assert (order.state, order.look_at, pages.left("deck")) == ("refunded", None, 10)
+    assert [each.part for each in order.refunds] == [f"{order.id}:1"]
+    assert pages.accounts == {"stripe:payments": -3_000 - RATE, "stripe:refunds": 3_000 + RATE}
+    assert pages.credit == 0
+    assert [kind for kind, _ in pages.told(pages.buyer)] == ["order_paid", "order_refunded"]
+
+
+def test_a_refund_in_part_is_the_sellers_and_the_platforms_to_give(pages: Pages) -> None:
+    pages.opens({"book": 3})
+    pages.pays()
+    pages.ships()
+    pages.refunds({"1": 1})
+    assert pages.stripe.refunds[f"{pages.order_id()}:1"]["amount"] == 999
+    # 70 % of 2,997 and of the 1,998 that are left
+    assert [amount for _, amount, _ in pages.earned()] == [2_097, -699]
+    assert pages.accounts[f"earnings:{pages.seller}"] == 1_398
+    assert f"order:{pages.order_id()}" not in pages.accounts
+
+
+def test_a_refund_that_stripe_did_not_answer_for_is_asked_for_again_until_it_is_known(pages: Pages) -> None:
+    pages.opens()
+    pages.pays()
+    pages.stripe.down = True
+    order = pages.cancels()
+    assert (order.state, order.look_at, [each.done for each in order.refunds]) == ("refunded", NOON + MINUTE, [False])
+    assert pages.accounts == {"stripe:payments": -DECK, "stripe:refunds": DECK}
+    pages.stripe.down = False
+    pages.forward(MINUTE)
+    assert pages.advances() is None
+    assert (pages.order().refunds[0].done, len(pages.stripe.refunds)) == (True, 1)
+
+
+def test_a_refund_on_its_way_is_looked_at_until_its_event_has_come(pages: Pages) -> None:
+    pages.stripe.status = "pending"
+    pages.opens()
+    pages.pays()
+    assert pages.cancels().look_at == NOON + MINUTE
+    (made,) = pages.stripe.refunds.values()
+    made["status"] = "succeeded"
+    pages.tells(refund_event("refund.updated", made["id"], made["payment_intent"], DECK, "succeeded"))
+    pages.forward(MINUTE)
+    assert pages.advances() is None
+
+
+def test_what_no_card_takes_is_the_buyers_credit(pages: Pages) -> None:
+    pages.opens()
+    order = pages.pays()
+    assert order.intent
+    pages.stripe.refusing.add(order.intent)
+    assert pages.cancels().refunds[0].done
+    assert (pages.credit, pages.spent()) == (DECK, [("order_credit", DECK, "platform:orders")])
+    assert pages.accounts == {"stripe:payments": -DECK, f"credit:{pages.buyer}": DECK}
+
+
+def test_no_more_goes_back_than_is_left_where_somebody_gave_back_by_hand(pages: Pages) -> None:
+    pages.opens({"deck": 2})
+    pages.pays()
+    pages.given_back_by_hand(2_500)
+    pages.refunds({"1": 1})
+    assert pages.stripe.refunds[f"{pages.order_id()}:1"]["amount"] == 3_000 + RATE - 2_500
+    order = pages.cancels()
+    assert (order.state, order.look_at, len(pages.stripe.refunds)) == ("refunded", None, 1)
+    assert pages.accounts == {"stripe:payments": -3_000 - RATE, "stripe:refunds": 3_000 + RATE}
+
+
+def test_what_all_went_back_by_hand_is_not_sent(pages: Pages) -> None:
+    pages.opens({"deck": 1, "song": 1})
+    pages.pays()
+    assert checkouts.payment_stands(pages.world, pages.order())
+    pages.given_back_by_hand(DECK + 300)
+    assert not checkouts.payment_stands(pages.world, pages.order())
+    with pytest.raises(InvalidState, match="nothing is sent"):
+        pages.ships()
+
+
+def test_while_it_is_disputed_nothing_is_sent_and_nothing_goes_back(pages: Pages) -> None:
+    pages.opens()
+    pages.pays()
+    pages.disputed("created", "needs_response")
+    assert wallet.head(pages.world, pages.buyer).frozen
+    with pytest.raises(InvalidState, match="nothing is sent"):
+        pages.ships()
+    with pytest.raises(InvalidState, match="disputed"):
+        pages.cancels()
+    assert pages.order().refunds == ()
+    pages.disputed("closed", "won")
+    assert pages.ships().state == "shipped"
+    assert pages.accounts.pop("stripe:payments") == -DECK
+
+
+def test_of_what_a_dispute_took_for_good_nothing_goes_back_a_second_time(pages: Pages) -> None:
+    pages.opens()
+    pages.pays()
+    pages.disputed("closed", "lost")
+    with pytest.raises(InvalidState, match="nothing is sent"):
+        pages.ships()
+    order = returns.call_off(pages.world, pages.order_id(), ADMIN)
+    assert (order.state, order.look_at, pages.left("deck"), pages.stripe.refunds) == ("refunded", None, 10, {})
+    assert pages.accounts == {"stripe:payments": -DECK, "stripe:disputes": DECK}
+
+
+def test_by_credit_a_payment_stands_until_we_give_it_back(pages: Pages) -> None:
+    bought = Pages(hand_world()).ready(cents=10_000)
+    assert checkouts.payment_stands(bought.world, bought.orders({"deck": 1}))
+    assert orders.advance(bought.world, bought.order_id()) is None
+    assert checkouts.open_page(bought.world, bought.order()) == bought.order()
+    assert checkouts.bring_back(bought.world, bought.order()) == bought.order()
+    assert checkouts.look(bought.world, bought.order()) == bought.order()
