@@ -70,6 +70,11 @@ PARTS: Final = {
         "/v1/sessions",
         "/v1/streams/{stream_id}/start",
     ),
+    "chalicelib.shop.file_routes": (
+        "/v1/downloads/{download_id}",
+        "/v1/orders/{order_id}/items/{item_id}/download",
+        "/v1/reader/products/{product_id}/file",
+    ),
     "chalicelib.notifications.routes": ("/v1/notifications*", "/v1/unsubscribe/*"),
     "chalicelib.operations.routes": (
         "/docs*",

@@ -17,6 +17,7 @@ Chalice makes the template and the zip; this script makes them fit to deploy:
 5. **Reproducible**: sorted names and one fixed time. The same sources give the same bytes, so that deploying what has
    not changed changes nothing.
 6. **Template**: ``infra/resources.yaml`` is merged in by Chalice, then the stage and the state machine are filled in.
+7. **Once**: a folder says what it was made from. Where that is what there is now, nothing is made again.
 
 Chalice packages for the Python that runs it. That must be the Python of the deployed functions: the script refuses
 another, rather than ship wheels that cannot be imported. With ``--local`` it takes this machine as it is, for there
@@ -50,6 +51,15 @@ STAGES: Final = ("dev", "staging", "prod")
 RUNTIME: Final = "python3.11"
 LONGEST_RUN: Final = 300
 """Seconds for one run of Chalice or of the compiler. Building the dependencies takes about 15."""
+SOURCES: Final = (
+    *(ROOT / "chalicelib", ROOT / ".chalice", ROOT / "app.py", ROOT / "infra" / "resources.yaml"),
+    *(ROOT / "infra" / "clock.asl.json", ROOT / "requirements.txt", PAGE_REQUIREMENTS, Path(__file__).resolve()),
+)
+"""All that a package is made of."""
+MADE_FROM: Final = "made-from"
+"""The file beside a package that names its sources, by their checksum."""
+MADE_HERE: Final = shutil.ignore_patterns("__pycache__", "deploy*", "venv")
+"""What lies among the sources and is none: Chalice's notes and what Python compiled."""
 MOST_CACHED: Final = 4
 """Builds of the dependencies that are kept, 20 MB each."""
 
@@ -138,6 +148,12 @@ def package(stage: str, out: Path, *, local: bool = False) -> None:
     config: dict[str, Any] = json.loads((ROOT / ".chalice" / "config.json").read_text())
     if local:
         config["lambda_architecture"] = "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
+    made_from = checksum(SOURCES, stage, runtime, config["lambda_architecture"])
+    note = out / MADE_FROM
+    if note.exists() and note.read_text() == made_from:
+        print(f"{out} is up to date")
+        return
+    note.unlink(missing_ok=True)  # it says nothing of a package that is half written
     dependencies = _dependencies(config["lambda_architecture"], runtime)
     with tempfile.TemporaryDirectory(prefix="soulseer-package-") as folder:
         scratch = Path(folder)
@@ -153,6 +169,7 @@ def package(stage: str, out: Path, *, local: bool = False) -> None:
         out.mkdir(parents=True, exist_ok=True)
         _put(out / "sam.yaml", yaml.dump(template, Dumper=_WithoutAliases, allow_unicode=True, width=120).encode())
         _put(out / "deployment.zip", whole.read_bytes())
+        _put(note, made_from.encode())
     _tell({f"{out}/deployment.zip": out / "deployment.zip"})
 
 
@@ -165,6 +182,17 @@ def _runtime(local: bool) -> str:
             "For the local AWS only, --local takes any."
         )
     return running
+
+
+def checksum(sources: Sequence[Path], *how: str) -> str:
+    """Of every file in ``sources``, by its name and content, and of ``how`` a package is made of them."""
+    told = hashlib.sha256(json.dumps(how).encode())
+    for source in sources:
+        for path in sorted(source.rglob("*")) if source.is_dir() else [source]:
+            name = path.relative_to(source.parent)
+            if path.is_file() and not MADE_HERE("", list(name.parts)):
+                told.update(f"{name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return told.hexdigest()
 
 
 # --- dependencies ----------------------------------------------------------------------------------------------------
@@ -290,9 +318,8 @@ def _swagger_ui_wheel() -> Path:
 
 def _copy_app(project: Path, config: dict[str, Any]) -> None:
     """What Chalice must see: our sources, without requirements, caches or whatever else lies in the work tree."""
-    rubbish = shutil.ignore_patterns("__pycache__", "deploy*", "venv")
-    shutil.copytree(ROOT / "chalicelib", project / "chalicelib", ignore=rubbish)
-    shutil.copytree(ROOT / ".chalice", project / ".chalice", ignore=rubbish)
+    shutil.copytree(ROOT / "chalicelib", project / "chalicelib", ignore=MADE_HERE)
+    shutil.copytree(ROOT / ".chalice", project / ".chalice", ignore=MADE_HERE)
     shutil.copyfile(ROOT / "app.py", project / "app.py")
     (project / ".chalice" / "config.json").write_text(json.dumps(config))
 

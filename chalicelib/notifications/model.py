@@ -546,8 +546,8 @@ def _product_sold(facts: Facts, zone: ZoneInfo) -> Words:
     del zone
     return Words(
         "You have sold something",
-        f"Products of yours were sold in the shop for {dollars(facts['amount'])}. Your share comes to your earnings "
-        f"once they are with the buyer or on their way: order {facts['order']}.",
+        f"A product of yours was sold in the shop, in order {facts['order']}. Your share of {dollars(facts['amount'])} "
+        "is in your earnings.",
     )
 
 

@@ -52,6 +52,7 @@ _APPEALS: Final = Rate(_bucket("appeals", 5))
 _MESSAGES: Final = Rate(_bucket("messages", 10))
 _POSTS: Final = Rate(_bucket("posts", 10))
 _UPLOADS: Final = Rate(_bucket("uploads", 20))
+_DOWNLOADS: Final = Rate(_bucket("downloads", 60))  # each writes
 _EXPORTS: Final = Rate(_bucket("exports", 5))
 _TOKENS: Final = Rate(_bucket("tokens", 60))  # of readings alone: an app renews every few minutes, and at a top-up
 _AUDIENCE: Final = Rate(_bucket("audience", 60))
@@ -111,6 +112,10 @@ RATES: Final[Mapping[str, Rate | None]] = {
     "POST /v1/appeals": _APPEALS,
     "POST /v1/uploads": _UPLOADS,
     "POST /v1/reader/picture": _UPLOADS,
+    "POST /v1/reader/products/{}/file": _UPLOADS,
+    "PUT /v1/reader/products/{}/file": _UPLOADS,  # looks through up to 100 MB
+    "POST /v1/orders/{}/items/{}/download": _DOWNLOADS,
+    "GET /v1/downloads/{}": _DOWNLOADS,
     # What is dear to make.
     "POST /v1/me/export": _EXPORTS,
     "GET /v1/conversations/{}/messages": _SEARCHES,

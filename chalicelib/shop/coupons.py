@@ -55,13 +55,13 @@ def quoted(world: World, buyer: str, code: str, lines: Sequence[Line]) -> Discou
 
 
 def redeemed(world: World, discount: Discount, order: Ordered) -> list[Operation]:
-    """What counts one use, beside the write that makes the order. Raises Invalid where no more are left."""
+    """What counts one use, for the transaction that makes the order. Raises Invalid where no more are left."""
     rows = terms_of(world)
     return [rows.count(model.used(limit, rows.uses(limit.of), order.rail)) for limit in discount.limits]
 
 
 def unredeemed(world: World, discount: Discount, order: Ordered) -> list[Operation]:
-    """What takes the use back, beside the write that calls the order off before it was paid."""
+    """What takes the use back, for the transaction that calls the order off before it was paid."""
     rows = terms_of(world)
     return [rows.count(model.unused(rows.uses(limit.of), order.rail)) for limit in discount.limits]
 

@@ -144,7 +144,7 @@ def _operations(
     world: World, was: Order, back: Return, who: Who, *, restock: bool, at: Millis
 ) -> tuple[Order, list[Operation]]:
     """The order after it, and the operations that take what goes back from whoever has it and put it into what was paid
-    for the order; by Stripe from there to the platform, which is to send it. They fail where the order changed meanwhile.
+    for the order; by Stripe from there to the platform, which is to send it. They fail where the order changed.
     """
     refund = back.refund
     after, row = orders_of(world).replace(back.order, was)

@@ -105,6 +105,12 @@ WEBHOOK_EVENTS: Final = (
     "transfer.created",
     "transfer.updated",
     "transfer.reversed",
+    "product.created",
+    "product.updated",
+    "product.deleted",
+    "price.created",
+    "price.updated",
+    "price.deleted",
 )
 """What the product's endpoint is subscribed to at Stripe."""
 CONNECT_EVENTS: Final = ("account.updated", "account.application.deauthorized", "payout.failed")

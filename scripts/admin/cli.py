@@ -23,6 +23,7 @@ from scripts.admin import (
     books,
     coins,
     deadletters,
+    files,
     gifts,
     mail,
     messages,
@@ -54,6 +55,7 @@ VERBS: Final = (
     *words.VERBS,
     *mail.VERBS,
     *deadletters.VERBS,
+    *files.VERBS,
 )
 
 _SHORTEST_REASON: Final = 3
@@ -74,6 +76,7 @@ _NOUNS: Final = {
     "wallet": "look into a wallet, freeze it",
     "coins": "look at coins and their packs, change them",
     "refunds": "give unused credit back",
+    "products": "what the shop sells",
     "gifts": "what there is to give to a stream",
     "shipping": "what sending things costs",
     "messages": "look at a message, give back what a reply cost",

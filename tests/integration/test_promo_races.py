@@ -1,9 +1,13 @@
-"""Codes under concurrency, on DynamoDB: never more redemptions than the code has, nor than a person may."""
+"""Codes under concurrency, on DynamoDB: never more redemptions than the code has, nor than a person may.
+
+Those of promotional credit, and the coupons of the shop.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -13,6 +17,11 @@ import pytest
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import Problem
 from chalicelib.kernel.time import DAY
+from chalicelib.runtime.retries import undisturbed
+from chalicelib.runtime.tables import Put
+from chalicelib.shop import coupons
+from chalicelib.shop.model.discount import Discount, Limit
+from chalicelib.shop.terms_store import terms_of
 from chalicelib.wallet import promos, statement
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.model.promo import Code
@@ -83,3 +92,29 @@ def test_thirty_guesses_at_once_are_answered_ten_times(world: World) -> None:
     user = f"usr_{uuid4().hex[:8]}"
     guesses = [partial(promos.redeem, world, user, f"red_{user}{number}", "NO-SUCH-CODE") for number in range(30)]
     assert refusals(at_once(guesses)) == {"not_found": 10, "rate_limited": 20}
+
+
+@dataclass(frozen=True)
+class Order:
+    """What the use of a coupon needs to know of one."""
+
+    rail: str
+
+
+def test_of_32_orders_on_the_last_5_uses_of_a_coupon_five_have_it(world: World) -> None:
+    of = f"promotion#promo_{uuid4().hex}"
+    discount = Discount("promo_1", "LAST", "Last", 100, limits=(Limit(of, 7, told=2),))
+
+    def order(rail: str) -> None:
+        row = Put(world.settings.tables.shop, {"pk": f"ord_{uuid4().hex}", "sk": "order"})
+
+        def attempt() -> None:
+            world.tables.write(row, *coupons.redeemed(world, discount, Order(rail)))
+
+        undisturbed(world.sleep, attempt, tries=40)
+
+    outcomes = at_once([partial(order, "credit" if number % 2 else "stripe") for number in range(32)])
+    counted = terms_of(world).uses(of)
+    # Two were counted at Stripe before: of five, they hide up to two that are paid there.
+    assert refusals(outcomes) == {"invalid": 32 - counted.credit - counted.stripe}
+    assert counted.credit + max(counted.stripe, 2) == 7

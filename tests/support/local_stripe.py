@@ -9,9 +9,11 @@ from typing import Any
 import requests
 import stripe
 
+from chalicelib.gateways.stripe import StripePayments
 from infra.local.delivery import Retries
 from infra.local.stripe.server import StripeServer
 from infra.local.web import Request, Response
+from tests.support.worlds import settings
 
 SECRET = "whsec_test"
 SUCCESS = "4242 4242 4242 4242"
@@ -52,6 +54,17 @@ class Inbox:
 
     def kinds(self, prefix: str = "checkout.session.") -> list[str]:
         return [event["type"] for event in self.received if event["type"].startswith(prefix)]
+
+
+class Library(StripePayments):
+    """The product's own gateway, which asks the local Stripe and tries nothing twice."""
+
+    def __init__(self, local: StripeServer) -> None:
+        super().__init__(settings())
+        self.local = local
+
+    def _client(self) -> Any:
+        return client_of(self.local)
 
 
 def client_of(local: StripeServer, key: str = "sk_test_anything") -> stripe.StripeClient:

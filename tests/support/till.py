@@ -262,7 +262,7 @@ class OfflineTill:
         bought = [(self._to_buy(price), quantity) for price, quantity in lines]
         amounts = [(each["product"], each["unit_amount"] * quantity) for each, quantity in bought]
         subtotal = sum(amount for _, amount in amounts)
-        used = self._discount(promotion, subtotal) if promotion else None
+        used = self._discount(promotion, amounts) if promotion else None
         off = sum(discounts.taken_off(used["promotion"]["coupon"], amounts)) if used else 0
         carriage = shipping[1] if shipping else 0
         total = subtotal - off + carriage
@@ -301,13 +301,17 @@ class OfflineTill:
             raise Refused(None)
         return found
 
-    def _discount(self, promotion: str, subtotal: int) -> Thing:
+    def _discount(self, promotion: str, lines: list[tuple[str, int]]) -> Thing:
         if promotion not in self.promotions:
             raise Refused("resource_missing")
         found = self.promotions[promotion]
         if not discounts.is_active(found, found["promotion"]["coupon"], self._at()):
             raise Refused(None)
-        if discounts.why_not(found, subtotal, has_bought=False):
+        if not any(discounts.is_for(found["promotion"]["coupon"], product) for product, _ in lines):
+            raise Refused(None)
+        # A page for a first purchase gets the coupon: none of the code's own conditions is looked at.
+        asks = found["restrictions"]["first_time_transaction"]
+        if not asks and discounts.why_not(found, sum(amount for _, amount in lines), has_bought=False):
             raise Refused(None)
         return found
 

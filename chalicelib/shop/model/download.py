@@ -8,6 +8,7 @@ from typing import Final
 
 from chalicelib.kernel.errors import Forbidden, InvalidState, LinkExpired
 from chalicelib.kernel.time import DAY, Millis
+from chalicelib.shop.model.order import Item, Order
 
 LINK: Final[Millis] = DAY
 """How long a link may be opened."""
@@ -72,7 +73,24 @@ def opened(download: Download, opening: str, now: Millis) -> Download:
     return replace(download, openings=(*download.openings, opening), rev=download.rev + 1)
 
 
-def must_have_left(downloads: int) -> None:
-    """Raises LinkExpired where an item was downloaded so often."""
-    if downloads >= MOST_DOWNLOADS:
+def must_be_downloadable(item: Item) -> None:
+    """Raises InvalidState (no file, or not paid), LinkExpired (given back, or downloaded as often as it can be)."""
+    if item.kind != "digital":
+        raise InvalidState("This is sent, and no file.")
+    if not item.left:
+        raise LinkExpired("This was given back, or never paid.")
+    if item.state != "fulfilled":
+        raise InvalidState("This is not paid yet.")
+    if not left(item):
         raise LinkExpired(f"This file was downloaded {MOST_DOWNLOADS} times, which is how often it can be.")
+
+
+def left(item: Item) -> int:
+    """How often its file can still be downloaded."""
+    return max(0, MOST_DOWNLOADS - item.downloads)
+
+
+def counted(order: Order, item_id: str) -> Order:
+    """The order of which one item was downloaded once more."""
+    items = (replace(each, downloads=each.downloads + 1) if each.id == item_id else each for each in order.items)
+    return replace(order, items=tuple(items))

@@ -18,7 +18,7 @@ from threading import Lock
 from typing import Any, Final
 
 from infra.local.store import Thing, new_id
-from infra.local.stripe import balance, charges, checkout, refunds
+from infra.local.stripe import balance, charges, checkout, coupons, refunds
 from infra.local.stripe.context import API_VERSION, Context, Resource
 from infra.local.stripe.control import Fault, Faults
 from infra.local.stripe.errors import StripeError, invalid, lost_account
@@ -36,8 +36,15 @@ _FOR_ACCOUNTS: Final = re.compile(r"/v1/(balance|balance_transactions|charges|ev
 _INCLUDED: Final = {
     (checkout.KIND, "line_items"): checkout.line_items,
     (charges.KIND, "refunds"): refunds.of_charge,
+    (coupons.KIND, "applies_to"): coupons.applies_to,
 }
 """Properties that are there only when they are asked for."""
+_AS_OF_NOW: Final = {
+    balance.KIND: balance.as_of_now,
+    coupons.KIND: coupons.as_of_now,
+    coupons.CODE: coupons.code_as_of_now,
+}
+"""What depends on the moment at which it is shown."""
 
 
 class Api:
@@ -159,8 +166,8 @@ class Api:
             value = self._context.store.any(value)
             if value is None:
                 raise invalid("expand[0]", f"This property cannot be expanded ({path}).")
-            if value["object"] == balance.KIND:
-                value = balance.as_of_now(self._context, value)
+            if as_of_now := _AS_OF_NOW.get(value["object"]):
+                value = as_of_now(self._context, value)
         return thing | {name: self._expanded(value, rest, path)}
 
     def _begin(self, place: str, key: str) -> None:

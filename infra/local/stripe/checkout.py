@@ -5,27 +5,27 @@
                                     then              checkout.session.async_payment_succeeded | …_failed
          ── card that asks ────→ open, until the customer confirms on the page
          ── declined ──────────→ open: another card may be tried
+         ── nothing to pay ────→ complete, no_payment_required, without a PaymentIntent
          ── expired, 24 hours ─→ expired              checkout.session.expired
 
-As at Stripe, the PaymentIntent is made when the customer first tries to pay; a SetupIntent is there from the start. A
-means of payment is saved on the customer in mode ``setup``, and where ``payment_intent_data[setup_future_usage]`` asks
-for it; who comes without a customer is then made one.
+What it sells, and for how much, is read in ``checkout_lines``. As at Stripe, the PaymentIntent is made when the
+customer first tries to pay; a SetupIntent is there from the start. A means of payment is saved on the customer in mode
+``setup``, and where ``payment_intent_data[setup_future_usage]`` asks for it; who comes without a customer is then made
+one.
 """
 
 import re
 from typing import Any, Final
 
 from infra.local.store import Thing
+from infra.local.stripe import checkout_lines, coupons, customers, payments, setups
 from infra.local.stripe import checkout_objects as objects
-from infra.local.stripe import customers, payments, setups
 from infra.local.stripe.context import Context, Lever, Resource, listed, same_filter
-from infra.local.stripe.errors import StripeError, invalid, missing
+from infra.local.stripe.errors import StripeError, invalid
 from infra.local.stripe.events import emit
 from infra.local.stripe.forms import Params
 
 KIND: Final = objects.KIND
-_LEAST_AMOUNT: Final = 50
-_MOST_ITEMS: Final = 100
 _HOUR: Final = 3_600
 _SHORTEST: Final = _HOUR // 2
 _LONGEST: Final = 24 * _HOUR
@@ -37,17 +37,18 @@ _UNSAFE_SCHEMES: Final = ("javascript:", "data:", "vbscript:")
 def create(context: Context, params: Params) -> Thing:
     """Every parameter is read, and an unknown one refused, before anything is kept."""
     mode = _read_fixed(params)
-    items = [_read_item(item) for item in params.each("line_items", _MOST_ITEMS)]
-    total, currency = _total(mode, items, params.text("currency", 3))
+    customer = _read_customer(context, params)
+    items, told = checkout_lines.read(context, params, mode, customer["customer"])
     wanted = _read_intent(params, mode)
     methods = params.texts("allowed_payment_method_types") or params.texts("payment_method_types") or list(_METHODS)
     if unsupported := set(methods) - set(_METHODS):
         raise invalid("payment_method_types", f"Invalid payment_method_types: {', '.join(sorted(unsupported))}")
-    session = objects.session(context, mode, total, currency, methods) | {
+    session = objects.session(context, mode, methods) | {
+        **told,
+        **customer,
         "success_url": _address(params, "success_url"),
         "cancel_url": _address(params, "cancel_url") if params.text("cancel_url") else None,
         "client_reference_id": params.text("client_reference_id", 200),
-        **_read_customer(context, params),
         "expires_at": _expiry(context, params),
         "locale": params.text("locale", 10),
         "metadata": params.metadata(),
@@ -76,8 +77,13 @@ def line_items(context: Context, params: Params, id_: str) -> Thing:
     context.find(KIND, id_, "session")
     params.integer("limit", 1)
     params.done()
-    items = context.find("_private", f"_private_{id_}")["line_items"]
+    items = lines_of(context, id_)
     return {"object": "list", "url": f"/v1/checkout/sessions/{id_}/line_items", "has_more": False, "data": items}
+
+
+def lines_of(context: Context, id_: str) -> list[Thing]:
+    found: list[Thing] = context.find("_private", f"_private_{id_}")["line_items"]
+    return found
 
 
 def expire(context: Context, params: Params, id_: str) -> Thing:
@@ -102,6 +108,8 @@ def expire_when_due(context: Context, id_: str) -> None:
 def pay(context: Context, id_: str, number: str, email: str | None) -> Thing:
     """The customer gives a test number on the page. Returns the intent. Raises StripeError if not open."""
     session = _open_session(context, id_)
+    if is_free(session):
+        raise StripeError(400, "There is nothing to pay.")
     payer = objects.payer(email or email_of(context, session))
     billing = {name: payer[name] for name in ("address", "email", "name", "phone")} | {"tax_id": None}
     session |= {"customer": _customer_of(context, session, payer["email"]), "customer_details": payer}
@@ -112,6 +120,19 @@ def pay(context: Context, id_: str, number: str, email: str | None) -> Thing:
         intent = payments.attempt(context, intent, number, billing)
         session |= {"payment_intent": intent["id"]}
     return _after(context, session, intent)
+
+
+def finish(context: Context, id_: str, email: str | None) -> None:
+    """The customer takes on the page what costs nothing; no payment is made. Raises StripeError if there is one due."""
+    session = _open_session(context, id_)
+    if not is_free(session):
+        raise StripeError(400, "Send a card number in the field card.")
+    session |= {"customer_details": objects.payer(email or email_of(context, session))}
+    _complete(context, session | {"payment_status": "no_payment_required"})
+
+
+def is_free(session: Thing) -> bool:
+    return bool(session["mode"] == "payment" and not session["amount_total"])
 
 
 def authenticate(context: Context, id_: str, agreed: bool) -> Thing:
@@ -146,16 +167,23 @@ def settle(context: Context, id_: str, succeeds: bool | None = None) -> Thing:
 
 def _after(context: Context, session: Thing, intent: Thing) -> Thing:
     """The session's part of what the attempt did."""
-    if intent["status"] in ("succeeded", "processing"):
-        session |= {"status": "complete", "url": None}
-        if session["mode"] == "payment":
-            session |= {"payment_status": "paid" if intent["status"] == "succeeded" else "unpaid"}
-    context.store.put(session)
-    if session["status"] == "complete":
-        emit(context, f"{KIND}.completed", session)
+    if intent["status"] not in ("succeeded", "processing"):
+        context.store.put(session)
+        return intent
+    if session["mode"] == "payment":
+        session |= {"payment_status": "paid" if intent["status"] == "succeeded" else "unpaid"}
+    _complete(context, session)
     if intent["status"] == "processing":
         context.schedule("settle", session["id"], context.settle_seconds)
     return intent
+
+
+def _complete(context: Context, session: Thing) -> None:
+    session |= {"status": "complete", "url": None}
+    context.store.put(session)
+    for discount in session["discounts"]:
+        coupons.redeem(context, discount)
+    emit(context, f"{KIND}.completed", session)
 
 
 def _open_session(context: Context, id_: str) -> Thing:
@@ -239,42 +267,6 @@ def _read_intent(params: Params, mode: str) -> Thing:
     if mode == "payment":
         told["setup_future_usage"] = data.choice("setup_future_usage", ("on_session", "off_session"))
     return told
-
-
-def _total(mode: str, items: list[Thing], currency: str | None) -> tuple[int | None, str | None]:
-    if mode == "setup":
-        if items:
-            raise invalid("line_items", "You can not pass `line_items` in `setup` mode.")
-        return None, currency
-    if not items:
-        raise missing("line_items")
-    total = sum(item["amount_total"] for item in items)
-    if total < _LEAST_AMOUNT:
-        raise invalid(
-            "line_items", "The Checkout Session's total amount must convert to at least 50 cents.", "amount_too_small"
-        )
-    return total, "usd"
-
-
-def _read_item(item: Params) -> Thing:
-    quantity = item.integer("quantity", 1, 999_999)
-    price = item.inner("price_data")
-    if price is None:
-        raise missing(item.path("price_data"))
-    if quantity is None:
-        raise missing(item.path("quantity"))
-    product = price.inner("product_data")
-    if product is None:
-        raise missing(price.path("product_data"))
-    name, _ = product.required("name"), product.text("description")
-    product.metadata()
-    amount = price.integer("unit_amount")
-    if amount is None:
-        raise missing(price.path("unit_amount"))
-    currency = price.required("currency", 3).lower()
-    if currency != "usd":
-        raise invalid(price.path("currency"), f"Invalid currency: {currency}. The local Stripe knows usd.")
-    return objects.line_item(name, amount, currency, quantity)
 
 
 def _address(params: Params, name: str) -> str:

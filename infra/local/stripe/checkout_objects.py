@@ -1,4 +1,4 @@
-"""The objects that Checkout shows: a session, its line items, who pays."""
+"""The objects that Checkout shows: a session, its line items, how they are sent, who pays."""
 
 from typing import Final
 
@@ -8,28 +8,38 @@ from infra.local.stripe.context import Context
 KIND: Final = "checkout.session"
 
 
-def line_item(name: str, amount: int, currency: str, quantity: int) -> Thing:
-    total = amount * quantity
+def line_item(name: str, price: Thing, quantity: int) -> Thing:
+    total = price["unit_amount"] * quantity
     return {
         "id": new_id("li"),
         "object": "item",
+        "adjustable_quantity": None,
         "amount_discount": 0,
         "amount_subtotal": total,
         "amount_tax": 0,
         "amount_total": total,
-        "currency": currency,
+        "currency": price["currency"],
         "description": name,
         "metadata": {},
-        "price": {
-            "id": new_id("price"),
-            "object": "price",
-            "active": False,
-            "currency": currency,
-            "type": "one_time",
-            "unit_amount": amount,
-            "unit_amount_decimal": str(amount),
-        },
+        "price": price,
         "quantity": quantity,
+    }
+
+
+def shipping_rate(context: Context, name: str, amount: int, currency: str, metadata: Thing) -> Thing:
+    return {
+        "id": new_id("shr"),
+        "object": "shipping_rate",
+        "active": True,
+        "created": context.now(),
+        "delivery_estimate": None,
+        "display_name": name,
+        "fixed_amount": {"amount": amount, "currency": currency},
+        "livemode": False,
+        "metadata": metadata,
+        "tax_behavior": "unspecified",
+        "tax_code": None,
+        "type": "fixed_amount",
     }
 
 
@@ -48,8 +58,8 @@ def payer(email: str | None) -> Thing:
     }
 
 
-def session(context: Context, mode: str, total: int | None, currency: str | None, methods: list[str]) -> Thing:
-    """An open one, in mode payment or setup; a setup has no total."""
+def session(context: Context, mode: str, methods: list[str]) -> Thing:
+    """An open one, in mode payment or setup, of which is not told yet what it sells."""
     id_ = new_id("cs_test")
     return {
         "id": id_,
@@ -57,8 +67,8 @@ def session(context: Context, mode: str, total: int | None, currency: str | None
         "adaptive_pricing": {"enabled": False},
         "after_expiration": None,
         "allow_promotion_codes": None,
-        "amount_subtotal": total,
-        "amount_total": total,
+        "amount_subtotal": None,
+        "amount_total": None,
         "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
         "billing_address_collection": None,
         "client_secret": None,
@@ -66,7 +76,7 @@ def session(context: Context, mode: str, total: int | None, currency: str | None
         "consent": None,
         "consent_collection": None,
         "created": context.now(),
-        "currency": currency,
+        "currency": None,
         "currency_conversion": None,
         "custom_fields": [],
         "custom_text": dict.fromkeys(("after_submit", "shipping_address", "submit", "terms_of_service_acceptance")),
@@ -100,9 +110,7 @@ def session(context: Context, mode: str, total: int | None, currency: str | None
         "status": "open",
         "submit_type": None,
         "subscription": None,
-        "total_details": None
-        if total is None
-        else dict.fromkeys(("amount_discount", "amount_shipping", "amount_tax"), 0),
+        "total_details": None,
         "ui_mode": "hosted_page",
         "url": f"{context.url}/c/pay/{id_}",
         "wallet_options": None,

@@ -11,8 +11,7 @@ from infra.local.store import Thing
 
 def taken_off(coupon: Thing, lines: list[tuple[str, int]]) -> list[int]:
     """Of each line (product, amount), in cents. A coupon for certain products leaves the others alone."""
-    only = (coupon.get("applies_to") or {}).get("products")
-    amounts = [amount if only is None or product in only else 0 for product, amount in lines]
+    amounts = [amount if is_for(coupon, product) else 0 for product, amount in lines]
     whole = sum(amounts)
     if coupon["amount_off"] is not None:
         off = min(coupon["amount_off"], whole)
@@ -28,10 +27,17 @@ def taken_off(coupon: Thing, lines: list[tuple[str, int]]) -> list[int]:
     return parts
 
 
+def is_for(coupon: Thing, product: str) -> bool:
+    only = coupon.get("applies_to")
+    return not only or product in only["products"]
+
+
 def is_valid(coupon: Thing, now: float) -> bool:
     """Whether a coupon can still be used."""
+    if coupon.get("deleted"):
+        return False
     most, until = coupon["max_redemptions"], coupon["redeem_by"]
-    return not coupon.get("deleted") and (most is None or coupon["times_redeemed"] < most) and _before(until, now)
+    return (most is None or coupon["times_redeemed"] < most) and _before(until, now)
 
 
 def is_active(promotion: Thing, coupon: Thing, now: float) -> bool:

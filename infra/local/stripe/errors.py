@@ -34,6 +34,17 @@ def missing(param: str) -> StripeError:
     return StripeError(400, f"Missing required param: {param}.", code="parameter_missing", param=param)
 
 
+def empty(param: str) -> StripeError:
+    """As Stripe says where something is made: there is nothing yet that an empty text could take away."""
+    return StripeError(
+        400,
+        f"You passed an empty string for '{param}'. We assume empty values are an attempt to unset a parameter; "
+        f"however '{param}' cannot be unset.",
+        code="parameter_invalid_empty",
+        param=param,
+    )
+
+
 def unknown(param: str) -> StripeError:
     return StripeError(400, f"Received unknown parameter: {param}", code="parameter_unknown", param=param)
 

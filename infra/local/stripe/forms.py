@@ -9,7 +9,7 @@ from collections.abc import Collection
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
-from infra.local.stripe.errors import StripeError, invalid, missing, unknown
+from infra.local.stripe.errors import StripeError, empty, invalid, missing, unknown
 
 MOST_FIELDS: Final = 1_000
 DEEPEST: Final = 8
@@ -18,6 +18,7 @@ MOST_METADATA: Final = 50
 LONGEST_METADATA_KEY: Final = 40
 LONGEST_METADATA: Final = 500
 LARGEST_AMOUNT: Final = 99_999_999
+_WHOLE: Final = 100
 
 _NAME: Final = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
 
@@ -136,6 +137,35 @@ class Params:
                     f"Metadata keys take {LONGEST_METADATA_KEY} characters, and values {LONGEST_METADATA}.",
                 )
         return {key: text for key, text in value.items() if text}
+
+    def merged_metadata(self, before: dict[str, str], name: str = "metadata") -> dict[str, str]:
+        """That of an object that is changed: an empty value takes its key away, an empty whole takes them all."""
+        if self.emptied(name):
+            return {}
+        given = self._values.get(name)
+        gone = {key for key, text in given.items() if text == ""} if isinstance(given, dict) else set()
+        return {key: text for key, text in (before | self.metadata(name)).items() if key not in gone}
+
+    def new_metadata(self, name: str = "metadata") -> dict[str, str]:
+        """That of an object that is made: an empty value takes nothing away, and is refused."""
+        given = self._values.get(name)
+        if isinstance(given, dict) and "" in given.values():
+            raise empty(f"{self.path(name)}[{next(key for key, text in given.items() if text == '')}]")
+        return self.metadata(name)
+
+    def emptied(self, name: str) -> bool:
+        """Whether it was given as an empty text: at Stripe that takes a value away."""
+        self._asked.add(name)
+        return self._values.get(name) == ""
+
+    def percent(self, name: str) -> float | None:
+        """More than nothing, at most 100."""
+        value = self.text(name)
+        if value is None:
+            return None
+        if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,12})?", value) or not 0 < float(value) <= _WHOLE:
+            raise invalid(self.path(name), f"This value must be greater than 0 and at most {_WHOLE}.")
+        return float(value)
 
     def inner(self, name: str) -> "Params | None":
         value = self._take(name)

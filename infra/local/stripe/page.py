@@ -3,6 +3,7 @@
     GET  /c/pay/{session}                                the page
     POST /c/pay/{session}  card=4242…&email=…            303 to success_url | 402 the page, saying why
     POST /c/pay/{session}  authentication=confirm|fail   the answer to the bank's question
+    POST /c/pay/{session}  free=yes                      takes what costs nothing
 
     GET  /return                                         stands in for the app that a person is sent back to
 
@@ -32,7 +33,7 @@ def routes(context: Context, wait_for_attempt: Callable[[str, float], None]) -> 
             session = context.store.get(checkout.KIND, id_)
             if session is None:
                 return html_response(404, document("Not found", "<p>There is no such Checkout Session.</p>"))
-            return _page(session, checkout.tried(context, session), checkout.email_of(context, session))
+            return _page(context, session, checkout.tried(context, session))
 
     def submit(request: Request, id_: str) -> Response:
         try:
@@ -41,11 +42,10 @@ def routes(context: Context, wait_for_attempt: Callable[[str, float], None]) -> 
                 intent = _act(context, id_, given)
                 session = context.find(checkout.KIND, id_)
                 completed = _completion(context, session)
-                email = checkout.email_of(context, session)
+                if session["status"] != "complete":
+                    return _page(context, session, intent)
         except StripeError as refusal:
             return html_response(refusal.status, document("Checkout", f"<p>{escape(str(refusal))}</p>"))
-        if session["status"] != "complete":
-            return _page(session, intent, email)
         if completed:
             wait_for_attempt(completed, WAIT_FOR_WEBHOOK_SECONDS)
         return Response(303, headers={"location": _back(session), "cache-control": "no-store"})
@@ -57,11 +57,13 @@ def routes(context: Context, wait_for_attempt: Callable[[str, float], None]) -> 
     ]
 
 
-def _act(context: Context, id_: str, given: dict[str, str]) -> Thing:
+def _act(context: Context, id_: str, given: dict[str, str]) -> Thing | None:
+    """The intent that came of it, if one did."""
     if "authentication" in given:
         return checkout.authenticate(context, id_, agreed=given["authentication"] == "confirm")
     if not given.get("card"):
-        raise StripeError(400, "Send a card number in the field card.")
+        checkout.finish(context, id_, given.get("email"))
+        return None
     return checkout.pay(context, id_, given["card"], given.get("email"))
 
 
@@ -77,23 +79,49 @@ def _back(session: Thing) -> str:
     return str(session["success_url"]).replace("{CHECKOUT_SESSION_ID}", session["id"])
 
 
-def _page(session: Thing, intent: Thing | None, email: str | None) -> Response:
+def _page(context: Context, session: Thing, intent: Thing | None) -> Response:
     if session["status"] == "complete":
         return html_response(200, document("Done", f"<p>{_payment(session)}</p>{link(_back(session), 'Continue')}"))
     if session["status"] == "expired":
         return html_response(410, document("Expired", "<p>This Checkout Session has expired.</p>"))
-    amount = f"<h1>{'Save a card' if session['mode'] == 'setup' else _money(session)}</h1>"
+    head = (
+        "<h1>Save a card</h1>"
+        if session["mode"] == "setup"
+        else _bill(session, checkout.lines_of(context, session["id"]))
+    )
     cancel = link(session["cancel_url"], "Cancel and go back") if session["cancel_url"] else ""
     if intent and intent["status"] == "requires_action":
-        return html_response(200, document("Confirm", amount + _CONFIRM + cancel))
+        return html_response(200, document("Confirm", head + _CONFIRM + cancel))
     error = intent and (intent.get("last_payment_error") or intent.get("last_setup_error"))
     notice = f'<p class="error" role="alert">{escape(error["message"])}</p>' if error else ""
-    return html_response(402 if error else 200, document("Pay", amount + notice + _form(session, email) + cancel))
+    form = _form(session, checkout.email_of(context, session))
+    return html_response(402 if error else 200, document("Pay", head + notice + form + cancel))
+
+
+def _bill(session: Thing, lines: list[Thing]) -> str:
+    """The total, and how it comes about."""
+    parts, currency = session["total_details"], session["currency"]
+    rows = [(_line(each), money(each["amount_subtotal"], currency)) for each in lines]
+    if parts["amount_discount"]:
+        rows.append(("Discount", money(-parts["amount_discount"], currency)))
+    if session["shipping_cost"]:
+        rows.append(("Shipping", money(parts["amount_shipping"], currency)))
+    if len(rows) > 1:
+        rows.append(("Total", _money(session)))
+    bill = "".join(f"<tr><td>{what}</td><td>{amount}</td></tr>" for what, amount in rows)
+    return f"<h1>{_money(session)}</h1><table>{bill}</table>"
+
+
+def _line(line: Thing) -> str:
+    name = escape(line["description"])
+    return name if line["quantity"] == 1 else f"{name} × {line['quantity']}"  # noqa: RUF001 - as a bill writes it
 
 
 def _payment(session: Thing) -> str:
     if session["mode"] == "setup":
         return "Your card is saved. Thank you."
+    if session["payment_status"] == "no_payment_required":
+        return "There was nothing to pay. Thank you."
     if session["payment_status"] == "paid":
         return f"{_money(session)} paid. Thank you."
     return f"{_money(session)} is on its way from your bank. Thank you."
@@ -105,9 +133,12 @@ def _money(session: Thing) -> str:
 
 def _form(session: Thing, email: str | None) -> str:
     email = escape(email or "", quote=True)
+    asked = f"""<form method="post">
+<label>Email <input type="email" name="email" value="{email}" autocomplete="off" maxlength="{LONGEST_FIELD}"></label>"""
+    if checkout.is_free(session):
+        return f'{asked}<button name="free" value="yes">Complete order</button></form>'
     return f"""
-<form method="post">
-<label>Email <input type="email" name="email" value="{email}" autocomplete="off" maxlength="{LONGEST_FIELD}"></label>
+{asked}
 <label>Card number, or a test bank account
 <input name="card" value="4242 4242 4242 4242" inputmode="numeric" autocomplete="off" required></label>
 <button>{"Save" if session["mode"] == "setup" else f"Pay {_money(session)}"}</button>

@@ -20,6 +20,8 @@ input { display: block; box-sizing: border-box; width: 100%; padding: .6rem .7re
 button { width: 100%; padding: .75rem; margin-bottom: .5rem; font: inherit; font-weight: 600; color: #fff;
   background: #5536c9; border: 0; border-radius: 6px; cursor: pointer; }
 button.plain { color: #5536c9; background: #fff; border: 1px solid #5536c9; }
+table { width: 100%; margin-bottom: 1rem; border-collapse: collapse; }
+td { padding: .25rem 0; border-bottom: 1px solid #e4e1f0; } td + td { text-align: right; white-space: nowrap; }
 .error { color: #a3122f; background: #fdecef; padding: .6rem .8rem; border-radius: 6px; }
 .badge { color: #6b6785; font-size: .8rem; }
 a { color: #5536c9; } dt { font-family: ui-monospace, monospace; } dd { margin: 0 0 .4rem; color: #55516e; }

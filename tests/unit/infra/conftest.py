@@ -2,9 +2,16 @@
 
 import pytest
 
+from scripts.package import STAGES
 from tests.unit.infra.made import Package, load
 
 
 @pytest.fixture(scope="session")
-def packaged(tmp_path_factory: pytest.TempPathFactory) -> Package:
-    return load(tmp_path_factory.mktemp("package"), "dev")
+def stages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Package]:
+    """By stage, each made for itself."""
+    return {stage: load(tmp_path_factory.mktemp(stage), stage) for stage in STAGES}
+
+
+@pytest.fixture(scope="session")
+def packaged(stages: dict[str, Package]) -> Package:
+    return stages["dev"]

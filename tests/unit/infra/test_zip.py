@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.package import PACKAGING_ONLY, SERVICES
+from scripts.package import PACKAGING_ONLY, SERVICES, checksum
 from tests.unit.infra.made import Package, load
 
 pytestmark = pytest.mark.package
@@ -155,10 +155,37 @@ def test_no_file_is_in_it_twice(packaged: Package) -> None:
     assert len(packaged.names) == len(set(packaged.names))
 
 
-def test_the_same_sources_make_the_same_bytes(packaged: Package, tmp_path: Path) -> None:
-    again = load(tmp_path, "dev")
-    assert (again.folder / "deployment.zip").read_bytes() == (packaged.folder / "deployment.zip").read_bytes()
-    assert again.template == packaged.template
+def test_the_same_sources_make_the_same_bytes(stages: dict[str, Package]) -> None:
+    dev, *others = ((made.folder / "deployment.zip").read_bytes() for made in stages.values())
+    assert all(other == dev for other in others)
+
+
+def test_what_is_made_of_the_same_sources_is_not_made_again(packaged: Package) -> None:
+    before = (packaged.folder / "deployment.zip").stat().st_mtime_ns
+    load(packaged.folder, "dev")
+    assert (packaged.folder / "deployment.zip").stat().st_mtime_ns == before
+
+
+def test_a_source_that_changes_comes_or_goes_is_packaged(tmp_path: Path) -> None:
+    module = tmp_path / "code" / "model.py"
+    module.parent.mkdir()
+    module.write_text("A = 1")
+
+    def told() -> str:
+        return checksum([module.parent], "dev")
+
+    seen = [told()]
+    assert told() == seen[0] != checksum([module.parent], "prod")
+    module.write_text("A = 2")
+    seen.append(told())
+    module.rename(module.with_name("models.py"))
+    seen.append(told())
+    module.write_text("A = 1")
+    seen.append(told())
+    assert len(set(seen)) == len(seen)
+    (module.parent / "__pycache__").mkdir()
+    (module.parent / "__pycache__" / "model.pyc").write_text("")
+    assert told() == seen[-1]
 
 
 def test_it_fits_lambda_with_room_to_grow(packaged: Package) -> None:

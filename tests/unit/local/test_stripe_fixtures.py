@@ -19,12 +19,15 @@ from infra.local.stripe import (
     accounts,
     balance,
     checkout,
+    coupons,
     customers,
     disputes,
     events,
     intents,
     payments,
     payouts,
+    prices,
+    products,
     refunds,
     transfers,
 )
@@ -165,6 +168,37 @@ def test_transfers_and_payouts_have_the_published_fields(examples: dict[str, Any
     for kind in (balance.KIND, "charge", "refund"):
         for thing in context.store.newest(kind):
             assert differences(thing, examples[kind], NOT_THERE.get(kind, set())) == []
+
+
+def test_what_is_sold_has_the_published_fields(examples: dict[str, Any]) -> None:
+    context = Context(Store(), lambda: 1_800_000_000.0, "http://127.0.0.1:1", 5.0)
+    price = "default_price_data[currency]=usd&default_price_data[unit_amount]=2500"
+    product = products.create(context, form(f"id=prd_1&name=Deck&description=Cards&shippable=true&{price}"))
+    coupon = coupons.create(context, form("percent_off=25.5&name=Spring&applies_to[products][0]=prd_1"))
+    code = coupons.create_code(context, form(f"promotion[type]=coupon&promotion[coupon]={coupon['id']}"))
+    rate = "shipping_options[0][shipping_rate_data]"
+    session = checkout.create(
+        context,
+        form(
+            f"mode=payment&line_items[0][price]={product['default_price']}&line_items[0][quantity]=2"
+            f"&discounts[0][promotion_code]={code['id']}&success_url=https://app.test/"
+            f"&{rate}[display_name]=Post&{rate}[type]=fixed_amount"
+            f"&{rate}[fixed_amount][amount]=595&{rate}[fixed_amount][currency]=usd"
+        ),
+    )
+    (rate_made,) = context.store.newest("shipping_rate")
+    checkout.pay(context, session["id"], "4242424242424242", None)
+
+    assert differences(product, examples["product"], set(), stripe.Product) == []
+    assert differences(coupon, examples["coupon"], set(), stripe.Coupon) == []
+    assert differences(code, examples["promotion_code"], set(), stripe.PromotionCode) == []
+    assert differences(rate_made, examples["shipping_rate"], set(), stripe.ShippingRate) == []
+    for each in context.store.newest(prices.KIND):
+        assert differences(each, examples["price"], set(), stripe.Price) == []
+    for each in checkout.lines_of(context, session["id"]):
+        assert differences(each, examples["item"], set(), stripe.LineItem) == []
+    for each in (session, *context.store.newest(checkout.KIND)):
+        assert differences(each, examples[checkout.KIND], set()) == []
 
 
 def form(encoded: str) -> Params:

@@ -67,8 +67,8 @@ def test_it_is_told_why_an_order_was_called_off(why: str, told: str) -> None:
     assert told in said("order_cancelled", why=why).text
 
 
-def test_a_reader_learns_for_how_much_something_was_sold_and_nothing_of_the_buyer() -> None:
-    assert "for $12.05." in said("product_sold", buyer="usr_ada").text
+def test_a_reader_learns_what_they_have_of_a_sale_and_nothing_of_the_buyer() -> None:
+    assert "Your share of $12.05 is in your earnings." in said("product_sold", buyer="usr_ada").text
     assert "usr_ada" not in said("product_sold", buyer="usr_ada").text
 
 

@@ -12,19 +12,8 @@ from chalicelib.gateways.stripe import Refused, StripePayments
 from chalicelib.kernel.errors import ProviderFailed
 from infra.local.stripe.server import StripeServer
 from tests.support.door import product_on
-from tests.support.local_stripe import call, client_of, paid
+from tests.support.local_stripe import Library, call, client_of, paid
 from tests.support.worlds import hand_world, settings
-
-
-class Library(StripePayments):
-    """The product's own gateway, which asks the local Stripe and tries nothing twice."""
-
-    def __init__(self, local: StripeServer) -> None:
-        super().__init__(settings())
-        self.local = local
-
-    def _client(self) -> Any:
-        return client_of(self.local)
 
 
 @pytest.fixture(scope="module")
