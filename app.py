@@ -45,6 +45,7 @@ PARTS: Final = {
         "/v1/streams/{stream_id}/ticket",
     ),
     "chalicelib.messaging.routes": ("/v1/conversations*", "/v1/messages/{message_id}/unlock"),
+    "chalicelib.shop.routes": ("/v1/products*", "/v1/reader/products", "/v1/reader/products/{product_id}"),
     "chalicelib.shop.shipping_routes": ("/v1/shipping-rates",),
     "chalicelib.community.routes": ("/v1/categories", "/v1/posts/*", "/v1/threads*"),
     "chalicelib.moderation.routes": (

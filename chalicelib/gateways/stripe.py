@@ -522,7 +522,8 @@ class StripePayments:
 
     def _asked(self, ask: Callable[[Any], Any]) -> dict[str, Any]:
         with _mapped_errors():
-            answer: dict[str, Any] = ask(self._client()).to_dict()
+            # For JSON: of some texts the library makes numbers that only Python knows.
+            answer: dict[str, Any] = ask(self._client()).to_dict(for_json=True)
         return answer
 
     def _client(self) -> Any:
@@ -576,7 +577,7 @@ def _verified(secret_name: str, field: str, payload: bytes, signature: str) -> d
         event = stripe.Webhook.construct_event(
             payload, signature, secret(secret_name)[field], tolerance=SIGNATURE_TOLERANCE_SECONDS
         )
-        told: dict[str, Any] = event.to_dict()
+        told: dict[str, Any] = event.to_dict(for_json=True)
     except (ValueError, stripe.SignatureVerificationError) as error:
         raise Unauthenticated("The signature is not Stripe's.") from error
     except (AttributeError, KeyError, TypeError, RecursionError) as error:

@@ -7,7 +7,6 @@ calls itself once a shard, so that the shards are worked in parallel. A page is 
 ``advance`` reads again before any transaction.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +19,7 @@ from chalicelib.gateways.clock import clock_time
 from chalicelib.kernel.errors import Malformed, NotFound
 from chalicelib.kernel.time import DAY, Millis
 from chalicelib.runtime import webhooks
+from chalicelib.runtime.aws import call_again
 from chalicelib.runtime.lazy import on_first_use
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.tables import Key
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from chalicelib.operations import deletions, exports, reconciliation
     from chalicelib.payouts import paying
     from chalicelib.scheduling import service as scheduling
-    from chalicelib.shop import orders
+    from chalicelib.shop import orders, selling
     from chalicelib.wallet import consumptions, google, recharges, refunds
 else:
     consumptions = on_first_use("chalicelib.wallet.consumptions")
@@ -46,6 +46,7 @@ else:
     paying = on_first_use("chalicelib.payouts.paying")
     scheduling = on_first_use("chalicelib.scheduling.service")
     refunds = on_first_use("chalicelib.wallet.refunds")
+    selling = on_first_use("chalicelib.shop.selling")
 
 blueprint = Blueprint(__name__)
 
@@ -61,6 +62,8 @@ _SPARE_MILLIS: Final = 10_000
 """What must be left of the function's time to begin another thing; less, and another call goes on."""
 _SPARE_ASKING: Final = 30_000
 """The same for what asks a vendor: three calls of Stripe's may be silent, each for eight seconds."""
+_SPARE_PUTTING: Final = 60_000
+"""The same for what puts a product to Stripe: seven calls."""
 _SPARE_RECONCILING: Final = 180_000
 """The same for a page of the ledger, with all chains that begin on it."""
 
@@ -204,6 +207,11 @@ def _voided(world: World, shard: str, limit: int, start: Key | None) -> tuple[li
     return [Waiting(each, key, partial(google.look_through, world)) for each, key in found], following
 
 
+def _products(world: World, shard: str, limit: int, start: Key | None) -> tuple[list[Waiting], Key | None]:
+    found, following = selling.page_of_shard(world, shard, limit, start)
+    return [Waiting(key["pk"], key, partial(selling.advance, world, key["pk"])) for key in found], following
+
+
 KINDS: Final[Mapping[str, Kind]] = {
     "session": Kind(_sessions, sessions.called_by_clock),
     "booking": Kind(_bookings, _booking_called),
@@ -218,6 +226,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "purchase": Kind(_purchases, _never, _SPARE_ASKING),
     "voided": Kind(_voided, _never, _SPARE_ASKING),
     "consumption": Kind(_consumptions, _never, _SPARE_ASKING),
+    "product": Kind(_products, _never, _SPARE_PUTTING),
     "payout": Kind(_payouts, _never, _SPARE_ASKING),
     "payee": Kind(_payees, _never, _SPARE_ASKING),
 }
@@ -270,10 +279,10 @@ def billing_tick(event: CloudWatchEvent) -> dict[str, int]:
     """Fan out over the shards, or work one of them."""
     facts = event.to_dict()
     if facts.get("shard") is not None:
-        return work(world(), facts, event.context, _call_again)
+        return work(world(), facts, event.context, call_again)
     shards = world().settings.tick_shards
     for number in range(shards):
-        _call_again(facts | {"shard": str(number)})  # the rule's event whole: Chalice unpacks it
+        call_again(facts | {"shard": str(number)})  # the rule's event whole: Chalice unpacks it
     return {"shards": shards}
 
 
@@ -318,7 +327,7 @@ def _worked(world: World, facts: dict[str, Any], context: Any, again: CallAgain,
 @blueprint.schedule(Cron(0, 4, "*", "*", "?", "*"), name="reconcile")
 def reconcile(event: CloudWatchEvent) -> dict[str, bool]:
     """Prove the books, two hours before the daily run of payouts; a call that runs out of time calls again."""
-    return proven(world(), event.to_dict(), event.context, _call_again)
+    return proven(world(), event.to_dict(), event.context, call_again)
 
 
 def proven(world: World, facts: dict[str, Any], context: Any, again: CallAgain) -> dict[str, bool]:
@@ -329,16 +338,3 @@ def proven(world: World, facts: dict[str, Any], context: Any, again: CallAgain) 
     if unfinished:
         again(facts | {"run": run_id})  # the rule's event whole: Chalice unpacks it
     return {"done": not unfinished}
-
-
-def _call_again(facts: dict[str, Any]) -> None:
-    """Call this very function, asynchronously."""
-    import os
-
-    from chalicelib.runtime.aws import client
-
-    client("lambda").invoke(
-        FunctionName=os.environ["AWS_LAMBDA_FUNCTION_NAME"],
-        InvocationType="Event",
-        Payload=json.dumps(facts).encode(),
-    )

@@ -4,6 +4,8 @@ Bounded: a second to connect, three to read, three attempts in all, so that a re
 before API Gateway gives up on it (29 s).
 """
 
+import json
+import os
 from functools import cache
 from typing import Any, Final
 
@@ -49,6 +51,15 @@ def client(
             signature_version=signature,
             user_agent=_USER_AGENT,
         ),
+    )
+
+
+def call_again(facts: dict[str, Any]) -> None:
+    """Call this very function, asynchronously, with these facts."""
+    client("lambda").invoke(
+        FunctionName=os.environ["AWS_LAMBDA_FUNCTION_NAME"],
+        InvocationType="Event",
+        Payload=json.dumps(facts).encode(),
     )
 
 

@@ -53,6 +53,7 @@ _MESSAGES: Final = Rate(_bucket("messages", 10))
 _POSTS: Final = Rate(_bucket("posts", 10))
 _UPLOADS: Final = Rate(_bucket("uploads", 20))
 _DOWNLOADS: Final = Rate(_bucket("downloads", 60))  # each writes
+_PRODUCTS: Final = Rate(_bucket("products", 20))  # each is put to Stripe while its reader waits
 _EXPORTS: Final = Rate(_bucket("exports", 5))
 _TOKENS: Final = Rate(_bucket("tokens", 60))  # of readings alone: an app renews every few minutes, and at a top-up
 _AUDIENCE: Final = Rate(_bucket("audience", 60))
@@ -116,6 +117,8 @@ RATES: Final[Mapping[str, Rate | None]] = {
     "PUT /v1/reader/products/{}/file": _UPLOADS,  # looks through up to 100 MB
     "POST /v1/orders/{}/items/{}/download": _DOWNLOADS,
     "GET /v1/downloads/{}": _DOWNLOADS,
+    "POST /v1/reader/products": _PRODUCTS,
+    "PATCH /v1/reader/products/{}": _PRODUCTS,
     # What is dear to make.
     "POST /v1/me/export": _EXPORTS,
     "GET /v1/conversations/{}/messages": _SEARCHES,

@@ -65,7 +65,7 @@ def told(world: World, event: Mapping[str, Any], stored: Stored) -> str:
         seen, operations = _reading(world, str(name))
     except Refused as refused:
         raise ProviderFailed from refused
-    outcome = "not there" if seen is None or not seen.active else "active"
+    outcome = "not there" if seen is None else "listed" if seen.listed else "not listed"
     world.tables.write(stored(outcome), *operations)
     return outcome
 
@@ -77,10 +77,10 @@ def _reading(world: World, product_id: str) -> tuple[Product | None, list[Put]]:
     """
     rows = rows_of(world)
     was = rows.product(product_id)
-    seen, why = model.read(product_id, world.payments.product(product_id), was)
-    if why:
-        log.warning("product_faulty", id=product_id, outcome=why)
+    seen = model.read(product_id, world.payments.product(product_id), was)
     if seen is None:
         return None, []
+    if seen.fault:
+        log.warning("product_faulty", id=product_id, outcome=seen.fault)
     kept = replace(seen, rev=was.rev + 1 if was else 1)
     return kept, [rows.keep(kept, was)]

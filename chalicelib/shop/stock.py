@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from chalicelib.gateways import World
-from chalicelib.kernel.errors import NotFound
+from chalicelib.kernel.errors import Invalid, NotFound
 from chalicelib.runtime import audit
 from chalicelib.runtime.retries import undisturbed
 from chalicelib.runtime.tables import Operation
@@ -30,42 +30,59 @@ def returned(world: World, wants: Mapping[str, int]) -> list[Operation]:
 def of_products(world: World, products: Mapping[str, Product]) -> dict[str, Stock]:
     """What is left of each of them."""
     said = products_of(world).stocks(products)
-    return {name: said.get(name) or model.unsaid(name, each.kind) for name, each in products.items()}
+    return {name: model.of_kind(said.get(name) or Stock(name), each.kind) for name, each in products.items()}
+
+
+def counted(world: World, product: Product, left: int | None) -> tuple[Stock, list[Operation]]:
+    """What is left of it once somebody has counted ``left`` pieces, None without limit, and the operation that keeps
+    that; it fails where another write came first. Raises Invalid.
+    """
+    rows = products_of(world)
+    was = rows.stocks([product.id]).get(product.id) or Stock(product.id)
+    now = model.counted(was, left)
+    return now, [rows.keep_stock(now, was)] if now != was else []
+
+
+def must_have_an_end(product: Product, left: int | None) -> None:
+    """Raises Invalid for any number of a thing."""
+    if left is None and product.kind == "physical":
+        raise Invalid(errors=({"field": "stock", "message": "say how many there are of a thing"},))
 
 
 def count(world: World, product: Product, left: int | None, *, actor: str, reason: str) -> Stock:
     """Say that so many are left of it, None without limit, audited. Raises Invalid, Unavailable."""
-    rows = products_of(world)
+    must_have_an_end(product, left)
 
     def attempt() -> Stock:
-        was = of_products(world, {product.id: product})[product.id]
-        now = model.counted(was, left)
-        if now != was:
+        now, operations = counted(world, product, left)
+        if operations:
             said = audit.entry(
                 world.settings.tables.audit,
                 subject=product.id,
-                action="stock_counted",
+                action="product_counted",
                 actor=actor,
                 reason=reason,
                 at=world.now(),
-                detail={"before": was.left, "after": now.left},
+                detail={"stock": now.left},
             )
-            world.tables.write(rows.keep_stock(now, was), said)
-        return now
+            world.tables.write(*operations, said)
+        return model.of_kind(now, product.kind)
 
     return undisturbed(world.sleep, attempt)
 
 
 def _moved(world: World, wants: Mapping[str, int], move: Callable[[Stock, int], Stock]) -> list[Operation]:
     rows = products_of(world)
-    before = rows.stocks(wants)
-    unsaid = rows.products(name for name in wants if name not in before)
+    said = rows.stocks(wants)
+    stocks = {name: said.get(name) or Stock(name) for name in wants}
+    # What has an end, needs no look at what it is.
+    products = rows.products(name for name, stock in stocks.items() if stock.left is None)
     operations: list[Operation] = []
-    for name, quantity in wants.items():
-        if name not in before and name not in unsaid:
+    for name, was in stocks.items():
+        if was.left is None and name not in products:
             raise NotFound("There is no such product.")
-        was = before.get(name) or model.unsaid(name, unsaid[name].kind)
-        now = move(was, quantity)
-        if now != was:
+        known = was if was.left is not None else model.of_kind(was, products[name].kind)
+        now = move(known, wants[name])
+        if now != known:
             operations.append(rows.keep_stock(now, was))
     return operations

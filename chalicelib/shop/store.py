@@ -61,6 +61,15 @@ class Products:
         found = self.products(item["pk"] for item in page.items)
         return list(found.values()), page.next_key
 
+    def key_of(self, product: Product, listing: Listing, seller: str | None) -> Key:
+        """Where a page of ``listed`` that follows this product starts."""
+        place: Key = (
+            {"seller": seller, "created_at": product.created_at}
+            if seller
+            else {"listing": listing, "listed_at": product.created_at}
+        )
+        return _product_key(product.id) | place
+
     def keep(self, product: Product, was: Product | None) -> Put:
         """Keeps a product as it is now; fails when another write came first."""
         return Put(self._name, _product_item(product), when=_unchanged(was.rev if was else 0))
@@ -83,6 +92,11 @@ class Products:
         """What is still to be put to Stripe of that product, strongly consistent."""
         item = self._tables.get(self._name, _wanted_key(product_id))
         return _wanted(item) if item else None
+
+    def wants(self, product_ids: Iterable[str]) -> dict[str, Wanted]:
+        """What is still to be put to Stripe of those of them of which something is, each strongly consistent."""
+        found = self._many([_wanted_key(each) for each in dict.fromkeys(product_ids)])
+        return {item["pk"]: _wanted(item) for item in found}
 
     def want(self, wanted: Wanted, was: Wanted | None) -> Put:
         """Keeps what is wanted in place of ``was``; fails when another write came first."""
@@ -127,11 +141,6 @@ class Products:
 def products_of(world: World) -> Products:
     """The rows of this world."""
     return Products(world.tables, world.settings.tables.shop, world.settings.tick_shards)
-
-
-def start_of(listing: Listing, seller: str | None) -> dict[str, str | type[int]]:
-    """The shape of what a page of ``listed`` starts at, but for the product's key."""
-    return {"seller": seller, "created_at": int} if seller else {"listing": listing, "listed_at": int}
 
 
 def _unchanged(rev: int) -> tuple[Clause, ...]:

@@ -82,9 +82,9 @@ def file_name(name: str, media_type: FileType) -> str:
     own, hidden by no dot, and ending as files of its type do. Empty where nothing of it can be seen.
     """
     endings = ENDINGS[media_type]
-    cleaned = text.one_line(_NOT_IN_A_NAME.sub("_", text.one_line(name))).strip(" .")
+    cleaned = _NOT_IN_A_NAME.sub("_", text.one_line(name)).strip(" .")
     stem, _, ending = cleaned.rpartition(".")
-    if ending.lower() not in endings or not stem.strip(" ."):
+    if ending.lower() not in endings or not stem:
         stem, ending = cleaned, endings[0]
     kept = stem[: NAME_LENGTH - len(ending) - 1].rstrip(" .")
     return f"{kept}.{ending}" if kept else ""

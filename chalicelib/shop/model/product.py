@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from chalicelib.kernel.money import USD, Cents
-from chalicelib.kernel.text import one_line, paragraphs
+from chalicelib.kernel.text import one_line, paragraphs, words
 from chalicelib.kernel.time import SECOND, Millis
 from chalicelib.shop.model.file import File
 
@@ -31,6 +31,8 @@ MOST_COINS: Final = 1_000_000
 NAME_LENGTH: Final = 250
 DESCRIPTION_LENGTH: Final = 5_000
 MOST_IMAGES: Final = 8
+SOUGHT_LENGTH: Final = 300
+"""Characters of a description that are looked through."""
 _ADDRESS_LENGTH: Final = 2_048
 _EARLIEST: Final = 0
 _LATEST: Final = 2**33
@@ -62,17 +64,24 @@ class Product:
     seller: str | None
     """The reader whose it is; None is the platform."""
     active: bool
-    """Whether it is at Stripe, active, and without fault."""
+    """Whether it is at Stripe, and active there."""
     file: File | None = None
     """What a digital one is."""
     state: State = "approved"
+    fault: str | None = None
+    """Why it cannot be sold as it is at Stripe."""
     created_at: Millis = 0
     rev: int = 1
 
     @property
     def offered(self) -> bool:
         """Whether there is something to sell, and it may be."""
-        return self.active and self.state == "approved" and (self.kind == "physical" or self.file is not None)
+        return (
+            self.active
+            and self.fault is None
+            and self.state == "approved"
+            and (self.kind == "physical" or self.file is not None)
+        )
 
     @property
     def listed(self) -> bool:
@@ -92,14 +101,14 @@ def is_id(name: object) -> bool:
 # --- what Stripe says ----------------------------------------------------------------------------
 
 
-def read(name: str, told: Mapping[str, Any] | None, was: Product | None) -> tuple[Product | None, str | None]:
-    """The product as Stripe has it now, keeping what is ours of ``was``; and what is wrong with it, for the log.
+def read(name: str, told: Mapping[str, Any] | None, was: Product | None) -> Product | None:
+    """The product as Stripe has it now, keeping what is ours of ``was``. ``rev`` is for the caller to raise.
 
     ``told`` None is one that is not there (any more): it is off sale, and otherwise as it was. None for one that is
-    neither there nor here. ``rev`` is for the caller to raise.
+    neither there nor here.
     """
     if told is None:
-        return (replace(was, active=False) if was else None), None
+        return replace(was, active=False) if was else None
     price, price_id, faults = _price(told.get("default_price"))
     kind: Kind = "physical" if told.get("shippable") is True else "digital"
     coins, seller, wrong = _metadata(told.get("metadata"), kind)
@@ -116,14 +125,15 @@ def read(name: str, told: Mapping[str, Any] | None, was: Product | None) -> tupl
         price_id=price_id,
         coins=coins,
         seller=seller,
-        active=active and not faults,
+        active=active,
         # Of a reader's product that we have lost, Stripe still says whether it had been approved.
         state="draft" if seller and not active else "approved",
+        fault=", ".join(faults) or None,
         created_at=_moment(told.get("created")),
     )
-    if was:
-        seen = replace(seen, file=was.file, state=was.state, created_at=was.created_at, rev=was.rev)
-    return seen, ", ".join(faults) or None
+    if was is None:
+        return seen
+    return replace(seen, file=was.file, state=was.state, created_at=was.created_at, rev=was.rev)
 
 
 def _price(told: object) -> tuple[Cents | None, str | None, list[str]]:
@@ -144,11 +154,6 @@ def _price(told: object) -> tuple[Cents | None, str | None, list[str]]:
     if not isinstance(name, str) or not _PRICE_ID.fullmatch(name):
         faults.append("its price has no name")
     return (None, None, faults) if faults else (amount, name, [])
-
-
-def asked(told: object) -> Cents | None:
-    """What a default price of Stripe's asks for; None where it cannot be asked for."""
-    return _price(told)[0]
 
 
 def _metadata(told: object, kind: Kind) -> tuple[int | None, str | None, list[str]]:
@@ -188,3 +193,27 @@ def _plain(written: str) -> bool:
 
 def _moment(told: object) -> Millis:
     return told * SECOND if type(told) is int and _EARLIEST <= told <= _LATEST else 0
+
+
+# --- looking for some ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which products somebody looks for; None leaves a thing open."""
+
+    where: str
+    """In which app, or on the web."""
+    kind: Kind | None = None
+    seller: str | None = None
+    q: str | None = None
+    """Words that must all be found, or their beginnings."""
+
+
+def matches(product: Product, filters: Filters) -> bool:
+    """Whether the product is one of those, whoever lists it."""
+    if filters.kind not in (None, product.kind) or filters.seller not in (None, product.seller):
+        return False
+    sought = words(filters.q or "")
+    said = words(f"{product.name} {product.description[:SOUGHT_LENGTH]}") if sought else ()
+    return all(any(each.startswith(word) for each in said) for word in sought)

@@ -18,7 +18,7 @@ class Stock:
     """What is left of one product. ``left`` None is without limit. ``rev`` counts its writes; 0 where nobody said."""
 
     product: str
-    left: int | None
+    left: int | None = None
     rev: int = 0
 
     @property
@@ -32,9 +32,11 @@ class Stock:
         return self.left if self.left is not None and self.left <= FEW else None
 
 
-def unsaid(product: str, kind: Kind) -> Stock:
-    """The stock of which nobody said anything: files are copied without end, of things there are none."""
-    return Stock(product, None if kind == "digital" else 0)
+def of_kind(stock: Stock, kind: Kind) -> Stock:
+    """The stock of a product of that kind: where nobody said how many there are, files are copied without end, and of
+    things there are none.
+    """
+    return replace(stock, left=0) if kind == "physical" and stock.left is None else stock
 
 
 def taken(stock: Stock, quantity: int) -> Stock:

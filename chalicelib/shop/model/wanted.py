@@ -8,20 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Literal
 
 from chalicelib.kernel import text
 from chalicelib.kernel.errors import Invalid, InvalidState
 from chalicelib.kernel.money import Cents, coin_value, reader_share
 from chalicelib.kernel.time import DAY, MINUTE, Millis
 from chalicelib.shop.model import product as products
-from chalicelib.shop.model.product import Kind, Product
+from chalicelib.shop.model.product import Kind, Product, State
 
 MOST_MADE: Final = 100
 """Products of one reader."""
 LEAST_OF_READERS: Final[Cents] = 100
 MOST_OF_READERS: Final[Cents] = 50_000
 _LONGEST_PAUSE: Final[Millis] = DAY
+_MOST_DOUBLED: Final = 11
+"""After so many tries a pause is as long as it gets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,13 @@ class Changes:
     coins: int | None = None
     """0 has it sold for coins no more."""
     on_sale: bool | None = None
+    stock: int | Literal["unlimited"] | None = None
+    """How many pieces there are."""
+
+    @property
+    def left(self) -> int | None:
+        """How many pieces there are to be, None without limit, where ``stock`` says."""
+        return None if self.stock == "unlimited" else self.stock
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +71,8 @@ class Wanted:
     product: str
     name: str
     terms: Terms
-    look_at: Millis
+    look_at: Millis | None
+    """When it is put there (again); None where Stripe refused it."""
     tries: int = 0
     refused: str | None = None
     """Stripe's word for why not; something else may be wanted then."""
@@ -83,32 +93,33 @@ def terms_of(product: Product) -> Terms:
 
 def written(terms: Terms, cents_per_100: Cents) -> Terms:
     """The terms, cleaned. Raises Invalid: nothing to be seen, too long, out of bounds, coins for a thing, or so few
-    that they are worth less than what the reader gets of the price.
+    that they are worth less than what a reader gets of the price. What the platform sells for coins needs no price, and
+    what it sells no description.
     """
     name, description = text.one_line(terms.name), text.paragraphs(terms.description)
     least, most = (LEAST_OF_READERS, MOST_OF_READERS) if terms.seller else (products.LEAST_PRICE, products.MOST_PRICE)
     errors = []
     if not 1 <= len(name) <= products.NAME_LENGTH:
         errors.append({"field": "name", "message": f"1 to {products.NAME_LENGTH} visible characters"})
-    if not 1 <= len(description) <= products.DESCRIPTION_LENGTH:
+    if len(description) > products.DESCRIPTION_LENGTH or (terms.seller and not description):
         errors.append({"field": "description", "message": f"1 to {products.DESCRIPTION_LENGTH} visible characters"})
-    if terms.price is None or not least <= terms.price <= most:
+    if not (terms.price is None and terms.coins and not terms.seller) and not least <= (terms.price or 0) <= most:
         errors.append({"field": "price", "message": f"from {least} to {most} cents"})
-    elif why := _coins_fault(terms, terms.price, cents_per_100):
+    elif why := _coins_fault(terms, cents_per_100):
         errors.append({"field": "coins", "message": why})
     if errors:
         raise Invalid(errors=tuple(errors))
     return replace(terms, name=name, description=description)
 
 
-def _coins_fault(terms: Terms, price: Cents, cents_per_100: Cents) -> str | None:
+def _coins_fault(terms: Terms, cents_per_100: Cents) -> str | None:
     if terms.coins is None:
         return None
     if terms.kind == "physical":
         return "only what is digital is sold for coins"
     if not 1 <= terms.coins <= products.MOST_COINS:
         return f"from 1 to {products.MOST_COINS}"
-    owed = reader_share(price)
+    owed = reader_share(terms.price or 0)
     if coin_value(terms.coins, cents_per_100) < owed:
         return f"worth at least {owed} cents: so much is a reader's part of the price"
     return None
@@ -130,8 +141,10 @@ def changed(terms: Terms, changes: Changes) -> Terms:
 
 def must_be_changeable(product: Product, changes: Changes) -> None:
     """Raises InvalidState for what its reader may not change: what an admin has looked at stays as it is, but for its
-    price and whether it is sold; nothing is sold that no admin has looked at, nor what one has stopped.
+    price and whether it is sold; nothing is sold that no admin has looked at, nor what one has stopped. Raises Invalid
+    for the pieces of a thing, which the platform counts.
     """
+    must_be_countable(product, changes)
     if product.state == "stopped":
         raise InvalidState("This product was stopped. It stays as it is.")
     if product.state == "draft":
@@ -143,17 +156,32 @@ def must_be_changeable(product: Product, changes: Changes) -> None:
         raise InvalidState("An admin has approved it as it is: only its price, and whether it is sold, can change.")
 
 
+def must_be_countable(product: Product, changes: Changes) -> None:
+    """Raises Invalid for the pieces of a thing."""
+    if changes.stock is not None and (changes.kind or product.kind) == "physical":
+        raise Invalid(errors=({"field": "stock", "message": "the platform counts the pieces of what it sends"},))
+
+
 def must_be_free(wanted: Wanted | None) -> None:
     """Raises InvalidState while something else is on its way to Stripe."""
     if wanted and wanted.refused is None:
         raise InvalidState("The last change of it is still on its way to Stripe. Try again in a minute.")
 
 
+def made(product: str, terms: Terms, now: Millis) -> Product:
+    """A product of these terms that Stripe has not got yet."""
+    state: State = "draft" if terms.seller else "approved"
+    bare = Product(product, "", "", (), terms.kind, None, None, None, terms.seller, active=False, state=state)
+    return replace(shown_by(bare, terms), created_at=now)
+
+
 def shown(product: Product, wanted: Wanted | None) -> Product:
     """The product as whoever sells it sees it: as it will be once Stripe has what is wanted."""
-    if wanted is None:
-        return product
-    terms = wanted.terms
+    return shown_by(product, wanted.terms) if wanted else product
+
+
+def shown_by(product: Product, terms: Terms) -> Product:
+    """The product as these terms have it. Whether it is on sale, Stripe still has to hear."""
     return replace(
         product,
         name=terms.name,
@@ -164,16 +192,27 @@ def shown(product: Product, wanted: Wanted | None) -> Product:
     )
 
 
-def priced_so(price: object, terms: Terms) -> bool:
-    """Whether the default price that Stripe tells of asks for what the terms say."""
-    seen = products.asked(price)
-    return seen is not None and seen == terms.price
+def tried(wanted: Wanted, now: Millis) -> Wanted:
+    """With one more try of which nobody knows what became: each pause is twice the one before, a day at most."""
+    pause = min(_LONGEST_PAUSE, MINUTE << min(wanted.tries, _MOST_DOUBLED))
+    return replace(wanted, tries=wanted.tries + 1, look_at=now + pause)
 
 
-def tried(wanted: Wanted, now: Millis, refused: str | None = None) -> Wanted:
-    """With one more try that failed: each waits longer than the one before, a day at most."""
-    pause = min(_LONGEST_PAUSE, MINUTE << min(wanted.tries, 12))
-    return replace(wanted, tries=wanted.tries + 1, look_at=now + pause, refused=refused)
+def refused(wanted: Wanted, why: str) -> Wanted:
+    """Stripe will not have it: it is not tried again, and something else may be wanted."""
+    return replace(wanted, tries=wanted.tries + 1, look_at=None, refused=why)
+
+
+def following(wanted: Wanted, product: Product, name: str, now: Millis) -> Wanted | None:
+    """What is wanted under ``name`` once Stripe has what was: nothing, but where the product was stopped meanwhile."""
+    if product.state != "stopped" or not product.active:
+        return None
+    return Wanted(wanted.product, name, replace(wanted.terms, active=False), now)
+
+
+def off_sale(product: Product, terms: Terms) -> Product:
+    """The product that is to be off sale by these terms is so at once, whenever Stripe hears of it."""
+    return product if terms.active or not product.active else replace(product, active=False)
 
 
 # --- what an admin decides -----------------------------------------------------------------------

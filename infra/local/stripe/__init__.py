@@ -11,6 +11,9 @@ does not know is a 400 ``parameter_unknown``, never ignored. Any ``sk_test_…``
     errors.py      Stripe's error envelope
     context.py     what every resource is given: the store, the clock, the address, the account
     checkout.py    Checkout Sessions           checkout_objects.py  as they look
+    checkout_lines.py  what they sell, less what is taken off, with sending
+    products.py    Products                    prices.py   Prices
+    coupons.py     Coupons, promotion codes    discounts.py  what they take off: pure
     payments.py    PaymentIntents, and what comes of an attempt      intents.py  PaymentIntents over the API
     setups.py      SetupIntents                customers.py  Customers
     methods.py     PaymentMethods              cards.py  Stripe's test numbers and what each does

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from typing import Any, Protocol, cast
@@ -358,6 +359,7 @@ def test_all_products_are_listed_newest_first_a_hundred_at_a_time(shop: Shop) ->
     assert (more, no_more) == (True, False)
     assert [each["id"] for each in first + rest] == [f"prd_{number}" for number in reversed(range(102))]
     assert rest[0]["default_price"]["unit_amount"] == 1_000
+    json.dumps(rest)
 
 
 def test_out_of_reach_is_an_unknown_outcome(shop: Shop) -> None:

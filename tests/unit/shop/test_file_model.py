@@ -27,6 +27,7 @@ DIGEST = "a7" * 32
         ("a.pdf\r\nSet-Cookie: x", "a.pdf Set-Cookie_ x.pdf"),
         ("100%.pdf", "100_.pdf"),
         ("  Führer   ジ .pdf ", "Führer ジ.pdf"),
+        ("X to X", "X to X.pdf"),
         ("pdf", "pdf.pdf"),
         (".pdf", "pdf.pdf"),
         ("...", ""),
@@ -41,7 +42,9 @@ def test_a_name_is_one_that_any_system_keeps_and_ends_as_its_type_does(written: 
 def test_a_long_name_is_cut_before_its_ending() -> None:
     assert file_name("x" * 97 + ".pdf", "application/pdf") == "x" * 96 + ".pdf"
     assert file_name("x" * 96 + ".pdf", "application/pdf") == "x" * 96 + ".pdf"
-    assert file_name("x" * 95 + " y.jpeg", "image/jpeg") == "x" * 95 + ".jpeg", "the blank at its end goes, too"
+    assert file_name("x" * 94 + " y.jpeg", "image/jpeg") == "x" * 94 + ".jpeg", "the blank at its end goes, too"
+    assert file_name("x" * 94 + ".y.jpeg", "image/jpeg") == "x" * 94 + ".jpeg"
+    assert file_name("X" * 97, "application/pdf") == "X" * 96 + ".pdf"
 
 
 @pytest.mark.parametrize("written", SHORT.values(), ids=SHORT)
