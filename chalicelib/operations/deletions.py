@@ -54,6 +54,8 @@ from chalicelib.sessions import afterwards
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model import commands
 from chalicelib.sessions.model.session import Who
+from chalicelib.shop import belongings as orders
+from chalicelib.shop import selling
 from chalicelib.wallet import coin_payments, recharges, refunds
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.model.chain import Entry
@@ -65,6 +67,8 @@ _AT_ONCE: Final = 25
 _SALT_BYTES: Final = 16
 _REFUNDS: Final = 5
 """Of ten payments each, for one deletion."""
+
+_LEAVES: Final = "a person's account is deleted"
 
 _UNSETTLED: Final[dict[str, Any]] = {"list": -1, "start": None}
 
@@ -320,6 +324,11 @@ def _post_files(world: World, person_id: str, start: Any) -> str | None:
     return posts.sweep(world, person_id, _AT_ONCE, start)
 
 
+def _addresses(world: World, person_id: str, start: Any) -> Key | None:
+    """Erase where a page of what they ordered was sent to; answer where the next one starts."""
+    return orders.erase(world, person_id, _AT_ONCE, start)
+
+
 SHARED: Final[tuple[Callable[[World, str, Any], Any], ...]] = (
     partial(_readings, "client"),
     partial(_readings, "reader"),
@@ -332,16 +341,18 @@ SHARED: Final[tuple[Callable[[World, str, Any], Any], ...]] = (
     _message_files,
     _posts,
     _post_files,
+    _addresses,
 )
 """The lists of what a person shares with others, in the order in which what tells who they were is taken out."""
 
 
 def _settle(world: World, person_id: str) -> None:
-    """End what is live and open, pay it out, and call off what is booked: what is owed then is what is owed.
+    """End what is live and open, pay it out, call off what is booked and ordered, and sell nothing of theirs any more:
+    what is owed then is what is owed.
 
     Raises Unavailable while what a stream earned is not settled.
     """
-    ended = live.end_open(world, person_id, None, actor="system", note="a person's account is deleted")
+    ended = live.end_open(world, person_id, None, actor="system", note=_LEAVES)
     if (ended and ended.state != "finalized") or live.unsettled(world, person_id):
         raise Unavailable("A stream of theirs is not settled yet.")
     if seen := sessions.open_session(world, person_id):
@@ -349,24 +360,33 @@ def _settle(world: World, person_id: str) -> None:
             with suppress(InvalidState):
                 scheduling.cancel(world, seen.session.booking, person_id)
             sessions.perform(world, seen.session.id, person_id, commands.finish)
-        sessions.force_end(world, seen.session.id, actor="system", note="a person's account is deleted")
+        sessions.force_end(world, seen.session.id, actor="system", note=_LEAVES)
         if seen.session.booking:
             scheduling.look_after(world, seen.session.booking)
     scheduling.call_off_all(world, person_id)
+    selling.stop_all(world, person_id, actor="system", reason=_LEAVES)
+    _call_off_orders(world, person_id)
+
+
+def _call_off_orders(world: World, person_id: str) -> Cents:
+    """Call off what they ordered and do not have yet; what cannot be called off yet, in cents."""
+    return orders.call_off(world, person_id, actor="system", reason=_LEAVES)
 
 
 def _owed(world: World, deletion: Deletion) -> tuple[Entry, Entry, Cents]:
     """Give back to the cards what can be. The newest entries of credit and earnings then, and what is still owed, in
-    cents: what is on its way back, what a dispute may bring back, what could not be sent yet, and earnings, those on
-    their way too.
+    cents: what is on its way back, what a dispute may bring back, what could not be sent yet, orders that cannot be
+    called off yet, and earnings, those on their way and those of what is sold and not sent too.
     """
+    ordered = _call_off_orders(world, deletion.person)
     gives_more = _give_back(world, deletion)
     # The newest entries first: what comes back later than they were read fails the write that shuts the door.
     credit, refundable = refunds.refundable(world, deletion.person)
     earned = wallet.ledger(world).head(payouts.earnings_account(deletion.person))
     earnings = max(0, earned.balance) + paying.on_its_way(world, deletion.person)
+    earnings += orders.to_earn(world, deletion.person)
     owed = refunds.may_come_back(world, deletion.person) + (refundable if gives_more else 0)
-    return credit, earned, owed + earnings
+    return credit, earned, owed + ordered + earnings
 
 
 def _give_back(world: World, deletion: Deletion) -> bool:

@@ -25,7 +25,7 @@ from chalicelib.notifications.letters import letter
 from chalicelib.notifications.model import Words
 from chalicelib.notifications.schemas import notification_view
 from chalicelib.notifications.telling import Notification
-from chalicelib.operations import written
+from chalicelib.operations import traded, written
 from chalicelib.operations.model import export as model
 from chalicelib.operations.model.export import Export
 from chalicelib.operations.store import Leaving
@@ -208,7 +208,7 @@ def everything(world: World, person_id: str) -> dict[str, Any]:
         lambda start: belongings.tickets_of(world, person_id, _PAGE, start),
         lambda ticket: {"stream": ticket.stream, "coins": ticket.coins, "at": rfc3339(ticket.at)},
     )
-    for name, page in written.pages(world, person_id).items():
+    for name, page in (written.pages(world, person_id) | traded.pages(world, person_id)).items():
         told[name] = all_of(name, page, dict)
     for account in ("credit", "coins", "earnings"):
         told[f"{account}_entries"] = all_of(

@@ -6,7 +6,7 @@ named and not linked: a link would not last as long as the file that holds it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from typing import Any, Final
@@ -31,7 +31,7 @@ _SIDES: Final[tuple[Who, ...]] = ("client", "reader")
 _AT_ONCE: Final = 100
 
 
-def pages(world: World, person_id: str) -> Mapping[str, Page]:
+def pages(world: World, person_id: str) -> dict[str, Page]:
     """How to page through each list, by its name."""
     between_two: dict[str, Page] = {
         f"{what}_as_{side}": partial(page, world, side, person_id)

@@ -134,8 +134,28 @@ def approve(world: World, product_id: str, *, actor: str, reason: str) -> Own:
     return _pushed(world, product_id)
 
 
-def stop(world: World, product_id: str, *, actor: str, reason: str, tell: bool = True) -> Own:
+def stop(world: World, product_id: str, *, actor: str, reason: str) -> Own:
     """Let nobody buy a product from this moment on, audited; its seller is told. Raises NotFound."""
+    _stop(world, product_id, actor, reason, tell=True)
+    return _pushed(world, product_id)
+
+
+def stop_all(world: World, seller: str, *, actor: str, reason: str) -> None:
+    """Let nobody buy a product of a seller who leaves; Stripe hears of it by the minute tick. May be repeated. Raises
+    Unavailable.
+    """
+    rows = products_of(world)
+    start: Key | None = None
+    for _ in range(model.MOST_MADE):
+        page, start = rows.listed("sale", seller, _AT_ONCE, start)
+        for each in page:
+            if each.state != "stopped":
+                _stop(world, each.id, actor, reason, tell=False)
+        if start is None:
+            return
+
+
+def _stop(world: World, product_id: str, actor: str, reason: str, *, tell: bool) -> None:
     rows = products_of(world)
 
     def attempt() -> None:
@@ -154,20 +174,6 @@ def stop(world: World, product_id: str, *, actor: str, reason: str, tell: bool =
         )
 
     undisturbed(world.sleep, attempt)
-    return _pushed(world, product_id)
-
-
-def stop_all(world: World, seller: str, *, actor: str, reason: str) -> None:
-    """Let nobody buy a product of a seller who leaves. May be repeated. Raises Unavailable."""
-    rows = products_of(world)
-    start: Key | None = None
-    for _ in range(model.MOST_MADE):
-        page, start = rows.listed("sale", seller, _AT_ONCE, start)
-        for each in page:
-            if each.state != "stopped":
-                stop(world, each.id, actor=actor, reason=reason, tell=False)
-        if start is None:
-            return
 
 
 def seen(world: World, product_id: str) -> Own:

@@ -49,13 +49,16 @@ from chalicelib.sessions import afterwards
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model import commands
 from chalicelib.sessions.model.session import Side
+from chalicelib.shop.store import products_of
 from chalicelib.wallet import coins, limits, packs, purchases, refunds, topups
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.events import apply_event
 from chalicelib.wallet.model.purchase import Told
+from tests.support.counter import HOME, RATE
 from tests.support.diary import TODAY, Diary
 from tests.support.events import checkout_event, dispute_event, refund_event
 from tests.support.memory import MemoryTables
+from tests.support.pages import Pages
 from tests.support.payee import READER, Desk
 from tests.support.reading import add_reader, pay_in
 from tests.support.show import Show
@@ -869,6 +872,7 @@ def lived(world: World) -> str:
         sessions.perform(world, "ses_2", user, command)
     sessions.perform(world, "ses_2", person, commands.finish)  # at once: it costs nothing, and earns nothing
     afterwards.write_client_note(world, other, person, "a private thought of Bob")
+    _ordered(world, person)
     _wrote(world, person, person, "usr_reader")
     _wrote(world, person, other, person)
     caller = Caller(person, "reader", "Ada Lovelace")
@@ -879,6 +883,19 @@ def lived(world: World) -> str:
     accounts.block(world, person, other)
     tell(world, Notice(person, "refund", {"amount": 250}, "1", world.now()))
     return person
+
+
+def _ordered(world: World, person: str) -> None:
+    """The person was sent a thing, and pays on a page for another; they sell one themselves."""
+    counter = Pages(world)
+    for name in ("deck", "book"):
+        counter.sells(name, "physical", 1_500, left=10)
+    counter.sells("own", "physical", 900, seller=person)
+    pay_in(world, person, 1_500 + RATE, "topup:3")
+    home = replace(HOME, line1="12 private road")
+    counter.orders({"deck": 1}, name="sent", buyer=person, address=home)
+    counter.ships(name="sent")
+    counter.orders({"book": 1}, "stripe", name="pending", buyer=person, address=home)
 
 
 def _wrote(world: World, person: str, client: str, reader: str) -> None:
@@ -929,6 +946,45 @@ def test_nothing_that_tells_who_it_was_is_left_in_any_table(world: World) -> Non
     assert audited(world, ada)[-2:] == ["person_deleted", "person_forgotten"]
     assert isinstance(world.tables, MemoryTables)
     assert [key for key in world.tables.rows["inbox"] if ada in key[0]] == []
+
+
+def test_orders_stay_with_nobody_and_nothing_is_sold_any_more(world: World) -> None:
+    ada = lived(world)
+    confirmed(world, ada)
+    carried_out(world, ada)
+    counter = Pages(world)
+    assert (counter.order("sent").state, counter.order("pending").state) == ("shipped", "cancelled")
+    assert (counter.left("deck"), counter.left("book")) == (9, 10)
+    own = products_of(world).product(counter.id_of("own"))
+    assert own
+    assert own.state == "stopped"
+
+
+def test_what_waits_to_be_sent_goes_back_and_from_there_to_the_cards(world: World, ada: str) -> None:
+    counter = Pages(world)
+    counter.sells("deck", "physical", 1_500, left=10)
+    pay_in(world, ada, 5_000, "topup:pi_1")
+    counter.orders({"deck": 2}, buyer=ada)
+    confirmed(world, ada)
+    carried_out(world, ada)
+    assert counter.order().state == "refunded"
+    assert [each["amount"] for each in stripe(world).refunds.values()] == [5_000]
+
+
+def test_a_seller_stays_until_what_they_sold_is_sent(world: World, ada: str) -> None:
+    counter = Pages(world)
+    pay_in(world, counter.known("buyer"), 10_000, "topup:2")
+    counter.sells("book", "physical", 900, seller=ada, left=10)
+    counter.orders({"book": 2})
+    confirmed(world, ada)
+    forward(world, COOLING)
+    deletions.advance(world, ada)
+    held = deletions.deletion_of(world, ada)
+    assert (held.state, held.owed) == ("awaiting_refund", 1_260)
+    counter.ships()
+    forward(world, DAY)
+    deletions.advance(world, ada)
+    assert deletions.deletion_of(world, ada).owed == 1_260  # earned now, and to be paid out
 
 
 def test_the_ledger_keeps_every_entry(world: World, tables: CrashingTables) -> None:
