@@ -169,7 +169,9 @@ class Payments(Protocol):
         """
 
     def checkout(self, page: str) -> dict[str, Any]:
-        """The Checkout Session as it is now."""
+        """The Checkout Session as it is now, with its PaymentIntent if there is one: a complete one that is not paid
+        may be on its way from a bank, or refused by it.
+        """
 
     def expire_checkout(self, page: str) -> dict[str, Any]:
         """Close a page that was not paid, so that it never can be: the Session, also when asked again. Refused: it is
@@ -436,7 +438,8 @@ class StripePayments:
         return page
 
     def checkout(self, page: str) -> dict[str, Any]:
-        return self._asked(lambda client: client.v1.checkout.sessions.retrieve(page))
+        params = {"expand": ["payment_intent"]}
+        return self._asked(lambda client: client.v1.checkout.sessions.retrieve(page, params=params))
 
     def expire_checkout(self, page: str) -> dict[str, Any]:
         options = {"idempotency_key": f"expire:{page}"}

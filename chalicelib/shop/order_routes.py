@@ -61,8 +61,10 @@ _KEY: Final = re.compile(r"[A-Za-z0-9_]{1,64}")
     ),
 )
 def create_order(request: Request[NewOrder, None]) -> OrderView:
-    """Order products. By `credit` and `coins` it is paid at once, or nothing happens; by `stripe` one goes on to
-    `checkout_url`, and it is paid once Stripe has told us so.
+    """Order products.
+
+    By `credit` and `coins` it is paid at once, or nothing happens; by `stripe` one goes on to `checkout_url`, and it is
+    paid once Stripe has told us so.
 
     What may be paid how and where, `rails` of a product says (403 `forbidden` otherwise); all of an order is paid in
     one way. What is digital is fulfilled as soon as it is paid. What nobody pays in half an hour is called off.
@@ -107,8 +109,9 @@ def cancel_order(request: Request[None, None]) -> OrderView:
 
 @endpoint(blueprint, "GET", "/v1/reader/sales", query=ListQuery, returns=PageOf[SaleView], role="reader")
 def list_sales(request: Request[None, ListQuery]) -> PageOf[SaleView]:
-    """What was sold of one's own products, the last order first: `limit` counts orders, of which each may have several
-    items. The list may be a moment behind.
+    """What was sold of one's own products, the last order first.
+
+    `limit` counts orders, of which each may have several items. The list may be a moment behind.
     """
     query, user = request.query, request.caller.id
     scope = f"sales:{user}"

@@ -17,7 +17,8 @@ from chalicelib.shop.store import products_of
 
 def taken(world: World, wants: Mapping[str, int]) -> list[Operation]:
     """The operations that take so many pieces of each product, for the transaction of an order: one for each of which
-    there is not without end. They fail where another write of it came first. Raises OutOfStock, NotFound.
+    there is not without end. They fail where another write of it came first; not alone, where two who take alike would
+    pass for one. Raises OutOfStock, NotFound.
     """
     return _moved(world, wants, model.taken)
 

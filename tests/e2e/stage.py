@@ -20,6 +20,7 @@ from threading import Lock, Timer
 from typing import Any, Final
 
 import requests
+import stripe
 
 from chalicelib.gateways import World
 from chalicelib.kernel.settings import Rules
@@ -282,6 +283,24 @@ class StripeDesk:
 
     def __init__(self, stack: Stack) -> None:
         self._url = stack.stripe.url
+        api = stripe.StripeClient("sk_test_desk", base_addresses={"api": self._url}, max_network_retries=0)
+        self.v1: Any = api.v1
+
+    def sells(self, name: str, amount: int | None, product: str | None = None, **told: Any) -> str:
+        """The platform has a product made, with a default price unless it has none: its id."""
+        asked = {"name": name, **told} | ({"id": product} if product else {})
+        price = {} if amount is None else {"default_price_data": {"unit_amount": amount, "currency": "usd"}}
+        return str(self.v1.products.create(params=asked | price).id)
+
+    def offers(self, code: str, restrictions: Json | None = None, **coupon: Any) -> str:
+        """A promotion code is given out, with a coupon of its own: its id."""
+        promotion = {"type": "coupon", "coupon": self.v1.coupons.create(params=coupon).id}
+        asked = {"code": code, "promotion": promotion, "restrictions": restrictions or {}}
+        return str(self.v1.promotion_codes.create(params=asked).id)
+
+    def silently(self, product: str, **changes: Any) -> None:
+        """A product is made or changed, as if the events were lost; with nothing told, it is gone."""
+        self._local("PUT" if changes else "DELETE", f"products/{product}", changes or None)
 
     def checkout_id(self, topup: Json) -> str:
         return str(topup["checkout_url"]).rsplit("/", 1)[-1]

@@ -120,6 +120,12 @@ class OfflineTill:
                 self.promotions[used["promotion_code"]]["times_redeemed"] += 1
         return copy.deepcopy(session)
 
+    def bounces(self, page: str) -> Thing:
+        """The buyer pays from a bank account, and the bank refuses: the Session as its event tells of it."""
+        intent = {"id": f"pi_{self.pages[page]['client_reference_id']}", "status": "requires_payment_method"}
+        self.pages[page] |= {"status": "complete", "url": None, "payment_intent": intent}
+        return copy.deepcopy(self.pages[page]) | {"payment_intent": intent["id"]}
+
     def runs_out(self, page: str) -> Thing:
         """Nobody paid in time: the Session as its event tells of it."""
         self.pages[page] |= {"status": "expired", "url": None}
@@ -152,7 +158,12 @@ class OfflineTill:
         self._reached()
         if page in self.refusing or page not in self.pages:
             raise Refused("resource_missing")
-        return copy.deepcopy(self.pages[page])
+        session = copy.deepcopy(self.pages[page])
+        intent = session["payment_intent"]
+        if isinstance(intent, str):
+            status = "succeeded" if session["payment_status"] == "paid" else "processing"
+            session["payment_intent"] = {"id": intent, "object": "payment_intent", "status": status}
+        return session
 
     def expire_checkout(self, page: str) -> Thing:
         def close() -> Thing:

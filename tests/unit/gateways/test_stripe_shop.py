@@ -12,7 +12,7 @@ import pytest
 from chalicelib.gateways.stripe import Payments, Refused
 from chalicelib.kernel.errors import ProviderFailed
 from infra.local.stripe.server import StripeServer
-from tests.support.local_stripe import SUCCESS, Library, call, client_of, post_form
+from tests.support.local_stripe import BANK_FAILS, SUCCESS, Library, call, client_of, post_form
 from tests.support.worlds import OfflinePayments
 
 HOUR = 3_600
@@ -35,6 +35,9 @@ class Shop(Protocol):
     def pays(self, page: str, url: str) -> None:
         """The buyer pays by card, or takes what costs nothing."""
 
+    def bounces(self, page: str, url: str) -> None:
+        """The buyer pays from a bank account, and the bank refuses."""
+
     def puts_away(self, price: str) -> None:
         """A price is not the default any more, and not active."""
 
@@ -54,6 +57,10 @@ class OfflineShop:
     def pays(self, page: str, url: str) -> None:
         del url
         self.offline.pays(page)
+
+    def bounces(self, page: str, url: str) -> None:
+        del url
+        self.offline.bounces(page)
 
     def puts_away(self, price: str) -> None:
         self.offline.prices[price]["active"] = False
@@ -94,6 +101,10 @@ class LocalShop:
     def pays(self, page: str, url: str) -> None:
         free = not self.payments.checkout(page)["amount_total"]
         assert post_form(url, **({"free": "yes"} if free else {"card": SUCCESS}))[0] == 303
+
+    def bounces(self, page: str, url: str) -> None:
+        assert post_form(url, card=BANK_FAILS)[0] == 303
+        call(self.local, "POST", f"/_local/checkout/sessions/{page}/settle")
 
     def puts_away(self, price: str) -> None:
         product = self.client.prices.retrieve(price).product
@@ -158,10 +169,21 @@ def test_what_is_paid_is_complete_and_cannot_be_closed(shop: Shop) -> None:
     shop.pays(page.id, page.url)
     told = shop.payments.checkout(page.id)
     assert (told["status"], told["payment_status"], told["url"]) == ("complete", "paid", None)
-    assert told["payment_intent"]
+    assert told["payment_intent"]["status"] == "succeeded"
     with pytest.raises(Refused) as caught:
         shop.payments.expire_checkout(page.id)
     assert caught.value.code is None
+
+
+def test_a_page_whose_bank_refused_is_complete_and_says_so_of_its_payment(shop: Shop) -> None:
+    shop.sells("prd_deck")
+    page = opened(shop, ("prd_deck", 1))
+    shop.bounces(page.id, page.url)
+    told = shop.payments.checkout(page.id)
+    assert (told["status"], told["payment_status"]) == ("complete", "unpaid")
+    assert told["payment_intent"]["status"] == "requires_payment_method"
+    with pytest.raises(Refused):
+        shop.payments.expire_checkout(page.id)
 
 
 def test_a_page_is_closed_once_and_the_same_answer_comes_again(shop: Shop) -> None:

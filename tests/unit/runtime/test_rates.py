@@ -45,6 +45,7 @@ PUT /v1/reader/picture
 PUT /v1/reader/profile
 PUT /v1/reader/rates
 DELETE /v1/readers/{}/queue
+POST /v1/orders/{}/cancel
 POST /v1/readers/{}/queue
 POST /v1/reviews/{}/reply
 POST /v1/sessions/{}/guarantee
@@ -161,6 +162,7 @@ def test_nothing_but_readings_draws_from_the_bucket_of_their_tokens() -> None:
 def test_where_money_is_spent_a_request_that_cannot_be_counted_is_refused() -> None:
     spending = {name for name, found in RATES.items() if found and found.spends}
     assert spending == {
+        "POST /v1/orders",
         "POST /v1/sessions",
         "POST /v1/sessions/{}/tip",
         "POST /v1/bookings",

@@ -1,0 +1,101 @@
+"""Orders on the command line: what is to be sent, sending it, and giving back, said before it is done."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from scripts.admin.cli import run
+from tests.support.counter import RATE, Counter
+from tests.support.worlds import hand_world
+
+WHY = ("--reason", "because", "--yes")
+Command = Callable[..., Any]
+
+
+@pytest.fixture
+def counter() -> Counter:
+    return Counter(hand_world()).ready()
+
+
+@pytest.fixture
+def soulseer(counter: Counter, capsys: pytest.CaptureFixture[str]) -> Command:
+    def said(*arguments: str, code: int = 0) -> Any:
+        capsys.readouterr()
+        assert run([*arguments, "--local", "--json"], lambda _: counter.world, lambda: "arn:ops") == code
+        return json.loads(capsys.readouterr().out) if code == 0 else None
+
+    return said
+
+
+def test_what_waits_is_listed_and_an_address_is_shown_only_where_it_is_asked_for(
+    counter: Counter, soulseer: Command
+) -> None:
+    made = counter.orders({"deck": 2})
+    (row,) = soulseer("orders", "list", "--to-ship")["rows"]
+    assert (row["id"], row["items"]) == (made.id, ["1: 2 x Deck, paid"])
+    assert soulseer("orders", "list", "--of", counter.buyer)["rows"] == [row]
+    (shown,) = soulseer("orders", "show", made.id)["rows"]
+    assert "address" not in shown
+    assert (shown["total"], shown["shipping"]) == (3_000 + RATE, f"{RATE} by standard")
+    assert soulseer("orders", "show", made.id, "--address")["rows"][0]["address"]["city"] == "Springfield"
+    soulseer("orders", "show", "ord_none", code=1)
+
+
+def test_things_are_sent_and_arrive_once(counter: Counter, soulseer: Command) -> None:
+    made = counter.orders({"deck": 1, "book": 1})
+    ship = ("orders", "ship", made.id, "--carrier", "USPS", "--tracking", "9400")
+    assert soulseer(*ship, "--item", "2", "--reason", "because")["would"] == [
+        "say that item 2 (1 x Book) was sent with USPS"
+    ]
+    assert counter.order().state == "paid"
+    soulseer(*ship, "--item", "2", *WHY)
+    assert soulseer(*ship, "--item", "2", *WHY)["would"] == []
+    (row,) = soulseer(*ship, *WHY)["rows"]
+    assert [each["tracking"] for each in row["items"]] == ["USPS 9400"] * 2
+    assert soulseer("orders", "deliver", made.id, *WHY)["rows"][0]["state"] == "delivered"
+    assert soulseer("orders", "deliver", made.id, "--item", "1", *WHY)["done"] is True
+    soulseer(*ship, *WHY, code=1)
+
+
+def test_a_refund_says_who_bears_it_before_it_is_done(counter: Counter, soulseer: Command) -> None:
+    made = counter.orders({"book": 2})
+    counter.ships()
+    refund = ("orders", "refund", made.id, "--item", "1:1", "--restock")
+    assert soulseer(*refund, "--reason", "because")["would"] == [
+        f"give 999 cents back to {counter.buyer}, to their credit",
+        f"take 699 cents of that from the earnings of {counter.seller}",
+        f"put 1 of {counter.id_of('book')} on sale again",
+    ]
+    soulseer(*refund, *WHY)
+    assert (counter.order().returned, counter.left("book")) == (999, 9)
+    assert soulseer("orders", "refund", made.id, "--shipping", "--reason", "because")["would"] == [
+        f"give {RATE} cents back to {counter.buyer}, to their credit",
+        "do so beside the 999 cents that were given back before",
+    ]
+    assert soulseer("orders", "refund", made.id, "--shipping", *WHY)["rows"][0]["state"] == "shipped"
+    assert soulseer("orders", "refund", made.id, *WHY)["rows"][0]["state"] == "refunded"
+    soulseer("orders", "refund", made.id, *WHY, code=1)
+    acts = counter.world.tables.query(counter.world.settings.tables.audit, ("pk", made.id)).items
+    assert sorted(each["action"] for each in acts) == [*["order_refunded"] * 3, "order_shipped"]
+
+
+def test_coins_go_back_as_coins(counter: Counter, soulseer: Command) -> None:
+    made = counter.orders({"song": 1}, "coins")
+    assert soulseer("orders", "refund", made.id, "--reason", "because")["would"] == [
+        f"give 333 coins back to {counter.buyer}"
+    ]
+
+
+def test_an_order_is_called_off_once(counter: Counter, soulseer: Command) -> None:
+    made = counter.orders({"deck": 2})
+    cancel = ("orders", "cancel", made.id)
+    assert soulseer(*cancel, "--reason", "because")["would"] == [
+        "call off 2 of item 1 (2 x Deck), and give back what was paid"
+    ]
+    assert soulseer(*cancel, *WHY)["rows"][0]["state"] == "refunded"
+    assert soulseer(*cancel, *WHY)["would"] == []
+    assert counter.credit == 10_000
