@@ -517,6 +517,8 @@ def _order_refunded(facts: Facts, zone: ZoneInfo) -> Words:
     del zone
     if facts.get("coins"):
         return Words("Your coins are back", f"{_price(facts)} of your order {facts['order']} are in your wallet again.")
+    if not facts["amount"]:  # a coupon had taken off all of it
+        return Words("Your order was called off", f"What was not sent of your order {facts['order']} was called off.")
     return Words(
         "Part of an order, or all of it, goes back to you",
         f"{_price(facts)} of your order {facts['order']} go back the way they were paid: to your credit, or to your "
