@@ -166,6 +166,7 @@ def again(stall: Stall, step: str) -> None:
             return
         except (Problem, Contended, ConditionFailed):
             selling.advance(stall.world, stall.name("moon"))
+    raise AssertionError(f"{step} was never answered")
 
 
 def test_a_sync_on_dynamodb_repairs_both_sides(stall: Stall) -> None:
