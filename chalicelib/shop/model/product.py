@@ -191,7 +191,7 @@ def _plain(written: str) -> bool:
 
 
 def _moment(told: object) -> Millis:
-    return told * SECOND if type(told) is int and 0 < told <= _LATEST else 0
+    return told * SECOND if type(told) is int and told in range(_LATEST + 1) else 0
 
 
 # --- looking for some ----------------------------------------------------------------------------
