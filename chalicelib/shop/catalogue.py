@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.gateways import World
 from chalicelib.gateways.stripe import Refused
@@ -19,7 +19,9 @@ from chalicelib.runtime.tables import Put
 from chalicelib.shop.model import product as model
 from chalicelib.shop.model.product import Product
 from chalicelib.shop.store import products_of as rows_of
-from chalicelib.wallet.events import Stored
+
+if TYPE_CHECKING:
+    from chalicelib.wallet.events import Stored
 
 _TRIES: Final = 4
 """Of a refresh: each asks Stripe, and one that lost means that another has just read it."""
