@@ -42,7 +42,7 @@ def show_product(world: World, asked: Namespace) -> Answer:
 
 
 def add_product(world: World, asked: Namespace) -> Plan:
-    """The platform's own. A digital one is on sale once it has a file, a thing once its pieces are counted."""
+    """Another one each time. A digital one is on sale once it has a file, a thing once its pieces are counted."""
     terms = Terms(asked.name, asked.description or "", asked.kind, asked.price, asked.coins, None, active=True)
     model.written(terms, world.settings.cents_per_100_coins)  # what is not acceptable is refused before it is confirmed
     product_id = derived_id("prd", secrets.token_hex(16))

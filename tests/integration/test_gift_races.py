@@ -54,7 +54,7 @@ def give_until_over(world: World, place: int, own: str, users: list[str]) -> tup
         show.ends()
         return [], []
     given, refused = [], []
-    for number in range(6):
+    for number in range(3):
         name = f"gft_{own}{place}x{number}"
         try:
             gifts.send(world, users[place], show.stream, "rose", name)
@@ -72,7 +72,7 @@ def shard_entries_count(show: Show) -> int:
 def test_of_64_buyers_while_a_stream_ends_each_gift_is_in_the_settlement_or_took_no_coins(
     show: Show, crowd: Crowd
 ) -> None:
-    users = patrons(show, BUYERS, 600)
+    users = patrons(show, BUYERS, 300)
     show.live()
     outcomes = crowd(BUYERS + 1, give_until_over, show.own, users)
     refusals(outcomes)  # an exception that is no answer of ours is raised
@@ -82,9 +82,9 @@ def test_of_64_buyers_while_a_stream_ends_each_gift_is_in_the_settlement_or_took
     assert show.noticed().state == "finalized"
     assert show.earned() == ([("gift_earned", 70 * len(given), show.stream)] if given else [])
     assert sorted(each.reference for each in shard_entries(show) if each.kind == "gift_earned") == sorted(given)
-    assert (show.gathered, show.closed) == (0, {True})
+    assert show.left == (0, {True})
     for place, user in enumerate(users):
-        assert assert_whole(show.world, coins.coins_account(user)) == 600 - 100 * len(outcomes[place][0])
+        assert assert_whole(show.world, coins.coins_account(user)) == 300 - 100 * len(outcomes[place][0])
     fed, _ = gifts.feed(show.world, show.host, show.stream, 0, 100, None)
     assert {each.id for each in fed} <= set(given)
     assert_books_balance(show.world)
@@ -205,7 +205,7 @@ def test_a_ticket_bought_while_its_stream_is_called_off_is_refused_or_comes_back
     assert set(refusals(outcomes)) <= {InvalidState.code}
     assert show.noticed().state == "finalized"
     assert {assert_whole(show.world, coins.coins_account(each)) for each in users} == {300}
-    assert (show.gathered, show.closed, show.earned()) == (0, {True}, [])
+    assert (show.left, show.earned()) == ((0, {True}), [])
     assert not any(gift_rows(show.world).ticket(show.stream, each) for each in users)
     assert_books_balance(show.world)
 
@@ -253,7 +253,7 @@ def evening(world: World) -> dict[str, Any]:
         "states": (show.row.state, off.row.state),
         "posted": [(entry.kind, entry.amount, entry.balance) for entry in chain(world, account)],
         "earned": [(kind, amount) for kind, amount, _ in [*show.earned(), *off.earned()]],
-        "left": (show.gathered, show.closed, off.gathered, off.closed),
+        "left": (show.left, off.left),
         "fed": [each.coins for each in gifts.feed(world, ann, show.stream, 0, 10, None)[0]],
         "fans": [(each.total, each.count) for each in gifts.leaders(world, ann, show.stream)],
         "intact": statement.verify_chain(world, account).broken_at,

@@ -22,7 +22,7 @@ from chalicelib.wallet import limits
 from tests.support.aws import dynamodb_client
 from tests.support.crowd import Crowd
 from tests.support.duo import refusals
-from tests.support.faults import WRITES, Send, fault, never_answers, never_arrives
+from tests.support.faults import WRITES, Made, Send, fault, never_answers, never_arrives
 from tests.support.worlds import HandClock, OfflineMail, OfflineObjects, hand_world, settings
 
 if TYPE_CHECKING:
@@ -99,18 +99,18 @@ def test_somebody_is_exported_and_forgotten_alike_whichever_write_goes_wrong(
 ) -> None:
     tables: Tables = DynamoTables(fragile)
 
-    def played(at: int) -> tuple[dict[str, Any], int]:
+    def played(at: int) -> tuple[dict[str, Any], Made]:
         world = hand_world(tables, settings=settings(names=table_names))
         with fault(fragile, wrong, *WRITES, at=at) as made:
-            return a_life(world), made()
+            return a_life(world), made
 
-    expected, writes = played(at=-1)
+    expected, made = played(at=-1)
     assert (expected["state"], expected["export"], expected["files"]) == ("deleted", ("ready", True), {})
     assert expected["rows"] == ["consents", "deletion", "exports", "profile"]
-    assert writes > 15
-    for place in range(writes):
+    assert made() > 15
+    for place in made.apart():
         found, _ = played(place)
-        assert found == expected, f"write {place} of {writes}"
+        assert found == expected, f"write {place} of {made()}"
 
 
 def guess(world: World, place: int, person: str, code: str) -> str:

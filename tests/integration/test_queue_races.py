@@ -17,7 +17,7 @@ from tests.support.crowd import Crowd
 from tests.support.reading import add_reader, pay_in
 from tests.support.worlds import HandClock
 
-CROWD = 32
+CROWD = 16
 
 
 @pytest.fixture
@@ -67,6 +67,13 @@ def press(world: World, place: int, own: str, reader: str) -> str:
             return ask(world, place, own, reader, 0)
 
 
+def join_in_turn(world: World, own: str, reader: str) -> list[str]:
+    """Everybody waits, in this order."""
+    for place in range(CROWD):
+        join(world, place, own, reader)
+    return waiting(world, reader)
+
+
 def waiting(world: World, reader: str) -> list[str]:
     return [each.client for each in readers.reader(world, reader).queue.waiting]
 
@@ -98,8 +105,7 @@ def test_who_joins_at_once_with_everybody_has_one_place_and_nobody_shares_it(
 def test_everybody_asks_at_once_and_at_each_turn_exactly_the_first_gets_the_reader(
     world: World, crowd: Crowd, own: str, reader: str
 ) -> None:
-    crowd(CROWD, join, own, reader)
-    order = waiting(world, reader)
+    order = join_in_turn(world, own, reader)
     for turn in range(3):
         outcomes = crowd(CROWD, ask, own, reader, turn)
         won = [each for each in outcomes if each not in ("reader_busy", "session_open")]
@@ -113,8 +119,7 @@ def test_everybody_asks_at_once_and_at_each_turn_exactly_the_first_gets_the_read
 def test_an_offer_that_runs_out_while_everybody_asks_goes_to_the_next_alone(
     world: World, crowd: Crowd, own: str, reader: str
 ) -> None:
-    crowd(CROWD, join, own, reader)
-    order = waiting(world, reader)
+    order = join_in_turn(world, own, reader)
     beat_on(world, reader)
     assert readers.reader(world, reader).queue.offered_to == order[1]
     outcomes = crowd(CROWD, ask, own, reader, 0)
@@ -135,8 +140,7 @@ def test_while_some_join_and_some_ask_one_gets_the_reader_and_nobody_is_offered_
 
 
 def test_one_offer_is_told_once_however_many_make_it(world: World, crowd: Crowd, own: str, reader: str) -> None:
-    crowd(CROWD, join, own, reader)
-    first, second, *_ = waiting(world, reader)
+    first, second, *_ = join_in_turn(world, own, reader)
     beat_on(world, reader)
     assert isinstance(world.now, HandClock)
     world.now.forward(MINUTE)

@@ -45,6 +45,9 @@ from chalicelib.scheduling.model.availability import MIDNIGHT
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model import commands
 from chalicelib.sessions.model.session import Side
+from chalicelib.shop import selling
+from chalicelib.shop.model import product as shop
+from chalicelib.shop.model.wanted import Changes, Terms
 from chalicelib.wallet import refunds
 from chalicelib.wallet import service as wallet
 from tests.support.door import PickyTables, product_on
@@ -119,6 +122,19 @@ _MESSAGES: Final = "/v1/conversations/{conversation_id}/messages?"
 _BY_CATEGORY: Final = {"category": "general", "active_at": int, "pk": str, "sk": "thread"}
 _THREADS: Final = List("ada", "/v1/threads?category=general", "threads:general", _BY_CATEGORY)
 
+_PRODUCTS: Final = List(
+    "ada",
+    "/v1/products?where=ios",
+    f"products:{shop.Filters('ios')}",
+    {"listing": "sale", "listed_at": int, "pk": str, "sk": "product"},
+)
+_OWN_PRODUCTS: Final = List(
+    "rosa",
+    "/v1/reader/products?",
+    "products:of:{me}",
+    {"seller": "{me}", "created_at": int, "pk": str, "sk": "product"},
+)
+
 STREAM: Final = "str_1"
 TALKS: Final = {
     "ada": ("ada", "rosa"),
@@ -154,6 +170,8 @@ LISTS: Final = (
     _conversations("rosa", "reader"),
     _messages("ada", ""),
     _messages("rosa", "hello"),
+    _PRODUCTS,
+    _OWN_PRODUCTS,
     _THREADS,
     List("ada", "/v1/threads/{thread_id}?", "posts:thr_{name}", {"after": str}),
     List("ada", "/v1/posts/{post_id}/edits?", "edits:pst_{name}", {"before": str}),
@@ -194,6 +212,7 @@ class Everybody:
         self._moderate()
         self._give()
         self._write()
+        self._sell()
         for each in self.ids:
             self._open_a_thread(each)
         self._block()
@@ -221,6 +240,13 @@ class Everybody:
             show.buys(self.ids[each], 1_000)
             for number in range(READINGS):
                 show.gives(self.ids[each], name=str(number))
+
+    def _sell(self) -> None:
+        """Some things of both readers' are on sale."""
+        for reader, number in product(READERS, range(READINGS)):
+            terms = Terms(f"Thing {number}", "Of wood.", "physical", 900, None, None, active=False)
+            made = selling.offer(self.world, self.ids[reader], f"prd_{reader}{number}", terms, Changes())
+            selling.approve(self.world, made.product.id, actor="test", reason="good")
 
     def _open_a_thread(self, name: str) -> None:
         """They open a thread, answer themselves, and change what they said a few times."""

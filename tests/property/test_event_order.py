@@ -9,9 +9,13 @@ from typing import Any, Final
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chalicelib.shop import events as shop
+from chalicelib.shop import orders
 from chalicelib.wallet import events, topups
 from tests.support.events import checkout_event, dispute_event, refund_event
+from tests.support.pages import COMPLETED, SUCCEEDED, Pages
 from tests.support.purse import OWNER, Purse
+from tests.support.worlds import hand_world
 
 PAID: Final = (2_000, 3_000)
 
@@ -93,3 +97,43 @@ def test_any_order_and_any_number_of_deliveries_end_in_the_same_ledger(
     for event in data.draw(st.permutations(each + again)):
         events.apply_event(mixed.world, event)
     assert came(mixed) == came(straight)
+
+
+def ordered() -> tuple[Pages, list[dict[str, Any]]]:
+    """An order of $20.95 that is being paid, and what Stripe tells of that."""
+    pages = Pages(hand_world()).ready()
+    pages.opens()
+    pages.stripe.pays(pages.page()["id"])
+    return pages, [pages.event(COMPLETED), pages.event(SUCCEEDED)]
+
+
+def ended(pages: Pages) -> dict[str, Any]:
+    """All that must not depend on the order."""
+    order, payment = pages.order(), pages.payment()
+    return {
+        "order": (order.state, order.intent, order.look_at),
+        "accounts": pages.accounts,
+        "journal": pages.journal("orders"),
+        "refunds": dict(payment.refunds),
+        "disputes": dict(payment.disputes),
+        "told": sorted(map(str, pages.told(pages.buyer))),
+    }
+
+
+@settings(max_examples=60)
+@given(refunded=refunds, disputed=disputes, data=st.data())
+def test_so_do_those_of_a_payment_for_an_order(refunded: list[Any], disputed: list[Any], data: st.DataObject) -> None:
+    straight, told_of = ordered()
+    mixed, _ = ordered()
+    intent = f"pi_{straight.order_id()}"
+    for number, (_, cents, life) in enumerate(refunded):
+        told_of += [refund_event(kind, f"re_{number}", intent, cents, status) for kind, status in life]
+    for number, (_, cents, life) in enumerate(disputed):
+        told_of += [dispute_event(kind, f"dp_{number}", intent, cents, status) for kind, status in life]
+    for event in told_of:
+        shop.apply_event(straight.world, event)
+    again = data.draw(st.lists(st.sampled_from(told_of), max_size=6))
+    for event in data.draw(st.permutations(told_of + again)):
+        shop.apply_event(mixed.world, event)
+    assert orders.advance(mixed.world, mixed.order_id()) is None
+    assert ended(mixed) == ended(straight)

@@ -282,7 +282,7 @@ def assert_cents(played: Evening, kept: list[Asked]) -> None:
     assert books.sum_of("platform:fees") == sum(values.values()) - sum(earned.values())
     assert books.sum_of("platform:coins") == -sum(values.values())
     for show in played.shows:
-        assert (show.gathered, show.closed) == (0, {True})
+        assert show.left == (0, {True})
 
 
 def rows(played: Evening, prefix: str) -> list[dict[str, Any]]:

@@ -42,7 +42,7 @@ def local_aws(home: Path) -> Iterator[str]:
 
 
 def dynamodb_client(url: str, *, attempts: int = 3, connections: int = 64) -> DynamoDBClient:
-    """A client with the product's time-outs and as many connections as a crowd of threads needs."""
+    """A client as the product's, with as many connections as a crowd of threads needs."""
     import boto3
     from botocore.config import Config
 
@@ -55,6 +55,8 @@ def dynamodb_client(url: str, *, attempts: int = 3, connections: int = 64) -> Dy
             read_timeout=10,  # a crowd on two cores waits longer than a function may
             max_pool_connections=connections,
             retries={"mode": "standard", "total_max_attempts": attempts},
+            parameter_validation=False,
+            user_agent="soulseer",
         ),
         **(local if is_local(url) else {}),
     )

@@ -6,7 +6,6 @@ MiniStack never throttles and never reports a conflict, and a lost answer cannot
 from __future__ import annotations
 
 import io
-import itertools
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -19,6 +18,8 @@ from botocore.httpsession import URLLib3Session
 
 WRITES: Final = ("PutItem", "DeleteItem", "TransactWriteItems")
 
+_session: Final = URLLib3Session(max_pool_connections=64)
+
 Send = Callable[[AWSPreparedRequest], AWSResponse | None]
 """In place of sending a request: an answer, an exception, or None to let it go."""
 
@@ -30,7 +31,7 @@ def never_arrives(request: AWSPreparedRequest) -> AWSResponse | None:
 
 def never_answers(request: AWSPreparedRequest) -> AWSResponse | None:
     """The request takes effect, but its answer never comes: the client sees the same time-out."""
-    URLLib3Session().send(request)
+    _session.send(request)
     raise ReadTimeoutError(endpoint_url=request.url)
 
 
@@ -66,26 +67,56 @@ def after(act: Callable[[], object]) -> Send:
     return send
 
 
+class Made:
+    """The requests that there were: called, it says how many."""
+
+    def __init__(self) -> None:
+        self._kinds: list[str] = []
+        self._lock = threading.Lock()
+
+    def __call__(self) -> int:
+        return len(self._kinds)
+
+    def add(self, request: AWSPreparedRequest) -> int:
+        """The place of this one, from 0."""
+        body: Any = request.body
+        with self._lock:
+            self._kinds.append(json.dumps(_names(json.loads(body)), sort_keys=True))
+            return len(self._kinds) - 1
+
+    def apart(self) -> list[int]:
+        """The places of all, but of those in a row that write the same attributes only the first two and the last."""
+        kinds = [None, None, *self._kinds, None]
+        return [
+            at
+            for at, (first, second, kind, following) in enumerate(
+                zip(kinds, kinds[1:], kinds[2:], kinds[3:], strict=False)
+            )
+            if len({first, second, kind, following}) > 1
+        ]
+
+
 @contextmanager
-def fault(client: Any, send: Send, *operations: str, at: int = 0) -> Iterator[Callable[[], int]]:
-    """``send`` in place of request number ``at`` (from 0) of those ``operations``. Yields how many there were."""
-    places = itertools.count()
-    made = 0
-    lock = threading.Lock()
+def fault(client: Any, send: Send, *operations: str, at: int = 0) -> Iterator[Made]:
+    """``send`` in place of request number ``at`` (from 0) of those ``operations``. Yields which there were."""
+    made = Made()
 
     def handler(request: AWSPreparedRequest, **_: Any) -> AWSResponse | None:
-        nonlocal made
-        with lock:
-            place = next(places)
-            made = place + 1
-        return send(request) if place == at else None
+        return send(request) if made.add(request) == at else None
 
     with ExitStack() as hooks:
         for operation in operations:
             event = f"before-send.dynamodb.{operation}"
             client.meta.events.register_first(event, handler)
             hooks.callback(client.meta.events.unregister, event, handler)
-        yield lambda: made
+        yield made
+
+
+def _names(value: Any) -> Any:
+    """The same with names only: of tables and attributes."""
+    if isinstance(value, dict):
+        return {name: each if name == "TableName" else _names(each) for name, each in value.items()}
+    return [_names(each) for each in value] if isinstance(value, list) else None
 
 
 class _Body(io.BytesIO):

@@ -116,11 +116,13 @@ class Show:
     @property
     def gathered(self) -> Cents:
         """On the shards."""
-        return sum(head.balance for head in shards.heads(self.world, self.row))
+        return self.left[0]
 
     @property
-    def closed(self) -> set[bool]:
-        return {head.closed for head in shards.heads(self.world, self.row)}
+    def left(self) -> tuple[Cents, set[bool]]:
+        """What is on the shards, and whether they are closed."""
+        heads = shards.heads(self.world, self.row)
+        return sum(head.balance for head in heads), {head.closed for head in heads}
 
     def earned(self) -> list[tuple[str, Cents, str]]:
         """What the host's earnings have of it."""

@@ -22,8 +22,6 @@ MOST_MADE: Final = 100
 LEAST_OF_READERS: Final[Cents] = 100
 MOST_OF_READERS: Final[Cents] = 50_000
 _LONGEST_PAUSE: Final[Millis] = DAY
-_MOST_DOUBLED: Final = 11
-"""After so many tries a pause is as long as it gets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +192,7 @@ def shown_by(product: Product, terms: Terms) -> Product:
 
 def tried(wanted: Wanted, now: Millis) -> Wanted:
     """With one more try of which nobody knows what became: each pause is twice the one before, a day at most."""
-    pause = min(_LONGEST_PAUSE, MINUTE << min(wanted.tries, _MOST_DOUBLED))
+    pause = min(_LONGEST_PAUSE, MINUTE << wanted.tries)
     return replace(wanted, tries=wanted.tries + 1, look_at=now + pause)
 
 
@@ -212,7 +210,7 @@ def following(wanted: Wanted, product: Product, name: str, now: Millis) -> Wante
 
 def off_sale(product: Product, terms: Terms) -> Product:
     """The product that is to be off sale by these terms is so at once, whenever Stripe hears of it."""
-    return product if terms.active or not product.active else replace(product, active=False)
+    return product if terms.active else replace(product, active=False)
 
 
 # --- what an admin decides -----------------------------------------------------------------------
@@ -222,9 +220,9 @@ def approved(product: Product) -> Product:
     """Let it be sold. As it was where it is so. Raises InvalidState for a digital one without a file."""
     if product.kind == "digital" and product.file is None:
         raise InvalidState("It has no file yet.")
-    return product if product.state == "approved" else replace(product, state="approved")
+    return replace(product, state="approved")
 
 
 def stopped(product: Product) -> Product:
     """Let nobody buy it from this moment on. As it was where it is so."""
-    return product if product.state == "stopped" else replace(product, state="stopped")
+    return replace(product, state="stopped")

@@ -46,7 +46,7 @@ def test_what_gathered_goes_to_the_reader_in_one_entry(show: Show) -> None:
         show.gives(bea, gift, str(number))
     assert show.ends().state == "finalized"
     assert show.earned() == [("gift_earned", 2 * (70 + 350 + 700), show.stream)]
-    assert (show.gathered, show.closed) == (0, {True})
+    assert show.left == (0, {True})
     books = show.books()
     assert books.sum_of("platform:fees") == 2 * (30 + 150 + 300)
     assert books.sum_of("platform:coins") == -2 * 1_600
@@ -93,7 +93,7 @@ def test_it_is_held_for_three_days_from_the_settlement_on(show: Show) -> None:
 def test_a_stream_without_gifts_settles_to_nothing(show: Show) -> None:
     assert show.ends().state == "finalized"
     assert show.earned() == []
-    assert show.closed == {True}
+    assert show.left[1] == {True}
 
 
 def test_settling_again_changes_nothing(show: Show) -> None:
@@ -226,7 +226,7 @@ def test_every_ticket_of_a_stream_that_is_called_off_comes_back(promised: Show) 
     books = promised.books()
     assert [books.sum_of(f"platform:{name}") for name in ("fees", "coins")] == [0, 0]
     assert books.sum_of("platform:burnt", "coins") == 0
-    assert (promised.gathered, promised.closed) == (0, {True})
+    assert promised.left == (0, {True})
     assert not gift_rows(promised.world).ticket(promised.stream, ann)
 
 
@@ -399,7 +399,7 @@ def evening(show: Show, *, starts: bool) -> dict[str, Any]:
         "kinds": kinds,
         "fees": books.sum_of("platform:fees"),
         "owed": books.sum_of("platform:coins"),
-        "left": (show.gathered, show.closed, books.unsettled()),
+        "left": (show.left, books.unsettled()),
         "fed": [(each.user, each.coins) for each in gifts.feed(show.world, show.host, show.stream, 0, 10, None)[0]],
         "audited": audited(show.world, show.stream),
     }

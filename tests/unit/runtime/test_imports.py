@@ -65,6 +65,22 @@ print(read(), sorted(app.routes["/v1/streams"]))
     assert told(code).splitlines() == ["[]", "['chalicelib.live.routes'] ['GET', 'POST']"]
 
 
+def test_an_event_of_a_payment_that_is_none_of_the_shops_reads_of_the_shop_whose_it_is_and_no_more() -> None:
+    code = """
+import contextlib, io, sys
+from tests.support.events import refund_event
+from tests.support.purse import Purse
+with contextlib.redirect_stdout(io.StringIO()):
+    purse = Purse()
+    told = refund_event("refund.created", "re_1", purse.pays(1_000), 100, "succeeded")
+    from chalicelib.shop import handlers
+    handlers.apply_event(purse.world, told)
+print(purse.balance)
+print(*sorted(name for name, each in sys.modules.items() if "b.shop." in name and type(each) is type(sys)))
+"""
+    assert told(code).splitlines() == ["900", "chalicelib.shop.events chalicelib.shop.handlers"]
+
+
 def test_a_module_of_first_use_is_read_at_the_first_look_and_is_the_one_that_others_import() -> None:
     code = """
 import sys

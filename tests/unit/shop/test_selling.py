@@ -9,6 +9,7 @@ import pytest
 
 from chalicelib.kernel.errors import Forbidden, IdempotencyMismatch, Invalid, InvalidState, NotFound, Problem
 from chalicelib.kernel.time import MINUTE
+from chalicelib.operations.handlers import KINDS
 from chalicelib.readers import service as readers
 from chalicelib.runtime.tables import Contended
 from chalicelib.shop import catalogue, selling
@@ -393,7 +394,7 @@ def test_a_crash_before_stripe_is_asked_is_finished_by_the_tick(stall: Stall) ->
     with pytest.raises(SystemExit):
         stall.draft()
     stall.till.takes_time = lambda: None
-    due = [key["pk"] for shard in range(2) for key in selling.page_of_shard(stall.world, str(shard), 100, None)[0]]
-    assert due == [MOON]
-    selling.advance(stall.world, MOON)
+    due = [each for shard in range(2) for each in KINDS["product"].page(stall.world, str(shard), 100, None)[0]]
+    assert [each.id for each in due] == [MOON]
+    due[0].advance()
     assert replace(stall.row(), rev=1).price == 900

@@ -19,7 +19,7 @@ def test_pieces_are_taken_and_returned() -> None:
 
 @pytest.mark.parametrize(("left", "said"), [(10, "10 left of prd_1."), (0, "None left of prd_1.")])
 def test_more_than_there_are_cannot_be_taken(left: int, said: str) -> None:
-    with pytest.raises(OutOfStock, match=said):
+    with pytest.raises(OutOfStock, match=f"^{said}$"):
         taken(Stock("prd_1", left), left + 1)
 
 

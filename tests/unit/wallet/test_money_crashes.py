@@ -4,74 +4,16 @@ as if nothing had happened.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import pytest
 
 from chalicelib.kernel.time import MINUTE
-from chalicelib.runtime.tables import Operation
 from chalicelib.wallet import refunds, topups
+from tests.support.dying import Death, DyingPayments, DyingTables, insist
 from tests.support.events import charge_event, checkout_event, dispute_event, refund_event
-from tests.support.memory import MemoryTables
 from tests.support.purse import OWNER, Purse
-from tests.support.worlds import OfflinePayments
-
-
-class Crash(BaseException):
-    """The function dies: no code of ours sees it."""
-
-
-@dataclass
-class Death:
-    """Comes at the ``at``th moment from now at which a function could die."""
-
-    at: int = -1
-    moments: int = 0
-
-    def __call__(self) -> None:
-        self.moments += 1
-        if self.moments - 1 == self.at:
-            raise Crash
-
-
-class DyingTables(MemoryTables):
-    """Death may come before and after every write."""
-
-    def __init__(self, death: Death) -> None:
-        super().__init__()
-        self.death = death
-
-    def write(self, *operations: Operation) -> None:
-        self.death()
-        super().write(*operations)
-        self.death()
-
-
-class DyingPayments(OfflinePayments):
-    """Death may come before and after every call."""
-
-    death: Death
-
-    def refund(self, *, intent: str, amount: int, part: str) -> dict[str, Any]:
-        self.death()
-        made = super().refund(intent=intent, amount=amount, part=part)
-        self.death()
-        return made
-
-    def refunds_of(self, intent: str) -> list[dict[str, Any]]:
-        self.death()
-        return super().refunds_of(intent)
-
-
-def insist(act: Callable[[], object]) -> None:
-    """As Stripe does with an event, an app with a request, and the tick with what waits."""
-    try:
-        act()
-    except Crash:
-        act()
 
 
 def played(at: int) -> tuple[dict[str, Any], int]:
