@@ -177,9 +177,7 @@ def test_only_the_buyer_downloads_and_ten_times(stage: Stage, reader: Phone, buy
     assert buyer.api.get(f"/v1/orders/{order}")["items"][0]["downloads"] == 10
 
 
-def test_what_is_over_or_given_back_or_not_paid_or_no_file_is_not_downloaded(
-    stage: Stage, buyer: Phone, product: str
-) -> None:
+def test_what_is_over_or_given_back_or_not_paid_is_not_downloaded(stage: Stage, buyer: Phone, product: str) -> None:
     order = ordered(buyer, product)["id"]
     over, made = link(buyer, order).json, link(buyer, order).json
     rows = file_rows(stage.world)
