@@ -19,6 +19,7 @@ from chalicelib.kernel.errors import (
     Problem,
     WalletFrozen,
 )
+from chalicelib.readers import service as readers
 from chalicelib.shop import orders
 from chalicelib.wallet import coins
 from chalicelib.wallet import service as wallet
@@ -219,6 +220,10 @@ def test_nobody_buys_their_own_or_of_who_left_or_was_blocked(counter: Counter) -
         counter.orders({"book": 1})
     accounts.unblock(counter.world, counter.seller, counter.buyer)
     accounts.suspend(counter.world, counter.seller, actor="admin", reason="test")
+    with pytest.raises(InvalidState):
+        counter.orders({"book": 1})
+    accounts.reinstate(counter.world, counter.seller, actor="admin", reason="test")
+    readers.withdraw(counter.world, counter.seller, actor="admin", reason="test")
     with pytest.raises(InvalidState):
         counter.orders({"book": 1})
 
