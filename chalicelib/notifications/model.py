@@ -245,7 +245,8 @@ def _dispute(facts: Facts, zone: ZoneInfo) -> Words:
 def _dispute_won(facts: Facts, zone: ZoneInfo) -> Words:
     del zone
     if "order" in facts:
-        return Words("A disputed payment is settled", "The dispute of your payment for an order is settled.")
+        instead = " What was to go back to you of it is in your SoulSeer credit now." if facts["credited"] else ""
+        return Words("A disputed payment is settled", f"The dispute of your payment for an order is settled.{instead}")
     if "coins" in facts:
         return Words(
             "A disputed payment is yours again",

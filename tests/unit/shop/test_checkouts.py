@@ -443,6 +443,45 @@ def test_what_no_card_takes_is_the_buyers_credit(pages: Pages) -> None:
     assert pages.accounts == {"stripe:payments": -DECK, f"credit:{pages.buyer}": DECK}
 
 
+def test_what_stripe_refuses_because_it_is_disputed_is_not_given_twice(pages: Pages) -> None:
+    pages.opens()
+    order = pages.pays()
+    assert order.intent
+    pages.stripe.refusing.add(order.intent)
+    pages.cancels()  # the bank was quicker than its event
+    assert pages.credit == DECK
+    pages.disputed("closed", "lost")
+    assert pages.credit == 0
+    assert pages.accounts == {"stripe:payments": -DECK, "stripe:disputes": DECK}
+
+
+def test_what_could_not_be_sent_for_a_dispute_is_the_buyers_once_that_is_won(pages: Pages) -> None:
+    pages.opens()
+    order = pages.pays()
+    assert order.intent
+    pages.stripe.down = True
+    pages.cancels()
+    pages.stripe.down = False
+    pages.disputed("created", "needs_response")
+    pages.stripe.refusing.add(order.intent)
+    pages.forward(MINUTE)
+    pages.advances()
+    assert (pages.credit, pages.order().refunds[0].done) == (0, True)
+    pages.disputed("closed", "won")
+    assert pages.credit == DECK
+
+
+def test_what_was_given_back_by_hand_and_failed_is_the_buyers_once_the_order_is_refunded(pages: Pages) -> None:
+    pages.opens()
+    order = pages.pays()
+    assert order.intent
+    pages.given_back_by_hand(DECK)
+    pages.cancels()
+    assert (pages.credit, pages.stripe.refunds) == (0, {})
+    pages.tells(refund_event("refund.failed", "re_1hand", order.intent, DECK, "failed"))
+    assert (pages.credit, pages.accounts) == (DECK, {"stripe:payments": -DECK, f"credit:{pages.buyer}": DECK})
+
+
 def test_no_more_goes_back_than_is_left_where_somebody_gave_back_by_hand(pages: Pages) -> None:
     pages.opens({"deck": 2})
     pages.pays()
