@@ -251,7 +251,8 @@ def _same(order: Order, wanted: Wanted) -> bool:
     said = (tuple((each.product, each.quantity) for each in order.items), order.rail, order.where)
     if said != (wanted.items, wanted.rail, wanted.where):
         return False
-    if (order.discount is None) != (wanted.coupon is None):
+    code = order.discount.code if order.discount else ""
+    if code.casefold() != (wanted.coupon or "").strip().casefold():
         return False
     if order.shipping is None:
         return wanted.address is None and wanted.shipping_rate is None

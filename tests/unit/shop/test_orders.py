@@ -20,14 +20,15 @@ from chalicelib.kernel.errors import (
     WalletFrozen,
 )
 from chalicelib.readers import service as readers
-from chalicelib.shop import orders
+from chalicelib.shop import orders, rates
+from chalicelib.shop.model.shipping import Rate
 from chalicelib.wallet import coins
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.statement import trial_balance
-from tests.support.counter import RATE, Counter
+from tests.support.counter import HOME, RATE, Counter
 from tests.support.duo import assert_books_balance
 from tests.support.losing import LosingTables
-from tests.support.worlds import hand_world
+from tests.support.worlds import OfflinePayments, hand_world
 
 
 @pytest.fixture
@@ -173,6 +174,38 @@ def test_promotional_credit_comes_back_as_what_it_was(counter: Counter) -> None:
     assert (back.paid, back.lots[0].rest) == (10_000, 1_500 - 500 - RATE)
     counter.refunds({}, "r2", shipping=True)
     assert wallet.head(counter.world, counter.buyer).buckets.lots[0].rest == 1_000
+
+
+def test_a_coupon_is_off_what_is_paid_and_the_reader_shares_what_is_left(counter: Counter) -> None:
+    stripe = counter.world.payments
+    assert isinstance(stripe, OfflinePayments)
+    stripe.offers("TEN", percent_off=10)
+    made = counter.orders({"book": 1}, coupon="ten")
+    assert (made.item("1").net, made.total) == (899, 899 + RATE)  # 99.9 cents off are 100
+    assert counter.orders({"book": 1}, coupon="TEN") == made
+    for other in ("FIVE", None):
+        with pytest.raises(IdempotencyMismatch):
+            counter.orders({"book": 1}, coupon=other)
+    counter.ships()
+    assert counter.earned()[0][1] == 629  # 70 % of 899
+
+
+def test_what_a_coupon_makes_free_is_paid_without_a_posting(counter: Counter) -> None:
+    stripe = counter.world.payments
+    assert isinstance(stripe, OfflinePayments)
+    stripe.offers("FREE", percent_off=100)
+    counter.sells("gem", "physical", 800, seller=counter.seller, left=2)
+    rates.keep(counter.world, Rate("gift", "As a gift", 0, ("US",)), actor="admin", reason="test")
+    home = {"address": HOME, "shipping_rate": "gift"}
+    made = counter.orders({"gem": 1}, coupon="FREE", **home)
+    assert counter.orders({"gem": 1}, coupon="FREE", **home) == made
+    assert (made.state, made.total, made.entry, counter.spent(), counter.left("gem")) == ("paid", 0, None, [], 1)
+    assert counter.ships().state == "shipped"
+    assert counter.refunds({"1": 1}, restock=True).state == "refunded"
+    assert (counter.spent(), counter.earned(), counter.left("gem")) == ([], [], 2)
+    wallet.freeze(counter.world, counter.buyer, "admin")
+    with pytest.raises(WalletFrozen):
+        counter.orders({"gem": 1}, name="2", coupon="FREE", **home)
 
 
 REFUSED: list[tuple[dict[str, Any], type[Problem]]] = [
