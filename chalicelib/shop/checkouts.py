@@ -160,8 +160,8 @@ def _not_sold(world: World, order: Order) -> Order:
     for each in order.items:
         try:
             catalogue.refresh(world, each.product)
-        except Problem as problem:  # an event, or the daily run, does it
-            log.warning("product_not_read", id=each.product, code=problem.code)
+        except (Problem, Refused) as failed:  # an event, or the daily run, does it
+            log.warning("product_not_read", id=each.product, code=failed.code or "none")
     return done
 
 

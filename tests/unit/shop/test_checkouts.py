@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.accounts.model.limits import Wanted
+from chalicelib.gateways.stripe import Refused
 from chalicelib.gateways.stripe_shop import OrderPage
 from chalicelib.kernel.errors import InvalidState, ProviderFailed, SpendingLimitReached
 from chalicelib.kernel.time import DAY, MINUTE
@@ -19,7 +20,7 @@ from chalicelib.wallet import service as wallet
 from tests.support.counter import ADMIN, RATE
 from tests.support.events import outcome, refund_event
 from tests.support.pages import COMPLETED, EXPIRED, FAILED, SUCCEEDED, Pages
-from tests.support.worlds import NOON, hand_world
+from tests.support.worlds import NOON, OfflinePayments, hand_world
 
 DECK = 1_500 + RATE
 """What one deck costs with its shipping."""
@@ -71,6 +72,18 @@ def test_what_stripe_does_not_sell_any_more_is_called_off_and_free_again(pages: 
         pages.opens({"deck": 1, "book": 1})
     with pytest.raises(InvalidState, match="not on sale"):  # the product was read again
         pages.opens(name="2")
+
+
+def test_where_stripe_refuses_to_say_what_it_sells_the_order_is_called_off_all_the_same() -> None:
+    class Silent(OfflinePayments):
+        def product(self, product: str) -> dict[str, Any] | None:
+            raise Refused("parameter_invalid")
+
+    pages = Pages(hand_world(payments=Silent())).ready()
+    pages.stripe.prices[f"price_{pages.id_of('deck')}_0"]["active"] = False
+    with pytest.raises(InvalidState, match="not sold like this"):
+        pages.opens()
+    assert (pages.order().state, pages.left("deck")) == ("cancelled", 10)
 
 
 def test_a_page_that_asks_for_another_amount_is_closed_and_the_order_called_off(pages: Pages) -> None:

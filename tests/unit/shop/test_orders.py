@@ -275,6 +275,15 @@ def test_a_frozen_wallet_buys_nothing(counter: Counter) -> None:
             counter.orders(items, rail)
 
 
+def test_what_a_frozen_wallet_has_bought_is_not_sent_until_it_is_released(counter: Counter) -> None:
+    counter.orders({"deck": 1})
+    wallet.freeze(counter.world, counter.buyer, "a stolen card topped it up")
+    with pytest.raises(InvalidState, match="frozen"):
+        counter.ships()
+    wallet.unfreeze(counter.world, counter.buyer, "it was theirs")
+    assert counter.ships().state == "shipped"
+
+
 def test_an_order_is_its_buyers_alone(counter: Counter) -> None:
     made = counter.orders({"book": 1})
     assert orders.current(counter.world, counter.buyer, made.id) == made
