@@ -28,7 +28,7 @@ from chalicelib.shop.model.order import Order, Refund, looked
 from chalicelib.shop.order_store import orders_of
 from chalicelib.wallet import order_payments, payments
 from chalicelib.wallet.events import Stored
-from chalicelib.wallet.model.payment import Payment, reserved, rest_of, stands
+from chalicelib.wallet.model.payment import Payment, given_back, stands
 from chalicelib.wallet.model.refund import look_again
 
 if TYPE_CHECKING:
@@ -241,8 +241,7 @@ def _paid_late(world: World, order: Order, payment: Payment, stored: Stored) -> 
     part, amount = back.refund.part, back.refund.amount
 
     def aside(known: Payment) -> Payment:
-        left = min(rest_of(known), amount)
-        return reserved(known, part, left) if part and left else known
+        return given_back(known, part, amount) if part else known
 
     _, row = orders_of(world).replace(back.order, order)
     payments.credit(world, payment, stored("paid late"), row, then=aside)
@@ -272,8 +271,7 @@ def set_aside(world: World, order: Order, refund: Refund) -> list[Operation]:
     was = _payment(world, order)
     if any(each.open for each in was.disputes.values()):
         raise InvalidState("The payment is disputed. Wait for what the bank decides.")
-    left = min(rest_of(was), refund.amount)
-    return order_payments.set_aside(world, was, refund.part, left) if left else []
+    return order_payments.given_back(world, was, refund.part, refund.amount)
 
 
 def bring_back(world: World, order: Order) -> Order:

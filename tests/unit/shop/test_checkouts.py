@@ -157,6 +157,17 @@ def test_paid_but_not_what_our_record_says_changes_nothing_and_alarms(
     assert "stripe_event_unexpected" in capsys.readouterr().out
 
 
+def test_another_payment_than_the_one_that_paid_is_money_nobody_asked_for(
+    pages: Pages, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pages.opens()
+    order = pages.pays()
+    again = pages.event(SUCCEEDED, payment_intent="pi_other")
+    pages.tells(again)
+    assert (pages.order(), outcome(pages.world, again)) == (order, "already paid")
+    assert "stripe_event_unexpected" in capsys.readouterr().out
+
+
 def test_a_page_of_no_order_is_stored_and_alarms_only_where_it_was_paid(pages: Pages) -> None:
     page = {"client_reference_id": "ord_none", "payment_status": "unpaid", "status": "expired"}
     assert judge(page, None) == Ignore("no order of ours")
@@ -192,6 +203,7 @@ def test_what_nobody_told_of_is_looked_up_when_the_page_is_over_and_never_before
     pages.forward(PAGE_LIFE - 1)
     asked = pages.stripe.asked
     assert pages.advances() == NOON + PAGE_LIFE
+    assert checkouts.look(pages.world, pages.order()) == pages.order()
     assert (pages.stripe.asked, pages.left("deck")) == (asked, 9)
     pages.forward(1)
     assert pages.advances() is None
@@ -261,6 +273,17 @@ def test_a_payment_by_bank_holds_the_stock_until_the_bank_has_paid(pages: Pages)
     pages.advances()
     assert pages.left("deck") == 9
     assert pages.bank_says(SUCCEEDED).state == "paid"
+
+
+def test_a_bank_has_two_weeks_before_somebody_looks(pages: Pages, capsys: pytest.CaptureFixture[str]) -> None:
+    pages.opens()
+    pages.pays_by_bank()
+    pages.forward(PAGE_LIFE + 14 * DAY - 1)
+    pages.advances()
+    assert "order_page_unclear" not in capsys.readouterr().out
+    pages.forward(DAY)
+    pages.advances()
+    assert "order_page_unclear" in capsys.readouterr().out
 
 
 def test_a_payment_by_bank_that_fails_gives_the_stock_back(pages: Pages) -> None:
@@ -405,7 +428,9 @@ def test_a_refund_on_its_way_is_looked_at_until_its_event_has_come(pages: Pages)
     made["status"] = "succeeded"
     pages.tells(refund_event("refund.updated", made["id"], made["payment_intent"], DECK, "succeeded"))
     pages.forward(MINUTE)
+    asked = pages.stripe.asked
     assert pages.advances() is None
+    assert pages.stripe.asked == asked
 
 
 def test_what_no_card_takes_is_the_buyers_credit(pages: Pages) -> None:
@@ -416,6 +441,45 @@ def test_what_no_card_takes_is_the_buyers_credit(pages: Pages) -> None:
     assert pages.cancels().refunds[0].done
     assert (pages.credit, pages.spent()) == (DECK, [("order_credit", DECK, "platform:orders")])
     assert pages.accounts == {"stripe:payments": -DECK, f"credit:{pages.buyer}": DECK}
+
+
+def test_what_stripe_refuses_because_it_is_disputed_is_not_given_twice(pages: Pages) -> None:
+    pages.opens()
+    order = pages.pays()
+    assert order.intent
+    pages.stripe.refusing.add(order.intent)
+    pages.cancels()  # the bank was quicker than its event
+    assert pages.credit == DECK
+    pages.disputed("closed", "lost")
+    assert pages.credit == 0
+    assert pages.accounts == {"stripe:payments": -DECK, "stripe:disputes": DECK}
+
+
+def test_what_could_not_be_sent_for_a_dispute_is_the_buyers_once_that_is_won(pages: Pages) -> None:
+    pages.opens()
+    order = pages.pays()
+    assert order.intent
+    pages.stripe.down = True
+    pages.cancels()
+    pages.stripe.down = False
+    pages.disputed("created", "needs_response")
+    pages.stripe.refusing.add(order.intent)
+    pages.forward(MINUTE)
+    pages.advances()
+    assert (pages.credit, pages.order().refunds[0].done) == (0, True)
+    pages.disputed("closed", "won")
+    assert pages.credit == DECK
+
+
+def test_what_was_given_back_by_hand_and_failed_is_the_buyers_once_the_order_is_refunded(pages: Pages) -> None:
+    pages.opens()
+    order = pages.pays()
+    assert order.intent
+    pages.given_back_by_hand(DECK)
+    pages.cancels()
+    assert (pages.credit, pages.stripe.refunds) == (0, {})
+    pages.tells(refund_event("refund.failed", "re_1hand", order.intent, DECK, "failed"))
+    assert (pages.credit, pages.accounts) == (DECK, {"stripe:payments": -DECK, f"credit:{pages.buyer}": DECK})
 
 
 def test_no_more_goes_back_than_is_left_where_somebody_gave_back_by_hand(pages: Pages) -> None:

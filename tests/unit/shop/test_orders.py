@@ -19,12 +19,14 @@ from chalicelib.kernel.errors import (
     Problem,
     WalletFrozen,
 )
+from chalicelib.readers import service as readers
 from chalicelib.shop import orders
 from chalicelib.wallet import coins
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.statement import trial_balance
 from tests.support.counter import RATE, Counter
 from tests.support.duo import assert_books_balance
+from tests.support.losing import LosingTables
 from tests.support.worlds import hand_world
 
 
@@ -221,6 +223,10 @@ def test_nobody_buys_their_own_or_of_who_left_or_was_blocked(counter: Counter) -
     accounts.suspend(counter.world, counter.seller, actor="admin", reason="test")
     with pytest.raises(InvalidState):
         counter.orders({"book": 1})
+    accounts.reinstate(counter.world, counter.seller, actor="admin", reason="test")
+    readers.withdraw(counter.world, counter.seller, actor="admin", reason="test")
+    with pytest.raises(InvalidState):
+        counter.orders({"book": 1})
 
 
 def test_a_product_off_sale_is_not_sold(counter: Counter) -> None:
@@ -264,3 +270,36 @@ def test_who_leaves_is_forgotten_and_the_order_stays(counter: Counter) -> None:
     assert forgotten.shipping
     assert forgotten.shipping.address is None
     assert orders.forget(counter.world, made.id) == forgotten == counter.order()
+
+
+def lived_through(at: int, *, after: bool) -> tuple[Any, int]:
+    """Orders that are made, sent and given back, of which write number ``at`` is lost."""
+    tables = LosingTables(-1, after=after)
+    counter = Counter(hand_world(tables)).ready(20_000)
+    tables.left = at
+    counter.orders({"deck": 2, "book": 3})
+    counter.orders({"song": 1, "spell": 1}, "coins", "2")
+    counter.ships("2")
+    counter.delivers("2")
+    counter.refunds({"2": 1}, restock=True)
+    counter.refunds({"2": 1}, name="2")
+    counter.cancels()
+    writes = at - tables.left
+    ended = [counter.order(), counter.order("2")]
+    came = [(each.state, each.look_at, each.returned, len(each.refunds), each.rev) for each in ended]
+    stock = [counter.left("deck"), counter.left("book")]
+    told = sorted(kind for kind, _ in counter.told(counter.buyer))
+    earned = [amount for _, amount, _ in counter.earned()]
+    assert_books_balance(counter.world)
+    return (came, earned, counter.credit, stock, told, trial_balance(counter.world).unsettled()), writes
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_orders_end_alike_whichever_write_is_lost(after: bool) -> None:
+    expected, writes = lived_through(1_000, after=after)
+    came, earned, credit, stock, _, left = expected
+    assert [each[:4] for each in came] == [("delivered", None, 3_999, 2), ("fulfilled", None, 0, 1)]
+    assert (sum(earned), credit, stock, left) == (1_398, 20_000 - 1_998 - RATE, [10, 8], {})
+    assert writes == 8
+    for place in range(writes):
+        assert lived_through(place, after=after)[0] == expected, place
