@@ -196,7 +196,7 @@ def test_what_a_coupon_makes_free_is_paid_without_a_posting(counter: Counter) ->
     stripe.offers("FREE", percent_off=100)
     counter.sells("gem", "physical", 800, seller=counter.seller, left=2)
     rates.keep(counter.world, Rate("gift", "As a gift", 0, ("US",)), actor="admin", reason="test")
-    home = {"address": HOME, "shipping_rate": "gift"}
+    home: dict[str, Any] = {"address": HOME, "shipping_rate": "gift"}
     made = counter.orders({"gem": 1}, coupon="FREE", **home)
     assert counter.orders({"gem": 1}, coupon="FREE", **home) == made
     assert (made.state, made.total, made.entry, counter.spent(), counter.left("gem")) == ("paid", 0, None, [], 1)
