@@ -245,7 +245,8 @@ def _dispute(facts: Facts, zone: ZoneInfo) -> Words:
 def _dispute_won(facts: Facts, zone: ZoneInfo) -> Words:
     del zone
     if "order" in facts:
-        return Words("A disputed payment is settled", "The dispute of your payment for an order is settled.")
+        instead = " What was to go back to you of it is in your SoulSeer credit now." if facts["credited"] else ""
+        return Words("A disputed payment is settled", f"The dispute of your payment for an order is settled.{instead}")
     if "coins" in facts:
         return Words(
             "A disputed payment is yours again",
@@ -517,6 +518,8 @@ def _order_refunded(facts: Facts, zone: ZoneInfo) -> Words:
     del zone
     if facts.get("coins"):
         return Words("Your coins are back", f"{_price(facts)} of your order {facts['order']} are in your wallet again.")
+    if not facts["amount"]:  # a coupon had taken off all of it
+        return Words("Your order was called off", f"What was not sent of your order {facts['order']} was called off.")
     return Words(
         "Part of an order, or all of it, goes back to you",
         f"{_price(facts)} of your order {facts['order']} go back the way they were paid: to your credit, or to your "

@@ -164,7 +164,8 @@ def get_export(request: Request[None, None]) -> ExportView:
 def ask_deletion(request: Request[None, None]) -> DeletionView:
     """Ask to be deleted: a code is mailed to you. Asking again makes the code of before void.
 
-    Paid credit goes back to the cards that paid it. Coins cannot be paid out: those that are left are lost.
+    What was ordered and is not sent by then is called off. Paid credit goes back to the cards that paid it. Coins
+    cannot be paid out: those that are left are lost.
     """
     return DeletionView.of(deletions.ask(world(), request.caller.id))
 

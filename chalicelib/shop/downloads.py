@@ -8,12 +8,13 @@ gives an address of the bucket's, which works for five minutes for whoever has i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from chalicelib.gateways import World
-from chalicelib.kernel.errors import Forbidden, LinkExpired, NotFound
+from chalicelib.kernel.errors import LinkExpired, NotFound
 from chalicelib.kernel.ids import new_id
 from chalicelib.kernel.time import SECOND, Millis
+from chalicelib.runtime.lazy import on_first_use
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.retries import undisturbed
 from chalicelib.shop import catalogue, files
@@ -21,9 +22,14 @@ from chalicelib.shop.file_store import file_rows
 from chalicelib.shop.model import download as model
 from chalicelib.shop.model.download import Download
 from chalicelib.shop.model.file import File
-from chalicelib.shop.model.order import Order
+from chalicelib.shop.model.order import Order, digital_due
 from chalicelib.shop.order_store import orders_of
-from chalicelib.wallet.payments import payment_rows
+
+if TYPE_CHECKING:  # of all that they do, a download needs one look
+    from chalicelib.shop import checkouts, orders
+else:
+    checkouts = on_first_use("chalicelib.shop.checkouts")
+    orders = on_first_use("chalicelib.shop.orders")
 
 _TRIES: Final = 25
 """A try that lost means that another download of the order was counted, or something else of it changed."""
@@ -49,12 +55,12 @@ def make(world: World, user: str, order_id: str, item_id: str, download_id: str)
     rows = file_rows(world)
 
     def attempt() -> tuple[Download, int]:
-        order = _order(world, order_id)
-        if order.buyer != user:
-            raise Forbidden("This order is somebody else's.")
+        order = orders.mine(world, user, order_id)
         left = model.left(order.item(item_id))
         if done := rows.download(download_id):
             return done, left
+        if digital_due(order):  # paid a moment ago
+            order = orders.brought_up(world, order)
         _must_be_theirs(world, order, item_id)
         was = rows.links(order_id, item_id)
         made = Download(download_id, order_id, item_id, user, world.now())
@@ -79,7 +85,7 @@ def open_link(world: World, user: str, download_id: str) -> Opened:
         if was is None:
             raise NotFound("There is no such link.")
         was.must_be_of(user)
-        order = _order(world, was.order)
+        order = orders.load(world, was.order)
         if opening in was.openings:  # storage could not say so
             return order, was.item
         after = model.opened(was, opening, world.now())
@@ -98,23 +104,8 @@ def open_link(world: World, user: str, download_id: str) -> Opened:
     return Opened(files.link(world, item.product, file), until, file, model.left(item))
 
 
-def _order(world: World, order_id: str) -> Order:
-    if found := orders_of(world).get(order_id):
-        return found
-    raise NotFound("There is no such order.")
-
-
 def _must_be_theirs(world: World, order: Order, item_id: str) -> None:
     """Raises NotFound, InvalidState, LinkExpired."""
     model.must_be_downloadable(order.item(item_id))
-    if not _payment_stands(world, order):
+    if not checkouts.payment_stands(world, order):
         raise LinkExpired("What was paid for this was taken back.")
-
-
-def _payment_stands(world: World, order: Order) -> bool:
-    """Whether what was paid at Stripe is still ours: no dispute is open or lost, and not all of it went back."""
-    payment = payment_rows(world).get(order.intent) if order.intent else None
-    if payment is None:
-        return True
-    disputed = any(not each.returned for each in payment.disputes.values())
-    return not disputed and payment.refunded < payment.amount

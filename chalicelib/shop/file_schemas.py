@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Self
+from typing import TYPE_CHECKING, Annotated, Final, Self
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from chalicelib.gateways.objects import UploadForm
 from chalicelib.kernel.time import Millis, rfc3339
 from chalicelib.runtime.schemas import Id, Schema
-from chalicelib.shop.downloads import Opened
-from chalicelib.shop.model.download import Download
 from chalicelib.shop.model.file import MOST_BYTES, NAME_LENGTH, File, FileType, Upload
+
+if TYPE_CHECKING:
+    from chalicelib.gateways.objects import UploadForm
+    from chalicelib.shop.downloads import Opened
+    from chalicelib.shop.model.download import Download
 
 _DIGEST: Final = "a7" * 32
 _Sha256 = Annotated[
@@ -54,17 +56,16 @@ class UploadedFile(Schema):
 
 
 class FileView(Schema):
-    """The file of a product."""
+    """The file of a digital product."""
 
-    id: str
-    name: str
+    name: Annotated[str, Field(description="What buyers keep it as.")]
     media_type: FileType
     size: Annotated[int, Field(description="Bytes.")]
     sha256: str
 
     @classmethod
     def of(cls, file: File) -> Self:
-        return cls(id=file.id, name=file.name, media_type=file.media_type, size=file.size, sha256=file.sha256)
+        return cls(name=file.name, media_type=file.media_type, size=file.size, sha256=file.sha256)
 
 
 class DownloadLink(Schema):

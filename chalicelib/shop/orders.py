@@ -42,12 +42,14 @@ from chalicelib.wallet.model import rails
 from chalicelib.wallet.model.chain import Entry
 
 if TYPE_CHECKING:
+    from chalicelib.readers import service as readers
     from chalicelib.shop import checkouts, coupons, rates
     from chalicelib.wallet import coins, limits
 else:
     checkouts = on_first_use("chalicelib.shop.checkouts")
     coupons = on_first_use("chalicelib.shop.coupons")
     rates = on_first_use("chalicelib.shop.rates")
+    readers = on_first_use("chalicelib.readers.service")
     coins = on_first_use("chalicelib.wallet.coins")
     limits = on_first_use("chalicelib.wallet.limits")
 
@@ -150,12 +152,13 @@ def _line(products: Mapping[str, Product], name: str, quantity: int, wanted: Wan
 
 
 def _must_be_welcome(world: World, buyer: str, sellers: set[str]) -> None:
-    """Raises Forbidden for one's own product, InvalidState for one of who is shut out, Blocked."""
+    """Raises Forbidden for one's own product, InvalidState for one of who does not sell any more, Blocked."""
+    present = readers.names_of(world, sellers) if sellers else {}
     for seller in sorted(sellers):
         if seller == buyer:
             raise Forbidden("This is your own product.")
-        if accounts.is_shut_out(world, seller):
-            raise InvalidState("The reader whose product this is has left.")
+        if seller not in present or accounts.is_shut_out(world, seller):
+            raise InvalidState("The reader whose product this is sells nothing at present.")
         if accounts.is_blocked(world, buyer, seller):
             raise Blocked
 
@@ -248,7 +251,8 @@ def _same(order: Order, wanted: Wanted) -> bool:
     said = (tuple((each.product, each.quantity) for each in order.items), order.rail, order.where)
     if said != (wanted.items, wanted.rail, wanted.where):
         return False
-    if (order.discount is None) != (wanted.coupon is None):
+    code = order.discount.code if order.discount else ""
+    if code.casefold() != (wanted.coupon or "").strip().casefold():
         return False
     if order.shipping is None:
         return wanted.address is None and wanted.shipping_rate is None

@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field
 
 from chalicelib.kernel.time import rfc3339
 from chalicelib.runtime.schemas import Id, ListQuery, Money, PersonView, Schema
+from chalicelib.shop.file_schemas import FileView
 from chalicelib.shop.listing import Shown
 from chalicelib.shop.model import stock
 from chalicelib.shop.model.product import (
@@ -136,14 +137,6 @@ class ProductChanges(Schema):
         return Changes(self.name, self.description, self.kind, self.price, self.coins, self.on_sale, self.stock)
 
 
-class FileView(Schema):
-    """The file of a digital product."""
-
-    name: str
-    media_type: str
-    size: int
-
-
 class OwnProduct(Schema):
     """A product as its seller sees it."""
 
@@ -178,6 +171,6 @@ class OwnProduct(Schema):
             waiting=own.waiting,
             refused=own.wanted is not None and own.wanted.refused is not None,
             stock=own.stock.left,
-            file=FileView(name=file.name, media_type=file.media_type, size=file.size) if file else None,
+            file=FileView.of(file) if file else None,
             created_at=rfc3339(product.created_at),
         )

@@ -115,7 +115,13 @@ def _step(world: World, run: Run, spent: Spent) -> Run:
 
 
 def _page_of_stripe(world: World, run: Run, spent: Spent) -> Run:
-    page, more = world.payments.products(run.at)
+    try:
+        page, more = world.payments.products(run.at)
+    except Refused:
+        if run.at is None:
+            raise
+        # The last product of the page before was deleted meanwhile: the list is read from its beginning.
+        return _keep(world, replace(run, at=None, pages=0))
     listed = {str(each["id"]): each for each in page if model.is_id(each.get("id"))}
     known, counts = products_of(world).products(listed), Counter(run.counts)
     for name, told in listed.items():

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from chalicelib.gateways import World
 from chalicelib.gateways.stripe import Refused
 from chalicelib.kernel.errors import Unavailable
+from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import Millis
 from chalicelib.runtime import audit, outbox
 from chalicelib.runtime.lazy import on_first_use
@@ -118,25 +119,34 @@ def _changes(world: World, was: Payment, now: Payment) -> list[Operation]:
         at, postings = coin_payments.posted(world, now.user, now, due, coins)
         return [*rows, *postings, *_words(world, now.user, now, due, at, coins)]
     if now.source == "order":
-        at, postings = order_payments.posted(world, now.user, now, due)
-        return [*rows, *postings, *_words(world, now.user, now, due, at)]
+        gained = model.credit_of(now) - model.credit_of(was)
+        at, postings = order_payments.posted(world, now.user, now, due, gained)
+        return [*rows, *postings, *_words(world, now.user, now, due, at, credit=gained)]
     newest = charge_due(world, ledger(world).head(credit_account(now.user)))
     newest, postings = posted_after(world, newest, now, due)
     return [*rows, *postings, *_words(world, now.user, now, due, newest.at)]
 
 
 def _words(
-    world: World, user: str, payment: Payment, due: Mapping[str, Fact], at: Millis, coins: Mapping[str, int] = _NONE
+    world: World,
+    user: str,
+    payment: Payment,
+    due: Mapping[str, Fact],
+    at: Millis,
+    coins: Mapping[str, int] = _NONE,
+    credit: Cents = 0,
 ) -> list[Operation]:
-    """The audit log's word, and the person's, of every posting but the payment itself; ``coins`` that it moved."""
+    """The audit log's word, and the person's, of every posting but the payment itself; ``coins`` that it moved, and of
+    an order, what the person's ``credit`` gained by all of it.
+    """
     tables = world.settings.tables
     said: list[Operation] = []
     for key, fact in due.items():
-        if fact.counter in (model.PAYMENTS, model.ORDERS):
+        if fact.counter == model.PAYMENTS:
             continue
         moved: dict[str, str | int | bool | None] = {"coins": abs(coins[key])} if key in coins else {}
         if payment.source == "order":
-            moved = {"order": payment.reference, "credited": f"order_credit:{fact.reference}" in due}
+            moved = {"order": payment.reference, "credited": credit > 0}
         said += [
             audit.entry(
                 tables.audit,

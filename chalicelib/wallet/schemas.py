@@ -247,6 +247,7 @@ DESCRIPTIONS = {
     "coins_bought": "Coins bought",
     "coins_taken_back": "Purchase of coins taken back",
     "order_credit": "What your card did not take back of an order",
+    "order_credit_taken": "What you got back of an order in another way",
     "coins_given_back": "Purchase of coins that stands again",
     "coins_granted": "Coins from us",
     "coins_withdrawn": "Coins taken back by us",

@@ -72,7 +72,7 @@ def test_what_no_event_told_of_is_repaired_by_a_sync(stage: Stage, desk: StripeD
         becomes(stage, product, name="Cup")
     desk.silently(stale, name="Chalice")
     desk.silently(gone)
-    desk.silently(missing, name="Bowl", shippable=True, active=True, object="product")
+    desk.silently(missing, name="Bowl", shippable=True, active=True, unit_amount=700)
     facts = [stage.admin("products", "show", each)["rows"][0]["name"] for each in (stale, gone)]
     assert facts == ["Cup", "Cup"]
     (counts,) = stage.admin("products", "sync", *WHY)["rows"]

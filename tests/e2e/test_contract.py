@@ -110,6 +110,8 @@ def visitors(stage: Stage) -> Iterator[Visitors]:
     thread = client.api.post("/v1/threads", {"category": "general", "title": "A thread", "text": "to talk about"})
     client.api.post("/v1/reports", {"item": reader.id, "reason": "other"})
     case = admin.api.get("/v1/moderation?kind=person&limit=100")["items"][-1]
+    wanted = {"name": "A guide", "description": "To read.", "kind": "digital", "price": 500}
+    draft = reader.api.post("/v1/reader/products", wanted)["id"]
     calendar = client.api.post("/v1/me/calendar")["url"].rsplit("/", 1)[-1]
     with requests.Session() as session:
         yield Visitors(
@@ -129,6 +131,7 @@ def visitors(stage: Stage) -> Iterator[Visitors]:
                 "message_id": [reply],
                 "case_id": [case["id"]],
                 "feed_ics": [calendar],
+                "product_id": [draft],
                 "thread_id": [thread["id"]],
                 "post_id": [thread["post"]],
                 "slug": [reader.id],

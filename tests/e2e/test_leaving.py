@@ -22,6 +22,7 @@ from tests.e2e.test_uploads import uploaded
 GONE_SECONDS: Final = 300.0
 """The cooling-off of this stack, the minute after it, and what two busy cores need."""
 STORY_SECONDS: Final = 400
+WHY: Final = ("--reason", "an end-to-end test", "--yes")
 
 
 class Mailbox:
@@ -61,6 +62,21 @@ class Mailbox:
         assert found
         self.stage.confided.add("a code", found.group())
         return found.group()
+
+
+def a_thing(stage: Stage, price: int, pieces: int) -> str:
+    """A thing of the platform's is on sale; its id."""
+    made = stage.admin("products", "add", "--name", "Deck", "--kind", "physical", "--price", str(price), *WHY)
+    product: str = made["rows"][0]["product"]
+    stage.admin("products", "stock", product, "--left", str(pieces), *WHY)
+    return product
+
+
+def home(stage: Stage) -> Json:
+    """Where somebody lives, whom no log may name."""
+    street = f"{uuid.uuid4().hex} Street"
+    stage.confided.add("an address", street)
+    return {"name": "Marguerite", "line1": street, "city": "Springfield", "postal_code": "62701", "country": "US"}
 
 
 @pytest.fixture(scope="module")
@@ -181,6 +197,14 @@ def test_leaving_is_for_who_is_signed_in(stage: Stage, method: str, path: str) -
     assert refusal(stage.api().send(method, path)) == (401, "unauthenticated")
 
 
+def an_order_that_nobody_pays(stage: Stage, box: Mailbox) -> str:
+    """Of a thing, which waits on a page of Stripe's; its id."""
+    wanted: Json = {"items": [{"product": a_thing(stage, 1_500, 5)}], "rail": "stripe", "where": "web"}
+    order = box.phone.api.post("/v1/orders", wanted | {"shipping_rate": "standard", "address": home(stage)})
+    assert order["checkout_url"]
+    return str(order["id"])
+
+
 def an_account_is_gone_when_its_time_is_over(stage: Stage) -> None:
     """A reader's: in the directory, with a picture; one who has answered a client, and begun a thread."""
     box = Mailbox(stage)
@@ -197,6 +221,7 @@ def an_account_is_gone_when_its_time_is_over(stage: Stage) -> None:
     assert requests.get(file, timeout=SOON).status_code == 200
     thread = box.phone.api.post("/v1/threads", {"category": "general", "title": "Rain", "text": "It may rain."})["id"]
     client.api.post(f"/v1/threads/{thread}/posts", {"text": "It did."})
+    order = an_order_that_nobody_pays(stage, box)
     box.phone.api.post("/v1/me/deletion")
     box.phone.api.post("/v1/me/deletion/confirm", {"code": box.code()})
 
@@ -225,6 +250,9 @@ def an_account_is_gone_when_its_time_is_over(stage: Stage) -> None:
     left_behind = client.api.get(f"/v1/threads/{thread}")
     assert (left_behind["thread"]["title"], left_behind["thread"]["author"]) == (None, None)
     assert [each["text"] for each in left_behind["items"]] == ["", "It did."]
+    row = stage.world.tables.get(stage.world.settings.tables.shop, {"pk": order, "sk": "order"})
+    assert row
+    assert (row["cancelled_for"], row["sending"]["address"]) == ("left", None)
 
 
 def money_keeps_an_account_until_nothing_is_owed(stage: Stage) -> None:

@@ -45,9 +45,11 @@ from chalicelib.scheduling.model.availability import MIDNIGHT
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model import commands
 from chalicelib.sessions.model.session import Side
-from chalicelib.shop import selling
+from chalicelib.shop import orders, selling, stock
 from chalicelib.shop.model import product as shop
+from chalicelib.shop.model.shipping import Address
 from chalicelib.shop.model.wanted import Changes, Terms
+from chalicelib.shop.orders import Wanted as Wished
 from chalicelib.wallet import refunds
 from chalicelib.wallet import service as wallet
 from tests.support.door import PickyTables, product_on
@@ -135,6 +137,16 @@ _OWN_PRODUCTS: Final = List(
     {"seller": "{me}", "created_at": int, "pk": str, "sk": "product"},
 )
 
+_ORDERS: Final = List(
+    "ada", "/v1/orders?", "orders:{me}", {"buyer": "{me}", "created_at": int, "pk": str, "sk": "order"}
+)
+_SALES: Final = List(
+    "rosa",
+    "/v1/reader/sales?",
+    "sales:{me}",
+    {"seller": "sales#{me}", "created_at": int, "pk": str, "sk": "sale#{me}"},
+)
+
 STREAM: Final = "str_1"
 TALKS: Final = {
     "ada": ("ada", "rosa"),
@@ -172,6 +184,8 @@ LISTS: Final = (
     _messages("rosa", "hello"),
     _PRODUCTS,
     _OWN_PRODUCTS,
+    _ORDERS,
+    _SALES,
     _THREADS,
     List("ada", "/v1/threads/{thread_id}?", "posts:thr_{name}", {"after": str}),
     List("ada", "/v1/posts/{post_id}/edits?", "edits:pst_{name}", {"before": str}),
@@ -247,6 +261,15 @@ class Everybody:
             terms = Terms(f"Thing {number}", "Of wood.", "physical", 900, None, None, active=False)
             made = selling.offer(self.world, self.ids[reader], f"prd_{reader}{number}", terms, Changes())
             selling.approve(self.world, made.product.id, actor="test", reason="good")
+            stock.count(self.world, made.product, 1, actor="test", reason="made")
+            self._buy(("ada", "bob")[number % 2], made.product.id)
+
+    def _buy(self, client: str, thing: str) -> None:
+        """They have it sent home."""
+        home = Address(client, "1 Main St", "", "Springfield", "IL", "62701", "US")
+        pay_in(self.world, self.ids[client], 2_000, f"topup:{thing}")
+        wanted = Wished(((thing, 1),), "credit", "web", address=home, shipping_rate="standard")
+        orders.create(self.world, self.ids[client], f"ord_{thing}", wanted)
 
     def _open_a_thread(self, name: str) -> None:
         """They open a thread, answer themselves, and change what they said a few times."""

@@ -17,6 +17,8 @@ from chalicelib.shop.model.order import Item, Line, Order
 from chalicelib.shop.model.product import Product
 from chalicelib.shop.order_store import orders_of
 from chalicelib.shop.store import products_of
+from chalicelib.wallet.model.payment import Payment
+from chalicelib.wallet.payments import payment_rows
 from tests.support.worlds import NOON, OfflineObjects
 
 PDF = b"%PDF-1.7\n" + bytes(300)
@@ -130,6 +132,8 @@ class Shelf:
         line = Line(self.name, "Guide", kind, self.seller, 1, 1_000, 0)
         made = orders.ordered(self.order, self.buyer, ("stripe", "web"), [line], None, None, 100, NOON)
         paid = orders.fulfilled(orders.paid(made, NOON, intent=f"pi_{self.own}"), NOON)
+        payment = Payment(f"pi_{self.own}", self.buyer, 1_000, source="order", reference=self.order, at=NOON)
+        self.world.tables.write(*payment_rows(self.world).replace(payment, Payment(payment.intent)))
         self.world.tables.write(orders_of(self.world).create(replace(paid, **more)))
         return self
 

@@ -61,7 +61,7 @@ class Discount:
     name: str
     amount: Cents
     products: tuple[str, ...] = ()
-    """What it is good for; everything, if none is named."""
+    """What of the order it is good for; everything, if none is named."""
     limits: tuple[Limit, ...] = ()
 
     def over(self, lines: Sequence[Line]) -> tuple[Cents, ...]:
@@ -87,13 +87,13 @@ def discounted(
 ) -> Discount:
     """What the promotion takes off ``lines`` for ``buyer``, if nobody has used it up. Raises Invalid."""
     coupon = promotion["promotion"]["coupon"]
-    products = tuple((coupon.get("applies_to") or {}).get("products") or ())
+    named = (coupon.get("applies_to") or {}).get("products") or ()
     return Discount(
         promotion=promotion["id"],
         code=promotion["code"],
         name=(coupon.get("name") or promotion["code"])[:_LONGEST_NAME],
         amount=priced(promotion, lines, now=now, new_customer=new_customer),
-        products=products,
+        products=tuple(each.product for each in lines if each.product in named),
         limits=_limits(promotion, coupon, buyer),
     )
 
@@ -129,7 +129,7 @@ def _off(coupon: Mapping[str, Any], eligible: Cents) -> Cents:
     percent, amount = coupon.get("percent_off"), coupon.get("amount_off")
     if percent is not None:
         exact = Decimal(eligible) * Decimal(str(percent)) / 100
-        return int(exact.quantize(Decimal(1), ROUND_HALF_UP))
+        return int(exact.to_integral_value(ROUND_HALF_UP))
     if amount is None or coupon.get("currency") != USD:
         refuse("This code is for another currency.")
     return int(amount)

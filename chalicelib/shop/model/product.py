@@ -34,7 +34,6 @@ MOST_IMAGES: Final = 8
 SOUGHT_LENGTH: Final = 300
 """Characters of a description that are looked through."""
 _ADDRESS_LENGTH: Final = 2_048
-_EARLIEST: Final = 0
 _LATEST: Final = 2**33
 """Seconds: what is beyond is no moment."""
 
@@ -86,7 +85,7 @@ class Product:
     @property
     def listed(self) -> bool:
         """Whether it can be bought in some way."""
-        return self.on_sale("stripe") or self.on_sale("coins")
+        return self.offered and (self.price_id is not None or self.coins is not None)
 
     def on_sale(self, rail: str) -> bool:
         """Whether it can be bought so, as far as it can say: stock, seller and the rails policy are not its own."""
@@ -192,7 +191,7 @@ def _plain(written: str) -> bool:
 
 
 def _moment(told: object) -> Millis:
-    return told * SECOND if type(told) is int and _EARLIEST <= told <= _LATEST else 0
+    return told * SECOND if type(told) is int and told in range(_LATEST + 1) else 0
 
 
 # --- looking for some ----------------------------------------------------------------------------

@@ -95,19 +95,27 @@ def written(terms: Terms, cents_per_100: Cents) -> Terms:
     what it sells no description.
     """
     name, description = text.one_line(terms.name), text.paragraphs(terms.description)
-    least, most = (LEAST_OF_READERS, MOST_OF_READERS) if terms.seller else (products.LEAST_PRICE, products.MOST_PRICE)
     errors = []
     if not 1 <= len(name) <= products.NAME_LENGTH:
         errors.append({"field": "name", "message": f"1 to {products.NAME_LENGTH} visible characters"})
     if len(description) > products.DESCRIPTION_LENGTH or (terms.seller and not description):
         errors.append({"field": "description", "message": f"1 to {products.DESCRIPTION_LENGTH} visible characters"})
-    if not (terms.price is None and terms.coins and not terms.seller) and not least <= (terms.price or 0) <= most:
-        errors.append({"field": "price", "message": f"from {least} to {most} cents"})
+    if why := _price_fault(terms):
+        errors.append({"field": "price", "message": why})
     elif why := _coins_fault(terms, cents_per_100):
         errors.append({"field": "coins", "message": why})
     if errors:
         raise Invalid(errors=tuple(errors))
     return replace(terms, name=name, description=description)
+
+
+def _price_fault(terms: Terms) -> str | None:
+    if terms.price is None and terms.coins is not None and terms.seller is None:
+        return None
+    least, most = (LEAST_OF_READERS, MOST_OF_READERS) if terms.seller else (products.LEAST_PRICE, products.MOST_PRICE)
+    if terms.price is not None and least <= terms.price <= most:
+        return None
+    return f"from {least} to {most} cents"
 
 
 def _coins_fault(terms: Terms, cents_per_100: Cents) -> str | None:
@@ -117,8 +125,7 @@ def _coins_fault(terms: Terms, cents_per_100: Cents) -> str | None:
         return "only what is digital is sold for coins"
     if not 1 <= terms.coins <= products.MOST_COINS:
         return f"from 1 to {products.MOST_COINS}"
-    owed = reader_share(terms.price or 0)
-    if coin_value(terms.coins, cents_per_100) < owed:
+    if terms.price is not None and coin_value(terms.coins, cents_per_100) < (owed := reader_share(terms.price)):
         return f"worth at least {owed} cents: so much is a reader's part of the price"
     return None
 
@@ -169,8 +176,20 @@ def must_be_free(wanted: Wanted | None) -> None:
 def made(product: str, terms: Terms, now: Millis) -> Product:
     """A product of these terms that Stripe has not got yet."""
     state: State = "draft" if terms.seller else "approved"
-    bare = Product(product, "", "", (), terms.kind, None, None, None, terms.seller, active=False, state=state)
-    return replace(shown_by(bare, terms), created_at=now)
+    return Product(
+        id=product,
+        name=terms.name,
+        description=terms.description,
+        images=(),
+        kind=terms.kind,
+        price=terms.price,
+        price_id=None,
+        coins=terms.coins,
+        seller=terms.seller,
+        active=False,
+        state=state,
+        created_at=now,
+    )
 
 
 def shown(product: Product, wanted: Wanted | None) -> Product:

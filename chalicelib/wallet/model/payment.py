@@ -120,6 +120,8 @@ class Payment:
     at: Millis = 0
     coins: int = 0
     """How many it bought."""
+    given: Cents = 0
+    """Of an order: what the shop gives back of it, in all, whoever brings it to the buyer."""
     refunds: Mapping[str, Returned] = field(default_factory=dict)
     """By our own name (``{refund}:{part}``), or by Stripe's where it is none of ours."""
     disputes: Mapping[str, Dispute] = field(default_factory=dict)
@@ -158,6 +160,16 @@ def credited(was: Payment, paid: Payment) -> Payment:
 def reserved(was: Payment, part: str, amount: Cents) -> Payment:
     """Set ``amount`` aside, to be sent back under the name ``part``."""
     return replace(was, refunds={**was.refunds, part: Returned(amount, "reserved")})
+
+
+def given_back(was: Payment, part: str, amount: Cents) -> Payment:
+    """The shop gives ``amount`` of an order back: what is left of the payment for that is set aside as ``part``.
+
+    What went back without the shop, as by hand, counts.
+    """
+    left = min(rest_of(was) - credit_of(was), amount)
+    now = replace(was, given=was.given + amount)
+    return reserved(now, part, left) if left else now
 
 
 def refused(was: Payment, part: str) -> Payment:
@@ -234,10 +246,7 @@ def _room_for_one_more(payment: Payment, there: int, most: int) -> None:
 
 
 def facts(payment: Payment) -> dict[str, Fact]:
-    """Every posting that follows from what was told, by its key, in the order in which they are made.
-
-    What the shop gives back of an order and no bank takes is the buyer's credit.
-    """
+    """Every posting that follows from what was told, by its key, in the order in which they are made."""
     if payment.user is None:
         return {}
     found = {f"topup:{payment.intent}": Fact(payment.source, payment.amount, PAYMENTS, payment.reference)}
@@ -245,8 +254,6 @@ def facts(payment: Payment) -> dict[str, Fact]:
         found[f"refund:{name}"] = Fact("refund", -refund.amount, REFUNDS, name)
         if refund.dead:
             found[f"refund_failed:{name}"] = Fact("refund_failed", refund.amount, REFUNDS, name)
-            if _is_of(payment, name):
-                found[f"order_credit:{name}"] = Fact("order_credit", refund.amount, ORDERS, name)
     for name, dispute in payment.disputes.items():
         found[f"dispute:{name}"] = Fact("dispute", -dispute.amount, DISPUTES, name)
         if dispute.returned:
@@ -275,6 +282,16 @@ def rest_of(payment: Payment) -> Cents:
     """What of a payment is still here, in cents: neither back at the card, nor on its way there, nor with the bank."""
     taken = sum(each.amount for each in payment.disputes.values() if not each.returned)
     return max(0, payment.amount - payment.refunded - taken) if payment.user else 0
+
+
+def credit_of(payment: Payment) -> Cents:
+    """What of an order's payment is the buyer's credit: what the shop gives back and no card has, or will have.
+
+    Never more than what is still here: what went back by hand as well, or a bank took, they do not have twice, and
+    whatever of that fails, or is won, comes to them. So it may become less again.
+    """
+    sent = sum(each.amount for name, each in payment.refunds.items() if not each.dead and _is_of(payment, name))
+    return min(payment.given - sent, rest_of(payment))
 
 
 def stands(payment: Payment) -> bool:
@@ -354,7 +371,7 @@ _TAKING: Final = frozenset({"needs_response", "under_review", "lost"})
 
 def to_item(payment: Payment) -> dict[str, Any]:
     """The payment as it is stored, without its key."""
-    return {name: getattr(payment, name) for name in (*_PLAIN, "coins")} | {
+    return {name: getattr(payment, name) for name in (*_PLAIN, *_LATER)} | {
         "refunds": {key: [each.amount, each.status, each.stripe] for key, each in payment.refunds.items()},
         "disputes": {key: [each.amount, each.returned, each.lost] for key, each in payment.disputes.items()},
     }
@@ -364,10 +381,11 @@ def from_item(item: Mapping[str, Any]) -> Payment:
     """The payment that ``to_item`` stored."""
     return Payment(
         **{name: item[name] for name in _PLAIN},
-        coins=item.get("coins", 0),
+        **{name: item.get(name, 0) for name in _LATER},
         refunds={key: Returned(*each) for key, each in item["refunds"].items()},
         disputes={key: Dispute(*each) for key, each in item["disputes"].items()},
     )
 
 
+_LATER: Final = ("coins", "given")
 _PLAIN: Final = ("intent", "user", "amount", "currency", "source", "reference", "at", "rev")

@@ -44,6 +44,7 @@ from tests.support.duo import Duo
 from tests.support.events import checkout_event, dispute_event
 from tests.support.forum import Forum
 from tests.support.memory import MemoryTables
+from tests.support.pages import Pages
 from tests.support.pals import Pals
 from tests.support.people import person
 from tests.support.play import OfflinePlay
@@ -234,6 +235,44 @@ def test_the_webhook_of_readers_accounts_may_apply_every_event_of_theirs(desk: B
         event = {"id": f"evt_{kind}", "type": kind, "account": payee.account, "data": {"object": thing}}
         events.apply_connect_event(desk.world, event)
     assert refused("stripe_connect_webhook", tables) == set()
+
+
+@pytest.mark.parametrize("function", ["stripe_webhook", "stripe_connect_webhook"])
+def test_either_webhook_of_stripes_may_bring_an_order_to_any_end(function: str) -> None:
+    """And what it is of to what Stripe says of it, for an endpoint may hear of both."""
+    tables = Watched(MemoryTables())
+    pages = Pages(hand_world(tables)).ready()
+    pages.stripe.offers("TEN", percent_off=10, max_redemptions=5)
+    for name, items in (("paid", {"book": 1, "spell": 1}), ("over", {"deck": 1}), ("late", {"deck": 1})):
+        pages.opens(items, name, coupon="TEN")
+    pages.cancels("late")
+    pages.page("late").update(status="open")
+    tables.seen.clear()
+    pages.pays("paid")
+    pages.runs_out("over")
+    assert pages.pays("late").state == "refunded"
+    pages.disputed("created", "needs_response", "paid").disputed("closed", "won", "paid")
+    pages.given_back_by_hand(1, "paid")
+    changed = {"id": "evt_product", "type": "product.updated", "data": {"object": {"id": pages.id_of("deck")}}}
+    pages.tells(changed)
+    assert refused(function, tables) == set()
+
+
+def test_the_tick_may_look_after_orders_and_send_back_what_they_owe() -> None:
+    tables = Watched(MemoryTables())
+    pages = Pages(hand_world(tables)).ready()
+    pages.opens({"deck": 1}, "paid")
+    pages.opens({"deck": 1}, "over")
+    pages.pays("paid")
+    pages.stripe.down = True
+    pages.cancels("paid")
+    pages.stripe.down = False
+    pages.forward(DAY)
+    tables.seen.clear()
+    told = [handlers.work(pages.world, {"shard": shard}, Unhurried(), print) for shard in "01"]
+    assert (sum(each["advanced"] for each in told), sum(each["failed"] for each in told)) == (2, 0)
+    assert (pages.order("paid").look_at, pages.order("over").state) == (None, "cancelled")
+    assert refused("billing_tick", tables) == set()
 
 
 def test_the_webhook_of_the_app_store_may_do_what_it_does_and_nothing_else() -> None:

@@ -49,6 +49,10 @@ def test_what_was_paid_and_goes_back_is_told_in_dollars_or_in_coins(kind: str) -
     assert "$" not in coins
 
 
+def test_of_an_order_that_cost_nothing_no_money_is_said_to_go_back() -> None:
+    assert said("order_refunded", amount=0).text == f"What was not sent of your order {ORDER} was called off."
+
+
 def test_what_was_sent_can_be_followed() -> None:
     assert "were sent with UPS. You can follow them there by the number 1Z 999." in said("order_shipped").text
 

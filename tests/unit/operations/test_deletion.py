@@ -973,6 +973,7 @@ def test_what_waits_to_be_sent_goes_back_and_from_there_to_the_cards(world: Worl
 
 def test_a_seller_stays_until_what_they_sold_is_sent(world: World, ada: str) -> None:
     counter = Pages(world)
+    add_reader(world, ada)
     pay_in(world, counter.known("buyer"), 10_000, "topup:2")
     counter.sells("book", "physical", 900, seller=ada, left=10)
     counter.orders({"book": 2})

@@ -75,6 +75,10 @@ def test_a_percentage_is_reckoned_on_the_sum_and_rounded_half_up(percent: float,
     assert off(percent_off=percent) == amount
 
 
+def test_half_a_cent_goes_up_to_an_odd_one_too() -> None:
+    assert off(Line("prod_book", 2_497), percent_off=50.0) == 1_249  # 12.485
+
+
 def test_a_code_that_takes_nothing_off_is_refused() -> None:
     assert refusal(percent_off=0.01) == "This code takes nothing off these."
 
@@ -133,8 +137,15 @@ def kept(**changed: Any) -> Discount:
 
 def test_what_is_kept_names_the_promotion_and_what_it_is_called() -> None:
     assert kept() == Discount("promo_1", "SPRING", "Ten off", 250)
+    assert kept(applies_to={"products": ["prod_oil", "prod_cards"]}).products == ("prod_cards",)
+    assert kept(applies_to=None).products == ()
     assert kept(name=None).name == "SPRING"
     assert kept(name="N" * 41).name == "N" * 40
+
+
+def test_what_is_over_is_not_kept() -> None:
+    with pytest.raises(Invalid):
+        discounted(promotion(expires_at=TOMORROW), BOTH, buyer=ADA, now=TOMORROW * 1_000, new_customer=True)
 
 
 def test_what_has_a_limit_at_stripe_is_counted_and_nothing_else() -> None:
@@ -192,11 +203,18 @@ def test_an_order_with_a_code_may_cost_nothing_by_credit_and_fifty_cents_by_stri
     model.must_suit(rail, total)
 
 
-@pytest.mark.parametrize(("rail", "total"), [("coins", 1_000), ("stripe", 49), ("stripe", 0)])
-def test_codes_are_not_for_coins_and_no_card_pays_less_than_fifty_cents(rail: str, total: int) -> None:
+@pytest.mark.parametrize(
+    ("rail", "total", "why"),
+    [
+        ("coins", 1_000, "Codes are not for coins."),
+        ("stripe", 49, "With this code less than 50 cents are left to pay, which no card can."),
+        ("stripe", 0, "With this code less than 50 cents are left to pay, which no card can."),
+    ],
+)
+def test_codes_are_not_for_coins_and_no_card_pays_less_than_fifty_cents(rail: str, total: int, why: str) -> None:
     with pytest.raises(Invalid) as refused:
         model.must_suit(rail, total)
-    assert [each["field"] for each in refused.value.errors] == ["coupon"]
+    assert refused.value.errors == ({"field": "coupon", "message": why},)
 
 
 @pytest.mark.parametrize("written", ["SPRING", " spring-20 ", "a", "A" * 64])
@@ -206,8 +224,9 @@ def test_a_code_is_taken_as_it_is_written(written: str) -> None:
 
 @pytest.mark.parametrize("written", ["", " ", "A" * 65, "SPRING 20", "FRÜHLING", "spring_20", "a\nb", "٣"])
 def test_what_can_be_no_code_is_refused(written: str) -> None:
-    with pytest.raises(Invalid):
+    with pytest.raises(Invalid) as refused:
         model.code_of(written)
+    assert refused.value.errors == ({"field": "coupon", "message": "1 to 64 letters, digits and hyphens"},)
 
 
 # --- how it is divided -----------------------------------------------------------------------------
@@ -242,6 +261,7 @@ def test_a_discount_is_divided_by_what_each_line_costs(
 def test_a_discount_comes_off_what_it_is_good_for() -> None:
     some = Discount("promo_1", "SPRING", "Ten off", 50, ("prod_cards",))
     assert some.over(BOTH) == (0, 50)
+    assert Discount("promo_1", "SPRING", "All of them", 500, ("prod_cards",)).over(BOTH) == (0, 500)
     assert Discount("promo_1", "SPRING", "Ten off", 250).over(BOTH) == (200, 50)
     with pytest.raises(ValueError, match="cannot be taken off"):
         Discount("promo_1", "SPRING", "Ten off", 501, ("prod_cards",)).over(BOTH)

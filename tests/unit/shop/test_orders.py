@@ -19,13 +19,16 @@ from chalicelib.kernel.errors import (
     Problem,
     WalletFrozen,
 )
-from chalicelib.shop import orders
+from chalicelib.readers import service as readers
+from chalicelib.shop import orders, rates
+from chalicelib.shop.model.shipping import Rate
 from chalicelib.wallet import coins
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.statement import trial_balance
-from tests.support.counter import RATE, Counter
+from tests.support.counter import HOME, RATE, Counter
 from tests.support.duo import assert_books_balance
-from tests.support.worlds import hand_world
+from tests.support.losing import LosingTables
+from tests.support.worlds import OfflinePayments, hand_world
 
 
 @pytest.fixture
@@ -173,6 +176,38 @@ def test_promotional_credit_comes_back_as_what_it_was(counter: Counter) -> None:
     assert wallet.head(counter.world, counter.buyer).buckets.lots[0].rest == 1_000
 
 
+def test_a_coupon_is_off_what_is_paid_and_the_reader_shares_what_is_left(counter: Counter) -> None:
+    stripe = counter.world.payments
+    assert isinstance(stripe, OfflinePayments)
+    stripe.offers("TEN", percent_off=10)
+    made = counter.orders({"book": 1}, coupon="ten")
+    assert (made.item("1").net, made.total) == (899, 899 + RATE)  # 99.9 cents off are 100
+    assert counter.orders({"book": 1}, coupon="TEN") == made
+    for other in ("FIVE", None):
+        with pytest.raises(IdempotencyMismatch):
+            counter.orders({"book": 1}, coupon=other)
+    counter.ships()
+    assert counter.earned()[0][1] == 629  # 70 % of 899
+
+
+def test_what_a_coupon_makes_free_is_paid_without_a_posting(counter: Counter) -> None:
+    stripe = counter.world.payments
+    assert isinstance(stripe, OfflinePayments)
+    stripe.offers("FREE", percent_off=100)
+    counter.sells("gem", "physical", 800, seller=counter.seller, left=2)
+    rates.keep(counter.world, Rate("gift", "As a gift", 0, ("US",)), actor="admin", reason="test")
+    home: dict[str, Any] = {"address": HOME, "shipping_rate": "gift"}
+    made = counter.orders({"gem": 1}, coupon="FREE", **home)
+    assert counter.orders({"gem": 1}, coupon="FREE", **home) == made
+    assert (made.state, made.total, made.entry, counter.spent(), counter.left("gem")) == ("paid", 0, None, [], 1)
+    assert counter.ships().state == "shipped"
+    assert counter.refunds({"1": 1}, restock=True).state == "refunded"
+    assert (counter.spent(), counter.earned(), counter.left("gem")) == ([], [], 2)
+    wallet.freeze(counter.world, counter.buyer, "admin")
+    with pytest.raises(WalletFrozen):
+        counter.orders({"gem": 1}, name="2", coupon="FREE", **home)
+
+
 REFUSED: list[tuple[dict[str, Any], type[Problem]]] = [
     ({"items": {}}, Invalid),
     ({"items": {"deck": 21}}, Invalid),
@@ -221,6 +256,10 @@ def test_nobody_buys_their_own_or_of_who_left_or_was_blocked(counter: Counter) -
     accounts.suspend(counter.world, counter.seller, actor="admin", reason="test")
     with pytest.raises(InvalidState):
         counter.orders({"book": 1})
+    accounts.reinstate(counter.world, counter.seller, actor="admin", reason="test")
+    readers.withdraw(counter.world, counter.seller, actor="admin", reason="test")
+    with pytest.raises(InvalidState):
+        counter.orders({"book": 1})
 
 
 def test_a_product_off_sale_is_not_sold(counter: Counter) -> None:
@@ -234,6 +273,15 @@ def test_a_frozen_wallet_buys_nothing(counter: Counter) -> None:
     for items, rail in (({"deck": 1}, "credit"), ({"song": 1}, "coins")):
         with pytest.raises(WalletFrozen):
             counter.orders(items, rail)
+
+
+def test_what_a_frozen_wallet_has_bought_is_not_sent_until_it_is_released(counter: Counter) -> None:
+    counter.orders({"deck": 1})
+    wallet.freeze(counter.world, counter.buyer, "a stolen card topped it up")
+    with pytest.raises(InvalidState, match="frozen"):
+        counter.ships()
+    wallet.unfreeze(counter.world, counter.buyer, "it was theirs")
+    assert counter.ships().state == "shipped"
 
 
 def test_an_order_is_its_buyers_alone(counter: Counter) -> None:
@@ -264,3 +312,36 @@ def test_who_leaves_is_forgotten_and_the_order_stays(counter: Counter) -> None:
     assert forgotten.shipping
     assert forgotten.shipping.address is None
     assert orders.forget(counter.world, made.id) == forgotten == counter.order()
+
+
+def lived_through(at: int, *, after: bool) -> tuple[Any, int]:
+    """Orders that are made, sent and given back, of which write number ``at`` is lost."""
+    tables = LosingTables(-1, after=after)
+    counter = Counter(hand_world(tables)).ready(20_000)
+    tables.left = at
+    counter.orders({"deck": 2, "book": 3})
+    counter.orders({"song": 1, "spell": 1}, "coins", "2")
+    counter.ships("2")
+    counter.delivers("2")
+    counter.refunds({"2": 1}, restock=True)
+    counter.refunds({"2": 1}, name="2")
+    counter.cancels()
+    writes = at - tables.left
+    ended = [counter.order(), counter.order("2")]
+    came = [(each.state, each.look_at, each.returned, len(each.refunds), each.rev) for each in ended]
+    stock = [counter.left("deck"), counter.left("book")]
+    told = sorted(kind for kind, _ in counter.told(counter.buyer))
+    earned = [amount for _, amount, _ in counter.earned()]
+    assert_books_balance(counter.world)
+    return (came, earned, counter.credit, stock, told, trial_balance(counter.world).unsettled()), writes
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_orders_end_alike_whichever_write_is_lost(after: bool) -> None:
+    expected, writes = lived_through(1_000, after=after)
+    came, earned, credit, stock, _, left = expected
+    assert [each[:4] for each in came] == [("delivered", None, 3_999, 2), ("fulfilled", None, 0, 1)]
+    assert (sum(earned), credit, stock, left) == (1_398, 20_000 - 1_998 - RATE, [10, 8], {})
+    assert writes == 8
+    for place in range(writes):
+        assert lived_through(place, after=after)[0] == expected, place

@@ -369,6 +369,7 @@ def test_a_write_that_is_lost_loses_and_doubles_nothing(at: int, after: bool) ->
                 return
             except (Problem, Contended):  # a file is set as a test does it
                 selling.advance(stall.world, MOON)
+        raise AssertionError("never answered")
 
     again(stall.draft)
     again(stall.filed)

@@ -15,8 +15,10 @@ HOME = Address("Ada Lovelace", "12 St James's Square", "", "Springfield", "IL", 
 EXPRESS = Rate("express", "Express", 1_995, ("CA", "US"))
 
 
-def fields(refused: pytest.ExceptionInfo[Invalid]) -> list[str]:
-    return [each["field"] for each in refused.value.errors]
+def said(refused: pytest.ExceptionInfo[Invalid]) -> tuple[str, str]:
+    """The field at fault, and what is said of it."""
+    (error,) = refused.value.errors
+    return error["field"], error["message"]
 
 
 def test_an_address_is_kept_on_single_lines_of_what_can_be_seen() -> None:
@@ -32,7 +34,7 @@ def test_an_address_is_kept_on_single_lines_of_what_can_be_seen() -> None:
 def test_an_address_needs_a_name_a_street_and_a_place(name: str) -> None:
     with pytest.raises(Invalid) as refused:
         model.address(replace(HOME, **{name: "\u200b"}))
-    assert fields(refused) == [f"address.{name}"]
+    assert said(refused) == (f"address.{name}", "write something that can be seen")
 
 
 @pytest.mark.parametrize(
@@ -43,7 +45,7 @@ def test_each_line_has_an_end(name: str, most: int) -> None:
     assert getattr(model.address(replace(HOME, **changed)), name) == "x" * most
     with pytest.raises(Invalid) as refused:
         model.address(replace(HOME, **{name: "x" * (most + 1)}))
-    assert fields(refused) == [f"address.{name}"]
+    assert said(refused) == (f"address.{name}", f"at most {most} characters")
 
 
 @pytest.mark.parametrize("code", ["", "1010", "D02 X285", "123-4567", "1" * 16])
@@ -55,14 +57,14 @@ def test_a_postal_code_is_as_loose_as_countries_are(code: str) -> None:
 def test_what_is_no_postal_code_anywhere_is_refused(code: str) -> None:
     with pytest.raises(Invalid) as refused:
         model.address(replace(HOME, postal_code=code))
-    assert fields(refused) == ["address.postal_code"]
+    assert said(refused) == ("address.postal_code", "at most 16 letters, digits, blanks and hyphens")
 
 
 @pytest.mark.parametrize("country", ["", "U", "USA", "U1", "ÄT"])
 def test_a_country_is_two_letters(country: str) -> None:
     with pytest.raises(Invalid) as refused:
         model.address(replace(HOME, country=country))
-    assert fields(refused) == ["address.country"]
+    assert said(refused) == ("address.country", "two letters of ISO 3166, such as US")
 
 
 # --- rates -----------------------------------------------------------------------------------------
@@ -99,30 +101,35 @@ def test_a_rate_that_does_not_go_there_is_refused() -> None:
     assert refused.value.errors == ({"field": "shipping_rate", "message": "It does not go to AT."},)
 
 
+NO_ID = "2 to 32 small letters, digits and underscores"
+NO_NAME = "one line of 1 to 100 characters"
+NO_LIST = "1 to 250, each once"
+
+
 @pytest.mark.parametrize(
-    ("changed", "field"),
+    ("changed", "field", "why"),
     [
-        ({"id": "e"}, "id"),
-        ({"id": "e" * 33}, "id"),
-        ({"id": "Express"}, "id"),
-        ({"name": ""}, "name"),
-        ({"name": "x" * 101}, "name"),
-        ({"name": "two\nlines"}, "name"),
-        ({"amount": -1}, "amount"),
-        ({"amount": 20_001}, "amount"),
-        ({"countries": ()}, "countries"),
-        ({"countries": ("US", "US")}, "countries"),
-        ({"countries": ("us",)}, "countries"),
+        ({"id": "e"}, "id", NO_ID),
+        ({"id": "e" * 33}, "id", NO_ID),
+        ({"id": "Express"}, "id", NO_ID),
+        ({"name": ""}, "name", NO_NAME),
+        ({"name": "x" * 101}, "name", NO_NAME),
+        ({"name": "two\nlines"}, "name", NO_NAME),
+        ({"amount": -1}, "amount", "from 0 to 20000"),
+        ({"amount": 20_001}, "amount", "from 0 to 20000"),
+        ({"countries": ()}, "countries", NO_LIST),
+        ({"countries": ("US", "US")}, "countries", NO_LIST),
+        ({"countries": ("us",)}, "countries", "two letters of ISO 3166 each, such as US"),
     ],
 )
-def test_what_can_be_no_rate_is_refused(changed: dict[str, Any], field: str) -> None:
+def test_what_can_be_no_rate_is_refused(changed: dict[str, Any], field: str, why: str) -> None:
     with pytest.raises(Invalid) as refused:
         with_rate(DEFAULT, replace(EXPRESS, **changed))
-    assert fields(refused) == [field]
+    assert said(refused) == (field, why)
 
 
 @pytest.mark.parametrize(
-    "changed", [{"id": "ex"}, {"id": "e" * 32}, {"name": "x" * 100}, {"amount": 0}, {"amount": 20_000}]
+    "changed", [{"id": "ex"}, {"id": "e" * 32}, {"name": "x"}, {"name": "x" * 100}, {"amount": 0}, {"amount": 20_000}]
 )
 def test_a_rate_at_its_bounds_is_kept(changed: dict[str, Any]) -> None:
     wanted = replace(EXPRESS, **changed)
@@ -132,7 +139,7 @@ def test_a_rate_at_its_bounds_is_kept(changed: dict[str, Any]) -> None:
 def test_there_are_twenty_rates_at_most() -> None:
     full = Rates(tuple(Rate(f"rate_{number}", "Rate", number, ("US",)) for number in range(MOST_RATES)))
     assert with_rate(full, replace(full.rates[3], amount=7)).known("rate_3")
-    with pytest.raises(InvalidState):
+    with pytest.raises(InvalidState, match="There are 20 rates already"):
         with_rate(full, EXPRESS)
 
 

@@ -137,6 +137,30 @@ def test_pages_of_a_hundred_are_all_looked_at(stall: Stall) -> None:
     assert counts(stall) == {"seen": 202, "gone": 3}
 
 
+def test_where_the_last_of_a_page_is_deleted_meanwhile_the_list_is_read_anew(stall: Stall) -> None:
+    for number in range(102):
+        stall.till.sells(stall.name(f"{number:03d}"), shippable=True)
+    steps: list[sync.Run] = []
+
+    def deletes(run: sync.Run) -> None:
+        steps.append(run)
+        if len(steps) == 1:
+            del stall.till.catalogue[run.at or ""]
+
+    run = sync.go_on(stall.world, sync.begin(stall.world).id, told=deletes)
+    assert [(each.part, each.pages) for each in steps[:4]] == [("stripe", 1), ("stripe", 0), ("stripe", 1), ("sale", 2)]
+    assert (run.counts["added"], run.counts["gone"], run.part) == (102, 1, "done")
+
+
+def test_a_list_that_stripe_refuses_from_its_beginning_ends_the_call(stall: Stall) -> None:
+    def refuses() -> None:
+        raise Refused("no")
+
+    stall.till.takes_time = refuses
+    with pytest.raises(Refused):
+        sync.go_on(stall.world, sync.begin(stall.world).id)
+
+
 @pytest.mark.parametrize("number", range(12))
 def test_a_run_goes_on_where_time_ran_out(stall: Stall, number: int) -> None:
     for each in ("a", "b", "c"):

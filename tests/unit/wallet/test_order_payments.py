@@ -4,7 +4,7 @@ bank took is the buyer's credit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -45,7 +45,7 @@ class Till:
         return found
 
     def aside(self, cents: int, part: str = PART) -> None:
-        self.world.tables.write(*order_payments.set_aside(self.world, self.payment, part, cents))
+        self.world.tables.write(*order_payments.given_back(self.world, self.payment, part, cents))
 
     def sends(self, cents: int, part: str = PART, at: int = NOON) -> bool:
         return refunds.bring_on(self.world, INTENT, cents, part, at)
@@ -62,7 +62,9 @@ class Till:
         return sorted((row["seq"], row["amount"], row["counter"]) for row in told)
 
     def credit(self) -> list[tuple[str, int, str]]:
-        return [(each.kind, each.amount, each.counter) for each in chain(self.world, wallet.credit_account(BUYER))]
+        entries = chain(self.world, wallet.credit_account(BUYER))
+        assert {each.reference for each in entries if each.amount} <= {"ord_1"}
+        return [(each.kind, each.amount, each.counter) for each in entries]
 
     def noticed(self) -> list[tuple[str, dict[str, Any]]]:
         return [(row["kind"], row["facts"]) for row in self.tables.rows["notices"].values()]
@@ -155,6 +157,8 @@ def test_what_went_back_in_part_by_the_shop_and_in_whole_by_hand_pays_for_nothin
     assert model.stands(till.payment)  # whatever of it cost nothing is still the buyer's
     till.tells(hand(1))
     assert not model.stands(till.payment)
+    till.tells(hand(1, "failed", "refund.failed"))
+    assert model.stands(till.payment)
 
 
 # --- disputes ------------------------------------------------------------------------------------
@@ -172,6 +176,7 @@ def test_a_dispute_freezes_the_wallet_and_takes_nothing_of_the_credit(till: Till
     assert refunds.may_come_back(till.world, BUYER) == 2_000
     till.tells(dispute_event("closed", "dp_1", INTENT, 2_000, "won"))
     assert (wallet.head(till.world, BUYER).frozen, model.stands(till.payment)) == (None, True)
+    assert model.rest_of(till.payment) == 2_000
     assert refunds.may_come_back(till.world, BUYER) == 0
 
 
@@ -181,7 +186,14 @@ def test_a_dispute_that_is_lost_leaves_nothing_to_stand_on() -> None:
 
 
 def test_of_what_nobody_paid_nothing_stands() -> None:
-    assert (model.stands(Payment(INTENT)), model.rest_of(Payment(INTENT))) == (False, 0)
+    unpaid = Payment(INTENT, amount=2_000)
+    assert (model.stands(unpaid), model.rest_of(unpaid)) == (False, 0)
+
+
+def test_what_no_bank_takes_of_another_payment_is_no_orders() -> None:
+    dead = {"top_1:1": Returned(700, "failed", "re_1")}
+    other = Payment(INTENT, BUYER, 2_000, "usd", "coins", "top_1", NOON, 500, refunds=dead)
+    assert list(model.facts(other)) == ["topup:pi_1", "refund:top_1:1", "refund_failed:top_1:1"]
 
 
 @pytest.mark.parametrize("kind", ["refund", "refund_failed", "dispute", "dispute_won"])
@@ -189,4 +201,57 @@ def test_the_buyer_is_told_that_it_is_of_an_order(kind: str) -> None:
     told = words(Notice(BUYER, kind, {"amount": 2_000, "order": "ord_1", "credited": True}), "UTC")
     assert told
     assert "order" in told.text
-    assert ("credit now" in told.text) == (kind == "refund_failed")
+    assert ("credit now" in told.text) == (kind in ("refund_failed", "dispute_won"))
+
+
+# --- what no card takes --------------------------------------------------------------------------
+
+
+def test_what_is_credited_and_went_back_by_hand_after_all_is_taken_again(till: Till) -> None:
+    till.stripe.refusing = {INTENT}
+    till.aside(700)
+    till.sends(700)
+    till.tells(hand(1_500))  # 500 are left, of which 700 cannot be theirs
+    assert till.credit() == [
+        ("order_credit", 700, "platform:orders"),
+        ("order_credit_taken", -200, "platform:orders"),
+    ]
+
+
+def test_what_was_credited_is_not_sent_a_second_time(till: Till) -> None:
+    till.tells(hand(1_000))
+    till.stripe.refusing = {INTENT}
+    till.aside(700)
+    till.sends(700)
+    till.aside(1_300, "ord_1:2")  # 1,000 by hand, 700 as credit: 300 are left
+    assert till.payment.refunds["ord_1:2"] == Returned(300, "reserved")
+    assert till.credit() == [("order_credit", 700, "platform:orders")]
+
+
+@pytest.mark.parametrize(
+    ("given", "refunds", "disputes", "credit"),
+    [
+        (0, {}, {}, 0),
+        (0, {"re_hand": Returned(300, "failed", "re_hand")}, {}, 0),
+        (700, {PART: Returned(700, "reserved")}, {}, 0),
+        (700, {PART: Returned(700, "failed")}, {}, 700),
+        (700, {PART: Returned(700, "failed"), "ord_1:2": Returned(1, "failed")}, {}, 700),
+        (700, {PART: Returned(700, "refused"), "re_hand": Returned(1_299, "pending", "re_hand")}, {}, 700),
+        (700, {PART: Returned(700, "refused"), "re_hand": Returned(1_301, "pending", "re_hand")}, {}, 699),
+        (700, {PART: Returned(700, "refused"), "re_hand": Returned(2_000, "pending", "re_hand")}, {}, 0),
+        (700, {PART: Returned(700, "refused")}, {"dp_1": Dispute(2_000)}, 0),
+        (700, {PART: Returned(700, "refused")}, {"dp_1": Dispute(1_400)}, 600),
+        (700, {PART: Returned(700, "refused")}, {"dp_1": Dispute(2_000, returned=True)}, 700),
+        (2_000, {PART: Returned(500, "succeeded"), "re_hand": Returned(1_500, "failed", "re_hand")}, {}, 1_500),
+    ],
+)
+def test_credit_is_what_the_shop_gives_back_and_nobody_has(
+    given: int, refunds: dict[str, Returned], disputes: dict[str, Dispute], credit: int
+) -> None:
+    assert model.credit_of(replace(PAID, given=given, refunds=refunds, disputes=disputes)) == credit
+
+
+def test_a_payment_remembers_what_the_shop_gives_back(till: Till) -> None:
+    till.aside(700)
+    till.aside(1_300, "ord_1:2")
+    assert (till.payment.given, model.rest_of(till.payment)) == (2_000, 0)
