@@ -78,7 +78,7 @@ class Good:
     """One product as everybody sees it, for so many cents. ``left`` is None where that is not told."""
 
     name: str
-    kind: str
+    sort: str
     price: int
     coins: int | None = None
     seller: str | None = None
@@ -152,7 +152,7 @@ def board(viewer: str, page: Json, reports: int = 0, verdict: str = "") -> Board
 def good(product: Json) -> Good:
     return Good(
         name=product["name"],
-        kind=product["kind"],
+        sort=_SORTS[product["kind"]],
         price=product["price"]["amount"],
         coins=product["coins"],
         seller=product["seller"]["display_name"] if product["seller"] else None,

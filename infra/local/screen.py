@@ -371,7 +371,7 @@ def _shelf_rows(now: Shelf) -> list[Row]:
         said = [f"{each.name}, by {each.seller}" if each.seller else each.name]
         said += [f"{each.left} left"] if each.left is not None else []
         said += [f"{each.coins:,} coins in an app"] if each.coins is not None else []
-        rows.append((each.kind, Text(dollars(each.price), "bold"), _flat(", ".join(said))))
+        rows.append((each.sort, Text(dollars(each.price), "bold"), _flat(", ".join(said))))
     return rows
 
 

@@ -34,8 +34,10 @@ def test_each_movement_is_told_oldest_first_with_its_posting() -> None:
 
 def test_what_was_paid_for_an_order_and_what_went_back_of_it_are_told_as_the_shops() -> None:
     purse = Purse()
-    paid = payments.credit(purse.world, Payment("pi_order", "usr_1", 2_750, "usd", "order", "ord_1", NOON))
-    purse.world.tables.write(*order_payments.set_aside(purse.world, paid, "ord_1:1", 360))
+    payments.credit(purse.world, Payment("pi_order", "usr_1", 2_750, "usd", "order", "ord_1", NOON))
+    paid = payments.payment_rows(purse.world).get("pi_order")
+    assert paid
+    purse.world.tables.write(*order_payments.given_back(purse.world, paid, "ord_1:1", 360))
     assert at_stripe(
         purse,
         moved("2", -360, "refund", id="re_1", metadata={"refund_part": "ord_1:1"}),

@@ -10,8 +10,9 @@ from tests.support.worlds import hand_world
 
 def test_the_dashboard_makes_a_product_with_its_price_and_lists_it(local: StripeServer) -> None:
     stripe = Dashboard(local.url)
-    price = {"default_price_data__currency": "usd", "default_price_data__unit_amount": 1_995}
-    made = stripe.post("products", name="Tarot deck", **price)
+    made = stripe.post(
+        "products", name="Deck", default_price_data__currency="usd", default_price_data__unit_amount=1_995
+    )
     (listed,) = stripe.listed("prices", product=made["id"])
     assert (listed["id"], listed["unit_amount"]) == (made["default_price"], 1_995)
     stripe.pull(f"products/{made['id']}", "PUT", active=False)

@@ -76,10 +76,10 @@ def order(rail: str, total: dict[str, Any], *items: dict[str, Any], **more: Any)
 def test_a_product_is_shown_as_everybody_sees_it() -> None:
     seen = {"name": "Moons", "kind": "digital", "price": usd(400), "coins": 400, "left": None}
     assert good(seen | {"seller": {"id": "usr_1", "display_name": "Rosa"}}) == Good(
-        "Moons", "digital", 400, 400, "Rosa", None
+        "Moons", "file", 400, 400, "Rosa", None
     )
     thing = seen | {"kind": "physical", "seller": None, "coins": None, "left": 3}
-    assert good(thing) == Good("Moons", "physical", 400, None, None, 3)
+    assert good(thing) == Good("Moons", "thing", 400, None, None, 3)
 
 
 def test_an_order_is_shown_with_what_a_coupon_took_off_and_what_went_back() -> None:

@@ -65,7 +65,7 @@ MAILBOX = Mailbox(
 BOARD = Board(
     "Mia", "The Star", (Written("Clara", "<p>Look</p>", "shown"), Written("Dan", "<p>Buy</p>", "shown")), reports=2
 )
-SHELF = Shelf((Good("Moon calendar", "digital", 400, 400, "Rosa"), Good("Tarot deck", "physical", 1_995, left=3)))
+SHELF = Shelf((Good("Moon calendar", "file", 400, 400, "Rosa"), Good("Tarot deck", "thing", 1_995, left=3)))
 COUNTER = Counter(
     "Tarot deck",
     1_995,
@@ -248,8 +248,8 @@ def test_a_thread_shows_its_posts_and_how_near_the_newest_is_to_be_hidden() -> N
 def test_a_shop_shows_what_each_thing_costs_and_how_many_are_left() -> None:
     assert shown_rows(SHELF) == [
         "shop ● 2 on sale as everybody sees it, the newest first",
-        "digital $4.00 Moon calendar, by Rosa, 400 coins in an app",
-        "physical $19.95 Tarot deck, 3 left",
+        "file $4.00 Moon calendar, by Rosa, 400 coins in an app",
+        "thing $19.95 Tarot deck, 3 left",
         "",
         "",
         "",
