@@ -26,7 +26,7 @@ from infra.local.desk import Dashboard, command, letters
 from infra.local.pages import HAS_ONE, Counter, Customer, Page, Shelf, bought, good
 from infra.local.phone import Api, Json, Phone, Refused, entries, pay
 from infra.local.stack import Stack
-from infra.local.telling import Step, Telling
+from infra.local.telling import CannotGoOn, Step, Telling
 from infra.local.waiting import until
 from infra.local.watch import dollars
 
@@ -176,6 +176,8 @@ class FifthAct:
             and self._left() == 0,
             saw=", ".join(self._words.values()),
         )
+        if len(winners) != PIECES:
+            raise CannotGoOn(f"{len(winners)} of {PIECES} pieces were sold")
         paid = {name: before - self._credit_of(name) for name, before in self._credit.items()}
         self._check(
             "who has none has paid nothing, and who has one paid once",
