@@ -111,6 +111,9 @@ def test_a_discount_that_the_lines_do_not_bear_is_accepted_as_little(pages: Page
     order = pages.opens(coupon="TEN")
     assert order.checkout
     assert fitted(order, OrderPage("cs", "u", 1_500, 1_500, RATE, RATE))
+    dearer = fitted(order, OrderPage("cs", "u", 1_500, 0, RATE, 1_500 + RATE))
+    assert dearer
+    assert (dearer.total, dearer.items[0].net) == (1_500 + RATE, 1_500)
     assert fitted(order, OrderPage("cs", "u", 1_500, 1_501, RATE, RATE - 1)) is None
     assert fitted(replace(order, checkout=None), OrderPage("cs", "u", 1_500, 150, RATE, 1_350 + RATE)) is None
 
