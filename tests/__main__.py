@@ -1,9 +1,10 @@
 """``make test``: all tests, in three processes.
 
 The end-to-end tests mostly wait, for minutes and deadlines of a stack in real time. The others run beside them, at
-lower priorities, because a phone of a story must not miss its beat when a property test wants the processor: those that
-reckon alone; and those on a DynamoDB, followed by those that start stacks of their own, which two cores would not start
-beside the first one in time. What the others say is shown when all are through.
+lower priorities, because a phone of a story must not miss its beat when a property test wants the processor: those on a
+DynamoDB; and those that reckon alone. Between the latter come those that start stacks of their own: when the first
+stack is up, beside which two cores would not start another in time, and long before the others end, for then they would
+wait alone. What the others say is shown when all are through.
 """
 
 import os
@@ -20,6 +21,8 @@ WAITING: Final = TESTS / "e2e"
 STARTING: Final = [WAITING / "test_restarts.py", WAITING / "test_serve.py"]
 """Stacks of their own."""
 STORING: Final = TESTS / "integration"
+RECKONING: Final = TESTS / "unit"
+"""Those of whatever reckons alone that come first: they take as long as the first stack takes to be up, and more."""
 LOWER_PRIORITY: Final = 5
 LOWEST_PRIORITY: Final = 19
 SLOWEST: Final = ["--durations=10", "--durations-min=5"]
@@ -32,10 +35,10 @@ Part = tuple[list[Path], int]
 def main(arguments: list[str]) -> int:
     """Run them with pytest's ``arguments``; the first exit code that is not 0."""
     folders = {each for each in TESTS.iterdir() if any(each.glob("**/test_*.py"))}
-    reckoning = sorted(folders - {WAITING, STORING})
+    rest = sorted(folders - {WAITING, STORING, RECKONING})
     chains: tuple[list[Part], ...] = (
-        [([STORING], LOWEST_PRIORITY), (STARTING, LOWER_PRIORITY)],
-        [(reckoning, LOWEST_PRIORITY)],
+        [([RECKONING], LOWEST_PRIORITY), (STARTING, LOWER_PRIORITY), (rest, LOWEST_PRIORITY)],
+        [([STORING], LOWEST_PRIORITY)],
     )
     with ThreadPoolExecutor(len(chains)) as pool:
         beside = [pool.submit(_one_after_another, chain, arguments) for chain in chains]

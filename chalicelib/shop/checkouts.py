@@ -30,6 +30,7 @@ from chalicelib.wallet import order_payments, payments
 from chalicelib.wallet.events import Stored
 from chalicelib.wallet.model.payment import Payment, given_back, stands
 from chalicelib.wallet.model.refund import look_again
+from chalicelib.wallet.model.topup import is_id
 
 if TYPE_CHECKING:
     from chalicelib.shop import catalogue, orders
@@ -71,14 +72,14 @@ def look(world: World, order: Order) -> Order:
     try:
         order = _opened(world, order)
         if order.state == "pending":
-            verdict = model.judge(_closed(world, order), order)
+            verdict = model.judge(None, _closed(world, order), order)
     except ProviderFailed:
         log.warning("order_page_not_answered", id=order.id)
     if isinstance(verdict, Over):
         return _called_off(world, order.id, verdict.why)
     if order.state != "pending":
         return order
-    if model.suspect(order, now, with_bank=isinstance(verdict, Waits)):
+    if model.suspect(now - ends, with_bank=isinstance(verdict, Waits)):
         log.error("order_page_unclear", id=order.id)
     return _look_again(world, order, look_again(ends, now))
 
@@ -90,7 +91,7 @@ def call_off(world: World, order: Order, why: str = "buyer") -> Order:
     """
     order = _opened(world, order)
     if order.state == "pending" and order.checkout:
-        verdict = model.judge(_closed(world, order), order)
+        verdict = model.judge(None, _closed(world, order), order)
         if not isinstance(verdict, Over):
             raise InvalidState("The order is being paid. Cancel it once it is paid.")
         order = _called_off(world, order.id, why)
@@ -159,8 +160,8 @@ def _not_sold(world: World, order: Order) -> Order:
     for each in order.items:
         try:
             catalogue.refresh(world, each.product)
-        except Problem as problem:  # an event, or the daily run, does it
-            log.warning("product_not_read", id=each.product, code=problem.code)
+        except (Problem, Refused) as failed:  # an event, or the daily run, does it
+            log.warning("product_not_read", id=each.product, code=failed.code or "none")
     return done
 
 
@@ -207,8 +208,8 @@ def told(world: World, event: Mapping[str, Any], stored: Stored) -> str:
     """
     page = event["data"]["object"]
     reference = page.get("client_reference_id")
-    order = orders_of(world).get(reference) if model.is_order(reference) else None
-    verdict = model.judge(page, order, event["type"])
+    order = orders_of(world).get(reference) if is_id(reference) else None
+    verdict = model.judge(event["type"], page, order)
     match verdict, order:
         case Paid(intent=intent, late=late), Order():
             payment = Payment(intent, order.buyer, order.total, USD, "order", order.id, world.now())

@@ -65,6 +65,8 @@ def ship(world: World, order_id: str, which: Collection[str], shipment: Shipment
             return was
         if not checkouts.payment_stands(world, was):
             raise InvalidState("Its payment is disputed or was given back: nothing is sent.")
+        if was.rail != "stripe" and wallet.head(world, was.buyer).frozen:  # a disputed top-up may have paid for it
+            raise InvalidState("The buyer's wallet is frozen: nothing is sent until it is released.")
         at = max(world.now(), was.paid_at or 0)
         raised, row = orders_of(world).replace(model.shipped(was, chosen, sent, at), was)
         facts = {"carrier": sent.carrier, "tracking": sent.tracking}

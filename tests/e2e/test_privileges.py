@@ -14,6 +14,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from infra.local.phone import Json
 from tests.e2e.stage import Stage
 from tests.support.privileges import BY_FUNCTION, Right
 
@@ -28,8 +29,14 @@ def handler(event, context):
 """
 
 
-def session_of(stage: Stage, function: str) -> boto3.Session:
-    """AWS as this function reaches it: a function beside it, with its role, hands out what it was given."""
+@pytest.fixture(scope="module")
+def session() -> Any:
+    """One for all: it reads what a service can do once."""
+    return boto3.Session(region_name="us-east-1")
+
+
+def credentials_of(stage: Stage, function: str) -> dict[str, str]:
+    """This function's own: a function beside it, with its role, hands out what it was given."""
     functions = stage.stack.aws("lambda")
     real = functions.get_function_configuration(FunctionName=f"soulseer-dev-{function}")
     packed = io.BytesIO()
@@ -47,16 +54,16 @@ def session_of(stage: Stage, function: str) -> boto3.Session:
         key, secret, token = json.loads(functions.invoke(FunctionName=name)["Payload"].read())
     finally:
         functions.delete_function(FunctionName=name)
-    return boto3.Session(key, secret, token, region_name="us-east-1")
+    return {"aws_access_key_id": key, "aws_secret_access_key": secret, "aws_session_token": token}
 
 
-def call(stage: Stage, clients: Mapping[str, Any], right: Right) -> None:
+def call(stage: Stage, clients: Mapping[str, Any], schemas: Mapping[str, Json], right: Right) -> None:
     """What the right is the right to do. Raises ClientError, also where it is allowed."""
     kind, name = re.split("[/:]", right.resource, maxsplit=1)
     operation = right.action.partition(":")[2]
     if kind == "table":
         table, _, index = name.partition("/index/")
-        call_table(clients["dynamodb"], operation, key_of(stage, table, index), f"soulseer-dev-{table}", index)
+        call_table(clients["dynamodb"], operation, key_of(schemas[table], index), f"soulseer-dev-{table}", index)
         return
     service, method, parameters = CALLS[operation]
     places = {
@@ -136,24 +143,33 @@ def call_table(dynamodb: Any, operation: str, key: dict[str, Any], table: str, i
             raise ValueError(f"nobody has said how {operation} is tried")
 
 
-def key_of(stage: Stage, table: str, index: str) -> dict[str, Any]:
+@pytest.fixture(scope="module")
+def schemas(stage: Stage) -> dict[str, Json]:
+    """By table, as it is deployed."""
+    dynamodb = stage.stack.aws("dynamodb")
+    told = (dynamodb.describe_table(TableName=each)["Table"] for each in dynamodb.list_tables()["TableNames"])
+    return {each["TableName"].removeprefix("soulseer-dev-"): each for each in told}
+
+
+def key_of(told: Json, index: str) -> dict[str, Any]:
     """A key that no row has, of the table or the index."""
-    told = stage.stack.aws("dynamodb").describe_table(TableName=f"soulseer-dev-{table}")["Table"]
     schemas = {each["IndexName"]: each["KeySchema"] for each in told.get("GlobalSecondaryIndexes", [])}
-    return {each["AttributeName"]: {"S": "nobody"} for each in schemas.get(index, told["KeySchema"])}
+    return {each["AttributeName"]: {"S": "nobody"} for each in (schemas[index] if index else told["KeySchema"])}
 
 
 @pytest.mark.parametrize("function", BY_FUNCTION)
-def test_a_function_may_do_what_it_does_and_is_refused_everything_else(stage: Stage, function: str) -> None:
-    session, endpoint = session_of(stage, function), stage.stack.addresses.endpoint_url
-    services: set[Any] = {"dynamodb", *(service for service, _, _ in CALLS.values())}
-    clients = {name: session.client(name, endpoint_url=endpoint) for name in services}
+def test_a_function_may_do_what_it_does_and_is_refused_everything_else(
+    stage: Stage, session: Any, schemas: dict[str, Json], function: str
+) -> None:
+    own, endpoint = credentials_of(stage, function), stage.stack.addresses.endpoint_url
+    services = {"dynamodb", *(service for service, _, _ in CALLS.values())}
+    clients = {name: session.client(name, endpoint_url=endpoint, **own) for name in services}
     told = {}
     # Rights on a stream are not tried: the local AWS asks no policy for one.
     rights = {right: has for right, has in BY_FUNCTION[function].items() if not right.resource.startswith("stream/")}
     for right in rights:
         try:
-            call(stage, clients, right)
+            call(stage, clients, schemas, right)
             told[str(right)] = True
         except ClientError as refusal:
             told[str(right)] = refusal.response["Error"]["Code"] not in REFUSED

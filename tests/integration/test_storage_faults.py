@@ -6,6 +6,7 @@ denial passes through. A write whose answer was lost must never be done twice, a
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,8 @@ from uuid import uuid4
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSPreparedRequest
+from botocore.compat import HTTPHeaders
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
@@ -41,6 +44,7 @@ from tests.support.aws import dynamodb_client
 from tests.support.events import checkout_event
 from tests.support.faults import (
     WRITES,
+    Made,
     Send,
     answer,
     broken_gateway,
@@ -358,3 +362,12 @@ def test_a_reading_costs_and_earns_the_same_whichever_of_its_writes_goes_wrong(
     for place in range(writes):
         found, _ = played(place)
         assert found == expected, f"write {place} of {writes}"
+
+
+def test_of_writes_in_a_row_that_are_alike_the_first_two_and_the_last_are_lost() -> None:
+    made = Made()
+    for table, names in (("a", "p"), ("b", "p"), *[("b", "pq")] * 4, ("b", "p")):
+        body = json.dumps({"TableName": table, "Item": {name: {"S": uuid4().hex} for name in names}}).encode()
+        made.add(AWSPreparedRequest("POST", "http://dynamodb", HTTPHeaders(), body, stream_output=False))
+    assert made() == 7
+    assert made.apart() == [0, 1, 2, 3, 5, 6]

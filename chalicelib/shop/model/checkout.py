@@ -60,13 +60,8 @@ class Ignore:
 Verdict = Paid | Over | Waits | Ignore
 
 
-def is_order(reference: object) -> bool:
-    """Whether a page's ``client_reference_id`` names an order."""
-    return is_id(reference) and reference.startswith("ord_")
-
-
-def judge(page: Mapping[str, Any], order: Order | None, event_type: str = "") -> Verdict:
-    """What a Checkout Session, as it was read or as an event tells of it, means for the order that it names.
+def judge(event_type: str | None, page: Mapping[str, Any], order: Order | None) -> Verdict:
+    """What a Checkout Session means for the order that it names, as an event tells of it or, with None, as it was read.
 
     Only what was really paid counts, and only for the amount, currency, buyer and page of our own record.
     """
@@ -75,7 +70,7 @@ def judge(page: Mapping[str, Any], order: Order | None, event_type: str = "") ->
         return Ignore("no order of ours", alarming=paid)
     own = order.checkout.id in (None, page.get("id"))
     if not paid:
-        return _unpaid(page, order, event_type) if own else Ignore("another page than the order's")
+        return _unpaid(event_type, page, order) if own else Ignore("another page than the order's")
     intent = _id_of(page.get("payment_intent"))
     if order.intent:  # both event families may tell of one payment; another payment is money not asked for
         return Ignore("already paid", alarming=intent != order.intent)
@@ -94,7 +89,7 @@ def judge(page: Mapping[str, Any], order: Order | None, event_type: str = "") ->
     return Paid(intent, late=order.state != "pending")
 
 
-def _unpaid(page: Mapping[str, Any], order: Order, event_type: str) -> Verdict:
+def _unpaid(event_type: str | None, page: Mapping[str, Any], order: Order) -> Verdict:
     failed = event_type == "checkout.session.async_payment_failed" or _was_refused(page)
     expired = event_type == "checkout.session.expired" or page.get("status") == "expired"
     if order.state != "pending":
@@ -137,7 +132,6 @@ def fitted(order: Order, page: OrderPage) -> Order | None:
         return None
 
 
-def suspect(order: Order, now: Millis, *, with_bank: bool) -> bool:
-    """Whether the page is over for so long, and nothing known of it, that a person is to look."""
-    over = now - order.checkout.expires_at if order.checkout else 0
+def suspect(over: Millis, *, with_bank: bool) -> bool:
+    """Whether a page is over for so long, and nothing known of it, that a person is to look."""
     return over >= (BANK if with_bank else SUSPECT)

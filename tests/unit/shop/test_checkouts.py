@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from chalicelib.accounts.model.limits import Wanted
+from chalicelib.gateways.stripe import Refused
 from chalicelib.gateways.stripe_shop import OrderPage
-from chalicelib.kernel.errors import InvalidState, ProviderFailed, SpendingLimitReached
+from chalicelib.kernel.errors import InvalidState, ProviderFailed, SpendingLimitReached, WalletFrozen
 from chalicelib.kernel.time import DAY, MINUTE
-from chalicelib.shop import checkouts, orders, returns
-from chalicelib.shop.model.checkout import Ignore, Over, Paid, Waits, fitted, judge
+from chalicelib.shop import checkouts, orders, returns, stock
+from chalicelib.shop.model.checkout import Ignore, Over, Paid, Waits, fitted, judge, suspect
 from chalicelib.shop.model.order import PAGE_LIFE
+from chalicelib.shop.store import products_of
 from chalicelib.wallet import limits
 from chalicelib.wallet import service as wallet
 from tests.support.counter import ADMIN, RATE
 from tests.support.events import outcome, refund_event
 from tests.support.pages import COMPLETED, EXPIRED, FAILED, SUCCEEDED, Pages
-from tests.support.worlds import NOON, hand_world
+from tests.support.worlds import NOON, OfflinePayments, hand_world
 
 DECK = 1_500 + RATE
 """What one deck costs with its shipping."""
@@ -72,6 +75,18 @@ def test_what_stripe_does_not_sell_any_more_is_called_off_and_free_again(pages: 
         pages.opens(name="2")
 
 
+def test_where_stripe_refuses_to_say_what_it_sells_the_order_is_called_off_all_the_same() -> None:
+    class Silent(OfflinePayments):
+        def product(self, product: str) -> dict[str, Any] | None:
+            raise Refused("parameter_invalid")
+
+    pages = Pages(hand_world(payments=Silent())).ready()
+    pages.stripe.prices[f"price_{pages.id_of('deck')}_0"]["active"] = False
+    with pytest.raises(InvalidState, match="not sold like this"):
+        pages.opens()
+    assert (pages.order().state, pages.left("deck")) == ("cancelled", 10)
+
+
 def test_a_page_that_asks_for_another_amount_is_closed_and_the_order_called_off(pages: Pages) -> None:
     pages.stripe.prices[f"price_{pages.id_of('deck')}_0"]["unit_amount"] = 1_600
     with pytest.raises(InvalidState):
@@ -81,12 +96,23 @@ def test_a_page_that_asks_for_another_amount_is_closed_and_the_order_called_off(
 
 def test_a_coupon_is_what_stripe_makes_of_it(pages: Pages) -> None:
     pages.stripe.offers("TEN", percent_off=10)
-    pages.stripe.takes_time = lambda: pages.stripe.promotions["promo_TEN"]["promotion"]["coupon"].update(percent_off=20)
+    coupon = pages.stripe.promotions["promo_TEN"]["promotion"]["coupon"]
+    # It is ten per cent when it is asked for, and twenty when the page is made.
+    pages.stripe.takes_time = lambda: coupon.update(percent_off=10 * pages.stripe.asked)
     order = pages.opens({"deck": 1, "book": 1}, coupon="TEN")
     assert order.discount
     assert (order.discount.amount, order.total) == (500, 2_499 - 500 + RATE)  # 20 % of 2,499 is 499.8
     assert [each.net for each in order.items] == [1_200, 799]
     assert pages.pays().state == "paid"
+
+
+def test_a_discount_that_the_lines_do_not_bear_is_accepted_as_little(pages: Pages) -> None:
+    pages.stripe.offers("TEN", percent_off=10)
+    order = pages.opens(coupon="TEN")
+    assert order.checkout
+    assert fitted(order, OrderPage("cs", "u", 1_500, 1_500, RATE, RATE))
+    assert fitted(order, OrderPage("cs", "u", 1_500, 1_501, RATE, RATE - 1)) is None
+    assert fitted(replace(order, checkout=None), OrderPage("cs", "u", 1_500, 150, RATE, 1_350 + RATE)) is None
 
 
 @pytest.mark.parametrize(
@@ -100,6 +126,22 @@ def test_a_coupon_is_what_stripe_makes_of_it(pages: Pages) -> None:
 )
 def test_no_other_difference_is_accepted(pages: Pages, page: OrderPage) -> None:
     assert fitted(pages.opens(), page) is None
+
+
+def test_what_an_edition_was_ordered_before_it_was_counted_does_not_make_it_larger(pages: Pages) -> None:
+    pages.opens({"song": 1, "deck": 2})
+    song = products_of(pages.world).product(pages.id_of("song"))
+    assert song
+    stock.count(pages.world, song, 5, actor="admin", reason="an edition of five")
+    pages.runs_out()
+    assert (pages.left("song"), pages.left("deck")) == (5, 10)
+
+
+def test_a_frozen_wallet_has_no_page(pages: Pages) -> None:
+    wallet.freeze(pages.world, pages.buyer, "disputes what was paid before")
+    with pytest.raises(WalletFrozen):
+        pages.opens()
+    assert (pages.left("deck"), pages.stripe.pages) == (10, {})
 
 
 def test_limits_and_exclusion_stop_a_page_before_anything_is_kept(pages: Pages) -> None:
@@ -170,8 +212,8 @@ def test_another_payment_than_the_one_that_paid_is_money_nobody_asked_for(
 
 def test_a_page_of_no_order_is_stored_and_alarms_only_where_it_was_paid(pages: Pages) -> None:
     page = {"client_reference_id": "ord_none", "payment_status": "unpaid", "status": "expired"}
-    assert judge(page, None) == Ignore("no order of ours")
-    assert judge(page | {"payment_status": "paid"}, None) == Ignore("no order of ours", alarming=True)
+    assert judge(None, page, None) == Ignore("no order of ours")
+    assert judge(None, page | {"payment_status": "paid"}, None) == Ignore("no order of ours", alarming=True)
     pages.opens()
     paid = pages.event(COMPLETED, client_reference_id="ord_none", payment_status="paid")
     pages.tells(paid)
@@ -328,13 +370,35 @@ def test_a_page_that_is_complete_is_known_from_then_on(pages: Pages) -> None:
     ],
 )
 def test_what_a_page_means_while_nobody_has_paid(pages: Pages, page: dict[str, Any], verdict: Any) -> None:
-    assert judge(pages.opened() | page, pages.order()) == verdict
+    assert judge(None, pages.opened() | page, pages.order()) == verdict
+
+
+def test_an_event_says_that_a_page_is_over_whatever_the_page_says(pages: Pages) -> None:
+    page, order = pages.opened(), pages.order()
+    assert judge(EXPIRED, page, order) == Over("expired")
+    assert judge(FAILED, page, order) == Over("failed")
+    assert judge(COMPLETED, page, order) == Ignore("not paid yet")
+    assert judge(EXPIRED, page, pages.runs_out()) == Ignore("already cancelled")
+
+
+def test_only_an_order_that_has_a_page_is_paid_on_one_that_names_it(pages: Pages) -> None:
+    order = pages.opens()
+    page = pages.stripe.pays(pages.page()["id"])
+    unknown = Ignore("paid, but not what our record says", alarming=True)
+    assert judge(COMPLETED, page, order) == Paid(f"pi_{order.id}")
+    assert judge(COMPLETED, page | {"client_reference_id": "ord_2"}, order) == unknown
+    assert judge(COMPLETED, page, replace(order, checkout=None)) == Ignore("no order of ours", alarming=True)
+
+
+def test_a_person_looks_after_a_day_or_where_a_bank_is_waited_for_after_two_weeks() -> None:
+    assert [suspect(over, with_bank=False) for over in (DAY - 1, DAY)] == [False, True]
+    assert [suspect(over, with_bank=True) for over in (14 * DAY - 1, 14 * DAY)] == [False, True]
 
 
 def test_a_page_that_is_read_with_its_payment_says_who_paid(pages: Pages) -> None:
     order = pages.opens()
     page = pages.stripe.pays(pages.page()["id"])
-    assert judge(page | {"payment_intent": {"id": "pi_7", "status": "succeeded"}}, order) == Paid("pi_7")
+    assert judge(None, page | {"payment_intent": {"id": "pi_7", "status": "succeeded"}}, order) == Paid("pi_7")
 
 
 # --- called off ----------------------------------------------------------------------------------

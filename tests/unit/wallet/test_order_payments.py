@@ -62,7 +62,9 @@ class Till:
         return sorted((row["seq"], row["amount"], row["counter"]) for row in told)
 
     def credit(self) -> list[tuple[str, int, str]]:
-        return [(each.kind, each.amount, each.counter) for each in chain(self.world, wallet.credit_account(BUYER))]
+        entries = chain(self.world, wallet.credit_account(BUYER))
+        assert {each.reference for each in entries if each.amount} <= {"ord_1"}
+        return [(each.kind, each.amount, each.counter) for each in entries]
 
     def noticed(self) -> list[tuple[str, dict[str, Any]]]:
         return [(row["kind"], row["facts"]) for row in self.tables.rows["notices"].values()]
@@ -155,6 +157,8 @@ def test_what_went_back_in_part_by_the_shop_and_in_whole_by_hand_pays_for_nothin
     assert model.stands(till.payment)  # whatever of it cost nothing is still the buyer's
     till.tells(hand(1))
     assert not model.stands(till.payment)
+    till.tells(hand(1, "failed", "refund.failed"))
+    assert model.stands(till.payment)
 
 
 # --- disputes ------------------------------------------------------------------------------------
@@ -172,6 +176,7 @@ def test_a_dispute_freezes_the_wallet_and_takes_nothing_of_the_credit(till: Till
     assert refunds.may_come_back(till.world, BUYER) == 2_000
     till.tells(dispute_event("closed", "dp_1", INTENT, 2_000, "won"))
     assert (wallet.head(till.world, BUYER).frozen, model.stands(till.payment)) == (None, True)
+    assert model.rest_of(till.payment) == 2_000
     assert refunds.may_come_back(till.world, BUYER) == 0
 
 
@@ -181,7 +186,14 @@ def test_a_dispute_that_is_lost_leaves_nothing_to_stand_on() -> None:
 
 
 def test_of_what_nobody_paid_nothing_stands() -> None:
-    assert (model.stands(Payment(INTENT)), model.rest_of(Payment(INTENT))) == (False, 0)
+    unpaid = Payment(INTENT, amount=2_000)
+    assert (model.stands(unpaid), model.rest_of(unpaid)) == (False, 0)
+
+
+def test_what_no_bank_takes_of_another_payment_is_no_orders() -> None:
+    dead = {"top_1:1": Returned(700, "failed", "re_1")}
+    other = Payment(INTENT, BUYER, 2_000, "usd", "coins", "top_1", NOON, 500, refunds=dead)
+    assert list(model.facts(other)) == ["topup:pi_1", "refund:top_1:1", "refund_failed:top_1:1"]
 
 
 @pytest.mark.parametrize("kind", ["refund", "refund_failed", "dispute", "dispute_won"])
