@@ -114,6 +114,8 @@ def _drafted(world: World, buyer: str, order_id: str, wanted: Wanted) -> Order:
     if wanted.expected_total not in (None, order.coins if wanted.rail == "coins" else order.total):
         raise InvalidState("A price has changed. Look at the products again.")
     if wanted.rail == "stripe":
+        if wallet.head(world, buyer).frozen:
+            raise WalletFrozen
         limits.must_not_be_excluded(world, buyer)
         limits.must_leave(world, buyer, order.total)
     return order
@@ -197,13 +199,11 @@ def _placed(world: World, order: Order) -> Order:
         return _pending(world, order)
     if not (order.total or order.coins):
         return _for_nothing(world, order)
-    made: list[Order] = []
 
     def beside(entry: Entry) -> list[Operation]:
         spent = wallet.origin(world, entry) if order.rail == "credit" else ()
         paid = model.paid(replace(order, created_at=entry.at), entry.at, entry=entry.id, spent=spent)
-        made[:] = [paid]
-        return [orders_of(world).create(paid), *_taken(world, paid), *_on_payment(world, paid, entry.at)]
+        return [*_made(world, paid)[1], *_on_payment(world, paid, entry.at)]
 
     key = f"{KIND}:{order.id}"
     if order.rail == "coins":
@@ -218,8 +218,8 @@ def _pending(world: World, order: Order) -> Order:
     rows = orders_of(world)
     if done := rows.get(order.id):
         return done
-    waiting = model.awaiting(order, world.now())
-    world.tables.write(rows.create(waiting), *_taken(world, waiting))
+    waiting, operations = _made(world, model.awaiting(order, world.now()))
+    world.tables.write(*operations)
     return waiting
 
 
@@ -230,20 +230,22 @@ def _for_nothing(world: World, order: Order) -> Order:
         return done
     if wallet.head(world, order.buyer).frozen:
         raise WalletFrozen
-    paid = model.paid(order, order.created_at)
-    world.tables.write(rows.create(paid), *_taken(world, paid), *_on_payment(world, paid, order.created_at))
+    paid, operations = _made(world, model.paid(order, order.created_at))
+    world.tables.write(*operations, *_on_payment(world, paid, order.created_at))
     return paid
 
 
-def _taken(world: World, order: Order) -> list[Operation]:
-    """What an order takes with it into its transaction: stock, its coupon's use, and that nobody is blocked."""
+def _made(world: World, order: Order) -> tuple[Order, list[Operation]]:
+    """The order, and what makes it: its row, its stock, its coupon's use, and that nobody is blocked."""
     apart = [
         check
         for seller in sorted({each.seller for each in order.items if each.seller})
         for check in accounts.unblocked(world, order.buyer, seller)
     ]
     used = coupons.redeemed(world, order.discount, order) if order.discount else []
-    return [*stock.taken(world, order.wants()), *used, *apart]
+    pieces = stock.taken(world, order.wants())
+    made = model.taking(order, {each.item["pk"] for each in pieces})
+    return made, [orders_of(world).create(made), *pieces, *used, *apart]
 
 
 def _same(order: Order, wanted: Wanted) -> bool:
@@ -279,7 +281,7 @@ def calling_off(world: World, was: Order, why: str, *, tell: bool = True) -> tup
     off, row = orders_of(world).replace(model.cancelled(was, why), was)
     unused = coupons.unredeemed(world, was.discount, was) if was.discount else []
     word = [told(world, off, "order_cancelled", "", world.now(), why=why)] if tell else []
-    return off, [row, *stock.returned(world, was.wants()), *unused, *word]
+    return off, [row, *stock.returned(world, was.took()), *unused, *word]
 
 
 def told(world: World, order: Order, kind: str, which: str, at: Millis, **facts: str | int | None) -> Operation:

@@ -8,14 +8,14 @@ from chalicelib.gateways import World
 from chalicelib.kernel.errors import Invalid, NotFound
 from chalicelib.runtime import audit
 from chalicelib.runtime.retries import undisturbed
-from chalicelib.runtime.tables import Operation
+from chalicelib.runtime.tables import Operation, Put
 from chalicelib.shop.model import stock as model
 from chalicelib.shop.model.product import Product
 from chalicelib.shop.model.stock import Stock
 from chalicelib.shop.store import products_of
 
 
-def taken(world: World, wants: Mapping[str, int]) -> list[Operation]:
+def taken(world: World, wants: Mapping[str, int]) -> list[Put]:
     """The operations that take so many pieces of each product, for the transaction of an order: one for each of which
     there is not without end. They fail where another write of it came first; not alone, where two who take alike would
     pass for one. Raises OutOfStock, NotFound.
@@ -23,7 +23,7 @@ def taken(world: World, wants: Mapping[str, int]) -> list[Operation]:
     return _moved(world, wants, model.taken)
 
 
-def returned(world: World, wants: Mapping[str, int]) -> list[Operation]:
+def returned(world: World, wants: Mapping[str, int]) -> list[Put]:
     """The operations that put so many pieces of each product back, as ``taken`` takes them. Raises NotFound."""
     return _moved(world, wants, model.returned)
 
@@ -72,13 +72,13 @@ def count(world: World, product: Product, left: int | None, *, actor: str, reaso
     return undisturbed(world.sleep, attempt)
 
 
-def _moved(world: World, wants: Mapping[str, int], move: Callable[[Stock, int], Stock]) -> list[Operation]:
+def _moved(world: World, wants: Mapping[str, int], move: Callable[[Stock, int], Stock]) -> list[Put]:
     rows = products_of(world)
     said = rows.stocks(wants)
     stocks = {name: said.get(name) or Stock(name) for name in wants}
     # What has an end, needs no look at what it is.
     products = rows.products(name for name, stock in stocks.items() if stock.left is None)
-    operations: list[Operation] = []
+    operations: list[Put] = []
     for name, was in stocks.items():
         if was.left is None and name not in products:
             raise NotFound("There is no such product.")

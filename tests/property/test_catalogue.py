@@ -21,7 +21,7 @@ from chalicelib.gateways.stripe import Refused
 from chalicelib.kernel.errors import OutOfStock, Problem, ProviderFailed
 from chalicelib.kernel.time import MINUTE
 from chalicelib.runtime.retries import undisturbed
-from chalicelib.runtime.tables import Absent, ConditionFailed, Operation, Put
+from chalicelib.runtime.tables import Absent, ConditionFailed, Put
 from chalicelib.shop import catalogue, selling, stock, sync
 from chalicelib.shop.model.product import Kind, read
 from chalicelib.shop.model.wanted import Changes
@@ -266,7 +266,7 @@ def test_pieces_add_up_whoever_decides_before_and_writes_after_others() -> None:
         rng = Random(seed)  # noqa: S311 - chance, no secret
         stall = Stall(hand_world(SwiftTables()))
         product, left = stall.sells("tarot", left=PIECES).id, PIECES
-        decided: dict[int, tuple[int, list[Operation]]] = {}
+        decided: dict[int, tuple[int, list[Put]]] = {}
         for number in range(40):
             who, pieces = rng.randrange(6), rng.choice([1, 2, 3, -1, -2])
             if who not in decided:

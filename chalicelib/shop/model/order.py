@@ -87,6 +87,8 @@ class Item:
     tracking: str | None = None
     downloads: int = 0
     """How often its file was fetched."""
+    endless: bool = False
+    """Nobody had said how many there are when it was ordered: nothing was taken of a stock, and nothing comes back."""
 
     @property
     def left(self) -> int:
@@ -223,8 +225,12 @@ class Order:
         return found
 
     def wants(self) -> dict[str, int]:
-        """How many units of each product it has taken."""
+        """How many units of each product are ordered."""
         return {each.product: each.quantity for each in self.items}
+
+    def took(self) -> dict[str, int]:
+        """How many of those were taken of a stock."""
+        return {each.product: each.quantity for each in self.items if not each.endless}
 
 
 def state_of(items: Sequence[Item]) -> State:
@@ -310,6 +316,11 @@ def _total(order: Order) -> Cents:
 
 
 # --- what becomes of it ----------------------------------------------------------------------------
+
+
+def taking(order: Order, of_stock: Collection[str]) -> Order:
+    """The order, of which those products were taken of a stock."""
+    return replace(order, items=tuple(replace(each, endless=each.product not in of_stock) for each in order.items))
 
 
 def awaiting(order: Order, now: Millis) -> Order:

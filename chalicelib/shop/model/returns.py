@@ -108,8 +108,8 @@ def planned(
             for was, left in pairs
             if was.settled
         ),
-        unsent={was.product: units[was.id] for was, _ in pairs if not was.settled},
-        sent={was.product: units[was.id] for was, _ in pairs if was.settled},
+        unsent={was.product: units[was.id] for was, _ in pairs if not was.settled and not was.endless},
+        sent={was.product: units[was.id] for was, _ in pairs if was.settled and not was.endless},
         shipping_borne=borne,
     )
 

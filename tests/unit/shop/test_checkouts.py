@@ -10,11 +10,12 @@ import pytest
 from chalicelib.accounts.model.limits import Wanted
 from chalicelib.gateways.stripe import Refused
 from chalicelib.gateways.stripe_shop import OrderPage
-from chalicelib.kernel.errors import InvalidState, ProviderFailed, SpendingLimitReached
+from chalicelib.kernel.errors import InvalidState, ProviderFailed, SpendingLimitReached, WalletFrozen
 from chalicelib.kernel.time import DAY, MINUTE
-from chalicelib.shop import checkouts, orders, returns
+from chalicelib.shop import checkouts, orders, returns, stock
 from chalicelib.shop.model.checkout import Ignore, Over, Paid, Waits, fitted, judge, suspect
 from chalicelib.shop.model.order import PAGE_LIFE, Checkout
+from chalicelib.shop.store import products_of
 from chalicelib.wallet import limits
 from chalicelib.wallet import service as wallet
 from tests.support.counter import ADMIN, RATE
@@ -132,6 +133,22 @@ def test_a_page_on_which_nobody_could_pay_is_none(pages: Pages, off: int, fits: 
 )
 def test_no_other_difference_is_accepted(pages: Pages, page: OrderPage) -> None:
     assert fitted(pages.opens(), page) is None
+
+
+def test_what_an_edition_was_ordered_before_it_was_counted_does_not_make_it_larger(pages: Pages) -> None:
+    pages.opens({"song": 1, "deck": 2})
+    song = products_of(pages.world).product(pages.id_of("song"))
+    assert song
+    stock.count(pages.world, song, 5, actor="admin", reason="an edition of five")
+    pages.runs_out()
+    assert (pages.left("song"), pages.left("deck")) == (5, 10)
+
+
+def test_a_frozen_wallet_has_no_page(pages: Pages) -> None:
+    wallet.freeze(pages.world, pages.buyer, "disputes what was paid before")
+    with pytest.raises(WalletFrozen):
+        pages.opens()
+    assert (pages.left("deck"), pages.stripe.pages) == (10, {})
 
 
 def test_limits_and_exclusion_stop_a_page_before_anything_is_kept(pages: Pages) -> None:

@@ -173,3 +173,10 @@ def test_a_forgotten_order_keeps_all_but_where_it_went() -> None:
 
 def test_what_it_takes_of_the_stock_is_what_was_ordered() -> None:
     assert ordered(DECK, BOOK).wants() == {"prd_deck": 3, "prd_book": 2}
+
+
+def test_what_has_no_end_took_nothing_of_a_stock() -> None:
+    made = model.taking(ordered(DECK, SONG), {"prd_deck"})
+    assert [each.endless for each in made.items] == [False, True]
+    assert made.took() == {"prd_deck": 3}
+    assert made.wants() == {"prd_deck": 3, "prd_song": 1}

@@ -20,8 +20,9 @@ from chalicelib.kernel.errors import (
     WalletFrozen,
 )
 from chalicelib.readers import service as readers
-from chalicelib.shop import orders, rates
+from chalicelib.shop import orders, rates, stock
 from chalicelib.shop.model.shipping import Rate
+from chalicelib.shop.store import products_of
 from chalicelib.wallet import coins
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.statement import trial_balance
@@ -196,7 +197,7 @@ def test_what_a_coupon_makes_free_is_paid_without_a_posting(counter: Counter) ->
     stripe.offers("FREE", percent_off=100)
     counter.sells("gem", "physical", 800, seller=counter.seller, left=2)
     rates.keep(counter.world, Rate("gift", "As a gift", 0, ("US",)), actor="admin", reason="test")
-    home = {"address": HOME, "shipping_rate": "gift"}
+    home: dict[str, Any] = {"address": HOME, "shipping_rate": "gift"}
     made = counter.orders({"gem": 1}, coupon="FREE", **home)
     assert counter.orders({"gem": 1}, coupon="FREE", **home) == made
     assert (made.state, made.total, made.entry, counter.spent(), counter.left("gem")) == ("paid", 0, None, [], 1)
@@ -273,6 +274,18 @@ def test_a_frozen_wallet_buys_nothing(counter: Counter) -> None:
     for items, rail in (({"deck": 1}, "credit"), ({"song": 1}, "coins")):
         with pytest.raises(WalletFrozen):
             counter.orders(items, rail)
+
+
+def test_what_was_bought_while_there_was_no_end_of_it_comes_back_to_no_stock(counter: Counter) -> None:
+    song = products_of(counter.world).product(counter.id_of("song"))
+    assert song
+    counter.orders({"song": 1}, "coins", "1")
+    stock.count(counter.world, song, 5, actor="admin", reason="an edition of five")
+    counter.orders({"song": 1}, "coins", "2")
+    counter.refunds({"1": 1}, name="1", restock=True)
+    assert counter.left("song") == 4
+    counter.refunds({"1": 1}, name="2", restock=True)
+    assert counter.left("song") == 5
 
 
 def test_what_a_frozen_wallet_has_bought_is_not_sent_until_it_is_released(counter: Counter) -> None:

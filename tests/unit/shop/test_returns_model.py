@@ -65,6 +65,14 @@ def test_a_file_that_was_fulfilled_is_borne_too() -> None:
     assert back.sent == {"prd_song": 1}
 
 
+def test_what_was_taken_of_no_stock_comes_back_to_none() -> None:
+    order = model.taking(paid(DECK, SONG), {"prd_deck"})
+    units = {"1": 1, "2": 1}
+    assert returns.planned(order, "r1", units, NOON, shipping=False).unsent == {"prd_deck": 1}
+    sent = model.shipped(model.fulfilled(order, NOON), ["1"], POST, NOON)
+    assert returns.planned(sent, "r1", units, NOON, shipping=False).sent == {"prd_deck": 1}
+
+
 def test_coins_go_back_in_coins_and_are_borne_in_cents() -> None:
     order = model.fulfilled(paid(SONG, rail="coins"), NOON)
     back = returns.planned(order, "r1", {"1": 1}, NOON, shipping=False)
