@@ -14,7 +14,7 @@ from chalicelib.kernel.errors import InvalidState, ProviderFailed, SpendingLimit
 from chalicelib.kernel.time import DAY, MINUTE
 from chalicelib.shop import checkouts, orders, returns, stock
 from chalicelib.shop.model.checkout import Ignore, Over, Paid, Waits, fitted, judge, suspect
-from chalicelib.shop.model.order import PAGE_LIFE
+from chalicelib.shop.model.order import PAGE_LIFE, Checkout
 from chalicelib.shop.store import products_of
 from chalicelib.wallet import limits
 from chalicelib.wallet import service as wallet
@@ -116,6 +116,13 @@ def test_a_discount_that_the_lines_do_not_bear_is_accepted_as_little(pages: Page
     assert (dearer.total, dearer.items[0].net) == (1_500 + RATE, 1_500)
     assert fitted(order, OrderPage("cs", "u", 1_500, 1_501, RATE, RATE - 1)) is None
     assert fitted(replace(order, checkout=None), OrderPage("cs", "u", 1_500, 150, RATE, 1_350 + RATE)) is None
+
+
+@pytest.mark.parametrize(("off", "fits"), [(250, True), (251, False), (300, False)])
+def test_a_page_on_which_nobody_could_pay_is_none(pages: Pages, off: int, fits: bool) -> None:
+    pages.stripe.offers("TEN", percent_off=10)
+    order = pages.opens({"song": 1}, coupon="TEN")
+    assert (fitted(order, OrderPage("cs", "u", 300, off, 0, 300 - off)) is not None) == fits
 
 
 @pytest.mark.parametrize(
@@ -374,6 +381,12 @@ def test_a_page_that_is_complete_is_known_from_then_on(pages: Pages) -> None:
 )
 def test_what_a_page_means_while_nobody_has_paid(pages: Pages, page: dict[str, Any], verdict: Any) -> None:
     assert judge(None, pages.opened() | page, pages.order()) == verdict
+
+
+@pytest.mark.parametrize("name", [None, 1, "", "\ud800", "x" * 3_000])
+def test_a_page_without_a_name_is_not_kept(pages: Pages, name: object) -> None:
+    order = replace(pages.opens(), checkout=Checkout(NOON))
+    assert judge(None, pages.page() | {"status": "complete", "id": name}, order) == Ignore("not paid yet")
 
 
 def test_an_event_says_that_a_page_is_over_whatever_the_page_says(pages: Pages) -> None:
