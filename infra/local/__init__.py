@@ -21,6 +21,7 @@ The parts of the play:
     play.py       the story, act by act, with what is expected at each
     phone.py      what the app on a phone does: keys, retries, heartbeats, the channel, coming back
     watch.py      what the tables and Agora say meanwhile, without touching them
+    desk.py       an admin's: the command line, Stripe's dashboard, the letters that went out
     screen.py     the live picture and the timeline, or plain lines
     report.py     receipt, statement, earnings and proofs on paper
     proof.py      trial balance and chains over the real ledger; channels and tokens at Agora

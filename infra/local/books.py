@@ -11,19 +11,21 @@ from chalicelib.operations import reconciliation
 from chalicelib.operations.model.reconciliation import movement
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet import statement
+from infra.local.desk import OPERATOR
 from infra.local.proof import LedgerProof, prove
 from infra.local.stack import Stack
 from infra.local.telling import Step, Telling
 from infra.local.watch import dollars
 
-_ADMIN: Final = "local-stack"
 _WHY: Final = "the end of the play"
 _COINS: Final = "platform:coins:"
+_ORDERS: Final = "platform:orders:"
 _PEOPLES: Final = {"topup": "a top-up", "refund": "a refund to the card", "dispute": "a bank takes a payment back"} | {
     "dispute_won": "the dispute is won",
     "payout": "the reader is paid out",
 }
 _OF_COINS: Final = _PEOPLES | {"topup": "coins, on the web"}
+_OF_ORDERS: Final = _PEOPLES | {"topup": "an order, in the shop", "refund": "of an order, to the card"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ class Books:
     def _reconcile(self) -> None:
         """The books are held against Stripe's balance."""
         with redirect_stdout(StringIO()):  # what services log is not for this screen
-            begun = reconciliation.begin(self._world, margin=0, actor=_ADMIN, reason=_WHY)
+            begun = reconciliation.begin(self._world, margin=0, actor=OPERATOR, reason=_WHY)
             run = reconciliation.go_on(self._world, begun.id)
         differences = [f"{each.what} {each.about}" for each in reconciliation.differences(self._world)]
         crossed = self.crossed = Crossed(tuple(crossings(self._world, run.until // SECOND + 1)), tuple(differences))
@@ -98,7 +100,7 @@ def crossings(world: World, until_second: int) -> list[Crossing]:
     for moved in map(movement, reversed(page)):
         key, posted = next(((key, item) for key in moved.keys if (item := book.receipt(key))), ("", {}))
         kind = (key or next(iter(moved.keys), moved.kind)).partition(":")[0]
-        of_coins = str(posted.get("entry_account", "")).startswith(_COINS)
-        what = _OF_COINS.get(kind, kind) if of_coins else _PEOPLES.get(kind, kind)
-        found.append(Crossing(what, moved.amount, key))
+        account = str(posted.get("entry_account", ""))
+        called = _OF_COINS if account.startswith(_COINS) else _OF_ORDERS if account.startswith(_ORDERS) else _PEOPLES
+        found.append(Crossing(called.get(kind, kind), moved.amount, key))
     return found

@@ -13,9 +13,8 @@ import json
 import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
-from io import StringIO
+from functools import partial
 from typing import Any, Final
 
 import requests
@@ -25,14 +24,14 @@ from chalicelib.messaging.model import REPLY_PRICE
 from chalicelib.moderation.model import HIDING
 from chalicelib.wallet import statement
 from infra.local.deploy import STACK
+from infra.local.desk import command, letters
 from infra.local.pages import Mailbox, Page, board, chat
 from infra.local.people import PEOPLE
 from infra.local.phone import Answer, Api, Json, Phone, entries, new_key
 from infra.local.stack import Stack
-from infra.local.telling import CannotGoOn, Step, Telling
+from infra.local.telling import Step, Telling
 from infra.local.waiting import until
 from infra.local.watch import dollars
-from scripts.admin import cli
 
 PICTURE: Final = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -52,7 +51,6 @@ _SOON: Final = 30.0
 _TAPS: Final = 5
 _LINE: Final = "unlocked your reply"
 """What the reader is told of a dollar."""
-_ADMIN: Final = "local-stack"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +69,7 @@ class FourthAct:
         self._world = stack.world()
         self._client, self._reader, self._others = client, reader, others
         self._tell, self._check, self._refused = telling.tell, telling.check, telling.refused
+        self._admin = partial(command, self._world)
         self._conversation = ""
         self._device = ""
         self._replies: list[str] = []
@@ -323,13 +322,8 @@ class FourthAct:
 
     def _letters(self) -> list[Json]:
         """Those about a reply's dollar to the reader, oldest first, as SES has them."""
-        told = requests.get(f"{self._stack.addresses.endpoint_url}/_ministack/ses/messages", timeout=_SOON).json()
-        return [
-            each
-            for account in told["messages"].values()
-            for each in account
-            if PEOPLE["reader"].email in each["To"] and _LINE in each["Subject"]
-        ]
+        mine = PEOPLE["reader"].email
+        return [each for each in letters(self._stack) if mine in each["To"] and _LINE in each["Subject"]]
 
     def _new_letters(self) -> list[Json] | None:
         return self._letters()[self._letters_before :] or None
@@ -355,15 +349,6 @@ class FourthAct:
 
     def _fees(self) -> int:
         return statement.trial_balance(self._world).sum_of("platform:fees")
-
-    def _admin(self, *arguments: str) -> list[Json]:
-        """What a command of the admin's answers. Raises CannotGoOn where it is refused."""
-        with redirect_stdout(StringIO()) as said, redirect_stderr(StringIO()) as complained:
-            code = cli.run([*arguments, "--local", "--json"], lambda _: self._world, lambda: _ADMIN)
-        if code != cli.DONE:
-            raise CannotGoOn(f"scripts/soulseer {' '.join(arguments[:2])}: {complained.getvalue().strip()}")
-        rows: list[Json] = json.loads(said.getvalue())["rows"]
-        return rows
 
 
 def _says(answer: Answer, *texts: str) -> bool:

@@ -1,12 +1,18 @@
-"""What the phones of the fourth act show: a conversation, a mailbox, a thread.
+"""What the phones of the fourth act and the fifth show: a conversation, a mailbox, a thread; a shop and an order.
 
 Each is made of what the API or the post answered last, and of nothing that a phone could not know.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
+from chalicelib.kernel.money import COINS
 from infra.local.phone import Json
+from infra.local.watch import dollars
+
+HAS_ONE: Final = "has one"
+"""What became of a customer who got a piece."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +73,56 @@ class Board:
     """What a moderator decided."""
 
 
-Page = Chat | Mailbox | Board
+@dataclass(frozen=True, slots=True)
+class Good:
+    """One product as everybody sees it, for so many cents. ``left`` is None where that is not told."""
+
+    name: str
+    sort: str
+    price: int
+    coins: int | None = None
+    seller: str | None = None
+    left: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """What is on sale, the newest first."""
+
+    goods: tuple[Good, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """One of those who want a piece: cents of credit now and before, and what became of it."""
+
+    name: str
+    credit: int
+    before: int
+    word: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """Who wants pieces of one product, of which so many are left."""
+
+    product: str
+    price: int
+    left: int
+    customers: tuple[Customer, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Bought:
+    """An order as the phone of ``owner`` got it. Each line is what, how much, and what there is to say of it."""
+
+    owner: str
+    state: str
+    total: str
+    lines: tuple[tuple[str, str, str], ...] = ()
+
+
+Page = Chat | Mailbox | Board | Shelf | Counter | Bought
 
 
 def chat(owner: str, credit: int, newest_first: Sequence[Json], names: Mapping[str, str]) -> Chat:
@@ -92,6 +147,48 @@ def board(viewer: str, page: Json, reports: int = 0, verdict: str = "") -> Board
         for each in page["items"]
     ]
     return Board(viewer, page["thread"]["title"] or "", tuple(posts), reports, verdict)
+
+
+def good(product: Json) -> Good:
+    return Good(
+        name=product["name"],
+        sort=_SORTS[product["kind"]],
+        price=product["price"]["amount"],
+        coins=product["coins"],
+        seller=product["seller"]["display_name"] if product["seller"] else None,
+        left=product["left"],
+    )
+
+
+def bought(owner: str, order: Json) -> Bought:
+    """Of an order, item by item, with what a coupon took off, what sending costs, and what went back."""
+    lines = [(_SORTS[each["kind"]], money(each["amount"]), _standing(each)) for each in order["items"]]
+    if coupon := order["discount"]:
+        lines.append(("coupon", f"-{money(coupon['amount'])}", f"{coupon['code']}, off the prices above already"))
+    if sending := order["shipping"]:
+        lines.append(("shipping", money(sending["amount"]), sending["name"]))
+    if order["refunded"]["amount"]:
+        arrived = all(each["done"] for each in order["refunds"])
+        way = _BACK[order["rail"]] if arrived else "on its way back"
+        lines.append(("back", f"-{money(order['refunded'])}", way))
+    return Bought(owner, order["state"], f"{money(order['total'])} {_PAID[order['rail']]}", tuple(lines))
+
+
+def money(told: Json) -> str:
+    """``$12.05``, or ``400 coins``."""
+    return f"{told['amount']:,} coins" if told["currency"] == COINS else dollars(told["amount"])
+
+
+_SORTS: Final = {"physical": "thing", "digital": "file"}
+_PAID: Final = {"stripe": "on a page of Stripe's", "credit": "from credit", "coins": "in all"}
+_BACK: Final = {"stripe": "to the card", "credit": "to the credit", "coins": "to the wallet"}
+
+
+def _standing(item: Json) -> str:
+    """``Tarot deck, shipped: USPS 9400…``; of several, how many."""
+    many = f"{item['quantity']} x " if item["quantity"] > 1 else ""
+    carried = f": {item['carrier']} {item['tracking']}" if item["tracking"] else ""
+    return f"{many}{item['name']}, {item['state']}{carried}"
 
 
 def paragraph(part: str) -> str:

@@ -5,14 +5,15 @@
     grace · the credit runs out, and the channel ends with it · a top-up during grace lets both come back · the client
     leaves for good · grace expires, the one who waited is put out · ended, finalized · books and channels are read
 
-Where nobody else uses the stack three acts follow: money back and money out (``second_act.py``), a live stream with
-gifts (``third_act.py``), and words (``fourth_act.py``). At the very end the books are read (``books.py``).
+Where nobody else uses the stack four acts follow: money back and money out (``second_act.py``), a live stream with
+gifts (``third_act.py``), words (``fourth_act.py``), and a shop (``fifth_act.py``). At the very end the books are read
+(``books.py``).
 
 Nothing is simulated: the functions, the state machine, the tables, webhooks and notices are those of the running stack.
 Only a minute is short, by its setting. What the play learns is in ``Played``; it went well if every check of it held.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
@@ -22,6 +23,7 @@ from chalicelib.kernel.time import SECOND, Millis
 from infra.local.agora import notices
 from infra.local.agora.device import ChannelRefused, Device
 from infra.local.books import Books, Crossed
+from infra.local.fifth_act import FifthAct, Takings
 from infra.local.fourth_act import FourthAct, Shares
 from infra.local.phone import Api, Json, Phone, entries, new_key
 from infra.local.proof import ChannelProof, LedgerProof, prove_channels
@@ -63,6 +65,8 @@ class Played:
     show: Show | None = None
     shares: Shares | None = None
     """Of the price of a reply."""
+    takings: Sequence[Takings] = ()
+    """Of the shop."""
     crossed: Crossed | None = None
     """What crossed the platform's border."""
     proof: LedgerProof | None = None
@@ -91,7 +95,9 @@ class Play:
         self._rules = self._world.settings.rules
         self._agora = stack.agora
         self._watch = Watch(self._world, stack.agora, screen.tell)
-        newcomer = stack.token(f"local|play-{new_key()}", name="Clara", role="admin")
+        key = new_key()
+        email = f"clara-{key}@example.test"
+        newcomer = stack.token(f"local|play-{key}", name="Clara", email=email, role="admin")
         self._client = Phone(Api(stack.api_url, newcomer), device=Device(stack.agora.url))
         self._reader = Phone(Api(stack.api_url, stack.tokens["reader"]), stays=True, device=Device(stack.agora.url))
         self._played = Played()
@@ -99,7 +105,7 @@ class Play:
         self._tell, self._check, self._refused = telling.tell, telling.check, telling.refused
         self._earned_before = 0
         self._third: ThirdAct | None = None
-        self._fourth: FourthAct | None = None
+        self._later: FourthAct | FifthAct | None = None
 
     def run(self) -> Played:
         """Play to the end, or to the first step that cannot be taken."""
@@ -130,19 +136,30 @@ class Play:
         played.show = third.show
         if third.play(third.steps, "Act 3"):
             third.watch.stop()
-            fourth = self._fourth = FourthAct(self._stack, self._telling, *people, third.people)
-            if self._telling.play(fourth.steps, "Act 4"):
-                played.statement = list(self._entries())[::-1]
-            played.shares = fourth.shares
+            self._go_on(third.people)
         books = Books(self._stack, self._telling)
         self._telling.play(books.steps, "The end")
         played.crossed, played.proof = books.crossed, books.proof
 
+    def _go_on(self, people: Mapping[str, Api]) -> None:
+        """The acts of those who watched the stream."""
+        played = self._played
+        fourth = FourthAct(self._stack, self._telling, self._client, self._reader, people)
+        self._later = fourth
+        went_well = self._telling.play(fourth.steps, "Act 4")
+        played.shares = fourth.shares
+        if went_well:
+            fifth = FifthAct(self._stack, self._telling, self._reader, people)
+            self._later = fifth
+            if self._telling.play(fifth.steps, "Act 5"):
+                played.statement = list(self._entries())[::-1]
+            played.takings = fifth.takings
+
     @property
     def _shown(self) -> Shown | None:
         """What the newest act shows that has something of its own."""
-        if self._fourth and self._fourth.shown:
-            return self._fourth.shown
+        if self._later and self._later.shown:
+            return self._later.shown
         return self._third.shown if self._third else self._watch.moment
 
     # --- the acts -------------------------------------------------------------------------------

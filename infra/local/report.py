@@ -1,4 +1,4 @@
-"""The end of the play on paper: receipt, statement, earnings, coins, gifts, a reply's dollar, and the proof."""
+"""The end of the play on paper: receipt, statement, earnings, coins, gifts, a reply's dollar, the shop, the proof."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,6 +11,7 @@ from rich.text import Text
 
 from infra.local.books import Crossed
 from infra.local.charts import bar, columns, spread
+from infra.local.fifth_act import Takings
 from infra.local.phone import Json
 from infra.local.play import Played
 from infra.local.proof import ChannelProof, LedgerProof
@@ -40,6 +41,8 @@ def report(console: Console, played: Played) -> None:
         _stream(console, played.show)
     if played.shares:
         console.print(_split("Where the dollar of a reply went", played.shares.reader, played.shares.platform))
+    if played.takings:
+        console.print(_takings(played.takings))
     if played.crossed:
         console.print(_crossed(played.crossed))
     channels = [found for found in (played.channels, played.show and played.show.channels) if found]
@@ -177,6 +180,27 @@ def _sales(sales: Sequence[Sales]) -> Table:
         shares = (each.reader + each.platform, each.reader, each.platform)
         style = "bold" if each is whole else ""
         table.add_row(each.kind, f"{each.count}", f"{each.coins:,}", *map(dollars, shares), style=style)
+    return table
+
+
+def _takings(takings: Sequence[Takings]) -> Table:
+    table = _table("Where the shop's money went")
+    table.add_column("of", ratio=1)
+    for name in ("sold", "paid", "given back", "the reader", "the platform"):
+        table.add_column(name, justify="right")
+    whole = Takings(
+        "all",
+        0,
+        sum(each.paid for each in takings),
+        sum(each.back for each in takings),
+        sum(each.reader for each in takings),
+    )
+    for each in (*takings, whole):
+        if each is whole:
+            table.add_section()
+        went = (each.paid, -each.back, each.reader, each.platform)
+        style = "bold" if each is whole else ""
+        table.add_row(each.what, f"{each.sold or ''}", *map(dollars, went), style=style)
     return table
 
 

@@ -21,7 +21,7 @@ from rich.text import Text
 
 from chalicelib.moderation.model import HIDING
 from infra.local.charts import bar, columns
-from infra.local.pages import Board, Chat, Mailbox, Page, paragraph
+from infra.local.pages import HAS_ONE, Board, Bought, Chat, Counter, Mailbox, Page, Shelf, paragraph
 from infra.local.stream_watch import Shopping, StreamMoment
 from infra.local.watch import Moment, dollars
 
@@ -70,6 +70,7 @@ _ACTORS: Final = {
     "google": BLUE,
     "stores": BLUE,
     "viewer": CYAN,
+    "buyer": CYAN,
     "state": ORANGE,
     "stream": ORANGE,
     "meter": GREEN,
@@ -228,9 +229,9 @@ def _rows_of(now: Shown | None) -> Sequence[Row]:
         return _NO_ROWS
     if isinstance(now, Shopping):
         return _shopping_rows(now)
-    if isinstance(now, Chat | Mailbox | Board):
-        return _page_rows(now)
-    return _stream_rows(now) if isinstance(now, StreamMoment) else _rows(now)
+    if isinstance(now, Moment):
+        return _rows(now)
+    return _stream_rows(now) if isinstance(now, StreamMoment) else _page_rows(now)
 
 
 def _rows(now: Moment) -> list[Row]:
@@ -295,14 +296,38 @@ def _stream_rows(now: StreamMoment) -> list[Row]:
 
 
 def _page_rows(now: Page) -> list[Row]:
-    if isinstance(now, Chat):
-        phone, rows = (now.owner, f"{dollars(now.credit)} of credit"), _chat_rows(now)
-    elif isinstance(now, Mailbox):
-        phone, rows = (now.owner, f"{now.unread} unread in the inbox"), _mailbox_rows(now)
-    else:
-        phone, rows = (now.viewer, f"“{now.title}”"), _board_rows(now)
-    first = ("phone", Text(f"● {phone[0]}", f"bold {CYAN}"), _flat(phone[1]))
-    return [first, *rows, *[("", Text(), Text())] * (_LINES - len(rows))]
+    what, who, said, rows = _page(now)
+    return [(what, who, _flat(said)), *rows, *[("", Text(), Text())] * (_LINES - len(rows))]
+
+
+def _page(now: Page) -> tuple[str, Text, str, list[Row]]:
+    """What it is, whose, its title, and its lines."""
+    match now:
+        case Chat():
+            return "phone", _owner(now.owner), f"{dollars(now.credit)} of credit", _chat_rows(now)
+        case Mailbox():
+            return "phone", _owner(now.owner), f"{now.unread} unread in the inbox", _mailbox_rows(now)
+        case Board():
+            return "phone", _owner(now.viewer), f"“{now.title}”", _board_rows(now)
+        case Bought():
+            return "phone", _owner(now.owner), f"order {now.state}, {now.total}", _bought_rows(now)
+        case Shelf():
+            return (
+                "shop",
+                _owner(f"{len(now.goods)} on sale"),
+                "as everybody sees it, the newest first",
+                _shelf_rows(now),
+            )
+        case Counter():
+            return "shop", _pieces(now.left), f"{now.product}, {dollars(now.price)}", _counter_rows(now)
+
+
+def _owner(name: str) -> Text:
+    return Text(f"● {name}", f"bold {CYAN}")
+
+
+def _pieces(left: int) -> Text:
+    return Text(f"● {left} left", f"bold {GREEN}") if left else Text("○ none left", f"bold {RED}")
 
 
 def _chat_rows(now: Chat) -> list[Row]:
@@ -340,9 +365,36 @@ def _board_rows(now: Board) -> list[Row]:
     return rows
 
 
+def _shelf_rows(now: Shelf) -> list[Row]:
+    rows = []
+    for each in now.goods[:_LINES]:
+        said = [f"{each.name}, by {each.seller}" if each.seller else each.name]
+        said += [f"{each.left} left"] if each.left is not None else []
+        said += [f"{each.coins:,} coins in an app"] if each.coins is not None else []
+        rows.append((each.sort, Text(dollars(each.price), "bold"), _flat(", ".join(said))))
+    return rows
+
+
+def _counter_rows(now: Counter) -> list[Row]:
+    """Who has a piece has paid; whoever has none has all the credit of before."""
+    rows = []
+    for each in now.customers[:_LINES]:
+        drawn = bar(each.credit, each.before, GREEN if each.word == HAS_ONE else CYAN)
+        said = Text(f" {each.word}", f"bold {GREEN}" if each.word == HAS_ONE else "")
+        rows.append((each.name, Text(dollars(each.credit), "bold"), _cut(drawn.append(said))))
+    return rows
+
+
+def _bought_rows(now: Bought) -> list[Row]:
+    return [(what, Text(amount, "bold"), _flat(said)) for what, amount, said in now.lines[:_LINES]]
+
+
 def _flat(text: str) -> Text:
     """On one line, whatever somebody wrote, and no longer than the last column is."""
-    line = Text(" ".join(text.split()))
+    return _cut(Text(" ".join(text.split())))
+
+
+def _cut(line: Text) -> Text:
     line.truncate(_ROOM, overflow="ellipsis")
     return line
 

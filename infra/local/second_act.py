@@ -17,7 +17,8 @@ from chalicelib.kernel.money import reader_share
 from chalicelib.kernel.time import SECOND
 from chalicelib.payouts import paying
 from chalicelib.wallet import topups
-from infra.local.phone import Json, Phone, new_key
+from infra.local.desk import OPERATOR, Dashboard
+from infra.local.phone import Phone, new_key
 from infra.local.stack import Stack
 from infra.local.telling import Step, Telling
 from infra.local.waiting import until
@@ -29,7 +30,6 @@ BACK: Final = 2_000
 
 _SOON: Final = 30.0
 """Seconds within which Stripe's webhooks are here and the API does what it is asked, on two busy cores."""
-_ADMIN: Final = "local-stack"
 _WHY: Final = "the second act"
 
 
@@ -37,7 +37,7 @@ class SecondAct:
     """Goes on with the two people of a reading that is finalized."""
 
     def __init__(self, stack: Stack, telling: Telling, client: Phone, reader: Phone) -> None:
-        self._stripe = stack.stripe.url
+        self._stripe = Dashboard(stack.stripe.url)
         self._world = stack.world()
         self._client = client
         self._reader = reader
@@ -71,7 +71,7 @@ class SecondAct:
         made = client.api.post("/v1/wallet/refunds", wanted, key=key)
         again = client.api.post("/v1/wallet/refunds", wanted, key=key)
         self._tell("client", f"asks {dollars(BACK)} back; sent twice, as a bad network does")
-        at_stripe = self._get("refunds", payment_intent=self._intent)
+        at_stripe = self._stripe.listed("refunds", payment_intent=self._intent)
         self._check(
             "it is one refund, of the newest payment",
             held=made == again and made["status"] == "succeeded" and [each["amount"] for each in at_stripe] == [BACK],
@@ -85,8 +85,8 @@ class SecondAct:
         """A bank takes a payment back."""
         taken = TOP_UP - BACK
         before = self._client.credit()
-        (charge,) = self._get("charges", payment_intent=self._intent)
-        self._pull("disputes", charge=charge["id"], amount=taken)
+        (charge,) = self._stripe.listed("charges", payment_intent=self._intent)
+        self._stripe.pull("disputes", charge=charge["id"], amount=taken)
         self._tell("stripe", f"a bank disputes the payment: {dollars(taken)} are gone")
         self._await_credit(before - taken)
         status = self._client.api.get("/v1/wallet")["status"]
@@ -98,8 +98,8 @@ class SecondAct:
     def _win(self) -> None:
         """The dispute is won."""
         client, before = self._client, self._client.credit()
-        (dispute,) = self._get("disputes", payment_intent=self._intent)
-        self._pull(f"disputes/{dispute['id']}/close", outcome="won")
+        (dispute,) = self._stripe.listed("disputes", payment_intent=self._intent)
+        self._stripe.pull(f"disputes/{dispute['id']}/close", outcome="won")
         self._tell("stripe", "the platform wins the dispute")
         self._await_credit(before + TOP_UP - BACK)
         until("the wallet being open", lambda: client.api.get("/v1/wallet")["status"] == "open", seconds=_SOON)
@@ -125,8 +125,8 @@ class SecondAct:
         self._tell("reader", f"has earned {dollars(earned)}, held for {hold:.0f} s here, for three days elsewhere")
         until("earnings being available", lambda: self._earned("available") == earned, seconds=hold + _SOON)
         with redirect_stdout(StringIO()):  # what services log is not for this screen
-            paid = paying.pay_out(self._world, self._reader.id, actor=_ADMIN, reason=_WHY)
-            again = paying.pay_out(self._world, self._reader.id, actor=_ADMIN, reason=_WHY)
+            paid = paying.pay_out(self._world, self._reader.id, actor=OPERATOR, reason=_WHY)
+            again = paying.pay_out(self._world, self._reader.id, actor=OPERATOR, reason=_WHY)
         self._check(
             f"paid out {dollars(earned)}, and a second run pays nothing",
             held=paid is not None and paid.state == "paid" and paid.amount == earned and again is None,
@@ -149,15 +149,3 @@ class SecondAct:
             lambda: self._client.credit() == cents,
             seconds=_SOON,
         )
-
-    # --- Stripe's dashboard, and a bank ---------------------------------------------------------
-
-    def _get(self, what: str, **asked: str) -> list[Json]:
-        headers = {"authorization": "Bearer sk_test_dashboard"}
-        answer = requests.get(f"{self._stripe}/v1/{what}", params=asked, headers=headers, timeout=_SOON)
-        answer.raise_for_status()
-        listed: list[Json] = answer.json()["data"]
-        return listed
-
-    def _pull(self, lever: str, **how: str | int) -> None:
-        requests.post(f"{self._stripe}/_local/{lever}", json=how, timeout=_SOON).raise_for_status()

@@ -380,7 +380,9 @@ class ThirdAct:
     # --- buying ---------------------------------------------------------------------------------
 
     def _viewer(self, name: str, where: str, pack: str, gifts: Sequence[str], api: Api | None = None) -> Viewer:
-        api = api or Api(self._stack.api_url, self._stack.token(f"local|play-{new_key()}", name=name))
+        key = new_key()
+        token = self._stack.token(f"local|play-{key}", name=name, email=f"{name.lower()}-{key}@example.test")
+        api = api or Api(self._stack.api_url, token)
         return Viewer(name, where, pack, gifts, api, Device(self._stack.agora.url, notices.AUDIENCE))
 
     def _buy(self, viewer: Viewer) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from infra.local.fifth_act import Takings
 from infra.local.fourth_act import Shares
 from infra.local.play import Played
 from infra.local.proof import ChannelProof
@@ -63,6 +64,14 @@ def test_a_replys_dollar_is_the_readers_and_the_platforms() -> None:
     assert line(lines, "the platform") == ["the", "platform", "30", "%", "$0.30"]
 
 
+def test_the_shops_money_is_told_by_thing_and_added_up() -> None:
+    takings = (Takings("Tarot deck", 4, 7_780, 1_995, 0), Takings("Moon calendar", 2, 760, 360, 280))
+    lines = shown(Played(checks=[Check("all is well", held=True)], takings=takings))
+    assert line(lines, "Tarot deck")[2:] == ["4", "$77.80", "-$19.95", "$0.00", "$57.85"]
+    assert line(lines, "Moon calendar")[2:] == ["2", "$7.60", "-$3.60", "$2.80", "$1.20"]
+    assert line(lines, "all") == ["all", "$85.40", "-$23.55", "$2.80", "$59.05"]
+
+
 def test_the_leaderboard_is_drawn_to_the_first() -> None:
     lines = shown(played(leaders=[leader("Clara", 5_500, 15), leader("Ben", 1_375, 11)]))
     first, second = (next(each for each in lines if name in each) for name in ("Clara", "Ben"))
@@ -104,4 +113,5 @@ def test_nothing_is_wider_than_the_terminal(width: int) -> None:
         sales=[Sales("gifts", 1_000, 1_000_000, 700_000, 300_000), Sales("tickets", 500, 50_000, 35_000, 15_000)],
         channels=ChannelProof(1, (), (), 6, 0),
     )
+    whole.takings = (Takings("A name of many words, as some have", 1_000, 123_456_789, 23_456_789, 70_000_000),)
     assert max(len(each) for each in shown(whole, width)) <= width

@@ -7,7 +7,7 @@ import pytest
 from rich.color import Color
 from rich.console import Console
 
-from infra.local.pages import Board, Bubble, Chat, Mailbox, Written
+from infra.local.pages import HAS_ONE, Board, Bought, Bubble, Chat, Counter, Customer, Good, Mailbox, Shelf, Written
 from infra.local.screen import COLOURS, LiveScreen, PlainScreen, Shown
 from infra.local.stream_watch import Shopping, StreamMoment
 from infra.local.watch import Moment
@@ -65,6 +65,29 @@ MAILBOX = Mailbox(
 BOARD = Board(
     "Mia", "The Star", (Written("Clara", "<p>Look</p>", "shown"), Written("Dan", "<p>Buy</p>", "shown")), reports=2
 )
+SHELF = Shelf((Good("Moon calendar", "file", 400, 400, "Rosa"), Good("Tarot deck", "thing", 1_995, left=3)))
+COUNTER = Counter(
+    "Tarot deck",
+    1_995,
+    0,
+    (
+        Customer("Clara", 1_210, 3_800, HAS_ONE),
+        Customer("Ben", 3_000, 3_000, "out_of_stock"),
+        Customer("Mia", 0, 0, "tops up"),
+    ),
+)
+BOUGHT = Bought(
+    "Dan",
+    "shipped",
+    "$27.50 on a page of Stripe's",
+    (
+        ("thing", "$17.95", "Tarot deck, shipped: USPS 9400100003"),
+        ("file", "$3.60", "Moon calendar, refunded"),
+        ("coupon", "-$2.40", "MOON10, off the prices above already"),
+        ("shipping", "$5.95", "Standard shipping"),
+        ("back", "-$3.60", "to the card"),
+    ),
+)
 MOMENTS: list[Shown | None] = [
     None,
     TALK,
@@ -92,6 +115,15 @@ MOMENTS: list[Shown | None] = [
     Board(
         "Mia", "A title " * 15, (Written("X" * 40, "<p>word</p>\n" * 900, "removed"),) * 9, reports=3, verdict="removed"
     ),
+    Shelf(),
+    SHELF,
+    Shelf((Good("A name\n" * 40, "physical", 123_456_789, 123_456_789, "A name " * 9, 10),) * 40),
+    Counter("Tarot deck", 1_995, 3),
+    COUNTER,
+    Counter("A name " * 40, 123_456_789, 12_345, (Customer("X" * 40, 123_456_789, 1, "word " * 90),) * 40),
+    Bought("Dan", "pending", "$0.00"),
+    BOUGHT,
+    Bought("X" * 40, "pending", "word " * 90, (("what " * 9, "$1 " * 40, "word\n" * 900),) * 40),
 ]
 LONG = "tells a story that is much longer than any line of a terminal of eighty columns could ever be"
 
@@ -211,6 +243,39 @@ def test_a_thread_shows_its_posts_and_how_near_the_newest_is_to_be_hidden() -> N
     gone = frame(live(80, 24), replace(BOARD, posts=BOARD.posts[:1], reports=3))[3]
     assert (gone.count("█"), "hidden" in gone) == (30, True)
     assert "removed" in frame(live(80, 24), replace(BOARD, reports=3, verdict="removed"))[4]
+
+
+def test_a_shop_shows_what_each_thing_costs_and_how_many_are_left() -> None:
+    assert shown_rows(SHELF) == [
+        "shop ● 2 on sale as everybody sees it, the newest first",
+        "file $4.00 Moon calendar, by Rosa, 400 coins in an app",
+        "thing $19.95 Tarot deck, 3 left",
+        "",
+        "",
+        "",
+    ]
+
+
+def test_a_counter_shows_who_has_a_piece_and_what_each_has_left() -> None:
+    assert shown_rows(COUNTER)[:4] == [
+        "shop ○ none left Tarot deck, $19.95",
+        "Clara $12.10 has one",
+        "Ben $30.00 out_of_stock",
+        "Mia $0.00 tops up",
+    ]
+    assert [frame(live(80, 24), COUNTER)[place].count("█") for place in (2, 3, 4)] == [10, 30, 0]
+    assert shown_rows(replace(COUNTER, left=2))[0] == "shop ● 2 left Tarot deck, $19.95"
+
+
+def test_an_order_shows_each_of_its_items_and_what_went_back() -> None:
+    assert shown_rows(BOUGHT) == [
+        "phone ● Dan order shipped, $27.50 on a page of Stripe's",
+        "thing $17.95 Tarot deck, shipped: USPS 9400100003",
+        "file $3.60 Moon calendar, refunded",
+        "coupon -$2.40 MOON10, off the prices above already",
+        "shipping $5.95 Standard shipping",
+        "back -$3.60 to the card",
+    ]
 
 
 def test_a_stream_whose_host_is_gone_says_when_it_ends() -> None:
