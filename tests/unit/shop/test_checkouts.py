@@ -21,6 +21,7 @@ from chalicelib.wallet import service as wallet
 from tests.support.counter import ADMIN, RATE
 from tests.support.events import outcome, refund_event
 from tests.support.pages import COMPLETED, EXPIRED, FAILED, SUCCEEDED, Pages
+from tests.support.reading import add_reader
 from tests.support.worlds import NOON, OfflinePayments, hand_world
 
 DECK = 1_500 + RATE
@@ -237,6 +238,25 @@ def test_an_event_of_the_other_mode_or_of_somebody_elses_account_pays_nothing(pa
     for number, other in enumerate(others):
         pages.tells(pages.event(COMPLETED) | other | {"id": f"evt_{number}"})
     assert (pages.order().state, pages.accounts) == ("pending", {})
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_ten_sellers_and_all_that_was_told_before_fit_into_one_transaction(pages: Pages, *, late: bool) -> None:
+    names = [f"song{number}" for number in range(10)]
+    for name in names:
+        add_reader(pages.world, pages.known(f"of {name}"))
+        pages.sells(name, "digital", 1_000, seller=pages.known(f"of {name}"), left=5)
+    pages.stripe.offers("TEN", percent_off=10, max_redemptions=5, first_time_transaction=True)
+    order = pages.opens(dict.fromkeys(names, 1), coupon="TEN")
+    if late:
+        pages.runs_out()
+        pages.page().update(status="open")
+    for number in range(10):
+        pages.tells(refund_event("refund.created", f"re_{number}", f"pi_{order.id}", 10, "failed"))
+    assert pages.pays().state == ("refunded" if late else "fulfilled")
+    if not late:
+        assert pages.refunds({item.id: 1 for item in order.items}, restock=True).state == "refunded"
+    assert pages.accounts == {"stripe:payments": -9_000, "stripe:refunds": 9_000}
 
 
 # --- over ----------------------------------------------------------------------------------------
