@@ -12,6 +12,7 @@ from chalicelib.runtime.lazy import on_first_use
 from chalicelib.runtime.logs import log
 from chalicelib.wallet import events
 from chalicelib.wallet.events import Stored
+from chalicelib.wallet.model.topup import is_id
 
 if TYPE_CHECKING:  # most events are of payments, and need none of it
     from chalicelib.shop import catalogue, checkouts, orders
@@ -60,4 +61,4 @@ def _go_on(world: World, event: Mapping[str, Any]) -> None:
 def _order_of(event: Mapping[str, Any]) -> str | None:
     """The order whose page an event is on."""
     named = event["data"]["object"].get("client_reference_id") if event["type"].startswith(_PAGES) else None
-    return named if isinstance(named, str) and named.startswith(_ORDERS) else None
+    return named if is_id(named) and named.startswith(_ORDERS) else None

@@ -25,14 +25,17 @@ from hypothesis import strategies as st
 
 from chalicelib.gateways.agora import Agora
 from chalicelib.gateways.stripe import StripePayments
+from chalicelib.kernel.errors import ProviderFailed
 from chalicelib.kernel.time import SECOND
 from chalicelib.operations.handlers import agora_webhook
+from chalicelib.shop import catalogue
 from chalicelib.shop.handlers import stripe_webhook
 from chalicelib.wallet import topups
+from tests.support.counter import Counter
 from tests.support.door import PickyTables, product_on
 from tests.support.events import checkout_event, dispute_event, refund_event
 from tests.support.reading import SESSION, Stage
-from tests.support.worlds import OfflineAgora
+from tests.support.worlds import OfflineAgora, OfflinePayments
 
 BODIES: Final = int(os.environ.get("SOUL_BODIES", "150"))
 SECRETS: Final = {
@@ -181,6 +184,22 @@ def agora(stage: Stage, tables: PickyTables) -> Hook:
     return Hook(agora_webhook, _by_agora, event, tables, copy.deepcopy(tables.rows))
 
 
+@pytest.fixture(scope="module")
+def pages(stage: Stage, tables: PickyTables, stripe: Hook) -> Hook:
+    """An order's page, of which nobody here has heard."""
+    counter = Counter(replace(stage.world, tables=tables)).ready(cents=0)
+    payments = counter.world.payments
+    assert isinstance(payments, OfflinePayments)
+    payments.sells(counter.id_of("deck"), 1_500, shippable=True)
+    catalogue.refresh(counter.world, counter.id_of("deck"))
+    payments.loses_answers = True
+    with pytest.raises(ProviderFailed):
+        counter.orders({"deck": 1}, "stripe")
+    (page,) = payments.pages.values()
+    event = {"id": "evt_2", "object": "event", "type": HANDLED[1], "data": {"object": payments.pays(page["id"])}}
+    return replace(stripe, event=event, before=copy.deepcopy(tables.rows))
+
+
 @pytest.fixture(params=["stripe", "agora"], scope="module")
 def hook(request: pytest.FixtureRequest) -> Hook:
     found: Hook = request.getfixturevalue(request.param)
@@ -193,6 +212,11 @@ def hook(request: pytest.FixtureRequest) -> Hook:
 def test_the_samples_that_the_others_are_made_of_are_believed(hook: Hook) -> None:
     assert hook.deliver(hook.event) == 200
     assert hook.changes()
+
+
+def test_so_is_an_orders_page(pages: Hook) -> None:
+    assert pages.deliver(pages.event) == 200
+    assert "ledger" in pages.changes()
 
 
 @several
@@ -236,6 +260,28 @@ def test_an_event_of_stripes_changes_something_only_if_it_fits_our_record(stripe
         closed = event["type"] in ("checkout.session.expired", "checkout.session.async_payment_failed")
         assert changes == ({"ledger", "wallet"} if paid and not closed else {"wallet"})
         assert paid or closed
+
+
+@several
+@given(data=st.data(), event_type=st.sampled_from(HANDLED), status=st.sampled_from(["open", "complete", "expired"]))
+def test_an_event_on_an_orders_page_is_answered_and_moves_money_only_if_it_fits_our_record(
+    pages: Hook, data: st.DataObject, event_type: str, status: str
+) -> None:
+    event = copy.deepcopy(pages.event)
+    event["type"] = event_type
+    page = event["data"]["object"]
+    page |= {"status": status, "payment_status": data.draw(st.sampled_from(["paid", "unpaid", page["id"]]))}
+    name = data.draw(st.sampled_from(["id", "client_reference_id", "payment_intent"]))
+    page[name] = data.draw(st.one_of(odd_texts, odd_texts.map("ord_{}".format), st.just(page[name])))
+    event = data.draw(st.one_of(st.just(event), changed(event)))
+    pages.deliver(event)
+    if "ledger" in pages.changes():
+        told, ours = event["data"]["object"], pages.event["data"]["object"]
+        fits = {name: told.get(name) for name in ("client_reference_id", "amount_total", "currency", "mode")}
+        assert fits | {"payment_status": told["payment_status"]} == {
+            name: ours[name] for name in (*fits, "payment_status")
+        }
+        assert told["metadata"]["user"] == ours["metadata"]["user"]
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from typing import Any, Final, Literal
 from chalicelib.gateways.stripe_shop import OrderPage
 from chalicelib.kernel.money import USD
 from chalicelib.kernel.time import DAY, Millis
+from chalicelib.shop.model import discount as discounts
 from chalicelib.shop.model.order import Order, discounted
 from chalicelib.wallet.model.topup import is_id
 
@@ -96,7 +97,8 @@ def _unpaid(event_type: str | None, page: Mapping[str, Any], order: Order) -> Ve
         return Ignore(f"already {order.state}")
     if failed or expired:
         return Over("failed" if failed else "expired")
-    return Waits(str(page.get("id"))) if page.get("status") == "complete" else Ignore("not paid yet")
+    name = page.get("id")
+    return Waits(name) if page.get("status") == "complete" and is_id(name) else Ignore("not paid yet")
 
 
 def _was_refused(page: Mapping[str, Any]) -> bool:
@@ -119,7 +121,8 @@ def fitted(order: Order, page: OrderPage) -> Order | None:
     carriage = order.shipping.amount if order.shipping else 0
     listed = sum(each.unit * each.quantity for each in order.items)
     adds_up = page.total == page.subtotal - page.discount + page.shipping
-    if checkout is None or not adds_up or (page.subtotal, page.shipping) != (listed, carriage):
+    payable = page.total >= discounts.LEAST_BY_STRIPE  # a page that asks for nothing is never paid
+    if checkout is None or not adds_up or not payable or (page.subtotal, page.shipping) != (listed, carriage):
         return None
     opened = replace(order, checkout=replace(checkout, id=page.id, url=page.url))
     if page.discount == (order.discount.amount if order.discount else 0):

@@ -14,13 +14,14 @@ from chalicelib.kernel.errors import InvalidState, ProviderFailed, SpendingLimit
 from chalicelib.kernel.time import DAY, MINUTE
 from chalicelib.shop import checkouts, orders, returns, stock
 from chalicelib.shop.model.checkout import Ignore, Over, Paid, Waits, fitted, judge, suspect
-from chalicelib.shop.model.order import PAGE_LIFE
+from chalicelib.shop.model.order import PAGE_LIFE, Checkout
 from chalicelib.shop.store import products_of
 from chalicelib.wallet import limits
 from chalicelib.wallet import service as wallet
 from tests.support.counter import ADMIN, RATE
 from tests.support.events import outcome, refund_event
 from tests.support.pages import COMPLETED, EXPIRED, FAILED, SUCCEEDED, Pages
+from tests.support.reading import add_reader
 from tests.support.worlds import NOON, OfflinePayments, hand_world
 
 DECK = 1_500 + RATE
@@ -111,8 +112,18 @@ def test_a_discount_that_the_lines_do_not_bear_is_accepted_as_little(pages: Page
     order = pages.opens(coupon="TEN")
     assert order.checkout
     assert fitted(order, OrderPage("cs", "u", 1_500, 1_500, RATE, RATE))
+    dearer = fitted(order, OrderPage("cs", "u", 1_500, 0, RATE, 1_500 + RATE))
+    assert dearer
+    assert (dearer.total, dearer.items[0].net) == (1_500 + RATE, 1_500)
     assert fitted(order, OrderPage("cs", "u", 1_500, 1_501, RATE, RATE - 1)) is None
     assert fitted(replace(order, checkout=None), OrderPage("cs", "u", 1_500, 150, RATE, 1_350 + RATE)) is None
+
+
+@pytest.mark.parametrize(("off", "fits"), [(250, True), (251, False), (300, False)])
+def test_a_page_on_which_nobody_could_pay_is_none(pages: Pages, off: int, fits: bool) -> None:
+    pages.stripe.offers("TEN", percent_off=10)
+    order = pages.opens({"song": 1}, coupon="TEN")
+    assert (fitted(order, OrderPage("cs", "u", 300, off, 0, 300 - off)) is not None) == fits
 
 
 @pytest.mark.parametrize(
@@ -227,6 +238,25 @@ def test_an_event_of_the_other_mode_or_of_somebody_elses_account_pays_nothing(pa
     for number, other in enumerate(others):
         pages.tells(pages.event(COMPLETED) | other | {"id": f"evt_{number}"})
     assert (pages.order().state, pages.accounts) == ("pending", {})
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_ten_sellers_and_all_that_was_told_before_fit_into_one_transaction(pages: Pages, *, late: bool) -> None:
+    names = [f"song{number}" for number in range(10)]
+    for name in names:
+        add_reader(pages.world, pages.known(f"of {name}"))
+        pages.sells(name, "digital", 1_000, seller=pages.known(f"of {name}"), left=5)
+    pages.stripe.offers("TEN", percent_off=10, max_redemptions=5, first_time_transaction=True)
+    order = pages.opens(dict.fromkeys(names, 1), coupon="TEN")
+    if late:
+        pages.runs_out()
+        pages.page().update(status="open")
+    for number in range(10):
+        pages.tells(refund_event("refund.created", f"re_{number}", f"pi_{order.id}", 10, "failed"))
+    assert pages.pays().state == ("refunded" if late else "fulfilled")
+    if not late:
+        assert pages.refunds({item.id: 1 for item in order.items}, restock=True).state == "refunded"
+    assert pages.accounts == {"stripe:payments": -9_000, "stripe:refunds": 9_000}
 
 
 # --- over ----------------------------------------------------------------------------------------
@@ -371,6 +401,12 @@ def test_a_page_that_is_complete_is_known_from_then_on(pages: Pages) -> None:
 )
 def test_what_a_page_means_while_nobody_has_paid(pages: Pages, page: dict[str, Any], verdict: Any) -> None:
     assert judge(None, pages.opened() | page, pages.order()) == verdict
+
+
+@pytest.mark.parametrize("name", [None, 1, "", "\ud800", "x" * 3_000])
+def test_a_page_without_a_name_is_not_kept(pages: Pages, name: object) -> None:
+    order = replace(pages.opens(), checkout=Checkout(NOON))
+    assert judge(None, pages.page() | {"status": "complete", "id": name}, order) == Ignore("not paid yet")
 
 
 def test_an_event_says_that_a_page_is_over_whatever_the_page_says(pages: Pages) -> None:
