@@ -180,7 +180,7 @@ def order_view(order: Order) -> OrderView:
             else None
         ),
         total=_paid(order, order.total, order.coins),
-        refunded=_paid(order, order.returned, sum(each.coins for each in order.refunds)),
+        refunded=_paid(order, order.returned, order.returned_coins),
         refunds=[_refund(each, order) for each in order.refunds],
         checkout_url=waits.url if waits else None,
         expires_at=rfc3339(waits.expires_at) if waits else None,
