@@ -137,7 +137,7 @@ class OrderView(Schema):
     checkout_url: Annotated[str | None, Field(description="Where it is paid by Stripe, while it waits for that.")]
     expires_at: Annotated[str | None, Field(description="Until when it can be paid there.")]
     cancelled_for: Annotated[
-        str | None, Field(description="Why nobody paid it: `buyer`, `expired`, `failed`, `refused`, `left`.")
+        str | None, Field(description="Why nobody paid it: `buyer`, `expired`, `failed`, `refused`, `left`, `admin`.")
     ]
     created_at: str
     paid_at: str | None
