@@ -14,7 +14,7 @@ LOCAL := .local/ministack
 help: ## This list
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: $(VENV)/.ready $(LOCAL)/.ready ## Play on the local AWS: a paid reading, money back and out, a live stream with gifts, messages and a community
+run: $(VENV)/.ready $(LOCAL)/.ready ## Play on the local AWS: a paid reading, money back and out, a live stream with gifts, messages, a community and a shop
 	@exec $(BIN)/python -m infra.local.run
 
 serve: $(VENV)/.ready $(LOCAL)/.ready ## Keep the local stack up for curl and programs; Ctrl-C stops it

@@ -252,6 +252,7 @@ def _forget(world: World, was: Deletion, now: Millis) -> None:
 
 def _look_back(world: World, was: Deletion, now: Millis) -> None:
     """Give back what came since the door was shut: a page of Stripe's that was open then could still be paid."""
+    _call_off_orders(world, was.person)  # one that slipped in, and was being paid when the others were called off
     before = wallet.head(world, was.person).buckets.paid
     if before > was.owed:
         # Named by the moment at which it was due, which stays until it is written that it was done.

@@ -30,8 +30,8 @@ API_VERSION: Final = "1.0.0"
 _SCHEMAS: Final = "#/components/schemas/"
 _REFERENCES: Final = re.compile(r'"#/components/schemas/([^"]+)"')
 _PATH_NAMES: Final = re.compile(r"\{(\w+)\}")
-_DESCRIPTION: Final = """Live readings, paid by the minute, live streams with gifts, messages with paid replies, and a
-community.
+_DESCRIPTION: Final = """Live readings, paid by the minute, live streams with gifts, messages with paid replies, a
+community, and a shop.
 
 Times are RFC 3339 in UTC. Money is `{"amount": 1999, "currency": "usd"}`, in minor units. Coins, and what is
 priced in them, are whole numbers of coins. Lists take `limit` and `cursor` and answer `{"items": […], "next_cursor":

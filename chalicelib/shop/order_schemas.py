@@ -137,7 +137,7 @@ class OrderView(Schema):
     checkout_url: Annotated[str | None, Field(description="Where it is paid by Stripe, while it waits for that.")]
     expires_at: Annotated[str | None, Field(description="Until when it can be paid there.")]
     cancelled_for: Annotated[
-        str | None, Field(description="Why nobody paid it: `buyer`, `expired`, `failed`, `refused`, `left`, `admin`.")
+        str | None, Field(description="Why nobody paid it: `buyer`, `admin`, `expired`, `failed`, `refused`, `left`.")
     ]
     created_at: str
     paid_at: str | None
@@ -180,7 +180,7 @@ def order_view(order: Order) -> OrderView:
             else None
         ),
         total=_paid(order, order.total, order.coins),
-        refunded=_paid(order, order.returned, sum(each.coins for each in order.refunds)),
+        refunded=_paid(order, order.returned, order.returned_coins),
         refunds=[_refund(each, order) for each in order.refunds],
         checkout_url=waits.url if waits else None,
         expires_at=rfc3339(waits.expires_at) if waits else None,

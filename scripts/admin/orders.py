@@ -19,7 +19,7 @@ _MOST_LISTED: Final = 100
 
 
 def list_orders(world: World, asked: Namespace) -> Answer:
-    """What waits to be sent, the one that was paid first first; or one person's, newest first."""
+    """A hundred at most: what waits to be sent, the one that was paid first first; or one person's, newest first."""
     if asked.to_ship:
         page, _ = orders.page_to_ship(world, _MOST_LISTED, None)
     else:
@@ -88,7 +88,8 @@ def refund_items(world: World, asked: Namespace) -> Plan:
         *(f"put {count} of {product} on sale again" for product, count in again.items()),
     ]
     if order.refunds:
-        will.append(f"do so beside the {order.returned} cents that were given back before")
+        before = f"{order.returned_coins} coins" if order.rail == "coins" else f"{order.returned} cents"
+        will.append(f"do so beside the {before} that were given back before")
     return Plan(tuple(will), act)
 
 
@@ -224,7 +225,7 @@ _verb = partial(Verb, "orders")
 VERBS: Final = (
     _verb(
         "list",
-        "List orders of which something is to be sent, or those of a person.",
+        "List orders of which something is to be sent, or those of a person: a hundred at most.",
         ("orders list --to-ship --stage prod", "orders list --of usr_01J… --local --json"),
         _takes_list,
         list_orders,

@@ -212,7 +212,7 @@ VERBS: Final = (
     Verb(
         "products",
         "list",
-        "List what is on sale, or what is not. Prices are in cents.",
+        "List what is on sale, or what is not: a thousand at most. Prices are in cents.",
         ("products list --stage prod", "products list --off --local --json"),
         _takes_list,
         list_products,

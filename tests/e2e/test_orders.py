@@ -98,7 +98,7 @@ def test_a_readers_file_is_bought_for_coins_and_they_have_their_share(
     assert (sale["order"], sale["earned"]["amount"], "buyer" in sale) == (made["id"], 350, False)
     assert reader.api.get("/v1/reader/earnings")["balance"]["amount"] == 350
     stage.admin("orders", "refund", made["id"], *WHY)
-    assert buyer.api.get("/v1/wallet")["coins"] == 600
+    assert buyer.api.get("/v1/wallet")["coins"]["amount"] == 600
     assert reader.api.get("/v1/reader/earnings")["balance"]["amount"] == 0
     own = asked(product, rail="coins")
     assert refusal(reader.api.send("POST", ORDERS, own, key=new_key())) == (403, "forbidden")

@@ -45,11 +45,12 @@ FILES: Final = ("song", "spell", "zine")
 class Market:
     """A buyer, a reader who sells, an admin, and Stripe."""
 
-    def __init__(self, rng: Random) -> None:
+    def __init__(self, rng: Random, stripe: OfflinePayments | None = None) -> None:
         self.rng = rng
         self.clock = HandClock()
         self.tables = SwiftTables(self.watches)
-        self.stripe = OfflinePayments(now=self.clock)
+        self.stripe = stripe or OfflinePayments()
+        self.stripe.now = self.clock
         self.world = hand_world(self.tables, now=self.clock, payments=self.stripe)
         self.restocks = rng.random() < 0.5
         self.gone = Count[str]()

@@ -214,8 +214,13 @@ class Order:
 
     @property
     def returned(self) -> Cents:
-        """What was given back, or is about to be."""
+        """What was given back, or is about to be; 0 of an order for coins."""
         return sum(each.amount for each in self.refunds)
+
+    @property
+    def returned_coins(self) -> int:
+        """The same in coins."""
+        return sum(each.coins for each in self.refunds)
 
     def item(self, item_id: str) -> Item:
         """One of its items. Raises NotFound."""

@@ -48,7 +48,7 @@ class Return:
 
 def unsent(order: Order) -> dict[str, int]:
     """The units of each item that are paid and neither the buyer's nor sent."""
-    return {each.id: each.left for each in order.items if each.state == "paid" and each.left}
+    return {each.id: each.left for each in order.items if each.state == "paid"}
 
 
 def everything(order: Order) -> dict[str, int]:
@@ -121,9 +121,9 @@ def paid_late(order: Order, now: Millis, intent: str) -> Return:
     """
     if order.state != "cancelled":
         raise InvalidState(f"The order is {order.state}.")
-    items = tuple(replace(each, state="paid", cancelled=0) for each in order.items)
+    items = tuple(replace(each, cancelled=0) for each in order.items)
     paid = replace(order, items=items, paid_at=now, intent=intent)
-    back = planned(paid, "late", everything(paid), now, shipping=True, last=True)
+    back = planned(paid, "late", everything(paid), now, shipping=True)
     return replace(back, unsent={})
 
 

@@ -305,7 +305,7 @@ def stands(payment: Payment) -> bool:
 
 def _is_of(payment: Payment, part: str) -> bool:
     """Whether the shop set that part aside, for the order that was paid."""
-    return payment.source == "order" and part.startswith(f"{payment.reference}:")
+    return part.startswith(f"{payment.reference}:")
 
 
 def left_of(payment: Payment) -> tuple[Cents, int]:

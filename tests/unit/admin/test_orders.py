@@ -90,6 +90,16 @@ def test_coins_go_back_as_coins(counter: Counter, soulseer: Command) -> None:
     ]
 
 
+def test_what_went_back_before_is_told_in_coins_where_it_was_paid_so(counter: Counter, soulseer: Command) -> None:
+    made = counter.orders({"song": 1, "spell": 1}, "coins")
+    soulseer("orders", "refund", made.id, "--item", "1", *WHY)
+    assert soulseer("orders", "refund", made.id, "--reason", "because")["would"] == [
+        f"give 501 coins back to {counter.buyer}",
+        f"take 350 cents of that from the earnings of {counter.seller}",
+        "do so beside the 333 coins that were given back before",
+    ]
+
+
 def test_an_order_is_called_off_once(counter: Counter, soulseer: Command) -> None:
     made = counter.orders({"deck": 2})
     cancel = ("orders", "cancel", made.id)

@@ -58,7 +58,7 @@ from tests.support.counter import HOME, RATE
 from tests.support.diary import TODAY, Diary
 from tests.support.events import checkout_event, dispute_event, refund_event
 from tests.support.memory import MemoryTables
-from tests.support.pages import Pages
+from tests.support.pages import SUCCEEDED, Pages
 from tests.support.payee import READER, Desk
 from tests.support.reading import add_reader, pay_in
 from tests.support.show import Show
@@ -969,6 +969,25 @@ def test_what_waits_to_be_sent_goes_back_and_from_there_to_the_cards(world: Worl
     carried_out(world, ada)
     assert counter.order().state == "refunded"
     assert [each["amount"] for each in stripe(world).refunds.values()] == [5_000]
+
+
+def test_an_order_that_slipped_in_and_was_paid_by_bank_goes_back_once_it_is_paid(world: World, ada: str) -> None:
+    counter = Pages(world)
+    counter.sells("deck", "physical", 1_500, left=10)
+    confirmed(world, ada)
+    forward(world, COOLING)
+    deletions.advance(world, ada)
+    counter.orders({"deck": 2}, "stripe", buyer=ada)  # let in before the door was shut
+    counter.pays_by_bank()
+    for _ in range(2):
+        forward(world, LINGER)
+        deletions.advance(world, ada)
+    assert deletions.deletion_of(world, ada).state == "deleted"
+    assert counter.bank_says(SUCCEEDED).state == "paid"
+    forward(world, DAY)
+    deletions.advance(world, ada)
+    assert (counter.order().state, counter.left("deck")) == ("refunded", 10)
+    assert [each["amount"] for each in stripe(world).refunds.values()] == [3_000 + RATE]
 
 
 def test_a_seller_stays_until_what_they_sold_is_sent(world: World, ada: str) -> None:

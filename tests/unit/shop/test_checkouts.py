@@ -21,6 +21,7 @@ from chalicelib.wallet import service as wallet
 from tests.support.counter import ADMIN, RATE
 from tests.support.events import outcome, refund_event
 from tests.support.pages import COMPLETED, EXPIRED, FAILED, SUCCEEDED, Pages
+from tests.support.reading import add_reader
 from tests.support.worlds import NOON, OfflinePayments, hand_world
 
 DECK = 1_500 + RATE
@@ -111,6 +112,9 @@ def test_a_discount_that_the_lines_do_not_bear_is_accepted_as_little(pages: Page
     order = pages.opens(coupon="TEN")
     assert order.checkout
     assert fitted(order, OrderPage("cs", "u", 1_500, 1_500, RATE, RATE))
+    dearer = fitted(order, OrderPage("cs", "u", 1_500, 0, RATE, 1_500 + RATE))
+    assert dearer
+    assert (dearer.total, dearer.items[0].net) == (1_500 + RATE, 1_500)
     assert fitted(order, OrderPage("cs", "u", 1_500, 1_501, RATE, RATE - 1)) is None
     assert fitted(replace(order, checkout=None), OrderPage("cs", "u", 1_500, 150, RATE, 1_350 + RATE)) is None
 
@@ -236,6 +240,25 @@ def test_an_event_of_the_other_mode_or_of_somebody_elses_account_pays_nothing(pa
     assert (pages.order().state, pages.accounts) == ("pending", {})
 
 
+@pytest.mark.parametrize("late", [False, True])
+def test_ten_sellers_and_all_that_was_told_before_fit_into_one_transaction(pages: Pages, *, late: bool) -> None:
+    names = [f"song{number}" for number in range(10)]
+    for name in names:
+        add_reader(pages.world, pages.known(f"of {name}"))
+        pages.sells(name, "digital", 1_000, seller=pages.known(f"of {name}"), left=5)
+    pages.stripe.offers("TEN", percent_off=10, max_redemptions=5, first_time_transaction=True)
+    order = pages.opens(dict.fromkeys(names, 1), coupon="TEN")
+    if late:
+        pages.runs_out()
+        pages.page().update(status="open")
+    for number in range(10):
+        pages.tells(refund_event("refund.created", f"re_{number}", f"pi_{order.id}", 10, "failed"))
+    assert pages.pays().state == ("refunded" if late else "fulfilled")
+    if not late:
+        assert pages.refunds({item.id: 1 for item in order.items}, restock=True).state == "refunded"
+    assert pages.accounts == {"stripe:payments": -9_000, "stripe:refunds": 9_000}
+
+
 # --- over ----------------------------------------------------------------------------------------
 
 
@@ -310,6 +333,21 @@ def test_it_is_looked_at_ever_more_patiently_and_alarms_after_a_day(
     said = capsys.readouterr().out
     assert said.count("order_page_unclear") == 1  # 2,048 minutes are more than a day, 1,024 are not
     assert pages.left("deck") == 9
+
+
+def test_a_page_that_stripe_fails_to_close_is_read_and_believed_once_it_is_over() -> None:
+    class Stuck(OfflinePayments):
+        def expire_checkout(self, page: str) -> dict[str, Any]:
+            raise ProviderFailed
+
+    pages = Pages(hand_world(payments=Stuck())).ready()
+    pages.opens()
+    with pytest.raises(ProviderFailed):
+        pages.cancels()
+    pages.stripe.runs_out(pages.page()["id"])
+    pages.forward(PAGE_LIFE)
+    assert pages.advances() is None
+    assert (pages.order().cancelled_for, pages.left("deck")) == ("expired", 10)
 
 
 # --- by bank -------------------------------------------------------------------------------------

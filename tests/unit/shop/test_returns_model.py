@@ -45,7 +45,7 @@ def test_units_go_back_for_what_was_paid_for_them_and_the_parts_add_up() -> None
 def test_what_was_not_divided_is_borne_by_nobody_and_on_sale_again() -> None:
     back = returns.planned(paid(DECK, BOOK), "r1", {"1": 1, "2": 3}, NOON, shipping=False)
     assert back.borne == ()
-    assert (back.unsent, back.sent) == ({"prd_deck": 1, "prd_book": 3}, {})
+    assert (back.unsent, back.sent, back.shipping_borne) == ({"prd_deck": 1, "prd_book": 3}, {}, 0)
     assert [(each.refunded, each.state) for each in back.order.items] == [(1, "paid"), (3, "refunded")]
     assert back.refund == Refund("r1", NOON, {"1": 1, "2": 3}, 1_499)
 
@@ -121,7 +121,7 @@ def test_calling_off_gives_back_what_is_neither_the_buyers_nor_sent() -> None:
     sent = returns.called_off(model.shipped(order, ["2"], POST, NOON), "off", NOON)
     assert (sent.refund.units, sent.refund.shipping) == ({"1": 2}, 0)
     for nothing in (all_of_it.order, model.shipped(order, ["1", "2"], POST, NOON)):
-        with pytest.raises(InvalidState):
+        with pytest.raises(InvalidState, match="can be called off: it is"):
             returns.called_off(nothing, "off", NOON)
 
 
@@ -132,10 +132,10 @@ def test_what_is_paid_after_it_was_called_off_goes_back_whole_and_leaves_the_sto
     off = model.cancelled(made, "expired")
     back = returns.paid_late(off, NOON + 3, "pi_1")
     assert (back.order.state, back.order.intent, back.order.paid_at) == ("refunded", "pi_1", NOON + 3)
-    assert (back.refund.amount, back.refund.part, back.refund.done) == (1_595, "ord_1:1", False)
+    assert (back.refund.id, back.refund.amount, back.refund.part, back.refund.done) == ("late", 1_595, "ord_1:1", False)
     assert (back.unsent, back.sent, back.borne, back.order.look_at) == ({}, {}, (), NOON + 3)
-    for other in (made, paid(DECK)):
-        with pytest.raises(InvalidState):
+    for other, state in ((made, "pending"), (paid(DECK), "paid")):
+        with pytest.raises(InvalidState, match=state):
             returns.paid_late(other, NOON, "pi_1")
 
 
@@ -173,6 +173,6 @@ def test_credit_goes_back_in_the_reverse_order_of_spending() -> None:
     assert returns.parts_back(spent, 0, 400) == (("paid", 400, 0),)
     assert returns.parts_back(spent, 400, 250) == (("paid", 100, 0), ("pro_2", 150, 9))
     assert returns.parts_back(spent, 650, 350) == (("pro_2", 50, 9), ("pro_1", 300, 7))
-    for before, amount in ((650, 351), (1_001, 0)):
-        with pytest.raises(ValueError, match="1 more would go back"):
+    for before, amount, more in ((650, 351, 1), (1_001, 0, 1), (1_001, 5, 6)):
+        with pytest.raises(ValueError, match=f"^{more} more would go back"):
             returns.parts_back(spent, before, amount)

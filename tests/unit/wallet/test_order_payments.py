@@ -190,12 +190,6 @@ def test_of_what_nobody_paid_nothing_stands() -> None:
     assert (model.stands(unpaid), model.rest_of(unpaid)) == (False, 0)
 
 
-def test_what_no_bank_takes_of_another_payment_is_no_orders() -> None:
-    dead = {"top_1:1": Returned(700, "failed", "re_1")}
-    other = Payment(INTENT, BUYER, 2_000, "usd", "coins", "top_1", NOON, 500, refunds=dead)
-    assert list(model.facts(other)) == ["topup:pi_1", "refund:top_1:1", "refund_failed:top_1:1"]
-
-
 @pytest.mark.parametrize("kind", ["refund", "refund_failed", "dispute", "dispute_won"])
 def test_the_buyer_is_told_that_it_is_of_an_order(kind: str) -> None:
     told = words(Notice(BUYER, kind, {"amount": 2_000, "order": "ord_1", "credited": True}), "UTC")
