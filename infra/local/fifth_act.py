@@ -112,8 +112,10 @@ class FifthAct:
     def _stock_up(self) -> None:
         """The catalogue is Stripe's."""
         self._before = self._standing()
-        self._deck, candle = self._sells(DECK, FIRST_PRICE), self._sells("Candle", 900)
+        self._deck = self._sells(DECK, FIRST_PRICE)
         self._tell("stripe", f"a {DECK.lower()} is made on its dashboard, {dollars(FIRST_PRICE)}, and a candle")
+        self._await_shelf(self._deck)
+        candle = self._sells("Candle", 900)
         self._await_shelf(self._deck, candle)
         self._admin("products", "stock", self._deck, "--left", str(PIECES), *_DONE)
         self._tell("admin", f"soulseer products stock prod_… --left {PIECES}")
@@ -239,7 +241,7 @@ class FifthAct:
 
         until("the order being paid, and the file the buyer's", paid, seconds=_SOON)
         self._orders["both"] = buyer, order["id"]
-        self._check("by Stripe's word alone: the file is theirs, the deck is to be sent", held=True)
+        self._check("by Stripe's word alone: the file is theirs, the deck waits", held=True)
 
     def _fetch(self) -> None:
         """The file is fetched, and bought in an app for coins."""
