@@ -109,10 +109,11 @@ def administer(world: World, product_id: str, changes: Changes, *, actor: str, r
     return _changed(world, product_id, changes, lambda _: None, actor, reason)
 
 
-def approve(world: World, product_id: str, *, actor: str, reason: str) -> Own:
-    """Let a product be sold from the moment on that Stripe has it so, audited; its seller is told.
+def approve(world: World, product_id: str, *, actor: str, reason: str, looked_at: Product | None = None) -> Own:
+    """Let a product be sold from the moment on that Stripe has it so, audited; its seller is told. ``looked_at`` is
+    what an admin has seen of it: something else is not approved.
 
-    Raises NotFound, InvalidState (no file; the last change is still on its way).
+    Raises NotFound, InvalidState (no file; changed since; the last change is still on its way).
     """
     rows = products_of(world)
 
@@ -122,11 +123,20 @@ def approve(world: World, product_id: str, *, actor: str, reason: str) -> Own:
         if after == was and terms.active:
             return
         model.must_be_free(wanted)
+        if looked_at:
+            model.must_be_as_seen(model.shown(was, wanted), looked_at)
         now = world.now()
         world.tables.write(
             rows.keep(replace(after, rev=was.rev + 1), was),
             rows.want(_wanted(world, product_id, replace(terms, active=True)), wanted),
-            _audited(world, product_id, "product_approved", actor, reason, {"before": was.state}),
+            _audited(
+                world,
+                product_id,
+                "product_approved",
+                actor,
+                reason,
+                {"before": was.state, "sha256": was.file.sha256 if was.file else None},
+            ),
             *_told(world, was, "product_approved", now),
         )
 

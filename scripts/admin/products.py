@@ -71,15 +71,18 @@ def change_product(world: World, asked: Namespace) -> Plan:
 
 
 def approve_product(world: World, asked: Namespace) -> Plan:
-    """Look at it before, with `products show`. Its seller is told."""
+    """Look at it before, with `products show`: what changed since is not approved. Its seller is told."""
     own = selling.seen(world, asked.product)
     after = model.approved(own.product)
     done = after == own.product and (own.wanted.terms.active if own.wanted else own.product.active)
 
     def act(operator: str, reason: str) -> Answer:
-        return Answer([_facts(selling.approve(world, asked.product, actor=operator, reason=reason))])
+        seen = own.product
+        return Answer([_facts(selling.approve(world, seen.id, actor=operator, reason=reason, looked_at=seen))])
 
-    return Plan(() if done else (f"put {_named(own.product)} on sale, now {own.product.state}",), act)
+    file = own.product.file
+    its_file = f", its file {file.name} ({file.sha256})" if file else ""
+    return Plan(() if done else (f"put {_named(own.product)} on sale{its_file}, now {own.product.state}",), act)
 
 
 def stop_product(world: World, asked: Namespace) -> Plan:
@@ -165,7 +168,7 @@ def _facts(own: Own) -> Facts:
         "waiting": own.waiting,
         "refused": own.wanted.refused if own.wanted else None,
         "stock": _pieces(own.stock.left),
-        "file": f"{file.name} {file.media_type} {file.size}" if file else None,
+        "file": f"{file.name} {file.media_type} {file.size} {file.sha256}" if file else None,
         "description": product.description,
         "images": list(product.images),
         "created_at": rfc3339(product.created_at),

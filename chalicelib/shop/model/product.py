@@ -146,6 +146,8 @@ def _price(told: object) -> tuple[Cents | None, str | None, list[str]]:
     faults = []
     if told.get("type") != "one_time":
         faults.append("its price recurs")
+    if told.get("transform_quantity") is not None:  # Stripe would ask for packages, and we for pieces
+        faults.append("its price is of packages")
     if told.get("currency") != USD:
         faults.append("its price is in another currency")
     if type(amount) is not int or not LEAST_PRICE <= amount <= MOST_PRICE:

@@ -44,7 +44,7 @@ def taken(stock: Stock, quantity: int) -> Stock:
     if stock.left is None:
         return stock
     if stock.left < quantity:
-        raise OutOfStock(f"{stock.left or 'None'} left of {stock.product}.")
+        raise OutOfStock(f"{stock.left or 'None'} left of {stock.product}." if stock.few is not None else None)
     return replace(stock, left=stock.left - quantity, rev=stock.rev + 1)
 
 

@@ -242,6 +242,13 @@ def approved(product: Product) -> Product:
     return replace(product, state="approved")
 
 
+def must_be_as_seen(product: Product, seen: Product) -> None:
+    """Raises InvalidState where its seller gave it another text, price or file since an admin looked at it."""
+    shown = (product.name, product.description, product.kind, product.price, product.coins, product.file)
+    if shown != (seen.name, seen.description, seen.kind, seen.price, seen.coins, seen.file):
+        raise InvalidState("It has changed since you looked at it. Look again.")
+
+
 def stopped(product: Product) -> Product:
     """Let nobody buy it from this moment on. As it was where it is so."""
     return replace(product, state="stopped")

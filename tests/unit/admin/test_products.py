@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from scripts.admin.cli import run
-from tests.support.stall import Stall
+from tests.support.stall import GUIDE, Stall
 from tests.support.worlds import hand_world
 
 WHY = ("--reason", "because", "--yes")
@@ -103,6 +103,16 @@ def test_a_product_is_approved_and_stopped_once(stall: Stall, soulseer: Command,
         assert said()["rows"][0]["on_sale"] is on_sale
         assert soulseer("products", verb, MOON, *WHY) == 0
         assert said()["would"] == []
+
+
+def test_whoever_approves_a_product_is_told_which_file_it_is(stall: Stall, soulseer: Command, said: Any) -> None:
+    stall.draft()
+    stall.filed()
+    assert soulseer("products", "approve", MOON, *LOOK) == 0
+    (would,) = said()["would"]
+    assert would.endswith(f" on sale, its file {GUIDE.name} ({GUIDE.sha256}), now draft")
+    assert soulseer("products", "approve", MOON, *WHY) == 0
+    assert said()["rows"][0]["file"].endswith(GUIDE.sha256)
 
 
 def test_pieces_are_counted(stall: Stall, soulseer: Command, said: Any) -> None:

@@ -96,6 +96,7 @@ def test_without_an_active_price_it_is_not_sold_for_money_and_has_no_fault(price
     ("change", "why"),
     [
         ({"type": "recurring"}, "its price recurs"),
+        ({"transform_quantity": {"divide_by": 10, "round": "up"}}, "its price is of packages"),
         ({"currency": "eur"}, "its price is in another currency"),
         ({"unit_amount": 49}, "its price is out of bounds"),
         ({"unit_amount": 1_000_001}, "its price is out of bounds"),

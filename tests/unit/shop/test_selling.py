@@ -255,6 +255,19 @@ def test_without_its_file_it_is_not_approved(stall: Stall) -> None:
     assert stall.row().state == "draft"
 
 
+@pytest.mark.parametrize("swapped", [{"file": replace(GUIDE, sha256="1" * 64)}, {"description": "Moons."}])
+def test_what_nobody_has_looked_at_is_not_approved(stall: Stall, swapped: dict[str, Any]) -> None:
+    stall.draft()
+    seen = stall.filed()
+    rows, was = products_of(stall.world), stall.row()
+    stall.world.tables.write(rows.keep(replace(was, rev=was.rev + 1, **swapped), was))
+    with pytest.raises(InvalidState, match="Look again"):
+        selling.approve(stall.world, MOON, looked_at=seen, **WHY)
+    assert (stall.row().state, stall.told()) == ("draft", [])
+    selling.approve(stall.world, MOON, looked_at=stall.row(), **WHY)
+    assert stall.row().state == "approved"
+
+
 def test_nothing_is_approved_while_a_change_is_on_its_way(stall: Stall) -> None:
     stall.till.down = True
     stall.draft()

@@ -17,8 +17,10 @@ def test_pieces_are_taken_and_returned() -> None:
     assert returned(TEN, 4) == Stock("prd_1", 14, 4)
 
 
-@pytest.mark.parametrize(("left", "said"), [(10, "10 left of prd_1."), (0, "None left of prd_1.")])
-def test_more_than_there_are_cannot_be_taken(left: int, said: str) -> None:
+@pytest.mark.parametrize(
+    ("left", "said"), [(11, "There are not so many left."), (10, "10 left of prd_1."), (0, "None left of prd_1.")]
+)
+def test_more_than_there_are_cannot_be_taken_and_how_many_only_a_few_are_told(left: int, said: str) -> None:
     with pytest.raises(OutOfStock, match=f"^{said}$"):
         taken(Stock("prd_1", left), left + 1)
 
