@@ -24,7 +24,7 @@ from chalicelib.runtime.tables import Operation
 from chalicelib.shop.model import checkout as model
 from chalicelib.shop.model import returns as reckoning
 from chalicelib.shop.model.checkout import Ignore, Over, Paid, Waits
-from chalicelib.shop.model.order import Order, Refund, looked
+from chalicelib.shop.model.order import Order, Refund, Why, looked
 from chalicelib.shop.order_store import orders_of
 from chalicelib.wallet import order_payments, payments
 from chalicelib.wallet.events import Stored
@@ -84,7 +84,7 @@ def look(world: World, order: Order) -> Order:
     return _look_again(world, order, look_again(ends, now))
 
 
-def call_off(world: World, order: Order, why: str = "buyer") -> Order:
+def call_off(world: World, order: Order, why: Why = "buyer") -> Order:
     """The order once nobody can pay it any more, for ``why``; one that was called off before stays as it was.
 
     Raises InvalidState where it is paid, or is being paid; ProviderFailed, Unavailable.
@@ -165,7 +165,7 @@ def _not_sold(world: World, order: Order) -> Order:
     return done
 
 
-def _called_off(world: World, order_id: str, why: str) -> Order:
+def _called_off(world: World, order_id: str, why: Why) -> Order:
     def attempt() -> Order:
         was = _known(world, order_id)
         if was.state != "pending":
