@@ -144,14 +144,20 @@ def _closed(world: World, order: Order) -> Mapping[str, Any]:
 
 
 def _expire(world: World, page: str) -> Mapping[str, Any]:
+    unknown: ProviderFailed | None = None
     try:
         return world.payments.expire_checkout(page)
     except Refused:  # it is complete, or had ended by itself
         pass
+    except ProviderFailed as failed:  # for a day Stripe says again what it said first, also that it failed
+        unknown = failed
     try:
-        return world.payments.checkout(page)
+        found = world.payments.checkout(page)
     except Refused as refused:
         raise ProviderFailed from refused
+    if unknown and found.get("status") == "open":
+        raise unknown
+    return found
 
 
 def _not_sold(world: World, order: Order) -> Order:

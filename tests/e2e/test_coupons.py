@@ -68,3 +68,5 @@ def test_a_coupon_takes_its_part_off_as_often_as_it_may_and_the_order_is_told_by
     letter = box.letter("Thank you for your order")
     assert f"Your order {order['id']} is paid: $13.45." in letter
     assert "because you want mail about orders" in letter
+    api.post(f"/v1/orders/{order['id']}/cancel")  # nothing is left to be sent when the books are read
+    assert box.phone.credit() == 5_000

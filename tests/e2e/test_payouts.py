@@ -110,6 +110,7 @@ def assert_statement(reader: Phone, earned: int) -> None:
         "replies": 0,
         "bookings": 0,
         "gifts": 0,
+        "products": 0,
         "guarantees": 0,
         "other": 0,
         "payouts": 700 - earned,

@@ -404,7 +404,7 @@ def forgotten(order: Order) -> Order:
 
 def looked(order: Order, at: Millis) -> Order:
     """The order, to be looked at from ``at`` on where something is left that needs nobody to act."""
-    waits = order.state == "pending" or digital_due(order) or any(not each.done for each in order.refunds)
+    waits = digital_due(order) or any(not each.done for each in order.refunds)
     return replace(order, look_at=at if waits else None)
 
 

@@ -81,7 +81,9 @@ def planned(
     if len(order.refunds) >= MOST_REFUNDS - (0 if last else _SPARE):
         raise InvalidState("The order has too many refunds. Give the rest back by hand.")
     _must_be_left(order, units)
-    after = replace(order, items=tuple(_less(each, units.get(each.id, 0)) for each in order.items))
+    after = replace(
+        order, items=tuple(_less(each, units[each.id]) if each.id in units else each for each in order.items)
+    )
     pairs = [(was, after.item(was.id)) for was in order.items if was.id in units]
     postage = order.shipping.amount - order.shipping.refunded if order.shipping and shipping else 0
     if not units and not postage:
@@ -150,8 +152,6 @@ def _must_be_left(order: Order, units: Mapping[str, int]) -> None:
 
 
 def _less(item: Item, count: int) -> Item:
-    if not count:
-        return item
     state: State = "refunded" if count == item.left else item.state
     return replace(item, refunded=item.refunded + count, state=state)
 

@@ -335,6 +335,21 @@ def test_it_is_looked_at_ever_more_patiently_and_alarms_after_a_day(
     assert pages.left("deck") == 9
 
 
+def test_a_page_that_stripe_fails_to_close_is_read_and_believed_once_it_is_over() -> None:
+    class Stuck(OfflinePayments):
+        def expire_checkout(self, page: str) -> dict[str, Any]:
+            raise ProviderFailed
+
+    pages = Pages(hand_world(payments=Stuck())).ready()
+    pages.opens()
+    with pytest.raises(ProviderFailed):
+        pages.cancels()
+    pages.stripe.runs_out(pages.page()["id"])
+    pages.forward(PAGE_LIFE)
+    assert pages.advances() is None
+    assert (pages.order().cancelled_for, pages.left("deck")) == ("expired", 10)
+
+
 # --- by bank -------------------------------------------------------------------------------------
 
 

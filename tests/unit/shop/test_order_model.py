@@ -28,7 +28,7 @@ def ordered(*lines: Line, discount: Discount | None = None, rail: model.Rail = "
 
 
 def test_what_is_paid_is_the_lines_less_the_discount_and_the_postage() -> None:
-    made = ordered(DECK, BOOK, postage=595)
+    made = ordered(DECK, replace(BOOK, coins=7), postage=595)
     assert [(each.id, each.net, each.coins, each.state) for each in made.items] == [
         ("1", 3_000, 0, "pending"),
         ("2", 666, 0, "pending"),
@@ -95,6 +95,7 @@ def test_once_paid_it_waits_for_nobody_where_it_holds_a_file() -> None:
     done = model.fulfilled(files, NOON + 2)
     assert [(each.state, each.fulfilled_at) for each in done.items] == [("paid", None), ("fulfilled", NOON + 2)]
     assert done.look_at is None
+    assert not model.paid(ordered(SONG), NOON).to_ship
     assert (files.item("2").earned, done.item("2").earned) == (0, 350)
     asked = Refund("r1", NOON, {"1": 1}, 1_000, part="ord_1:1", done=False)
     assert model.fulfilled(replace(files, refunds=(asked,)), NOON + 2).look_at == NOON + 2
@@ -109,7 +110,7 @@ def test_what_waits_for_stripe_is_looked_at_when_its_page_ends() -> None:
     off = model.cancelled(waits, "expired")
     assert (off.state, off.cancelled_for, off.look_at) == ("cancelled", "expired", None)
     assert [(each.cancelled, each.left, each.state) for each in off.items] == [(3, 0, "cancelled")]
-    with pytest.raises(InvalidState):
+    with pytest.raises(InvalidState, match="The order is cancelled"):
         model.cancelled(off, "admin")
     with pytest.raises(InvalidState):
         model.paid(off, NOON)
@@ -141,7 +142,7 @@ def test_only_things_that_are_paid_are_sent_and_only_what_was_sent_arrives() -> 
     for which in ("1", "2"):
         with pytest.raises(InvalidState):
             model.delivered(paid, [which], NOON)
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFound, match=r"^The order has no such item\.$"):
         model.shipped(paid, ["3"], POST, NOON)
 
 

@@ -80,12 +80,20 @@ def test_coins_go_back_in_coins_and_are_borne_in_cents() -> None:
     assert back.borne == (Borne("1", "usr_seller", 699, 489),)
 
 
+def test_of_several_that_cost_coins_each_goes_back_for_its_part() -> None:
+    order = paid(Line("prd_rune", "Rune", "digital", None, 3, 0, 100), rail="coins")
+    assert returns.planned(order, "r1", {"1": 2}, NOON, shipping=True).refund.coins == 200
+
+
 def test_at_stripe_it_is_asked_for_under_the_name_of_its_part() -> None:
     order = paid(DECK, rail="stripe")
     first = returns.planned(order, "r1", {"1": 1}, NOON + 1, shipping=False)
     assert (first.refund.part, first.refund.done, first.order.look_at) == ("ord_1:1", False, NOON + 1)
     second = returns.planned(first.order, "r2", {"1": 1}, NOON, shipping=False)
     assert second.refund.part == "ord_1:2"
+    postage = paid(DECK, rail="stripe", postage=95)
+    assert returns.planned(postage, "r1", {}, NOON, shipping=True).refund.part == "ord_1:1"
+    assert returns.planned(less(order, 1), "r1", {"1": 2}, NOON, shipping=False).refund.part == "ord_1:1"
     free = returns.planned(less(order, 0), "r1", {"1": 1}, NOON, shipping=False)
     assert (free.refund.part, free.refund.done, free.order.look_at) == (None, True, None)
 
@@ -141,23 +149,27 @@ def test_what_is_paid_after_it_was_called_off_goes_back_whole_and_leaves_the_sto
 
 def test_never_more_goes_back_than_is_left() -> None:
     order = paid(DECK)
-    for units in ({"1": 3}, {"1": 0}, {"1": -1}, {}):
-        with pytest.raises(Invalid):
+    for units in ({"1": 3}, {"1": 0}, {"1": -1}):
+        with pytest.raises(Invalid) as refused:
             returns.planned(order, "r1", units, NOON, shipping=False)
+        assert refused.value.errors == ({"field": "units", "message": "Item 1 has 2 left to give back."},)
+    with pytest.raises(Invalid, match=r"^There is nothing to give back\.$"):
+        returns.planned(order, "r1", {}, NOON, shipping=True)
     with pytest.raises(NotFound):
         returns.planned(order, "r1", {"2": 1}, NOON, shipping=False)
     waits = model.ordered("ord_1", "usr_b", ("credit", "web"), [DECK], None, None, 90, NOON)
-    with pytest.raises(InvalidState):
+    with pytest.raises(InvalidState, match="pending: nothing was paid"):
         returns.planned(waits, "r1", {"1": 1}, NOON, shipping=False)
 
 
 def test_the_last_refunds_are_kept_for_calling_off() -> None:
     many = tuple(Refund(f"r{number}", NOON, {}, 0) for number in range(38))
     order = replace(paid(DECK), refunds=many)
-    with pytest.raises(InvalidState):
+    with pytest.raises(InvalidState, match=r"^The order has too many refunds\. Give the rest back by hand\.$"):
         returns.planned(order, "r", {"1": 1}, NOON, shipping=False)
     assert returns.planned(replace(order, refunds=many[:37]), "r", {"1": 1}, NOON, shipping=False)
     assert returns.called_off(order, "off", NOON).refund.amount == 1_000
+    assert returns.called_off(replace(order, refunds=(*many, *many[:1])), "off", NOON).refund.amount == 1_000
     with pytest.raises(InvalidState):
         returns.called_off(replace(order, refunds=(*many, *many[:2])), "off", NOON)
 

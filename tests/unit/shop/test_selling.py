@@ -57,6 +57,11 @@ def test_only_a_verified_reader_sells(stall: Stall) -> None:
             act()
 
 
+def test_who_has_only_begun_to_be_a_reader_sells_nothing(stall: Stall) -> None:
+    with pytest.raises(Forbidden):
+        Stall(stall.world, "2").draft()
+
+
 @pytest.mark.parametrize(("stock", "left"), [(5, 5), (0, 0), ("unlimited", None), (None, None)])
 def test_a_reader_may_say_how_many_of_a_digital_one_there_are(stall: Stall, stock: Any, left: int | None) -> None:
     assert stall.draft(stock=stock).stock.left == left
