@@ -10,14 +10,14 @@ from chalicelib.kernel.money import Cents, reader_share
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.tables import Key
 from chalicelib.shop import checkouts, orders, returns
-from chalicelib.shop.model.order import Order
+from chalicelib.shop.model.order import Order, Why
 from chalicelib.shop.model.returns import unsent
 from chalicelib.shop.returns import Who
 from chalicelib.wallet.refunds import PATIENCE
 
 _AT_ONCE: Final = 100
 _MOST_PAGES: Final = 100
-_LEAVES: Final = "left"
+_LEAVES: Final[Why] = "left"
 
 
 def call_off(world: World, user: str, *, actor: str, reason: str) -> Cents:

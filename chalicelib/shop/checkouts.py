@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from chalicelib.gateways import World
 from chalicelib.gateways.stripe import Refused
 from chalicelib.gateways.stripe_shop import OrderPage
-from chalicelib.kernel.errors import InvalidState, NotFound, Problem, ProviderFailed
+from chalicelib.kernel.errors import InvalidState, Problem, ProviderFailed
 from chalicelib.kernel.money import USD
 from chalicelib.kernel.time import SECOND, Millis
 from chalicelib.runtime.lazy import on_first_use
@@ -24,7 +24,7 @@ from chalicelib.runtime.tables import Operation
 from chalicelib.shop.model import checkout as model
 from chalicelib.shop.model import returns as reckoning
 from chalicelib.shop.model.checkout import Ignore, Over, Paid, Waits
-from chalicelib.shop.model.order import Order, Refund, looked
+from chalicelib.shop.model.order import Order, Refund, Why, looked
 from chalicelib.shop.order_store import orders_of
 from chalicelib.wallet import order_payments, payments
 from chalicelib.wallet.events import Stored
@@ -84,7 +84,7 @@ def look(world: World, order: Order) -> Order:
     return _look_again(world, order, look_again(ends, now))
 
 
-def call_off(world: World, order: Order, why: str = "buyer") -> Order:
+def call_off(world: World, order: Order, why: Why = "buyer") -> Order:
     """The order once nobody can pay it any more, for ``why``; one that was called off before stays as it was.
 
     Raises InvalidState where it is paid, or is being paid; ProviderFailed, Unavailable.
@@ -115,7 +115,7 @@ def _opened(world: World, order: Order) -> Order:
         return _not_sold(world, order)
 
     def attempt() -> Order:
-        was = _known(world, order.id)
+        was = orders.load(world, order.id)
         now = model.fitted(was, page)
         if now is None or was.state != "pending" or (was.checkout and was.checkout.id):
             return was  # told of meanwhile
@@ -171,9 +171,9 @@ def _not_sold(world: World, order: Order) -> Order:
     return done
 
 
-def _called_off(world: World, order_id: str, why: str) -> Order:
+def _called_off(world: World, order_id: str, why: Why) -> Order:
     def attempt() -> Order:
-        was = _known(world, order_id)
+        was = orders.load(world, order_id)
         if was.state != "pending":
             return was
         now, operations = orders.calling_off(world, was, why)
@@ -188,20 +188,13 @@ def _look_again(world: World, order: Order, at: Millis | None) -> Order:
     if order.look_at == at:
         return order
     now, row = orders_of(world).replace(replace(order, look_at=at), order)
-    return now if world.wrote(row) else _known(world, order.id)
+    return now if world.wrote(row) else orders.load(world, order.id)
 
 
 def _written(world: World, now: Order, was: Order) -> Order:
     raised, row = orders_of(world).replace(now, was)
     world.tables.write(row)
     return raised
-
-
-def _known(world: World, order_id: str) -> Order:
-    found = orders_of(world).get(order_id)
-    if found is None:
-        raise NotFound("There is no such order.")
-    return found
 
 
 # --- what is told of it --------------------------------------------------------------------------
@@ -302,7 +295,7 @@ def bring_back(world: World, order: Order) -> Order:
 
 
 def _brought_back(world: World, order_id: str) -> Order:
-    was = _known(world, order_id)
+    was = orders.load(world, order_id)
     payment = _payment(world, was)
     parts = tuple(replace(each, done=each.done or _is_done(payment, each)) for each in was.refunds)
     waiting = [each.at for each in parts if not each.done]

@@ -7,7 +7,7 @@ back in the one that calls it off before it is paid. Stripe's own count is of it
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Final
 
 from chalicelib.gateways import World
 from chalicelib.gateways.stripe import Refused
@@ -21,13 +21,6 @@ from chalicelib.wallet import promos
 
 _MOST_PAGES: Final = 5
 """Orders that are looked through: five hundred."""
-
-
-class Ordered(Protocol):
-    """What a use needs to know of its order."""
-
-    @property
-    def rail(self) -> str: ...
 
 
 def quoted(world: World, buyer: str, code: str, lines: Sequence[Line]) -> Discount:
@@ -54,16 +47,18 @@ def quoted(world: World, buyer: str, code: str, lines: Sequence[Line]) -> Discou
     return found
 
 
-def redeemed(world: World, discount: Discount, order: Ordered) -> list[Operation]:
-    """What counts one use, for the transaction that makes the order. Raises Invalid where no more are left."""
+def redeemed(world: World, discount: Discount, rail: str) -> list[Operation]:
+    """What counts one use by an order that is paid by ``rail``, for the transaction that makes it. Raises Invalid where
+    no more are left.
+    """
     rows = terms_of(world)
-    return [rows.count(model.used(limit, rows.uses(limit.of), order.rail)) for limit in discount.limits]
+    return [rows.count(model.used(limit, rows.uses(limit.of), rail)) for limit in discount.limits]
 
 
-def unredeemed(world: World, discount: Discount, order: Ordered) -> list[Operation]:
+def unredeemed(world: World, discount: Discount, rail: str) -> list[Operation]:
     """What takes the use back, for the transaction that calls the order off before it was paid."""
     rows = terms_of(world)
-    return [rows.count(model.unused(rows.uses(limit.of), order.rail)) for limit in discount.limits]
+    return [rows.count(model.unused(rows.uses(limit.of), rail)) for limit in discount.limits]
 
 
 def _has_paid(world: World, buyer: str) -> bool:

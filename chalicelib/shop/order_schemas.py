@@ -2,36 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
 from chalicelib.kernel.money import COINS
 from chalicelib.kernel.time import Millis, rfc3339
 from chalicelib.runtime.schemas import Id, Money, Schema
-from chalicelib.shop.model.order import MOST_LINES, MOST_UNITS, Item, Order, Refund
+from chalicelib.shop.model.order import MOST_LINES, MOST_UNITS, Item, Order, Rail, Refund, State, Why
+from chalicelib.shop.model.product import Kind
 from chalicelib.shop.model.shipping import LONGEST, Address
 from chalicelib.shop.orders import Wanted
-
-State = Literal["pending", "paid", "fulfilled", "shipped", "delivered", "cancelled", "refunded"]
+from chalicelib.wallet.model.rails import Where
 
 
 class NewItem(Schema):
     """How many of which product; of a digital one there is one."""
 
-    product: Id
-    quantity: Annotated[int, Field(ge=1, le=MOST_UNITS)] = 1
+    product: Annotated[Id, Field(description="Of `GET /v1/products`.")]
+    quantity: Annotated[int, Field(ge=1, le=MOST_UNITS, description="Units; of a digital one: 1.")] = 1
 
 
 class AddressBody(Schema):
-    """Where something is sent."""
+    """Where something is sent. Each field is one line; blanks that say nothing are taken away before it is measured."""
 
-    name: Annotated[str, Field(max_length=2 * LONGEST["name"])]
-    line1: Annotated[str, Field(max_length=2 * LONGEST["line1"])]
-    line2: Annotated[str, Field(max_length=2 * LONGEST["line2"])] = ""
-    city: Annotated[str, Field(max_length=2 * LONGEST["city"])]
-    state: Annotated[str, Field(max_length=2 * LONGEST["state"])] = ""
-    postal_code: Annotated[str, Field(max_length=40)] = ""
+    name: Annotated[str, Field(max_length=2 * LONGEST["name"], description=f"{LONGEST['name']} characters at most.")]
+    line1: Annotated[str, Field(max_length=2 * LONGEST["line1"], description=f"{LONGEST['line1']} at most.")]
+    line2: Annotated[str, Field(max_length=2 * LONGEST["line2"], description=f"{LONGEST['line2']} at most.")] = ""
+    city: Annotated[str, Field(max_length=2 * LONGEST["city"], description=f"{LONGEST['city']} at most.")]
+    state: Annotated[str, Field(max_length=2 * LONGEST["state"], description=f"{LONGEST['state']} at most.")] = ""
+    postal_code: Annotated[
+        str, Field(max_length=40, description="16 letters, digits, blanks, hyphens at most; some countries have none.")
+    ] = ""
     country: Annotated[str, Field(max_length=8, description="Two letters of ISO 3166, such as US.")]
 
 
@@ -45,13 +47,11 @@ class NewOrder(Schema):
     )
 
     items: Annotated[list[NewItem], Field(min_length=1, max_length=MOST_LINES, description="Each another product.")]
-    rail: Annotated[
-        Literal["credit", "coins", "stripe"], Field(description="How it is paid; see `rails` of a product.")
-    ]
-    where: Annotated[Literal["ios", "android", "web"], Field(description="Where the app runs.")]
+    rail: Annotated[Rail, Field(description="How it is paid; see `rails` of a product.")]
+    where: Annotated[Where, Field(description="Where the app runs.")]
     coupon: Annotated[str, Field(max_length=64, description="A promotion code. Not for coins.")] | None = None
-    address: AddressBody | None = None
-    shipping_rate: Id | None = None
+    address: Annotated[AddressBody | None, Field(description="Only where something physical is ordered.")] = None
+    shipping_rate: Annotated[Id | None, Field(description="Likewise: `id` of `GET /v1/shipping-rates`.")] = None
     expected_total: (
         Annotated[
             int,
@@ -78,12 +78,12 @@ class NewOrder(Schema):
 class OrderItem(Schema):
     """One product of an order, all units of it."""
 
-    id: str
+    id: Annotated[str, Field(description="`item_id` of `POST /v1/orders/{order_id}/items/{item_id}/download`.")]
     product: str
-    name: str
-    kind: Literal["digital", "physical"]
+    name: Annotated[str, Field(description="As it was called when it was ordered.")]
+    kind: Kind
     seller: Annotated[str | None, Field(description="The reader whose product it is; null for the platform's own.")]
-    quantity: int
+    quantity: Annotated[int, Field(description="Units that were ordered.")]
     refunded: Annotated[int, Field(description="Units that were given back.")]
     unit_price: Annotated[Money, Field(description="Of one, when it was ordered.")]
     amount: Annotated[Money, Field(description="What is paid for all units, the discount off.")]
@@ -91,8 +91,8 @@ class OrderItem(Schema):
     fulfilled_at: str | None
     shipped_at: str | None
     delivered_at: str | None
-    carrier: str | None
-    tracking: str | None
+    carrier: Annotated[str | None, Field(description="Who carries it, once it was sent.")]
+    tracking: Annotated[str | None, Field(description="The number to follow it by there.")]
     downloads: Annotated[int, Field(description="How often its file was fetched.")]
 
 
@@ -107,16 +107,16 @@ class OrderDiscount(Schema):
 class OrderShipping(Schema):
     """How, and where to, it is sent."""
 
-    rate: str
+    rate: Annotated[str, Field(description="The id of the shipping rate.")]
     name: str
-    amount: Money
-    address: AddressBody | None
+    amount: Annotated[Money, Field(description="What is paid for the sending.")]
+    address: Annotated[AddressBody | None, Field(description="Null once it was erased.")]
 
 
 class OrderRefund(Schema):
     """What was given back at one time."""
 
-    amount: Money
+    amount: Annotated[Money, Field(description="In coins where it was paid so.")]
     at: str
     done: Annotated[bool, Field(description="Whether it has arrived where it was paid from, as far as we know.")]
 
@@ -126,18 +126,22 @@ class OrderView(Schema):
 
     id: str
     state: State
-    rail: Literal["credit", "coins", "stripe"]
-    where: Literal["ios", "android", "web"]
+    rail: Rail
+    where: Where
     items: list[OrderItem]
     discount: OrderDiscount | None
-    shipping: OrderShipping | None
+    shipping: Annotated[OrderShipping | None, Field(description="Null where nothing of it is physical.")]
     total: Annotated[Money, Field(description="All of it, in coins where it is paid so.")]
-    refunded: Money
+    refunded: Annotated[Money, Field(description="All of `refunds`.")]
     refunds: list[OrderRefund]
     checkout_url: Annotated[str | None, Field(description="Where it is paid by Stripe, while it waits for that.")]
     expires_at: Annotated[str | None, Field(description="Until when it can be paid there.")]
     cancelled_for: Annotated[
-        str | None, Field(description="Why nobody paid it: `buyer`, `admin`, `expired`, `failed`, `refused`, `left`.")
+        Why | None,
+        Field(
+            description="Why nobody paid it: called off by its `buyer` or an `admin`, its page `expired`, its bank "
+            "`failed`, Stripe `refused` to sell it so, or its buyer `left`."
+        ),
     ]
     created_at: str
     paid_at: str | None
@@ -147,11 +151,11 @@ class SaleView(Schema):
     """What was sold of a reader's product in one order. Who bought it is not told."""
 
     order: str
-    item: str
+    item: Annotated[str, Field(description="Its id in that order.")]
     product: str
     name: str
-    quantity: int
-    refunded: int
+    quantity: Annotated[int, Field(description="Units that were sold.")]
+    refunded: Annotated[int, Field(description="Units that were given back.")]
     state: State
     amount: Annotated[Money, Field(description="What was paid for what was not given back; for coins their worth.")]
     earned: Annotated[Money, Field(description="The share of it, once it is fulfilled or shipped.")]

@@ -32,7 +32,7 @@ from chalicelib.shop import catalogue, fulfilment, stock
 from chalicelib.shop.model import discount as discounts
 from chalicelib.shop.model import order as model
 from chalicelib.shop.model.discount import Discount
-from chalicelib.shop.model.order import Line, Order, Rail, Shipping, Where
+from chalicelib.shop.model.order import Line, Order, Rail, Shipping, Why
 from chalicelib.shop.model.product import Product
 from chalicelib.shop.model.shipping import Address
 from chalicelib.shop.model.shipping import address as cleaned
@@ -40,6 +40,7 @@ from chalicelib.shop.order_store import orders_of
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.model import rails
 from chalicelib.wallet.model.chain import Entry
+from chalicelib.wallet.model.rails import Where
 
 if TYPE_CHECKING:
     from chalicelib.readers import service as readers
@@ -242,7 +243,7 @@ def _made(world: World, order: Order) -> tuple[Order, list[Operation]]:
         for seller in sorted({each.seller for each in order.items if each.seller})
         for check in accounts.unblocked(world, order.buyer, seller)
     ]
-    used = coupons.redeemed(world, order.discount, order) if order.discount else []
+    used = coupons.redeemed(world, order.discount, order.rail) if order.discount else []
     pieces = stock.taken(world, order.wants())
     made = model.taking(order, {each.item["pk"] for each in pieces})
     return made, [orders_of(world).create(made), *pieces, *used, *apart]
@@ -274,14 +275,14 @@ def paying(world: World, was: Order, at: Millis, *, intent: str) -> tuple[Order,
     return paid, [row, received, *_on_payment(world, paid, at)]
 
 
-def calling_off(world: World, was: Order, why: str, *, tell: bool = True) -> tuple[Order, list[Operation]]:
+def calling_off(world: World, was: Order, why: Why) -> tuple[Order, list[Operation]]:
     """The order that nobody will pay any more, and the operations that make it so: its stock is on sale again and its
     coupon unused. They fail where it changed meanwhile. Raises InvalidState once it is paid.
     """
     off, row = orders_of(world).replace(model.cancelled(was, why), was)
-    unused = coupons.unredeemed(world, was.discount, was) if was.discount else []
-    word = [told(world, off, "order_cancelled", "", world.now(), why=why)] if tell else []
-    return off, [row, *stock.returned(world, was.took()), *unused, *word]
+    unused = coupons.unredeemed(world, was.discount, was.rail) if was.discount else []
+    word = told(world, off, "order_cancelled", "", world.now(), why=why)
+    return off, [row, *stock.returned(world, was.took()), *unused, word]
 
 
 def told(world: World, order: Order, kind: str, which: str, at: Millis, **facts: str | int | None) -> Operation:

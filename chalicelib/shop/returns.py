@@ -23,7 +23,7 @@ from chalicelib.runtime.logs import log
 from chalicelib.runtime.tables import Operation
 from chalicelib.shop import fulfilment, orders, stock
 from chalicelib.shop.model import returns
-from chalicelib.shop.model.order import Order
+from chalicelib.shop.model.order import Order, Why
 from chalicelib.shop.model.returns import Return
 from chalicelib.shop.order_store import orders_of
 from chalicelib.wallet import service as wallet
@@ -60,7 +60,7 @@ def cancel(world: World, user: str, order_id: str) -> Order:
     return call_off(world, order_id, Who(user, "called off by the buyer"))
 
 
-def call_off(world: World, order_id: str, who: Who, why: str = "buyer") -> Order:
+def call_off(world: World, order_id: str, who: Who, why: Why = "buyer") -> Order:
     """Call off, for ``why``, what nobody has paid yet, or give back what was paid and is neither the buyer's nor sent,
     what sending costs with it unless something was sent. What was called off stays so.
 

@@ -14,24 +14,33 @@ from chalicelib.shop.model import stock
 from chalicelib.shop.model.product import (
     DESCRIPTION_LENGTH,
     MOST_COINS,
-    MOST_PRICE,
     NAME_LENGTH,
     Filters,
     Kind,
     State,
 )
-from chalicelib.shop.model.wanted import Changes, Terms
+from chalicelib.shop.model.wanted import LEAST_OF_READERS, MOST_OF_READERS, Changes, Terms
 from chalicelib.shop.selling import Own
 from chalicelib.wallet.model.rails import Rail, Where
 
-Price = Annotated[int, Field(ge=1, le=MOST_PRICE, description="Cents: 100 to 50,000.")]
-Coins = Annotated[int, Field(ge=0, le=MOST_COINS, description="Only of what is digital; 0: not for coins.")]
+Price = Annotated[int, Field(ge=LEAST_OF_READERS, le=MOST_OF_READERS, description="Cents.")]
+Coins = Annotated[int, Field(ge=0, le=MOST_COINS, description="The price in coins, only of what is digital; 0: none.")]
 Pieces = Annotated[int, Field(ge=0, le=stock.MOST)]
 Stock = Annotated[
-    Pieces | Literal["unlimited"], Field(description="Pieces of a digital one; the platform counts the others.")
+    Pieces | Literal["unlimited"],
+    Field(description="Pieces of a digital one, at first without limit; the platform counts those of a thing."),
 ]
-Name = Annotated[str, Field(min_length=1, max_length=2 * NAME_LENGTH)]
-Description = Annotated[str, Field(min_length=1, max_length=2 * DESCRIPTION_LENGTH)]
+Name = Annotated[
+    str, Field(min_length=1, max_length=2 * NAME_LENGTH, description=f"One line, {NAME_LENGTH} characters at most.")
+]
+Description = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=2 * DESCRIPTION_LENGTH,
+        description=f"Plain text, {DESCRIPTION_LENGTH:,} characters at most.",
+    ),
+]
 
 
 class WhereQuery(Schema):
@@ -63,9 +72,9 @@ class ProductView(Schema):
     images: Annotated[tuple[str, ...], Field(description="Addresses that Stripe was told.")]
     kind: Kind
     price: Annotated[Money | None, Field(description="Null where it is sold for coins alone.")]
-    coins: Annotated[int | None, Field(description="Null where it is not sold for coins.")]
+    coins: Annotated[int | None, Field(description="The price in coins; null where it is not sold for them.")]
     seller: Annotated[PersonView | None, Field(description="The reader who sells it; null is the platform.")]
-    available: bool
+    available: Annotated[bool, Field(description="Whether at least one is left.")]
     left: Annotated[int | None, Field(description="How many pieces are left, where there are 10 or fewer.")]
     rails: Annotated[tuple[Rail, ...], Field(description="How it may be paid where it is looked at.")]
 
@@ -146,12 +155,12 @@ class OwnProduct(Schema):
     images: tuple[str, ...]
     kind: Kind
     price: Money | None
-    coins: int | None
+    coins: Annotated[int | None, Field(description="The price in coins; null where it is not sold for them.")]
     state: Annotated[State, Field(description="An admin looks at a `draft`; what one has stopped stays so.")]
-    on_sale: bool
+    on_sale: Annotated[bool, Field(description="Whether people can buy it, while pieces are left.")]
     waiting: Annotated[bool, Field(description="The last change is still on its way to Stripe.")]
     refused: Annotated[bool, Field(description="Stripe would not have the last change. Change it.")]
-    stock: Annotated[int | None, Field(description="Null is without limit.")]
+    stock: Annotated[int | None, Field(description="Pieces that are left; null is without limit.")]
     file: FileView | None
     created_at: str
 

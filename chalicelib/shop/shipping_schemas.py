@@ -23,7 +23,7 @@ class RateView(Schema):
 
     id: str = Field(description="`shipping_rate` of a new order.")
     name: str
-    amount: Money
+    amount: Money = Field(description="For all of an order.")
     countries: list[str] = Field(description="Where it goes: ISO 3166, two letters each.")
 
 

@@ -57,10 +57,6 @@ class Progress:
         """Of the whole."""
         return status(self.parts)
 
-    def amount_of(self, wanted: Status) -> Cents:
-        """How much of it has got that far, in cents."""
-        return sum(cents for (_, cents), far in zip(self.refund.parts, self.parts, strict=True) if far == wanted)
-
 
 def request(
     world: World, user: str, refund_id: str, amount: Cents | None, *, actor: str | None = None, reason: str = ""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -94,13 +93,6 @@ def test_thirty_guesses_at_once_are_answered_ten_times(world: World) -> None:
     assert refusals(at_once(guesses)) == {"not_found": 10, "rate_limited": 20}
 
 
-@dataclass(frozen=True)
-class Order:
-    """What the use of a coupon needs to know of one."""
-
-    rail: str
-
-
 def test_of_32_orders_on_the_last_5_uses_of_a_coupon_five_have_it(world: World) -> None:
     of = f"promotion#promo_{uuid4().hex}"
     discount = Discount("promo_1", "LAST", "Last", 100, limits=(Limit(of, 7, told=2),))
@@ -109,7 +101,7 @@ def test_of_32_orders_on_the_last_5_uses_of_a_coupon_five_have_it(world: World) 
         row = Put(world.settings.tables.shop, {"pk": f"ord_{uuid4().hex}", "sk": "order"})
 
         def attempt() -> None:
-            world.tables.write(row, *coupons.redeemed(world, discount, Order(rail)))
+            world.tables.write(row, *coupons.redeemed(world, discount, rail))
 
         undisturbed(world.sleep, attempt, tries=40)
 

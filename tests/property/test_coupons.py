@@ -75,13 +75,13 @@ class Shop:
         discount = Discount("promo_1", "CODE", "Code", 1, limits=(Limit(OF, self.most, order.told),))
         if what == "read":
             try:
-                order.writes, order.state = coupons.redeemed(self.world, discount, order), "read"
+                order.writes, order.state = coupons.redeemed(self.world, discount, order.rail), "read"
             except Invalid:
                 order.state = "refused"
         elif what == "write":
             order.state = "made" if self.world.wrote(order.row, *order.writes) else "asked"
         elif what == "call off":
-            self.world.tables.write(order.row, *coupons.unredeemed(self.world, discount, order))
+            self.world.tables.write(order.row, *coupons.unredeemed(self.world, discount, order.rail))
             order.state = "off"
         elif what == "lose":
             order.state = "asked"

@@ -14,7 +14,7 @@ from chalicelib.shop.model import order as orders
 from chalicelib.shop.model.download import Download
 from chalicelib.shop.model.file import File, FileType, Upload
 from chalicelib.shop.model.order import Item, Line, Order
-from chalicelib.shop.model.product import Product
+from chalicelib.shop.model.product import Kind, Product
 from chalicelib.shop.order_store import orders_of
 from chalicelib.shop.store import products_of
 from chalicelib.wallet.model.payment import Payment
@@ -126,7 +126,7 @@ class Shelf:
 
     # an order of it
 
-    def bought(self, kind: orders.Kind = "digital", **more: Any) -> Shelf:
+    def bought(self, kind: Kind = "digital", **more: Any) -> Shelf:
         """A product with a file, and an order of it that is paid and fulfilled."""
         self.filed()
         line = Line(self.name, "Guide", kind, self.seller, 1, 1_000, 0)

@@ -25,7 +25,8 @@ SUSPECT: Final[Millis] = DAY
 BANK: Final[Millis] = 14 * DAY
 """… and one that waits for a bank after so long."""
 
-Why = Literal["expired", "failed"]
+Unpaid = Literal["expired", "failed"]
+"""Those of the reasons why nobody paid an order that its page tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Paid:
 class Over:
     """Nobody can pay on the page any more, and nobody did."""
 
-    why: Why
+    why: Unpaid
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,13 +22,17 @@ from chalicelib.kernel.money import Cents, coin_value, reader_share
 from chalicelib.kernel.time import MINUTE, Millis
 from chalicelib.shop.model import discount as discounts
 from chalicelib.shop.model.discount import Discount
+from chalicelib.shop.model.product import Kind
 from chalicelib.shop.model.shipping import Address
 from chalicelib.wallet.model.buckets import Part
+from chalicelib.wallet.model.rails import Where
 
-Kind = Literal["digital", "physical"]
 Rail = Literal["credit", "coins", "stripe"]
-Where = Literal["ios", "android", "web"]
 State = Literal["pending", "paid", "fulfilled", "shipped", "delivered", "cancelled", "refunded"]
+Why = Literal["buyer", "admin", "expired", "failed", "refused", "left"]
+"""Why nobody paid an order: it was called off by its buyer or by us, its page ended, the bank said no, Stripe does not
+sell it so, or its buyer leaves.
+"""
 
 MOST_LINES: Final = 10
 MOST_UNITS: Final = 20
@@ -191,7 +195,7 @@ class Order:
     spent: tuple[Part, ...] = ()
     """Where paid credit came from, in the order of spending."""
     refunds: tuple[Refund, ...] = ()
-    cancelled_for: str | None = None
+    cancelled_for: Why | None = None
     look_at: Millis | None = None
     """When time, or a retry, can change it; None where nothing can."""
     rev: int = 0
@@ -343,7 +347,7 @@ def paid(
     return looked(replace(order, items=items, paid_at=at, entry=entry, spent=spent, intent=intent), at)
 
 
-def cancelled(order: Order, why: str) -> Order:
+def cancelled(order: Order, why: Why) -> Order:
     """The order that nobody will pay any more. Raises InvalidState once it is paid."""
     _must_be_pending(order)
     items = tuple(replace(each, state="cancelled", cancelled=each.quantity) for each in order.items)

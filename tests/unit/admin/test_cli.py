@@ -1,5 +1,7 @@
 import json
+import shlex
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from chalicelib.readers import service as readers
 from chalicelib.runtime.identity import Claims
 from chalicelib.sessions import afterwards
 from chalicelib.sessions.model.commands import finish
-from scripts.admin.cli import VERBS, run
+from scripts.admin.cli import VERBS, parser, run
 from scripts.admin.verbs import Verb
 from tests.support.memory import MemoryTables
 from tests.support.reading import CLIENT, READER, SESSION, Stage
@@ -241,6 +243,15 @@ def test_what_cannot_be_meant_is_wrong_usage(soulseer: Command, words: tuple[str
     with pytest.raises(SystemExit) as stopped:
         soulseer(*words, "--reason", "a test") if words[1] == "invite" else soulseer(*words)
     assert stopped.value.code == 2
+
+
+@pytest.mark.parametrize("example", [each for verb in VERBS for each in verb.examples])
+def test_every_example_is_one_that_the_command_line_takes(
+    example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("guide.pdf").touch()
+    assert parser().parse_args(shlex.split(example.replace("…", "X")))
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: f"{verb.noun} {verb.name}")

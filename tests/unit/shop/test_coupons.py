@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 
@@ -21,14 +21,7 @@ ADA, BEN = "usr_ada", "usr_ben"
 BOOK = (Line("prod_book", 2_000),)
 
 
-@dataclass(frozen=True)
-class Order:
-    """What a use knows of one."""
-
-    rail: str
-
-
-CREDIT, CARD = Order("credit"), Order("stripe")
+CREDIT, CARD = "credit", "stripe"
 
 
 @pytest.fixture

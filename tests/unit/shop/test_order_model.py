@@ -11,6 +11,7 @@ from chalicelib.kernel.time import MINUTE
 from chalicelib.shop.model import order as model
 from chalicelib.shop.model.discount import Discount
 from chalicelib.shop.model.order import Checkout, Item, Line, Order, Refund, Shipment, Shipping, State
+from chalicelib.shop.model.product import Kind
 from chalicelib.shop.model.shipping import Address
 
 HOME = Address("Ada", "1 Main St", "", "Springfield", "IL", "62701", "US")
@@ -55,7 +56,7 @@ def test_coins_are_paid_in_coins_and_worth_what_the_setting_says() -> None:
     assert (made.items[0].net, made.items[0].kept_coins) == (699, 777)  # 777 at 90 cents for a hundred
 
 
-def an_item(kind: model.Kind, state: State, *, refunded: int = 0, cancelled: int = 0) -> Item:
+def an_item(kind: Kind, state: State, *, refunded: int = 0, cancelled: int = 0) -> Item:
     return Item("1", "prd_1", "One", kind, None, 2, 100, 200, 0, None, refunded, cancelled, state)
 
 
@@ -73,7 +74,7 @@ def an_item(kind: model.Kind, state: State, *, refunded: int = 0, cancelled: int
         ([("physical", "delivered"), ("digital", "paid")], "paid"),
     ],
 )
-def test_the_state_follows_from_what_is_live(items: list[tuple[model.Kind, State]], state: State) -> None:
+def test_the_state_follows_from_what_is_live(items: list[tuple[Kind, State]], state: State) -> None:
     gone = an_item("physical", "refunded", refunded=2)
     assert model.state_of([an_item(*each) for each in items]) == state
     assert model.state_of([gone, *(an_item(*each) for each in items)]) == state
@@ -110,7 +111,7 @@ def test_what_waits_for_stripe_is_looked_at_when_its_page_ends() -> None:
     assert (off.state, off.cancelled_for, off.look_at) == ("cancelled", "expired", None)
     assert [(each.cancelled, each.left, each.state) for each in off.items] == [(3, 0, "cancelled")]
     with pytest.raises(InvalidState, match="The order is cancelled"):
-        model.cancelled(off, "again")
+        model.cancelled(off, "admin")
     with pytest.raises(InvalidState):
         model.paid(off, NOON)
 
