@@ -22,7 +22,7 @@ from chalicelib.shop.file_store import file_rows
 from chalicelib.shop.model import download as model
 from chalicelib.shop.model.download import Download
 from chalicelib.shop.model.file import File
-from chalicelib.shop.model.order import Order, digital_due
+from chalicelib.shop.model.order import Item, Order, digital_due
 from chalicelib.shop.order_store import orders_of
 
 if TYPE_CHECKING:  # of all that they do, a download needs one look
@@ -80,28 +80,38 @@ def open_link(world: World, user: str, download_id: str) -> Opened:
     rows = file_rows(world)
     opening = new_id("opn", world.now())
 
-    def attempt() -> tuple[Order, str]:
+    def attempt() -> tuple[Item, File]:
         was = rows.download(download_id)
         if was is None:
             raise NotFound("There is no such link.")
         was.must_be_of(user)
         order = orders.load(world, was.order)
+        item = order.item(was.item)
+        file = _file_of(world, item.product)
         if opening in was.openings:  # storage could not say so
-            return order, was.item
+            return item, file
         after = model.opened(was, opening, world.now())
         _must_be_theirs(world, order, was.item)
         counted, operation = orders_of(world).replace(model.counted(order, was.item), order)
         world.tables.write(rows.replace(after, was), operation)
         log.info("downloaded", id=order.id)
-        return counted, was.item
+        return counted.item(item.id), file
 
-    order, item_id = undisturbed(world.sleep, attempt, tries=_TRIES)
-    item = order.item(item_id)
-    file = catalogue.product(world, item.product).file
-    if file is None:
-        raise LookupError(f"{item.product} was sold without a file")
+    item, file = undisturbed(world.sleep, attempt, tries=_TRIES)
     until = world.now() + files.LINK_SECONDS * SECOND
     return Opened(files.link(world, item.product, file), until, file, model.left(item))
+
+
+def _file_of(world: World, product_id: str) -> File:
+    """The file of a product that was sold; looked at first, so that nobody pays with a download for what is lost.
+
+    Raises NotFound.
+    """
+    file = catalogue.product(world, product_id).file
+    if file is None:
+        log.error("product_without_file", id=product_id)
+        raise NotFound("The file is not there at present. This did not count; write to support.")
+    return file
 
 
 def _must_be_theirs(world: World, order: Order, item_id: str) -> None:

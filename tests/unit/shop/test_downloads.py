@@ -12,6 +12,7 @@ from chalicelib.kernel.errors import Forbidden, InvalidState, LinkExpired, NotFo
 from chalicelib.kernel.time import DAY, SECOND
 from chalicelib.runtime.tables import Operation
 from chalicelib.shop import downloads
+from chalicelib.shop.store import products_of
 from chalicelib.wallet.model.payment import Dispute, Returned
 from chalicelib.wallet.payments import payment_rows
 from tests.support.losing import LosingTables
@@ -46,6 +47,21 @@ def test_a_link_gives_the_file_of_today_for_five_minutes_and_counts(shelf: Shelf
     shelf.takes_up(shelf.uploaded(OTHER_PDF))
     assert shelf.opens(link).file.sha256 == digest(OTHER_PDF)
     assert shelf.item.downloads == 2
+
+
+def test_a_file_that_is_lost_counts_nothing(shelf: Shelf) -> None:
+    link = shelf.links()
+    rows, world = products_of(shelf.world), shelf.world
+    was = rows.product(shelf.name)
+    assert was
+    gone = replace(was, file=None, rev=was.rev + 1)
+    world.tables.write(rows.keep(gone, was))  # as the sync makes a row that was lost
+    for _ in range(4):
+        with pytest.raises(NotFound, match="support"):
+            shelf.opens(link)
+    assert shelf.item.downloads == 0
+    world.tables.write(rows.keep(replace(was, rev=gone.rev + 1), gone))
+    assert shelf.opens(link).left == 9
 
 
 def test_the_same_request_makes_the_same_link(shelf: Shelf) -> None:
