@@ -1,7 +1,8 @@
 // Around Swagger UI: who asks, a fresh Idempotency-Key for each click, and the ids of the answers put into the next calls.
 
 const AS = ["client", "reader", "admin"];
-const ANSWERED = { ses_: "session_id", str_: "stream_id", top_: "topup_id" }; // whose id it is, by its prefix: the parameter that takes it
+// whose id it is, by its prefix: the parameter that takes it
+const ANSWERED = { dow_: "download_id", ord_: "order_id", prd_: "product_id", ses_: "session_id", str_: "stream_id", top_: "topup_id" };
 const BASE = new URL(".", location.href).href.slice(0, -1); // where the API is: a stage has a prefix
 const element = (id) => document.getElementById(id);
 

@@ -67,7 +67,14 @@ def test_swagger_ui_reaches_no_address_of_its_maker(folder: Path) -> None:
 def test_the_page_knows_whose_id_it_is_by_prefixes_that_parameters_take() -> None:
     (table,) = re.findall(r"const ANSWERED = \{(.*?)\};", (docs.FOLDER / "page.js").read_text())
     answered = dict(re.findall(r'(\w+): "(\w+)"', table))
-    assert answered == {"ses_": "session_id", "str_": "stream_id", "top_": "topup_id"}
+    assert answered == {
+        "dow_": "download_id",
+        "ord_": "order_id",
+        "prd_": "product_id",
+        "ses_": "session_id",
+        "str_": "stream_id",
+        "top_": "topup_id",
+    }
     paths = json.loads((ROOT / "docs" / "openapi.json").read_text())["paths"]
     assert set(answered.values()) <= set(re.findall(r"\{(\w+)\}", " ".join(paths)))
 
