@@ -9,7 +9,7 @@ from chalicelib.gateways import World
 from chalicelib.kernel.ids import derived_id
 from chalicelib.kernel.time import rfc3339
 from chalicelib.runtime.tables import Key
-from chalicelib.shop import catalogue, selling, stock, sync
+from chalicelib.shop import catalogue, files, selling, stock, sync
 from chalicelib.shop.model import wanted as model
 from chalicelib.shop.model.product import Product
 from chalicelib.shop.model.wanted import Changes, Terms
@@ -37,8 +37,10 @@ def list_products(world: World, asked: Namespace) -> Answer:
 
 
 def show_product(world: World, asked: Namespace) -> Answer:
-    """With what Stripe has not got yet."""
-    return Answer([_facts(selling.seen(world, asked.product))])
+    """With what Stripe has not got yet, and an address that gives its file for five minutes."""
+    own = selling.seen(world, asked.product)
+    file = own.product.file
+    return Answer([_facts(own) | {"file_link": files.link(world, own.product.id, file) if file else None}])
 
 
 def add_product(world: World, asked: Namespace) -> Plan:

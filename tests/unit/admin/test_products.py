@@ -105,6 +105,15 @@ def test_a_product_is_approved_and_stopped_once(stall: Stall, soulseer: Command,
         assert said()["would"] == []
 
 
+def test_whoever_looks_at_a_product_can_fetch_its_file(stall: Stall, soulseer: Command, said: Any) -> None:
+    stall.draft()
+    assert soulseer("products", "show", MOON) == 0
+    assert said()["rows"][0]["file_link"] is None
+    stall.filed()
+    assert soulseer("products", "show", MOON) == 0
+    assert f"products/{MOON}/{GUIDE.id}" in said()["rows"][0]["file_link"]
+
+
 def test_whoever_approves_a_product_is_told_which_file_it_is(stall: Stall, soulseer: Command, said: Any) -> None:
     stall.draft()
     stall.filed()
