@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from chalicelib.operations import deletions, exports, reconciliation
     from chalicelib.payouts import paying
     from chalicelib.scheduling import service as scheduling
-    from chalicelib.shop import orders, selling
+    from chalicelib.shop import advancing, orders, selling
     from chalicelib.wallet import consumptions, google, recharges, refunds
 else:
     consumptions = on_first_use("chalicelib.wallet.consumptions")
@@ -39,6 +39,7 @@ else:
     exports = on_first_use("chalicelib.operations.exports")
     google = on_first_use("chalicelib.wallet.google")
     live = on_first_use("chalicelib.live.service")
+    advancing = on_first_use("chalicelib.shop.advancing")
     orders = on_first_use("chalicelib.shop.orders")
     recharges = on_first_use("chalicelib.wallet.recharges")
     reconciliation = on_first_use("chalicelib.operations.reconciliation")
@@ -194,7 +195,7 @@ def _refund_called(world: World, refund: str, epoch: int, turn: int) -> Millis |
 
 def _orders(world: World, shard: str, limit: int, start: Key | None) -> tuple[list[Waiting], Key | None]:
     found, following = orders.page_of_shard(world, shard, limit, start)
-    return [Waiting(key["pk"], key, partial(orders.advance, world, key["pk"])) for key in found], following
+    return [Waiting(key["pk"], key, partial(advancing.advance, world, key["pk"])) for key in found], following
 
 
 def _purchases(world: World, shard: str, limit: int, start: Key | None) -> tuple[list[Waiting], Key | None]:

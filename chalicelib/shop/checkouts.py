@@ -21,6 +21,7 @@ from chalicelib.runtime.lazy import on_first_use
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.retries import undisturbed
 from chalicelib.runtime.tables import Operation
+from chalicelib.shop import orders
 from chalicelib.shop.model import checkout as model
 from chalicelib.shop.model import returns as reckoning
 from chalicelib.shop.model.checkout import Ignore, Over, Paid, Waits
@@ -33,11 +34,10 @@ from chalicelib.wallet.model.refund import look_again
 from chalicelib.wallet.model.topup import is_id
 
 if TYPE_CHECKING:
-    from chalicelib.shop import catalogue, orders
+    from chalicelib.shop import catalogue
     from chalicelib.wallet import refunds
-else:  # they read this module too, or few payments need them
+else:  # few payments need them
     catalogue = on_first_use("chalicelib.shop.catalogue")
-    orders = on_first_use("chalicelib.shop.orders")
     refunds = on_first_use("chalicelib.wallet.refunds")
 
 

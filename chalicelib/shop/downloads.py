@@ -26,9 +26,10 @@ from chalicelib.shop.model.order import Item, Order, digital_due
 from chalicelib.shop.order_store import orders_of
 
 if TYPE_CHECKING:  # of all that they do, a download needs one look
-    from chalicelib.shop import checkouts, orders
+    from chalicelib.shop import advancing, checkouts, orders
 else:
     checkouts = on_first_use("chalicelib.shop.checkouts")
+    advancing = on_first_use("chalicelib.shop.advancing")
     orders = on_first_use("chalicelib.shop.orders")
 
 _TRIES: Final = 25
@@ -60,7 +61,7 @@ def make(world: World, user: str, order_id: str, item_id: str, download_id: str)
         if done := rows.download(download_id):
             return done, left
         if digital_due(order):  # paid a moment ago
-            order = orders.brought_up(world, order)
+            order = advancing.brought_up(world, order)
         _must_be_theirs(world, order, item_id)
         was = rows.links(order_id, item_id)
         made = Download(download_id, order_id, item_id, user, world.now())

@@ -15,11 +15,11 @@ from chalicelib.wallet.events import Stored
 from chalicelib.wallet.model.topup import is_id
 
 if TYPE_CHECKING:  # most events are of payments, and need none of it
-    from chalicelib.shop import catalogue, checkouts, orders
+    from chalicelib.shop import advancing, catalogue, checkouts
 else:
+    advancing = on_first_use("chalicelib.shop.advancing")
     catalogue = on_first_use("chalicelib.shop.catalogue")
     checkouts = on_first_use("chalicelib.shop.checkouts")
-    orders = on_first_use("chalicelib.shop.orders")
 
 _CATALOGUE: Final = ("product.", "price.")
 _PAGES: Final = "checkout.session."
@@ -53,7 +53,7 @@ def _go_on(world: World, event: Mapping[str, Any]) -> None:
     if order is None:
         return
     try:
-        orders.advance(world, order)
+        advancing.advance(world, order)
     except Problem as problem:
         log.warning("order_not_advanced", id=order, code=problem.code)
 

@@ -19,16 +19,16 @@ from chalicelib.runtime import audit, outbox
 from chalicelib.runtime.lazy import on_first_use
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.tables import Operation
+from chalicelib.shop import orders
 from chalicelib.shop.model import order as model
 from chalicelib.shop.model.order import Item, Order, Shipment
 from chalicelib.shop.order_store import orders_of
 from chalicelib.wallet import service as wallet
 
 if TYPE_CHECKING:
-    from chalicelib.shop import checkouts, orders
+    from chalicelib.shop import checkouts
 else:
     checkouts = on_first_use("chalicelib.shop.checkouts")
-    orders = on_first_use("chalicelib.shop.orders")
 
 COINS: Final = "platform:coins"
 """What coins were bought for: income that is still to be earned."""

@@ -23,7 +23,7 @@ from chalicelib.runtime import cursors
 from chalicelib.runtime.endpoint import Request, endpoint
 from chalicelib.runtime.lazy import on_first_use
 from chalicelib.runtime.schemas import ListQuery, PageOf
-from chalicelib.shop import orders
+from chalicelib.shop import advancing, ordering, orders
 from chalicelib.shop.order_schemas import NewOrder, OrderView, SaleView, order_view, sale_views
 from chalicelib.shop.order_store import sale_key, sales
 
@@ -69,7 +69,7 @@ def create_order(request: Request[NewOrder, None]) -> OrderView:
     What may be paid how and where, `rails` of a product says (403 `forbidden` otherwise); all of an order is paid in
     one way. What is digital is fulfilled as soon as it is paid. What nobody pays in half an hour is called off.
     """
-    return order_view(orders.create(world(), request.caller.id, request.derived_id("ord"), request.body.wanted()))
+    return order_view(ordering.create(world(), request.caller.id, request.derived_id("ord"), request.body.wanted()))
 
 
 @endpoint(blueprint, "GET", "/v1/orders", query=ListQuery, returns=PageOf[OrderView])
@@ -89,7 +89,7 @@ def list_orders(request: Request[None, ListQuery]) -> PageOf[OrderView]:
 @endpoint(blueprint, "GET", _ORDER, returns=OrderView, errors=(Forbidden, NotFound))
 def get_order(request: Request[None, None]) -> OrderView:
     """One of one's orders."""
-    return order_view(orders.current(world(), request.caller.id, request.path["order_id"]))
+    return order_view(advancing.current(world(), request.caller.id, request.path["order_id"]))
 
 
 @endpoint(

@@ -12,7 +12,7 @@ from chalicelib.runtime.schemas import Id, Money, Schema
 from chalicelib.shop.model.order import MOST_LINES, MOST_UNITS, Item, Order, Rail, Refund, State, Why
 from chalicelib.shop.model.product import Kind
 from chalicelib.shop.model.shipping import LONGEST, Address
-from chalicelib.shop.orders import Wanted
+from chalicelib.shop.ordering import Wanted
 from chalicelib.wallet.model.rails import Where
 
 

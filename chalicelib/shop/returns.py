@@ -21,7 +21,7 @@ from chalicelib.runtime import audit
 from chalicelib.runtime.lazy import on_first_use
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.tables import Operation
-from chalicelib.shop import fulfilment, orders, stock
+from chalicelib.shop import advancing, fulfilment, orders, stock
 from chalicelib.shop.model import returns
 from chalicelib.shop.model.order import Order, Why
 from chalicelib.shop.model.returns import Return
@@ -56,7 +56,7 @@ class Who:
 
 def cancel(world: World, user: str, order_id: str) -> Order:
     """Call off what one has ordered and is neither one's own yet nor sent. Raises as ``call_off``; Forbidden."""
-    orders.current(world, user, order_id)
+    advancing.current(world, user, order_id)
     return call_off(world, order_id, Who(user, "called off by the buyer"))
 
 
@@ -113,7 +113,7 @@ def _given_back(
         log.info("order_refunded", id=was.id, amount=back.refund.amount or back.refund.coins)
         return orders.load(world, order_id)
 
-    return orders.brought_up(world, orders.changed(world, order_id, attempt))
+    return advancing.brought_up(world, orders.changed(world, order_id, attempt))
 
 
 def _write(world: World, was: Order, back: Return, who: Who, *, restock: bool) -> None:

@@ -11,9 +11,9 @@ from chalicelib.gateways import World
 from chalicelib.kernel.errors import InvalidState, OutOfStock
 from chalicelib.kernel.time import MINUTE
 from chalicelib.runtime.tables import DynamoTables
-from chalicelib.shop import events, orders, returns
+from chalicelib.shop import advancing, events, ordering, orders, returns
 from chalicelib.shop.model.order import PAGE_LIFE, Order
-from chalicelib.shop.orders import Wanted
+from chalicelib.shop.ordering import Wanted
 from tests.support.aws import dynamodb_client
 from tests.support.counter import RATE
 from tests.support.crowd import Crowd
@@ -38,7 +38,7 @@ def threads(world: World) -> Crowd:
 
 
 def order(world: World, place: int, own: str, wanted: Wanted) -> str:
-    return orders.create(world, f"usr_{own}{place}", f"ord_{own}{place}", wanted).id
+    return ordering.create(world, f"usr_{own}{place}", f"ord_{own}{place}", wanted).id
 
 
 def end(world: World, place: int, names: list[str], told: dict[str, dict[str, Any]]) -> str:
@@ -47,7 +47,7 @@ def end(world: World, place: int, names: list[str], told: dict[str, dict[str, An
     if place % 3:
         events.apply_event(world, told[name])
     else:
-        orders.advance(world, name)
+        advancing.advance(world, name)
     return orders.load(world, name).state
 
 
@@ -76,7 +76,7 @@ def meddle(world: World, place: int, buyer: str, name: str, told: list[dict[str,
         case 2:
             returns.cancel(world, buyer, name)
         case _:
-            orders.advance(world, name)
+            advancing.advance(world, name)
     return None
 
 
@@ -98,7 +98,7 @@ def test_what_is_paid_while_it_is_called_off_is_sold_or_goes_back_whole(pages: P
 
 def bring_back(world: World, place: int, name: str) -> bool:
     del place
-    return orders.advance(world, name) is None
+    return advancing.advance(world, name) is None
 
 
 def test_a_refund_that_many_bring_on_is_made_once(pages: Pages, threads: Crowd) -> None:

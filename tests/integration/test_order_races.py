@@ -9,8 +9,8 @@ import pytest
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import Invalid, InvalidState, OutOfStock
 from chalicelib.payouts.service import earnings_account
-from chalicelib.shop import fulfilment, orders, returns
-from chalicelib.shop.orders import Wanted
+from chalicelib.shop import fulfilment, ordering, returns
+from chalicelib.shop.ordering import Wanted
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.statement import trial_balance
 from tests.support.counter import ADMIN, POST, RATE, Counter
@@ -37,7 +37,7 @@ def left_over(counter: Counter) -> dict[str, int]:
 
 
 def buy(world: World, place: int, own: str, wanted: Wanted) -> str:
-    return orders.create(world, f"usr_{own}{place}", f"ord_{own}{place}", wanted).state
+    return ordering.create(world, f"usr_{own}{place}", f"ord_{own}{place}", wanted).state
 
 
 def test_of_50_buyers_of_10_pieces_10_have_one_and_pay(counter: Counter, threads: Crowd) -> None:
@@ -53,7 +53,7 @@ def test_of_50_buyers_of_10_pieces_10_have_one_and_pay(counter: Counter, threads
 
 def order_again(world: World, place: int, buyer: str, name: str, wanted: Wanted) -> str | None:
     del place
-    return orders.create(world, buyer, name, wanted).entry
+    return ordering.create(world, buyer, name, wanted).entry
 
 
 def test_one_request_that_comes_from_many_places_is_one_order(counter: Counter, threads: Crowd) -> None:

@@ -45,11 +45,11 @@ from chalicelib.scheduling.model.availability import MIDNIGHT
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model import commands
 from chalicelib.sessions.model.session import Side
-from chalicelib.shop import orders, selling, stock
+from chalicelib.shop import ordering, selling, stock
 from chalicelib.shop.model import product as shop
 from chalicelib.shop.model.shipping import Address
 from chalicelib.shop.model.wanted import Changes, Terms
-from chalicelib.shop.orders import Wanted as Wished
+from chalicelib.shop.ordering import Wanted as Wished
 from chalicelib.wallet import refunds
 from chalicelib.wallet import service as wallet
 from tests.support.door import PickyTables, product_on
@@ -269,7 +269,7 @@ class Everybody:
         home = Address(client, "1 Main St", "", "Springfield", "IL", "62701", "US")
         pay_in(self.world, self.ids[client], 2_000, f"topup:{thing}")
         wanted = Wished(((thing, 1),), "credit", "web", address=home, shipping_rate="standard")
-        orders.create(self.world, self.ids[client], f"ord_{thing}", wanted)
+        ordering.create(self.world, self.ids[client], f"ord_{thing}", wanted)
 
     def _open_a_thread(self, name: str) -> None:
         """They open a thread, answer themselves, and change what they said a few times."""

@@ -9,8 +9,8 @@ from typing import Any, Final
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chalicelib.shop import advancing
 from chalicelib.shop import events as shop
-from chalicelib.shop import orders
 from chalicelib.wallet import events, topups
 from tests.support.events import checkout_event, dispute_event, refund_event
 from tests.support.pages import COMPLETED, SUCCEEDED, Pages
@@ -135,5 +135,5 @@ def test_so_do_those_of_a_payment_for_an_order(refunded: list[Any], disputed: li
     again = data.draw(st.lists(st.sampled_from(told_of), max_size=6))
     for event in data.draw(st.permutations(told_of + again)):
         shop.apply_event(mixed.world, event)
-    assert orders.advance(mixed.world, mixed.order_id()) is None
+    assert advancing.advance(mixed.world, mixed.order_id()) is None
     assert ended(mixed) == ended(straight)

@@ -23,7 +23,7 @@ from chalicelib.kernel.ids import derived_id
 from chalicelib.kernel.money import reader_share
 from chalicelib.kernel.time import DAY, HOUR, MINUTE
 from chalicelib.payouts.service import earnings_account
-from chalicelib.shop import fulfilment, orders, returns
+from chalicelib.shop import advancing, fulfilment, ordering, orders, returns
 from chalicelib.shop.events import apply_event
 from chalicelib.shop.model.order import Order
 from chalicelib.shop.order_store import orders_of
@@ -95,7 +95,7 @@ class Market:
         coupon = "TEN" if rail != "coins" and self.rng.random() < 0.3 else None
         wanted = self.counter.wanted(items, rail, coupon=coupon)
         name = self.counter.order_id(str(len(self.asked)))
-        self.asks_for(partial(orders.create, buyer=self.counter.buyer, order_id=name, wanted=wanted))
+        self.asks_for(partial(ordering.create, buyer=self.counter.buyer, order_id=name, wanted=wanted))
 
     def cancels(self) -> None:
         if order := self.some_order():
@@ -159,7 +159,7 @@ class Market:
 
     def ticks(self) -> None:
         for name in self.due():
-            self.called(partial(orders.advance, order_id=name))
+            self.called(partial(advancing.advance, order_id=name))
 
     def stripe_is_moody(self) -> None:
         self.stripe.down = self.rng.random() < 0.3
@@ -223,7 +223,7 @@ class Market:
             for event in self.mail:
                 self.called(partial(apply_event, event=event), {})
             for name in self.due():
-                self.called(partial(orders.advance, order_id=name), {})
+                self.called(partial(advancing.advance, order_id=name), {})
         for order in self.every_order():
             self.called(partial(fulfilment.ship, order_id=order.id, which=[], shipment=POST, actor="o", reason="r"), {})
 

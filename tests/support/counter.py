@@ -14,12 +14,12 @@ from chalicelib.kernel.time import Millis
 from chalicelib.payouts.service import earnings_account
 from chalicelib.runtime.identity import Claims
 from chalicelib.runtime.tables import ConditionFailed
-from chalicelib.shop import fulfilment, orders, returns, stock
+from chalicelib.shop import fulfilment, ordering, orders, returns, stock
 from chalicelib.shop.model.file import File
 from chalicelib.shop.model.order import Order, Shipment
 from chalicelib.shop.model.product import Product
 from chalicelib.shop.model.shipping import Address
-from chalicelib.shop.orders import Wanted
+from chalicelib.shop.ordering import Wanted
 from chalicelib.shop.returns import Who
 from chalicelib.shop.store import products_of
 from chalicelib.wallet import coins
@@ -134,7 +134,7 @@ class Counter:
     def orders(
         self, items: Mapping[str, int], rail: Any = "credit", name: str = "1", buyer: str | None = None, **more: Any
     ) -> Order:
-        return orders.create(self.world, buyer or self.buyer, self.order_id(name), self.wanted(items, rail, **more))
+        return ordering.create(self.world, buyer or self.buyer, self.order_id(name), self.wanted(items, rail, **more))
 
     def order_id(self, name: str = "1") -> str:
         return f"ord_{self.own}{name}"

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import Millis
-from chalicelib.shop import events, orders
+from chalicelib.shop import advancing, events
 from chalicelib.shop.model.order import Order
 from chalicelib.shop.model.product import Product
 from chalicelib.wallet import payments
@@ -94,7 +94,7 @@ class Pages(Counter):
 
     def advances(self, name: str = "1") -> Millis | None:
         """The minute tick."""
-        return orders.advance(self.world, self.order_id(name))
+        return advancing.advance(self.world, self.order_id(name))
 
     def given_back_by_hand(self, cents: Cents, name: str = "1") -> Self:
         intent = f"pi_{self.order_id(name)}"

@@ -12,7 +12,7 @@ from chalicelib.gateways.stripe import Refused
 from chalicelib.gateways.stripe_shop import OrderPage
 from chalicelib.kernel.errors import InvalidState, ProviderFailed, SpendingLimitReached, WalletFrozen
 from chalicelib.kernel.time import DAY, MINUTE
-from chalicelib.shop import checkouts, orders, returns, stock
+from chalicelib.shop import advancing, checkouts, returns, stock
 from chalicelib.shop.model.checkout import Ignore, Over, Paid, Waits, fitted, judge, suspect
 from chalicelib.shop.model.order import PAGE_LIFE, Checkout
 from chalicelib.shop.store import products_of
@@ -647,7 +647,7 @@ def test_of_what_a_dispute_took_for_good_nothing_goes_back_a_second_time(pages: 
 def test_by_credit_a_payment_stands_until_we_give_it_back(pages: Pages) -> None:
     bought = Pages(hand_world()).ready(cents=10_000)
     assert checkouts.payment_stands(bought.world, bought.orders({"deck": 1}))
-    assert orders.advance(bought.world, bought.order_id()) is None
+    assert advancing.advance(bought.world, bought.order_id()) is None
     assert checkouts.open_page(bought.world, bought.order()) == bought.order()
     assert checkouts.bring_back(bought.world, bought.order()) == bought.order()
     assert checkouts.look(bought.world, bought.order()) == bought.order()

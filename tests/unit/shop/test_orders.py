@@ -20,7 +20,7 @@ from chalicelib.kernel.errors import (
     WalletFrozen,
 )
 from chalicelib.readers import service as readers
-from chalicelib.shop import orders, rates, stock
+from chalicelib.shop import advancing, orders, rates, stock
 from chalicelib.shop.model.shipping import Rate
 from chalicelib.shop.store import products_of
 from chalicelib.wallet import coins
@@ -299,12 +299,12 @@ def test_what_a_frozen_wallet_has_bought_is_not_sent_until_it_is_released(counte
 
 def test_an_order_is_its_buyers_alone(counter: Counter) -> None:
     made = counter.orders({"book": 1})
-    assert orders.current(counter.world, counter.buyer, made.id) == made
+    assert advancing.current(counter.world, counter.buyer, made.id) == made
     for other in (counter.seller, counter.known("stranger")):
         with pytest.raises(Forbidden):
-            orders.current(counter.world, other, made.id)
+            advancing.current(counter.world, other, made.id)
     with pytest.raises(NotFound):
-        orders.current(counter.world, counter.buyer, "ord_none")
+        advancing.current(counter.world, counter.buyer, "ord_none")
 
 
 def test_lists_are_of_buyer_seller_and_what_is_to_be_sent(counter: Counter) -> None:
