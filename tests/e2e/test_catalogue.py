@@ -70,6 +70,9 @@ def test_what_no_event_told_of_is_repaired_by_a_sync(stage: Stage, desk: StripeD
     missing = f"prod_{uuid4().hex}"
     for product in (stale, gone):
         becomes(stage, product, name="Cup")
+        told = {"product.created": product, "price.created": desk.v1.products.retrieve(product).default_price}
+        for kind, thing in told.items():  # one that came later would repair what follows
+            desk.delivered(desk.event(kind, str(thing))["id"])
     desk.silently(stale, name="Chalice")
     desk.silently(gone)
     desk.silently(missing, name="Bowl", shippable=True, active=True, unit_amount=700)
@@ -77,7 +80,7 @@ def test_what_no_event_told_of_is_repaired_by_a_sync(stage: Stage, desk: StripeD
     assert facts == ["Cup", "Cup"]
     (counts,) = stage.admin("products", "sync", *WHY)["rows"]
     assert (counts["failed"], counts["ended_at"] is not None) == (0, True)
-    assert (counts["added"], counts["changed"], counts["gone"]) >= (1, 1, 1)
+    assert all(counts[what] >= 1 for what in ("added", "changed", "gone"))
     shown = [stage.admin("products", "show", each)["rows"][0] for each in (stale, gone, missing)]
     assert [(each["name"], each["active_at_stripe"]) for each in shown] == [
         ("Chalice", True),
