@@ -25,7 +25,7 @@ from chalicelib.shop import orders
 from chalicelib.shop.model import checkout as model
 from chalicelib.shop.model import returns as reckoning
 from chalicelib.shop.model.checkout import Ignore, Over, Paid, Waits
-from chalicelib.shop.model.order import Order, Refund, Why, looked
+from chalicelib.shop.model.order import Order, Refund, Why, closing, looked
 from chalicelib.shop.order_store import orders_of
 from chalicelib.wallet import order_payments, payments
 from chalicelib.wallet.events import Stored
@@ -89,7 +89,7 @@ def call_off(world: World, order: Order, why: Why = "buyer") -> Order:
 
     Raises InvalidState where it is paid, or is being paid; ProviderFailed, Unavailable.
     """
-    order = _opened(world, order)
+    order = _closing(world, _opened(world, order), why)
     if order.state == "pending" and order.checkout:
         verdict = model.judge(None, _closed(world, order), order)
         if not isinstance(verdict, Over):
@@ -98,6 +98,17 @@ def call_off(world: World, order: Order, why: Why = "buyer") -> Order:
     if order.state != "cancelled":
         raise InvalidState(f"The order is {order.state}.")
     return order
+
+
+def _closing(world: World, order: Order, why: Why) -> Order:
+    """The order that says why its page is about to be closed: Stripe may tell that it is over before we write that."""
+
+    def attempt() -> Order:
+        was = orders.load(world, order.id)
+        now = closing(was, why)
+        return _written(world, now, was) if now != was else was
+
+    return undisturbed(world.sleep, attempt)
 
 
 def _opened(world: World, order: Order) -> Order:

@@ -101,7 +101,7 @@ def calling_off(world: World, was: Order, why: Why) -> tuple[Order, list[Operati
     """
     off, row = orders_of(world).replace(model.cancelled(was, why), was)
     unused = coupons.unredeemed(world, was.discount, was.rail) if was.discount else []
-    word = told(world, off, "order_cancelled", "", world.now(), why=why)
+    word = told(world, off, "order_cancelled", "", world.now(), why=off.cancelled_for)
     return off, [row, *stock.returned(world, was.took()), *unused, word]
 
 

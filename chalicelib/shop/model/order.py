@@ -150,6 +150,8 @@ class Checkout:
     """Fixed before Stripe is asked, so that a repeat asks for the same page."""
     id: str | None = None
     url: str | None = field(default=None, repr=False)
+    closing: Why | None = None
+    """For what we close it before its time; that it is closed, Stripe says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,9 +349,20 @@ def paid(
     return looked(replace(order, items=items, paid_at=at, entry=entry, spent=spent, intent=intent), at)
 
 
+def closing(order: Order, why: Why) -> Order:
+    """The order whose page is about to be closed, for ``why``; as it was where it waits for nothing, or is closing."""
+    if order.state != "pending" or order.checkout is None or order.checkout.closing:
+        return order
+    return replace(order, checkout=replace(order.checkout, closing=why))
+
+
 def cancelled(order: Order, why: Why) -> Order:
-    """The order that nobody will pay any more. Raises InvalidState once it is paid."""
+    """The order that nobody will pay any more: for ``why``, but where its page is over because we closed it, for what
+    we did so. Raises InvalidState once it is paid.
+    """
     _must_be_pending(order)
+    if why == "expired" and order.checkout and order.checkout.closing:
+        why = order.checkout.closing
     items = tuple(replace(each, state="cancelled", cancelled=each.quantity) for each in order.items)
     return replace(order, items=items, cancelled_for=why, look_at=None)
 

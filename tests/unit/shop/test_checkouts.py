@@ -347,7 +347,7 @@ def test_a_page_that_stripe_fails_to_close_is_read_and_believed_once_it_is_over(
     pages.stripe.runs_out(pages.page()["id"])
     pages.forward(PAGE_LIFE)
     assert pages.advances() is None
-    assert (pages.order().cancelled_for, pages.left("deck")) == ("expired", 10)
+    assert (pages.order().cancelled_for, pages.left("deck")) == ("buyer", 10)
 
 
 # --- by bank -------------------------------------------------------------------------------------
@@ -460,6 +460,16 @@ def test_the_buyer_calls_a_pending_order_off_and_its_page_with_it(pages: Pages) 
     assert pages.cancels().cancelled_for == "buyer"
     assert pages.cancels().state == "cancelled"
     assert (pages.page()["status"], pages.left("deck")) == ("expired", 10)
+
+
+def test_it_is_called_off_by_the_buyer_also_where_stripe_tells_first_that_its_page_is_over(pages: Pages) -> None:
+    pages.opens()
+    pages.stripe.down = True
+    with pytest.raises(ProviderFailed):
+        pages.cancels()  # whether Stripe closes it is not known
+    assert pages.runs_out().cancelled_for == "buyer"
+    pages.stripe.down = False
+    assert pages.cancels().cancelled_for == "buyer"
 
 
 @pytest.mark.parametrize("status", ["paid", "unpaid"])
