@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.gateways import World
@@ -19,7 +20,6 @@ from chalicelib.kernel.money import USD
 from chalicelib.kernel.time import SECOND, Millis
 from chalicelib.runtime.lazy import on_first_use
 from chalicelib.runtime.logs import log
-from chalicelib.runtime.retries import undisturbed
 from chalicelib.runtime.tables import Operation
 from chalicelib.shop import orders
 from chalicelib.shop.model import checkout as model
@@ -103,12 +103,11 @@ def call_off(world: World, order: Order, why: Why = "buyer") -> Order:
 def _closing(world: World, order: Order, why: Why) -> Order:
     """The order that says why its page is about to be closed: Stripe may tell that it is over before we write that."""
 
-    def attempt() -> Order:
-        was = orders.load(world, order.id)
+    def attempt(was: Order) -> Order:
         now = closing(was, why)
         return _written(world, now, was) if now != was else was
 
-    return undisturbed(world.sleep, attempt)
+    return orders.changed(world, order.id, attempt)
 
 
 def _opened(world: World, order: Order) -> Order:
@@ -125,14 +124,13 @@ def _opened(world: World, order: Order) -> Order:
         _expire(world, page.id)
         return _not_sold(world, order)
 
-    def attempt() -> Order:
-        was = orders.load(world, order.id)
+    def attempt(was: Order) -> Order:
         now = model.fitted(was, page)
         if now is None or was.state != "pending" or (was.checkout and was.checkout.id):
             return was  # told of meanwhile
         return _written(world, now, was)
 
-    return undisturbed(world.sleep, attempt)
+    return orders.changed(world, order.id, attempt)
 
 
 def _asked(world: World, order: Order) -> OrderPage:
@@ -183,15 +181,14 @@ def _not_sold(world: World, order: Order) -> Order:
 
 
 def _called_off(world: World, order_id: str, why: Why) -> Order:
-    def attempt() -> Order:
-        was = orders.load(world, order_id)
+    def attempt(was: Order) -> Order:
         if was.state != "pending":
             return was
         now, operations = orders.calling_off(world, was, why)
         world.tables.write(*operations)
         return now
 
-    return undisturbed(world.sleep, attempt)
+    return orders.changed(world, order_id, attempt)
 
 
 def _look_again(world: World, order: Order, at: Millis | None) -> Order:
@@ -302,11 +299,10 @@ def bring_back(world: World, order: Order) -> Order:
             break
         if not refunds.bring_on(world, order.intent, aside.amount, each.part or "", each.at):
             break  # each further one might take as long to say nothing
-    return undisturbed(world.sleep, lambda: _brought_back(world, order.id))
+    return orders.changed(world, order.id, partial(_brought_back, world))
 
 
-def _brought_back(world: World, order_id: str) -> Order:
-    was = orders.load(world, order_id)
+def _brought_back(world: World, was: Order) -> Order:
     payment = _payment(world, was)
     parts = tuple(replace(each, done=each.done or _is_done(payment, each)) for each in was.refunds)
     waiting = [each.at for each in parts if not each.done]
