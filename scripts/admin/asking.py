@@ -41,14 +41,6 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """A look at what is not everybody's to see: it is recorded first, and then shown."""
-
-    act: Callable[[str, str], Answer]
-    """Takes the operator and the reason."""
-
-
-@dataclass(frozen=True, slots=True)
 class Verb:
     """One thing the command line can do."""
 
@@ -57,11 +49,12 @@ class Verb:
     help: str
     examples: tuple[str, ...]
     arguments: Callable[[ArgumentParser], object]
-    do: Callable[[World, Namespace], Answer | Plan | Look]
+    do: Callable[[World, Namespace], Answer | Plan]
+    """Takes what was asked, and with it ``asked.operator()``: the identity, where it matters already for the plan."""
     changes: bool = False
     """Such a verb takes ``--reason`` and ``--yes``, and answers with a Plan."""
     recorded: bool = False
-    """Such a verb changes nothing, takes ``--reason``, and answers with a Look."""
+    """Such a verb changes nothing, takes ``--reason``, and writes to the audit log who looked, and why."""
 
 
 def a_text(written: str) -> str:

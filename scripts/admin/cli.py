@@ -43,7 +43,7 @@ from scripts.admin import (
     wallet,
     words,
 )
-from scripts.admin.asking import WHY, Answer, Look, Plan, Verb
+from scripts.admin.asking import WHY, Answer, Plan, Verb
 from scripts.admin.showing import complain, show
 
 DONE: Final = 0
@@ -179,11 +179,10 @@ def run(
 def _found(asked: Namespace, connect: Callable[[str | None], World], operator: Callable[[], str]) -> Answer | Plan:
     """What is to be shown: nothing of it is printed before all of it is known."""
     verb: Verb = asked.verb
+    asked.operator = operator
     # What the services log is for the operator's eyes, and no part of the answer.
     with contextlib.redirect_stdout(sys.stderr):
         found = verb.do(connect(None if asked.local else asked.stage), asked)
-        if isinstance(found, Look):
-            return found.act(operator(), asked.reason)
         if isinstance(found, Plan) and asked.yes and found.will:
             return found.act(operator(), asked.reason)
         return found
