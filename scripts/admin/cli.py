@@ -18,6 +18,7 @@ from chalicelib.gateways.stripe import Refused
 from chalicelib.kernel.errors import Invalid, Problem
 from chalicelib.runtime.tables import ConditionFailed, Contended
 from scripts.admin import (
+    auditing,
     coins,
     completion,
     deadletters,
@@ -72,6 +73,7 @@ VERBS: Final = (
     *words.VERBS,
     *mail.VERBS,
     *deadletters.VERBS,
+    *auditing.VERBS,
     *files.VERBS,
 )
 
@@ -110,6 +112,7 @@ _GROUPS: Final = {
         "shipping": "what sending things costs",
     },
     "running it": {
+        "audit": "what was done to whom, by whom and why",
         "deadletters": "what could not be done, and doing it again",
         "completion": "have the Tab key complete all this",
     },
