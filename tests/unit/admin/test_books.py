@@ -226,6 +226,7 @@ def test_a_preview_says_why_somebody_is_not_paid(soulseer: Command, desk: Desk) 
     assert why() == "they are suspended"
     accounts.reinstate(desk.world, READER, actor=OPERATOR, reason="look")
     soulseer("payouts", "run", *WHY)
-    desk.earned(30)
-    assert why() == "less than 1000 cents are available"
+    desk.earned(30, ago=0)
+    desk.clock.forward(3 * DAY)
+    assert why() == "less than 1500 cents are available"
     assert soulseer("payouts", "preview", "--all")[1]["rows"][0]["pays"] == 30
