@@ -37,6 +37,7 @@ from scripts.admin import (
     readers,
     refunds,
     reviews,
+    seed,
     sessions,
     shipping,
     stages,
@@ -74,6 +75,7 @@ VERBS: Final = (
     *mail.VERBS,
     *deadletters.VERBS,
     *auditing.VERBS,
+    *seed.VERBS,
     *files.VERBS,
 )
 
@@ -114,6 +116,7 @@ _GROUPS: Final = {
     "running it": {
         "audit": "what was done to whom, by whom and why",
         "deadletters": "what could not be done, and doing it again",
+        "seed": "something to look at, on the local stack and on dev",
         "completion": "have the Tab key complete all this",
     },
 }
