@@ -160,10 +160,10 @@ class Demo:
 
     def _client(self, name: str) -> None:
         user = self._person(name).id
-        world, why = self._world, {"actor": self._actor, "reason": self._reason}
-        promos.grant(world, user, _CREDIT, _LASTS, "demo", **why)
-        coins.grant(world, user, _COINS, "demo", **why)
-        readers.keep_favorite(world, user, _ALL_READERS[0].slug, notify_online=False)
+        actor, reason = self._actor, self._reason
+        promos.grant(self._world, user, _CREDIT, _LASTS, "demo", actor=actor, reason=reason)
+        coins.grant(self._world, user, _COINS, "demo", actor=actor, reason=reason)
+        readers.keep_favorite(self._world, user, _ALL_READERS[0].slug, notify_online=False)
 
     # --- readings and streams
 
