@@ -3,7 +3,7 @@
 import time
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import InvalidState, NotFound
@@ -13,7 +13,7 @@ from chalicelib.payouts import paying
 from chalicelib.wallet import statement
 from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, a_text, takes_nothing
 from scripts.admin.progress import bar
-from scripts.backup import export, history, model, restore, standstill
+from scripts.backup import export, history, restore, standstill
 from scripts.backup.model import Backup, DamagedError
 from scripts.backup.places import S3, Place, Prefix, place_of
 
@@ -144,7 +144,9 @@ def stop_stage(world: World, asked: Namespace) -> Plan:
                 advance(1)
         return show_stage(world, asked)
 
-    will = f"have {len(going)} functions of {world.settings.stage} take no calls, and wait {settle} s for those under way"
+    will = (
+        f"have {len(going)} functions of {world.settings.stage} take no calls, and wait {settle} s for those under way"
+    )
     return Plan((will,) if going else (), act)
 
 

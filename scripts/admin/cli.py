@@ -18,6 +18,7 @@ from chalicelib.gateways.stripe import Refused
 from chalicelib.kernel.errors import Invalid, Problem
 from chalicelib.runtime.tables import ConditionFailed, Contended
 from scripts.admin import (
+    backups,
     coins,
     completion,
     deadletters,
@@ -72,6 +73,7 @@ VERBS: Final = (
     *words.VERBS,
     *mail.VERBS,
     *deadletters.VERBS,
+    *backups.VERBS,
     *files.VERBS,
 )
 
@@ -111,6 +113,8 @@ _GROUPS: Final = {
     },
     "running it": {
         "deadletters": "what could not be done, and doing it again",
+        "backup": "copy all of a stage, bring it back",
+        "stage": "have a stage stand still, and go on",
         "completion": "have the Tab key complete all this",
     },
 }

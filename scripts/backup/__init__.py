@@ -3,7 +3,7 @@
 A backup is a folder, here or in S3:
 
     backup.json                       what is in it: written last, so without it there is no backup
-    tables/{table}/….json.gz          items, one a line, as DynamoDB's own exports write them: {"Item": {"pk": {"S": …}}}
+    tables/{table}/….json.gz          items, one a line, as DynamoDB exports them: {"Item": {"pk": {"S": …}}}
     objects/{bucket}.json.gz          what lay in a bucket, an object a line
     objects/{bucket}/{key}            each of them, its key quoted
 

@@ -1,4 +1,6 @@
-"""Copying a stage: of one moment that has passed, by DynamoDB itself; or by reading it, while its functions stand still."""
+"""Copying a stage: as of a moment that has passed, by DynamoDB itself; or by reading it, while its functions stand
+still.
+"""
 
 import json
 import random
@@ -14,7 +16,7 @@ from chalicelib.kernel.ids import derived_id
 from chalicelib.kernel.time import SECOND, Millis, rfc3339
 from chalicelib.runtime.aws import client
 from scripts.backup import model
-from scripts.backup.model import Backup, DamagedError, File, Item
+from scripts.backup.model import Backup, File, Item
 from scripts.backup.places import Place, Prefix, s3
 
 Advance = Callable[[int], None]
@@ -22,9 +24,8 @@ Advance = Callable[[int], None]
 
 _AT_ONCE: Final = 4
 """Parts of a table that are read side by side."""
-_FILE_BYTES: Final = 8 * 1024 * 1024
-"""Of items, as DynamoDB counts what it answers: about as much as one file holds."""
-_PAGE_BYTES: Final = 1024 * 1024
+_PAGES_A_FILE: Final = 8
+"""Of a megabyte each, before it is compressed."""
 _MOST_PAGES: Final = 10_000_000
 _OBJECTS_AT_ONCE: Final = 8
 _UPLOADS: Final = "uploads/"
@@ -71,19 +72,17 @@ def _read_table(place: Place, name: str, physical: str, advance: Advance) -> tup
 def _read_part(place: Place, name: str, physical: str, part: int, advance: Advance) -> list[File]:
     files: list[File] = []
     items: list[Item] = []
-    pages = 0
 
     def keep() -> None:
         file = File(f"tables/{name}/{part}-{len(files)}.json.gz", len(items))
-        place.write(file.name, model.packed({"Item": item} for item in items))
+        place.write(file.name, model.packed(map(model.line_of, items)))
         files.append(file)
         items.clear()
 
-    for page in _pages(physical, part):
+    for number, page in enumerate(_pages(physical, part), 1):
         items += page
-        pages += 1
         advance(len(page))
-        if pages * _PAGE_BYTES % _FILE_BYTES == 0 and items:
+        if items and number % _PAGES_A_FILE == 0:
             keep()
     if items:
         keep()
@@ -147,7 +146,7 @@ def exported(
     Asked for again within some hours, the same exports are waited for. Raises Unavailable where one fails.
     """
     begun = {name: _begin(place, name, physical, at) for name, physical in tables_of(world).items()}
-    tables = {name: _exported(place, export, advance, sleep) for name, export in begun.items()}
+    tables = {name: _exported(place, name, export, advance, sleep) for name, export in begun.items()}
     return _ended(world, place, Backup(backup_id, world.settings.stage, at, tables, {}), advance, objects=objects)
 
 
@@ -158,39 +157,45 @@ def _begin(place: Prefix, name: str, physical: str, at: Millis) -> str:
         ExportTime=at // SECOND,
         ClientToken=derived_id("exp", place.bucket, place.prefix, name, str(at)),
         S3Bucket=place.bucket,
-        S3Prefix="/".join(filter(None, (place.prefix, "tables", name))),
+        S3Prefix=_prefix(place, name),
         S3SseAlgorithm="AES256",
         ExportFormat="DYNAMODB_JSON",
     )
     return str(made["ExportDescription"]["ExportArn"])
 
 
-def _exported(place: Prefix, export: str, advance: Advance, sleep: Callable[[float], None]) -> tuple[File, ...]:
+def _exported(
+    place: Prefix, name: str, export: str, advance: Advance, sleep: Callable[[float], None]
+) -> tuple[File, ...]:
     for _ in range(int(_LONGEST_SECONDS / _LOOK_SECONDS)):
         told = dynamodb().describe_export(ExportArn=export)["ExportDescription"]
         if told["ExportStatus"] == "COMPLETED":
-            files = _files_of(place, told["ExportManifest"])
+            files = _files_of(place, name, told["ExportManifest"])
             advance(sum(file.items for file in files))
             return files
         if told["ExportStatus"] == "FAILED":
             raise Unavailable(f"DynamoDB gave up on {export}: {told.get('FailureMessage', 'it does not say why')}")
         sleep(_LOOK_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311 - spreads looks, guards nothing
-    raise Unavailable(f"{export} is not done after {_LONGEST_SECONDS // 3600} hours. Repeat the command: it waits on.")
+    raise Unavailable(f"{export} is not done after {_LONGEST_SECONDS // 3600:.0f} hours. Repeat the command: it waits.")
 
 
-def _files_of(place: Prefix, manifest: str) -> tuple[File, ...]:
-    """What DynamoDB says it has written. Its keys are the bucket's; ours begin behind the place's."""
-    with place.reading(_within(place, manifest)) as content:
+def _files_of(place: Prefix, name: str, manifest: str) -> tuple[File, ...]:
+    """What DynamoDB says that it has written."""
+    with place.reading(_within(place, name, manifest)) as content:
         summary = json.loads(content.read(_MOST_SUMMARY))
-    with place.reading(_within(place, summary["manifestFilesS3Key"])) as content:
+    with place.reading(_within(place, name, summary["manifestFilesS3Key"])) as content:
         told = [json.loads(line) for line in content.read().splitlines() if line.strip()]
-    return tuple(File(_within(place, each["dataFileS3Key"]), int(each["itemCount"])) for each in told)
+    return tuple(File(_within(place, name, each["dataFileS3Key"]), int(each["itemCount"])) for each in told)
 
 
-def _within(place: Prefix, key: str) -> str:
-    if place.prefix and not key.startswith(f"{place.prefix}/"):
-        raise DamagedError(f"DynamoDB wrote {key}, which is not where it was to.")
-    return key.removeprefix(f"{place.prefix}/")
+def _within(place: Prefix, name: str, key: str) -> str:
+    """The name within the place of what DynamoDB names by its key, or by what is behind the prefix it was given."""
+    behind = key.removeprefix(_prefix(place, name)).removeprefix("/")
+    return f"tables/{name}/{behind}"
+
+
+def _prefix(place: Prefix, name: str) -> str:
+    return "/".join(filter(None, (place.prefix, "tables", name)))
 
 
 # --- objects -------------------------------------------------------------------------------------

@@ -46,7 +46,5 @@ def say(world: World, action: str, operator: str, reason: str, subject: str = BA
     """Put it into the audit log."""
     table = world.settings.tables.audit
     world.tables.write(
-        audit.entry(
-            table, subject=subject, action=action, actor=operator, reason=reason, at=world.now(), detail=detail
-        )
+        audit.entry(table, subject=subject, action=action, actor=operator, reason=reason, at=world.now(), detail=detail)
     )

@@ -1,8 +1,9 @@
 """What a backup says of itself, and how its lines are written. Pure."""
 
+import base64
 import gzip
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, BinaryIO, Final
 from urllib.parse import quote
@@ -90,11 +91,32 @@ def lines(content: BinaryIO) -> Iterator[Any]:
         raise DamagedError("A file of the backup is damaged.") from None
 
 
+def line_of(item: Item) -> Any:
+    """As it is written: bytes as base64, as everywhere in DynamoDB's JSON."""
+    return {"Item": {name: _value(value, lambda held: base64.b64encode(held).decode()) for name, value in item.items()}}
+
+
+def _value(value: Item, held: Callable[[Any], Any]) -> Item:
+    """The value with its bytes, or what stands for them, turned by ``held``."""
+    ((kind, content),) = value.items()
+    match kind:
+        case "B":
+            return {kind: held(content)}
+        case "BS":
+            return {kind: [held(each) for each in content]}
+        case "L":
+            return {kind: [_value(each, held) for each in content]}
+        case "M":
+            return {kind: {name: _value(each, held) for name, each in content.items()}}
+        case _:
+            return value
+
+
 def items_of(content: BinaryIO, file: File) -> Iterator[Item]:
     """Its items, as many as there must be. Raises DamagedError."""
     count = 0
     for line in lines(content):
         count += 1
-        yield line["Item"]
+        yield {name: _value(value, base64.b64decode) for name, value in line["Item"].items()}
     if count != file.items:
         raise DamagedError(f"{file.name} holds {count} items instead of {file.items}.")

@@ -2,11 +2,11 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import Any, BinaryIO, Final, Protocol, cast
-from collections.abc import Iterator
 
 from botocore.exceptions import ClientError
 

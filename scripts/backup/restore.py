@@ -72,9 +72,7 @@ def bring_back(world: World, place: Place, backup: Backup, operator: str, reason
             advance(backup.items(name))
             continue
         _bring_back_table(place, backup, name, physical[name], advance)
-        history.say(
-            world, "table_restored", operator, reason, backup=backup.id, table=name, items=backup.items(name)
-        )
+        history.say(world, "table_restored", operator, reason, backup=backup.id, table=name, items=backup.items(name))
     for name, bucket in buckets_of(world).items():
         if name in backup.objects:
             _bring_back_objects(place, name, bucket, backup.objects[name], advance)

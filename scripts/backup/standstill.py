@@ -47,4 +47,4 @@ def start(name: str) -> None:
 
 def _is_still(name: str) -> bool:
     told = client("lambda").get_function_concurrency(FunctionName=name)
-    return told.get("ReservedConcurrentExecutions") == _STILL
+    return bool(told.get("ReservedConcurrentExecutions") == _STILL)
