@@ -36,6 +36,7 @@ from scripts.admin import (
     readers,
     refunds,
     reviews,
+    rollups,
     sessions,
     shipping,
     stages,
@@ -73,6 +74,7 @@ VERBS: Final = (
     *mail.VERBS,
     *deadletters.VERBS,
     *files.VERBS,
+    *rollups.VERBS,
 )
 
 _SHORTEST_REASON: Final = 3
@@ -111,6 +113,7 @@ _GROUPS: Final = {
     },
     "running it": {
         "deadletters": "what could not be done, and doing it again",
+        "rollups": "prove the sums that dashboards show, make them anew",
         "completion": "have the Tab key complete all this",
     },
 }
