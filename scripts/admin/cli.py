@@ -38,6 +38,7 @@ from scripts.admin import (
     readers,
     refunds,
     reviews,
+    rollups,
     sessions,
     shipping,
     stages,
@@ -77,6 +78,7 @@ VERBS: Final = (
     *deadletters.VERBS,
     *backups.VERBS,
     *files.VERBS,
+    *rollups.VERBS,
 )
 
 _SHORTEST_REASON: Final = 3
@@ -116,6 +118,7 @@ _GROUPS: Final = {
     },
     "running it": {
         "deadletters": "what could not be done, and doing it again",
+        "rollups": "prove the sums that dashboards show, make them anew",
         "backup": "copy all of a stage, bring it back",
         "stage": "have a stage stand still, and go on",
         "completion": "have the Tab key complete all this",
