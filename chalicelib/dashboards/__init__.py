@@ -1,0 +1,1 @@
+"""Dashboards: sums kept beside the ledger, and what clients, readers and admins see of them."""
