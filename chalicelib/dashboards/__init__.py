@@ -1,1 +1,1 @@
-"""Dashboards: sums kept beside the ledger, and what clients, readers and admins see of them."""
+"""What people see of what happened: sums by day, kept from streams, for clients, readers and admins."""

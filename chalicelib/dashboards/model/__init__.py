@@ -1,1 +1,1 @@
-"""Decisions of dashboards."""
+"""What is summed up, and how it becomes days. Pure."""
