@@ -411,7 +411,7 @@ class PlatformView(Schema):
 
     @classmethod
     def of(cls, seen: PlatformDashboard) -> Self:
-        run = seen.reconciled
+        books = seen.books
         return cls(
             onboarding=OnboardingView(
                 readers={_name(each): seen.totals.get(each, 0) for each in measures.STANDING},
@@ -427,10 +427,10 @@ class PlatformView(Schema):
                 asked=Money(amount=seen.asked),
             ),
             books=BooksView(
-                reconciling=run is not None and run.ended_at is None,
-                reconciled_at=_moment(run.ended_at) if run else None,
-                differences=run.open if run else 0,
-                payouts_frozen=seen.payouts_frozen,
+                reconciling=books.reconciling,
+                reconciled_at=_moment(books.reconciled_at),
+                differences=books.differences,
+                payouts_frozen=books.payouts_frozen,
             ),
             totals=PlatformNumbers.of(seen.totals),
             period=PeriodView.of(seen.period),

@@ -23,7 +23,6 @@ from chalicelib.kernel.time import Millis
 from chalicelib.moderation import service as moderation
 from chalicelib.moderation.terms import Waiting
 from chalicelib.operations import reconciliation
-from chalicelib.operations.reconciliation_store import Run
 from chalicelib.payouts import paying
 from chalicelib.payouts import service as payouts
 from chalicelib.payouts.model import Earnings
@@ -97,6 +96,16 @@ class Waits:
 
 
 @dataclass(frozen=True, slots=True)
+class Books:
+    """Whether the books agree. ``differences`` are those that the last reconciliation left open."""
+
+    reconciling: bool
+    reconciled_at: Millis | None
+    differences: int
+    payouts_frozen: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class PlatformDashboard:
     """The platform at one look. ``unverified`` are the readers who wait longest; ``asked`` is what all pending
     satisfaction requests come to.
@@ -108,8 +117,7 @@ class PlatformDashboard:
     refunds: Waits
     guarantees: Waits
     asked: Cents
-    reconciled: Run | None
-    payouts_frozen: str | None
+    books: Books
     totals: Sums
     period: Period
 
@@ -170,8 +178,7 @@ def platform(world: World, days: int, zone: str) -> PlatformDashboard:
         refunds=Waits(*refunds.in_progress(world, MOST_COUNTED), None),
         guarantees=Waits(len(pending), False, pending[0].asked_at if pending else None),
         asked=sum(each.amount for each in pending),
-        reconciled=reconciliation.last_run(world),
-        payouts_frozen=paying.why_frozen(world),
+        books=_books(world),
         totals=rollups.totals(world, rollups.PLATFORM),
         period=asked,
     )
@@ -209,6 +216,13 @@ def _newest_entries(world: World, user: str) -> tuple[Entry, ...]:
     chains = (statement.account_of(user, kind) for kind in ("credit", "coins"))
     found = [entry for account in chains for entry in statement.page(world, account, NEWEST, None)[0]]
     return tuple(sorted(found, key=lambda entry: (entry.at, entry.seq), reverse=True)[:NEWEST])
+
+
+def _books(world: World) -> Books:
+    run, frozen = reconciliation.last_run(world), paying.why_frozen(world)
+    if run is None:
+        return Books(reconciling=False, reconciled_at=None, differences=0, payouts_frozen=frozen)
+    return Books(run.ended_at is None, run.ended_at, run.open, frozen)
 
 
 def _cases(world: World, which: Waiting) -> Waits:
