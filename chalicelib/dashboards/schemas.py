@@ -7,7 +7,7 @@ from pydantic import Field
 
 from chalicelib.dashboards.model import measures
 from chalicelib.dashboards.model.series import MOST_DAYS, Day, Sums
-from chalicelib.dashboards.service import ClientDashboard, Period, PlatformDashboard, ReaderDashboard, Waits
+from chalicelib.dashboards.service import ClientDashboard, Numbers, PlatformDashboard, ReaderDashboard, Waits
 from chalicelib.gateways import World
 from chalicelib.kernel.money import COINS
 from chalicelib.kernel.time import Millis, rfc3339
@@ -47,9 +47,9 @@ class PeriodView(Schema):
     last: LocalDay
 
     @classmethod
-    def of(cls, period: Period) -> Self:
-        days = period.span.days
-        return cls(zone=period.span.zone.key, first=days[0].isoformat(), last=days[-1].isoformat())
+    def of(cls, numbers: Numbers) -> Self:
+        days = numbers.span.days
+        return cls(zone=numbers.span.zone.key, first=days[0].isoformat(), last=days[-1].isoformat())
 
 
 # --- a client ------------------------------------------------------------------------------------
@@ -151,10 +151,10 @@ class ClientView(Schema):
                 FavoriteView.of(favorite, ReaderCard.of(card, presence, pictures.link(world, card.id, card.picture)))
                 for favorite, card, presence in seen.favorites
             ],
-            totals=ClientNumbers.of(seen.totals),
-            period=PeriodView.of(seen.period),
-            trend=ClientTrend(now=ClientNumbers.of(seen.period.now), before=ClientNumbers.of(seen.period.before)),
-            series=[ClientDay.of(each) for each in seen.period.days],
+            totals=ClientNumbers.of(seen.numbers.totals),
+            period=PeriodView.of(seen.numbers),
+            trend=ClientTrend(now=ClientNumbers.of(seen.numbers.now), before=ClientNumbers.of(seen.numbers.before)),
+            series=[ClientDay.of(each) for each in seen.numbers.days],
         )
 
 
@@ -250,10 +250,10 @@ class ReaderView(Schema):
             availability=AvailabilityView.of(seen.availability),
             rating=reader.rating,
             reviews=reader.rating_count,
-            totals=ReaderNumbers.of(seen.totals),
-            period=PeriodView.of(seen.period),
-            trend=ReaderTrend(now=ReaderNumbers.of(seen.period.now), before=ReaderNumbers.of(seen.period.before)),
-            series=[ReaderDay.on(each) for each in seen.period.days],
+            totals=ReaderNumbers.of(seen.numbers.totals),
+            period=PeriodView.of(seen.numbers),
+            trend=ReaderTrend(now=ReaderNumbers.of(seen.numbers.now), before=ReaderNumbers.of(seen.numbers.before)),
+            series=[ReaderDay.on(each) for each in seen.numbers.days],
         )
 
 
@@ -325,8 +325,8 @@ class PlatformDay(Schema):
 
     @classmethod
     def of(cls, day: Day) -> Self:
-        numbers = PlatformNumbers.of(day.sums)
-        told = {name: getattr(numbers, name) for name in cls.model_fields if name != "day"}
+        all_of_it = PlatformNumbers.of(day.sums)
+        told = {name: getattr(all_of_it, name) for name in cls.model_fields if name != "day"}
         return cls(**told, day=day.day.isoformat())
 
 
@@ -414,7 +414,7 @@ class PlatformView(Schema):
         books = seen.books
         return cls(
             onboarding=OnboardingView(
-                readers={_name(each): seen.totals.get(each, 0) for each in measures.STANDING},
+                readers={_name(each): seen.numbers.totals.get(each, 0) for each in measures.STANDING},
                 waiting=WaitsView.of(seen.onboarding),
                 unverified=[NewReaderView.of(each) for each in seen.unverified],
             ),
@@ -432,10 +432,12 @@ class PlatformView(Schema):
                 differences=books.differences,
                 payouts_frozen=books.payouts_frozen,
             ),
-            totals=PlatformNumbers.of(seen.totals),
-            period=PeriodView.of(seen.period),
-            trend=PlatformTrend(now=PlatformNumbers.of(seen.period.now), before=PlatformNumbers.of(seen.period.before)),
-            series=[PlatformDay.of(each) for each in seen.period.days],
+            totals=PlatformNumbers.of(seen.numbers.totals),
+            period=PeriodView.of(seen.numbers),
+            trend=PlatformTrend(
+                now=PlatformNumbers.of(seen.numbers.now), before=PlatformNumbers.of(seen.numbers.before)
+            ),
+            series=[PlatformDay.of(each) for each in seen.numbers.days],
         )
 
 

@@ -49,26 +49,26 @@ MOST_COUNTED: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Period:
-    """What each of some local days brought, and what as many days before them did."""
+class Numbers:
+    """What each of some local days brought, what they and as many before them add up to, and what all time does."""
 
     span: Span
     days: tuple[Day, ...]
     now: Sums
     before: Sums
+    totals: Sums
 
 
 @dataclass(frozen=True, slots=True)
 class ClientDashboard:
-    """A client at one look. ``entries`` are the newest of credit and coins together; ``totals`` are of all time."""
+    """A client at one look. ``entries`` are the newest of credit and coins together."""
 
     balance: Balance
     entries: tuple[Entry, ...]
     bookings: tuple[Booking, ...]
     notes: tuple[tuple[Session, Note], ...]
     favorites: tuple[tuple[Favorite, Card, Presence], ...]
-    totals: Sums
-    period: Period
+    numbers: Numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +82,7 @@ class ReaderDashboard:
     reader: Reader
     presence: Presence
     availability: Availability
-    totals: Sums
-    period: Period
+    numbers: Numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +117,20 @@ class PlatformDashboard:
     guarantees: Waits
     asked: Cents
     books: Books
-    totals: Sums
-    period: Period
+    numbers: Numbers
+
+
+def numbers(world: World, subject: str, days: int, zone: str) -> Numbers:
+    """What ``rollups`` says of a subject's last days, and ever. Raises Invalid (days or zone), Unavailable."""
+    span = series.days_until(world.now(), _checked(days), _zone(zone))
+    now, before = _summed(world, subject, span), _summed(world, subject, series.days_before(span))
+    return Numbers(span, now, series.total(now), series.total(before), rollups.totals(world, subject))
 
 
 def client(world: World, user: str, days: int, zone: str) -> ClientDashboard:
     """What a person sees of themselves as a client. Raises NotFound, Invalid (zone or days), Unavailable."""
     accounts.person(world, user)
-    asked = _period(world, rollups.client(user), days, zone)
+    told = numbers(world, rollups.client(user), days, zone)
     kept, _ = readers.favorites(world, user, NEWEST, None)
     seen = readers.with_presence(
         world, [card for _, card in kept], lambda some: sessions.busy_among(world, some, consistent=False)
@@ -136,15 +141,14 @@ def client(world: World, user: str, days: int, zone: str) -> ClientDashboard:
         bookings=tuple(scheduling.bookings_of(world, "client", user, "upcoming", SHORT, None)[0]),
         notes=tuple(afterwards.newest_notes(world, user, SHORT)),
         favorites=tuple((favorite, card, at) for (favorite, _), (card, at) in zip(kept, seen, strict=True)),
-        totals=rollups.totals(world, rollups.client(user)),
-        period=asked,
+        numbers=told,
     )
 
 
 def reader(world: World, user: str, days: int, zone: str) -> ReaderDashboard:
     """What a reader sees of themselves. Raises NotFound, Forbidden for who is none, Invalid, Unavailable."""
     _must_be(world, user, "reader")
-    asked = _period(world, rollups.reader(user), days, zone)
+    told = numbers(world, rollups.reader(user), days, zone)
     found = readers.reader(world, user)
     busy = bool(sessions.busy_among(world, [user], consistent=False))
     return ReaderDashboard(
@@ -155,8 +159,7 @@ def reader(world: World, user: str, days: int, zone: str) -> ReaderDashboard:
         reader=found,
         presence=found.presence(world.now(), busy),
         availability=scheduling.availability_of(world, user),
-        totals=rollups.totals(world, rollups.reader(user)),
-        period=asked,
+        numbers=told,
     )
 
 
@@ -168,7 +171,7 @@ def admin(world: World, user: str, days: int, zone: str) -> PlatformDashboard:
 
 def platform(world: World, days: int, zone: str) -> PlatformDashboard:
     """The platform, for whoever runs it: an admin, or the command line. Raises Invalid, Unavailable."""
-    asked = _period(world, rollups.PLATFORM, days, zone)
+    told = numbers(world, rollups.PLATFORM, days, zone)
     unverified, more = readers.unverified(world, MOST_COUNTED)
     pending = afterwards.pending_guarantees(world)
     return PlatformDashboard(
@@ -179,15 +182,8 @@ def platform(world: World, days: int, zone: str) -> PlatformDashboard:
         guarantees=Waits(len(pending), False, pending[0].asked_at if pending else None),
         asked=sum(each.amount for each in pending),
         books=_books(world),
-        totals=rollups.totals(world, rollups.PLATFORM),
-        period=asked,
+        numbers=told,
     )
-
-
-def _period(world: World, subject: str, days: int, zone: str) -> Period:
-    span = series.days_until(world.now(), _checked(days), _zone(zone))
-    now, before = _summed(world, subject, span), _summed(world, subject, series.days_before(span))
-    return Period(span, now, series.total(now), series.total(before))
 
 
 def _summed(world: World, subject: str, span: Span) -> tuple[Day, ...]:

@@ -32,6 +32,7 @@ from scripts.admin import (
     promos,
     readers,
     refunds,
+    report,
     reviews,
     sessions,
     shipping,
@@ -69,6 +70,7 @@ VERBS: Final = (
     *mail.VERBS,
     *deadletters.VERBS,
     *files.VERBS,
+    *report.VERBS,
 )
 
 _SHORTEST_REASON: Final = 3
@@ -96,6 +98,7 @@ _NOUNS: Final = {
     "words": "what nobody may write in the community",
     "mail": "which addresses get no letters",
     "deadletters": "what could not be done, and doing it again",
+    "report": "draw what clients, readers and the platform did",
 }
 
 
