@@ -101,9 +101,9 @@ def test_a_clients_newest_notes_on_readings_are_listed_and_no_others() -> None:
     stage = Stage().begun()
     afterwards.write_session_note(stage.world, SESSION, CLIENT, "First.")
     afterwards.write_client_note(stage.world, CLIENT, READER, "Hers.")
-    stage.do("client", finish)
+    stage.client(finish)
     stage.at(200)
-    stage.asked("ses_2")
+    stage.asked(session="ses_2")
     afterwards.write_session_note(stage.world, "ses_2", CLIENT, "Second.")
     found = afterwards.newest_notes(stage.world, CLIENT, 5)
     assert [(session.id, note.text) for session, note in found] == [("ses_2", "Second."), (SESSION, "First.")]
