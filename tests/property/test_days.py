@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.dashboards.model.series import QUARTER, by_day, days_before, days_until, total
+from chalicelib.dashboards.model.fold import QUARTER
+from chalicelib.dashboards.model.series import by_day, days_before, days_until, total
 from chalicelib.kernel.time import DAY, Millis
 
 ZONES: Final = (

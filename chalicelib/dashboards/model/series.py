@@ -14,9 +14,9 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from chalicelib.kernel.time import MINUTE, SECOND, Millis
+from chalicelib.dashboards.model.fold import QUARTER
+from chalicelib.kernel.time import SECOND, Millis
 
-QUARTER: Final[Millis] = 15 * MINUTE
 MOST_DAYS: Final = 92
 """What is summed at once: three months."""
 

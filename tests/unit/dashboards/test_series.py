@@ -3,7 +3,8 @@
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from chalicelib.dashboards.model.series import QUARTER, Day, by_day, days_before, days_until, total
+from chalicelib.dashboards.model.fold import QUARTER
+from chalicelib.dashboards.model.series import Day, by_day, days_before, days_until, total
 from chalicelib.kernel.time import HOUR, Millis
 
 BERLIN = "Europe/Berlin"
