@@ -14,21 +14,17 @@ from typing import Final
 
 from chalicelib.accounts import service as accounts
 from chalicelib.dashboards.model.fold import TOTAL, Place, Plan, Row, Step
-from chalicelib.dashboards.model.measures import PLATFORM, Thing, What, asked, home, is_known, of_entry, of_fact
+from chalicelib.dashboards.model.measures import PLATFORM, asked, home, is_known, of_entry, of_fact
 from chalicelib.dashboards.model.news import Came, Chain, News, Posted, Stands
 from chalicelib.dashboards.rollups import builds
 from chalicelib.dashboards.store import Rollups
+from chalicelib.dashboards.things import thing
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import Unavailable
-from chalicelib.kernel.time import SECOND, Millis, ceil_div
-from chalicelib.live import service as live
+from chalicelib.kernel.time import SECOND, Millis
 from chalicelib.readers import service as readers
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.retries import undisturbed
-from chalicelib.runtime.tables import Contended
-from chalicelib.scheduling import service as scheduling
-from chalicelib.sessions import service as sessions
-from chalicelib.shop import orders
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.model.chain import Entry, JournalFact, genesis
 
@@ -151,7 +147,7 @@ def _of_chain(world: World, account: str, through: int) -> Iterator[Step]:
 
 def _of_entry(world: World, entry: Entry, before: Entry) -> Mapping[str, dict[str, int]]:
     _must_be_known(entry)
-    return of_entry(entry, before, _thing(world, asked(entry)))
+    return of_entry(entry, before, thing(world, asked(entry)))
 
 
 def _facts(world: World, news: Sequence[News]) -> dict[News, JournalFact]:
@@ -166,7 +162,7 @@ def _facts(world: World, news: Sequence[News]) -> dict[News, JournalFact]:
 
 def _of_fact(world: World, fact: JournalFact) -> Step:
     _must_be_known(fact)
-    return Step(fact.at, of_fact(fact, _thing(world, asked(fact))), Place(fact.account, fact.key))
+    return Step(fact.at, of_fact(fact, thing(world, asked(fact))), Place(fact.account, fact.key))
 
 
 def _must_be_known(entry: Entry | JournalFact) -> None:
@@ -190,28 +186,3 @@ def _of_reader(world: World, user: str, counted: Row) -> Iterator[Step]:
     new = {} if counted.rev else {"readers": 1}
     at = world.now() if counted.rev else reader.created_at
     yield Step(at, {PLATFORM: new | left | stands}, counted.place, own=left | stands)
-
-
-def _thing(world: World, what: tuple[What, str] | None) -> Thing:
-    """What an entry refers to. Raises Contended while the transaction that wrote both is not seen whole, NotFound."""
-    match what:
-        case ("session", name):
-            session = sessions.load(world, name)
-            _must_be_over(over=session.state == "finalized")
-            minutes = ceil_div(session.connected_before, world.settings.rules.minute)
-            return Thing(session.client.user, session.reader.user, minutes)
-        case ("booking", name):
-            booking = scheduling.load(world, name)
-            _must_be_over(over=not booking.is_open)
-            kept = booking.price - booking.refunded if booking.state == "completed" else 0
-            return Thing(booking.client.user, booking.reader.user, ceil_div(kept, booking.rate))
-        case ("stream", name):
-            return Thing(reader=live.load(world, name).host)
-        case ("order", name):
-            return Thing(client=orders.load(world, name).buyer)
-    return Thing()
-
-
-def _must_be_over(*, over: bool) -> None:
-    if not over:
-        raise Contended("its entry is there, and it is not")

@@ -97,5 +97,11 @@ class Rollups:
         return {"pk": f"{self._build}#{place.subject}", "sk": place.sort}
 
 
+def of_build(item: Item) -> tuple[int, Row] | None:
+    """The build that a row of the table is of, and the row; None for the one that says which build it is."""
+    build, _, subject = str(item["pk"]).partition("#")
+    return (int(build), _row(Place(subject, item["sk"]), item)) if subject else None
+
+
 def _row(place: Place, item: Item | None) -> Row:
     return Row(place, item["sums"], item["through"], item["rev"]) if item else Row(place)

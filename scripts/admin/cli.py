@@ -38,6 +38,7 @@ from scripts.admin import (
     refunds,
     report,
     reviews,
+    rollups,
     sessions,
     shipping,
     stages,
@@ -77,6 +78,7 @@ VERBS: Final = (
     *deadletters.VERBS,
     *files.VERBS,
     *report.VERBS,
+    *rollups.VERBS,
 )
 
 _SHORTEST_REASON: Final = 3
@@ -117,6 +119,7 @@ _GROUPS: Final = {
     "running it": {
         "report": "draw what clients, readers and the platform did",
         "deadletters": "what could not be done, and doing it again",
+        "rollups": "prove the sums that dashboards show, make them anew",
         "completion": "have the Tab key complete all this",
     },
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -39,9 +38,7 @@ def pair(stage: Stage) -> Iterator[Pair]:
 
 @pytest.fixture(scope="module")
 def admin(stage: Stage) -> Phone:
-    phone = stage.client()
-    stage.admin("people", "set-role", phone.id, "admin", *WHY)
-    return phone
+    return Phone(stage.api(stage.stack.tokens["admin"]))
 
 
 def caught_up(phone: Phone, path: str, field: str, cents: int) -> Json:
@@ -93,7 +90,6 @@ def test_a_reader_sees_what_their_earnings_say(pair: Pair) -> None:
     assert (seen["totals"]["readings"], seen["totals"]["minutes"]) == (1, 1)
     assert amounts(seen["series"], "earned")[:-2] == [0] * 90
     assert sum(amounts(seen["series"], "earned")) == EARNED
-    assert seen["period"]["last"] in {f"{datetime.now(UTC):%Y-%m-%d}", seen["series"][-1]["day"]}
 
 
 def test_an_admin_sees_the_platform_and_who_waits(stage: Stage, pair: Pair, admin: Phone) -> None:
@@ -122,14 +118,14 @@ def test_an_admin_sees_the_platform_and_who_waits(stage: Stage, pair: Pair, admi
 
 def test_a_dashboard_is_for_whom_it_is_and_of_days_that_there_are(pair: Pair, admin: Phone, stage: Stage) -> None:
     client, reader = pair.client.api, pair.reader.api
-    refusal(client.send("GET", "/v1/dashboard/reader"), 403, "forbidden")
-    refusal(client.send("GET", "/v1/dashboard/admin"), 403, "forbidden")
-    refusal(reader.send("GET", "/v1/dashboard/admin"), 403, "forbidden")
-    refusal(admin.api.send("GET", "/v1/dashboard/reader"), 403, "forbidden")
-    refusal(stage.api().send("GET", "/v1/dashboard/client"), 401, "unauthenticated")
+    assert refusal(client.send("GET", "/v1/dashboard/reader")) == (403, "forbidden")
+    assert refusal(client.send("GET", "/v1/dashboard/admin")) == (403, "forbidden")
+    assert refusal(reader.send("GET", "/v1/dashboard/admin")) == (403, "forbidden")
+    assert refusal(admin.api.send("GET", "/v1/dashboard/reader")) == (403, "forbidden")
+    assert refusal(stage.api().send("GET", "/v1/dashboard/client")) == (401, "unauthenticated")
     for path, field in (("client?days=0", "days"), ("client?days=93", "days"), ("client?zone=Mars/Olympus", "zone")):
         refused = client.send("GET", f"/v1/dashboard/{path}")
-        refusal(refused, 422, "invalid")
+        assert refusal(refused) == (422, "invalid")
         assert [error["field"] for error in refused.json["errors"]] == [field]
 
 

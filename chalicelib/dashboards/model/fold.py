@@ -67,11 +67,11 @@ class Plan:
 
     def take(self, step: Step) -> bool:
         """Add the step to the others; False where that would be too many rows, and nothing was added."""
-        changes = list(_changes(step))
-        if len(self.places | {step.mark} | {place for place, _ in changes}) > self._most:
+        touched = list(changes(step))
+        if len(self.places | {step.mark} | {place for place, _ in touched}) > self._most:
             return False
         self._through[step.mark] = {**self._through.get(step.mark, {}), **step.through}
-        for place, sums in changes:
+        for place, sums in touched:
             for name, amount in sums.items():
                 self._added[place][name] += amount
         return True
@@ -87,7 +87,8 @@ class Plan:
         return Row(row.place, {name: amount for name, amount in sums.items() if amount}, through, row.rev)
 
 
-def _changes(step: Step) -> Iterable[tuple[Place, Sums]]:
+def changes(step: Step) -> Iterable[tuple[Place, Sums]]:
+    """What a step adds to which rows."""
     for subject, sums in step.added.items():
         if sums:
             yield Place(subject, hour(step.at)), _of_quarter(step.at, sums)
