@@ -10,10 +10,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from infra.local.charts import bar, columns
 from scripts.admin.charts.report import Chart, Report, Sheet, Tile, ceiling, day_name, said, tick
 from scripts.admin.showing import inert
 
-_EIGHTHS: Final = " ▁▂▃▄▅▆▇█"
 _LINES: Final = 8
 _WIDEST: Final = 100
 """Characters of a chart: beyond, columns are hard to follow to their days."""
@@ -70,13 +70,11 @@ def _columns(chart: Chart, width: int) -> list[Text]:
     room = width - margin - 2
     wide = max(1, min(_WIDEST_COLUMN, room // len(sums)))
     gap = 1 if wide > 1 else 0
-    heights = [max(0, round(number * _LINES * 8 / top)) or (1 if number > 0 else 0) for number in sums]
     lines = []
-    for line in range(_LINES, 0, -1):
-        filled = (min(8, max(0, height - (line - 1) * 8)) for height in heights)
-        drawn = "".join(_EIGHTHS[each] * (wide - gap) + " " * gap for each in filled)
+    for line, drawn in zip(range(_LINES, 0, -1), columns(sums, _LINES, top), strict=True):
+        wider = "".join(each * (wide - gap) + " " * gap for each in drawn)
         edge = "┤" if line in labels else "│"
-        lines.append(Text.assemble((f"{labels.get(line, ''):>{margin}} {edge}", "dim"), (drawn, style)))
+        lines.append(Text.assemble((f"{labels.get(line, ''):>{margin}} {edge}", "dim"), (wider, style)))
     ground = "".join(("▾" if number < 0 else "─") * (wide - gap) + "─" * gap for number in sums)
     lines.append(Text(f"{'0':>{margin}} └{ground}", style="dim"))
     lines.append(Text(" " * (margin + 2) + _days(narrow, wide), style="dim"))
@@ -107,13 +105,8 @@ def _parts(chart: Chart) -> list[RenderableType]:
     table.add_column(no_wrap=True)
     for name, total in sorted(sums.items(), key=lambda each: -each[1]):
         if total:
-            table.add_row(name, said(total, chart.unit), Text(_bar(total, most), style=_STYLE[chart.unit]))
+            table.add_row(name, said(total, chart.unit), bar(max(0, total), most, _STYLE[chart.unit], _BAR))
     return [Text(), table]
-
-
-def _bar(number: int, most: int) -> str:
-    eighths = max(1, round(max(0, number) * _BAR * 8 / most)) if number > 0 else 0
-    return "█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8].strip()
 
 
 def _sheet(sheet: Sheet) -> Table:
