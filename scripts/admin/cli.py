@@ -19,6 +19,7 @@ from chalicelib.kernel.errors import Invalid, Problem
 from chalicelib.runtime.tables import ConditionFailed, Contended
 from scripts.admin import (
     adjustments,
+    backups,
     coins,
     completion,
     deadletters,
@@ -76,6 +77,7 @@ VERBS: Final = (
     *words.VERBS,
     *mail.VERBS,
     *deadletters.VERBS,
+    *backups.VERBS,
     *files.VERBS,
     *report.VERBS,
     *rollups.VERBS,
@@ -120,6 +122,8 @@ _GROUPS: Final = {
         "report": "draw what clients, readers and the platform did",
         "deadletters": "what could not be done, and doing it again",
         "rollups": "prove the sums that dashboards show, make them anew",
+        "backup": "copy all of a stage, bring it back",
+        "stage": "have a stage stand still, and go on",
         "completion": "have the Tab key complete all this",
     },
 }
