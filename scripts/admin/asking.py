@@ -27,6 +27,8 @@ class Answer:
 
     rows: list[Facts]
     holds: bool = True
+    drawn: Callable[[], None] | None = None
+    """Prints it for people, where a table would not do."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ from scripts.admin import (
     promos,
     readers,
     refunds,
+    report,
     reviews,
     rollups,
     sessions,
@@ -78,6 +79,7 @@ VERBS: Final = (
     *deadletters.VERBS,
     *backups.VERBS,
     *files.VERBS,
+    *report.VERBS,
     *rollups.VERBS,
 )
 
@@ -117,6 +119,7 @@ _GROUPS: Final = {
         "shipping": "what sending things costs",
     },
     "running it": {
+        "report": "draw what clients, readers and the platform did",
         "deadletters": "what could not be done, and doing it again",
         "rollups": "prove the sums that dashboards show, make them anew",
         "backup": "copy all of a stage, bring it back",

@@ -64,6 +64,8 @@ INDEXES: Final[dict[str, tuple[str, str]]] = {
     "of_seller": ("seller", "created_at"),
     "of_buyer": ("buyer", "created_at"),
     "to_ship": ("shipping", "paid_at"),
+    "noted": ("noted_by", "at"),
+    "waiting": ("waits", "created_at"),
 }
 KEYS_ONLY: Final = frozenset(
     {
@@ -80,6 +82,8 @@ KEYS_ONLY: Final = frozenset(
         "of_seller",
         "of_buyer",
         "to_ship",
+        "noted",
+        "waiting",
     }
 )
 """Indexes that hold nothing but the keys of the row and their own."""
