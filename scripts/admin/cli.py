@@ -19,6 +19,7 @@ from chalicelib.kernel.errors import Invalid, Problem
 from chalicelib.runtime.tables import ConditionFailed, Contended
 from scripts.admin import (
     adjustments,
+    auditing,
     backups,
     coins,
     completion,
@@ -40,6 +41,7 @@ from scripts.admin import (
     report,
     reviews,
     rollups,
+    seed,
     sessions,
     shipping,
     stages,
@@ -78,6 +80,8 @@ VERBS: Final = (
     *mail.VERBS,
     *deadletters.VERBS,
     *backups.VERBS,
+    *auditing.VERBS,
+    *seed.VERBS,
     *files.VERBS,
     *report.VERBS,
     *rollups.VERBS,
@@ -124,6 +128,8 @@ _GROUPS: Final = {
         "rollups": "prove the sums that dashboards show, make them anew",
         "backup": "copy all of a stage, bring it back",
         "stage": "have a stage stand still, and go on",
+        "audit": "what was done to whom, by whom and why",
+        "seed": "something to look at, on the local stack and on dev",
         "completion": "have the Tab key complete all this",
     },
 }
