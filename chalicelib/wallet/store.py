@@ -13,7 +13,7 @@ The index ``due`` of the table wallet lists, by kind and shard, what waits for t
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Final
 
@@ -133,6 +133,11 @@ class Events:
     def seen(self, event: str) -> bool:
         """Whether this event was applied."""
         return self._tables.get(self._name, row("event", event)) is not None
+
+    def seen_among(self, events: Sequence[str]) -> set[str]:
+        """Which of these were applied: 100 at most."""
+        found = self._tables.get_many(self._name, [row("event", each) for each in events])
+        return {event for event, item in zip(events, found, strict=True) if item}
 
     def stored(self, event: str, kind: str, at: Millis) -> Stored:
         """Adds the event with its outcome."""

@@ -42,6 +42,7 @@ from scripts.admin import (
     stages,
     streams,
     wallet,
+    webhooks,
     words,
 )
 from scripts.admin.asking import WHY, Answer, Plan, Verb
@@ -73,6 +74,7 @@ VERBS: Final = (
     *moderation.VERBS,
     *words.VERBS,
     *mail.VERBS,
+    *webhooks.VERBS,
     *deadletters.VERBS,
     *files.VERBS,
 )
@@ -92,7 +94,7 @@ _GROUPS: Final = {
         "mail": "which addresses get no letters",
     },
     "readings and streams": {
-        "sessions": "look at a reading, stop it",
+        "sessions": "look at readings, stop one, settle one by hand",
         "guarantees": "decide on satisfaction requests",
         "reviews": "remove a review for cause",
         "streams": "look at streams, end one",
@@ -113,6 +115,7 @@ _GROUPS: Final = {
         "shipping": "what sending things costs",
     },
     "running it": {
+        "webhooks": "what vendors told, and we never took; taking it after all",
         "deadletters": "what could not be done, and doing it again",
         "completion": "have the Tab key complete all this",
     },
