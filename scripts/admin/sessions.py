@@ -64,14 +64,15 @@ def settle_session(world: World, asked: Namespace) -> Plan:
         raise Invalid(errors=({"field": "earned", "message": "say --earned, or --refund, or both"},))
     session = sessions.load(world, asked.session)
     earned, refunded = asked.earned or 0, asked.refund or 0
-    change = division(session.id, session.client.user, session.reader.user, earned=earned, refunded=refunded)
     if settling.is_settled(world, session, earned=earned, refunded=refunded):
         return Plan((), lambda *_: Answer([]))
     found = settling.check(world, session, earned=earned, refunded=refunded)
+    client, reader = session.client.user, session.reader.user
+    change = division(session.id, client, reader, held=found.held, earned=earned, refunded=refunded)
     will = (
         f"divide {found.held} cents of {session.id}; its minutes say {found.by_minutes}, its time {found.by_time}",
-        f"give {earned} cents of it to the reader {session.reader.user}",
-        f"give {refunded} cents of it back to the client {session.client.user}",
+        f"give {earned} cents of it to the reader {reader}",
+        f"give {refunded} cents of it back to the client {client}",
         f"let the platform have the other {found.held - earned - refunded} cents",
     )
     return by_hand(world, asked, change, will, lambda: _session_facts(sessions.load(world, session.id)))

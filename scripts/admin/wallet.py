@@ -38,7 +38,8 @@ def show_wallet(world: World, asked: Namespace) -> Answer:
             {
                 "user": person.id,
                 "paid": newest.buckets.paid,
-                "promo": newest.balance - newest.buckets.paid,
+                "promo": newest.balance - newest.buckets.paid - newest.buckets.given,
+                "given": newest.buckets.given,
                 "frozen": newest.frozen,
                 "refundable": refundable,
                 "payments": payments,

@@ -76,6 +76,7 @@ def test_the_late_delivery_and_the_replay_at_one_moment_are_one(desk: Border) ->
 
     replays.replay(desk.world, found, **BY, done=done)
     assert balance(desk) == 2_500
+    assert sum(row["action"] == "webhook_replayed" for row in desk.tables.rows["audit"].values()) == 1
 
 
 def test_what_is_older_than_was_asked_for_is_not_found(desk: Border) -> None:

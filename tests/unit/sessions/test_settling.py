@@ -116,7 +116,8 @@ def test_what_goes_back_goes_where_it_came_from_the_last_that_was_spent_first() 
 
 def test_what_went_back_so_cannot_be_asked_for_again() -> None:
     stage = mismatched()
-    settled(stage, 100, 600)
+    session = settled(stage, 100, 600)
+    assert service.paid_from(stage.world, session) == (("paid", 150),)
     assert afterwards.ask_guarantee(stage.world, SESSION, CLIENT, "It was bad.").amount == 150
 
 
@@ -187,7 +188,7 @@ def test_dividing_says_first_what_there_is_and_who_gets_it(capsys: pytest.Captur
 
 def test_dividing_more_than_one_may_alone_takes_two(capsys: pytest.CaptureFixture[str]) -> None:
     stage = mismatched()
-    stage.world = replace(stage.world, settings=replace(stage.world.settings, adjustment_limit=500))
+    stage.world = replace(stage.world, settings=replace(stage.world.settings, adjustment_limit=749))
     capsys.readouterr()
     assert on(stage)("sessions", "settle", SESSION, "--earned", "525", *WHY) == 0
     (asked,) = said(capsys)["rows"]
