@@ -19,6 +19,7 @@ from chalicelib.kernel.errors import Invalid, Problem
 from chalicelib.runtime.tables import ConditionFailed, Contended
 from scripts.admin import (
     adjustments,
+    backups,
     coins,
     completion,
     deadletters,
@@ -76,6 +77,7 @@ VERBS: Final = (
     *mail.VERBS,
     *webhooks.VERBS,
     *deadletters.VERBS,
+    *backups.VERBS,
     *files.VERBS,
 )
 
@@ -117,6 +119,8 @@ _GROUPS: Final = {
     "running it": {
         "webhooks": "what vendors told, and we never took; taking it after all",
         "deadletters": "what could not be done, and doing it again",
+        "backup": "copy all of a stage, bring it back",
+        "stage": "have a stage stand still, and go on",
         "completion": "have the Tab key complete all this",
     },
 }
