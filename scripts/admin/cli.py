@@ -47,6 +47,7 @@ from scripts.admin import (
     stages,
     streams,
     wallet,
+    webhooks,
     words,
 )
 from scripts.admin.asking import WHY, Answer, Plan, Verb
@@ -78,6 +79,7 @@ VERBS: Final = (
     *moderation.VERBS,
     *words.VERBS,
     *mail.VERBS,
+    *webhooks.VERBS,
     *deadletters.VERBS,
     *backups.VERBS,
     *auditing.VERBS,
@@ -102,7 +104,7 @@ _GROUPS: Final = {
         "mail": "which addresses get no letters",
     },
     "readings and streams": {
-        "sessions": "look at a reading, stop it",
+        "sessions": "look at readings, stop one, settle one by hand",
         "guarantees": "decide on satisfaction requests",
         "reviews": "remove a review for cause",
         "streams": "look at streams, end one",
@@ -124,6 +126,7 @@ _GROUPS: Final = {
     },
     "running it": {
         "report": "draw what clients, readers and the platform did",
+        "webhooks": "what vendors told, and we never took; taking it after all",
         "deadletters": "what could not be done, and doing it again",
         "rollups": "prove the sums that dashboards show, make them anew",
         "backup": "copy all of a stage, bring it back",
