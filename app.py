@@ -96,6 +96,7 @@ if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
 if "AWS_CHALICE_CLI_MODE" in os.environ:
     # Chalice's command line must know of every route, and of the functions that none leads to. Each of those has a
     # module of its own for its handler and starts without this one; `api` would start with all of them, and calls none.
+    import chalicelib.dashboards.handlers
     import chalicelib.live.handlers
     import chalicelib.notifications.handlers
     import chalicelib.operations.handlers
@@ -109,5 +110,6 @@ if "AWS_CHALICE_CLI_MODE" in os.environ:
         chalicelib.shop.handlers,
         chalicelib.operations.handlers,
         chalicelib.notifications.handlers,
+        chalicelib.dashboards.handlers,
     ):
         app.register_blueprint(functions.blueprint)

@@ -16,7 +16,8 @@ Chalice makes the template and the zip; this script makes them fit to deploy:
 4. **Swagger UI** is added for the page at /docs, from the wheel of ``requirements-docs.txt``, pinned by its checksum.
 5. **Reproducible**: sorted names and one fixed time. The same sources give the same bytes, so that deploying what has
    not changed changes nothing.
-6. **Template**: ``infra/resources.yaml`` is merged in by Chalice, then the stage and the state machine are filled in.
+6. **Template**: ``infra/template`` (scripts/template.py) is merged in by Chalice, then the stage and the state machine
+   are filled in.
 7. **Once**: a folder says what it was made from. Where that is what there is now, nothing is made again.
 
 Chalice packages for the Python that runs it. That must be the Python of the deployed functions: the script refuses
@@ -42,6 +43,10 @@ from typing import Any, Final
 import yaml
 
 ROOT: Final = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from scripts import template  # noqa: E402 - after the path to it
+
 CACHE: Final = ROOT / "build" / ".cache"
 PAGE: Final = Path("chalicelib/operations/page")
 PAGE_REQUIREMENTS: Final = ROOT / "requirements-docs.txt"
@@ -52,8 +57,9 @@ RUNTIME: Final = "python3.11"
 LONGEST_RUN: Final = 300
 """Seconds for one run of Chalice or of the compiler. Building the dependencies takes about 15."""
 SOURCES: Final = (
-    *(ROOT / "chalicelib", ROOT / ".chalice", ROOT / "app.py", ROOT / "infra" / "resources.yaml"),
-    *(ROOT / "infra" / "clock.asl.json", ROOT / "requirements.txt", PAGE_REQUIREMENTS, Path(__file__).resolve()),
+    *(ROOT / "chalicelib", ROOT / ".chalice", ROOT / "app.py", template.FOLDER),
+    *(ROOT / "infra" / "clock.asl.json", ROOT / "requirements.txt", PAGE_REQUIREMENTS),
+    *(Path(__file__).resolve(), Path(template.__file__).resolve()),
 )
 """All that a package is made of."""
 MADE_FROM: Final = "made-from"
@@ -158,8 +164,10 @@ def package(stage: str, out: Path, *, local: bool = False) -> None:
     with tempfile.TemporaryDirectory(prefix="soulseer-package-") as folder:
         scratch = Path(folder)
         _copy_app(scratch / "app", config)
-        made = _chalice(scratch / "app", stage, "--merge-template", str(ROOT / "infra" / "resources.yaml"))
-        template = _completed(yaml.safe_load((made / "sam.yaml").read_text()), stage, runtime)
+        ours = scratch / "ours.yaml"
+        ours.write_text(_yaml(template.whole()))
+        made = _chalice(scratch / "app", stage, "--merge-template", str(ours))
+        complete = _completed(yaml.safe_load((made / "sam.yaml").read_text()), stage, runtime)
         code = _unpacked(made / "deployment.zip", scratch / "code")
         add_swagger_ui(code / PAGE)
         _compile(code)
@@ -167,7 +175,7 @@ def package(stage: str, out: Path, *, local: bool = False) -> None:
         shutil.copyfile(dependencies, whole)
         _add_tree(whole, code)
         out.mkdir(parents=True, exist_ok=True)
-        _put(out / "sam.yaml", yaml.dump(template, Dumper=_WithoutAliases, allow_unicode=True, width=120).encode())
+        _put(out / "sam.yaml", _yaml(complete).encode())
         _put(out / "deployment.zip", whole.read_bytes())
         _put(note, made_from.encode())
     _tell({f"{out}/deployment.zip": out / "deployment.zip"})
@@ -350,15 +358,19 @@ def _chalice(project: Path, stage: str, *more: str) -> Path:
 # --- template --------------------------------------------------------------------------------------------------------
 
 
-def _completed(template: dict[str, Any], stage: str, runtime: str) -> dict[str, Any]:
+def _completed(made: dict[str, Any], stage: str, runtime: str) -> dict[str, Any]:
     """The template with what is known only here. Raises PackagingError if Chalice did not package for ``runtime``."""
-    template["Parameters"]["Stage"] |= {"Default": stage, "AllowedValues": [stage]}
-    machine = template["Resources"]["ClockMachine"]["Properties"]
+    made["Parameters"]["Stage"] |= {"Default": stage, "AllowedValues": [stage]}
+    machine = made["Resources"]["ClockMachine"]["Properties"]
     machine["Definition"] = json.loads((ROOT / "infra" / "clock.asl.json").read_text())
-    for name, resource in template["Resources"].items():
+    for name, resource in made["Resources"].items():
         if resource["Type"] == "AWS::Serverless::Function" and resource["Properties"]["Runtime"] != runtime:
             raise PackagingError(f"Chalice packaged {name} for {resource['Properties']['Runtime']}, not for {runtime}.")
-    return template
+    return made
+
+
+def _yaml(template: dict[str, Any]) -> str:
+    return yaml.dump(template, Dumper=_WithoutAliases, allow_unicode=True, width=120)
 
 
 class _WithoutAliases(yaml.SafeDumper):

@@ -1,6 +1,6 @@
 """Settings, read once from the environment of the function. Secrets are not here: see ``runtime.secrets``.
 
-The names are the public ones of ``.chalice/config.json`` and ``infra/resources.yaml``; spans are given in
+The names are the public ones of ``.chalice/config.json`` and ``infra/template``; spans are given in
 seconds there and kept in milliseconds here.
 """
 
@@ -78,6 +78,7 @@ class Tables:
     community: str
     moderation: str
     shop: str
+    rollups: str
     notices: str
     inbox: str
     limits: str

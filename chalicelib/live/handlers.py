@@ -6,6 +6,7 @@ from chalice.app import Blueprint
 
 from chalicelib.gateways import World, world
 from chalicelib.live.model.signal import Word, messages, word
+from chalicelib.runtime import metrics
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.tables import item_of
 
@@ -13,6 +14,7 @@ blueprint = Blueprint(__name__)
 
 
 @blueprint.lambda_function(name="live_signals")
+@metrics.flushed
 def live_signals(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Tell who watches what is new; what could not be told is named, and comes again (ReportBatchItemFailures)."""
     del context

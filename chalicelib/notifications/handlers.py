@@ -15,6 +15,7 @@ from chalice.app import Blueprint
 from chalicelib.gateways import World, world
 from chalicelib.kernel.errors import Unavailable
 from chalicelib.kernel.time import SECOND, Millis
+from chalicelib.runtime import metrics
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.tables import Contended, Item, item_of
 
@@ -27,6 +28,7 @@ _SPARE: Final[Millis] = 30 * SECOND
 
 
 @blueprint.lambda_function(name="notify")
+@metrics.flushed
 def notify(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Tell of each new row of the outbox, or try those again that lie in the queue."""
     left: Left = context.get_remaining_time_in_millis
@@ -35,6 +37,7 @@ def notify(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 @blueprint.lambda_function(name="mail_events")
+@metrics.flushed
 def mail_events(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Learn which addresses take no letters, or want none."""
     from chalicelib.notifications.bounces import hear
@@ -81,7 +84,9 @@ def _failure(world: World, read: Callable[[], Item | None], left: Left) -> str |
     try:
         if row := read():
             kind = str(row.get("kind"))
-            tell(world, notice_of(row))
+            notice = notice_of(row)
+            tell(world, notice)
+            metrics.add(NoticeLateness=world.now() - notice.at)
     except (Unavailable, Contended) as error:
         log.warning("notice_waits", kind=kind, error=type(error).__name__)
         return type(error).__name__

@@ -18,7 +18,7 @@ from chalicelib.gateways import World, world
 from chalicelib.gateways.clock import clock_time
 from chalicelib.kernel.errors import Malformed, NotFound
 from chalicelib.kernel.time import DAY, Millis
-from chalicelib.runtime import webhooks
+from chalicelib.runtime import metrics, webhooks
 from chalicelib.runtime.aws import call_again
 from chalicelib.runtime.lazy import on_first_use
 from chalicelib.runtime.logs import log
@@ -96,7 +96,7 @@ class Kind:
 
 def _sessions(world: World, shard: str, limit: int, start: Key | None) -> tuple[list[Waiting], Key | None]:
     found, following = sessions.page_of_shard(world, shard, limit, start)
-
+    metrics.add(ReadingsOpen=len(found))
     return [
         Waiting(each.id, {"open_shard": shard, "pk": each.id}, partial(sessions.advance, world, each, stale=True))
         for each in found
@@ -235,6 +235,7 @@ KINDS: Final[Mapping[str, Kind]] = {
 
 
 @blueprint.lambda_function(name="clock")
+@metrics.flushed
 def clock(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Bring one thing up to date; answer when to be called again, or that there is no need."""
     del context
@@ -273,9 +274,11 @@ def _hear(payload: bytes, signature: str) -> None:
         raise Malformed("Signed, but of a time to come.")
     hear = live.hear if notice.channel.startswith(_STREAMS) else sessions.hear
     hear(world(), notice)
+    metrics.add(WebhookLateness=world().now() - notice.at)
 
 
 @blueprint.schedule(Rate(1, unit=Rate.MINUTES), name="billing_tick")
+@metrics.flushed
 def billing_tick(event: CloudWatchEvent) -> dict[str, int]:
     """Fan out over the shards, or work one of them."""
     facts = event.to_dict()
@@ -326,6 +329,7 @@ def _worked(world: World, facts: dict[str, Any], context: Any, again: CallAgain,
 
 
 @blueprint.schedule(Cron(0, 4, "*", "*", "?", "*"), name="reconcile")
+@metrics.flushed
 def reconcile(event: CloudWatchEvent) -> dict[str, bool]:
     """Prove the books, two hours before the daily run of payouts; a call that runs out of time calls again."""
     return proven(world(), event.to_dict(), event.context, call_again)

@@ -40,7 +40,7 @@ from chalicelib.kernel.errors import (
 )
 from chalicelib.kernel.ids import derived_id
 from chalicelib.kernel.roles import Role
-from chalicelib.runtime import logs, parsing, problems
+from chalicelib.runtime import logs, metrics, parsing, problems
 from chalicelib.runtime.idempotency import Answer, Intent, Once, digest, powertools_once
 from chalicelib.runtime.identity import Caller, SignIn, Verify, bearer, verifier
 from chalicelib.runtime.limiter import POLICY, SERVICE, Limiter, limiter, told
@@ -207,6 +207,7 @@ def install(
             status=response.status_code,
             duration_ms=round((time.monotonic() - started) * 1000),
         )
+        metrics.flush()
         return response
 
     app.register_middleware(around, "http")
@@ -276,6 +277,8 @@ class View:
         once = exchange.once or powertools_once()
         answer = once(intent, lambda: self._run_once(request), sent.lambda_context)
         replayed = {REPLAYED: "true"} if answer.replayed else {}
+        if answer.replayed:
+            metrics.add(IdempotencyReplays=1)
         return Response(answer.body, {"Content-Type": _JSON, **replayed}, answer.status)
 
     def _run_once(self, request: Request[Any, Any]) -> Answer:
@@ -377,6 +380,7 @@ def _base_url(known: str | None, sent: ChaliceRequest, values: dict[str, str]) -
 
 def _refusal(problem: Problem, request_id: str) -> Response:
     logs.bind(code=problem.code)
+    metrics.refused(problem.code)
     body = problems.details(problem, request_id).model_dump_json(exclude_none=True)
     return Response(body, {**problems.headers(problem)}, problem.status)
 

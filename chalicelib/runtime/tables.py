@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from chalicelib.runtime import metrics
 from chalicelib.runtime.aws import is_passing_fault
 
 if TYPE_CHECKING:
@@ -257,6 +258,7 @@ class _mapped_errors:  # noqa: N801 - reads as the verb it is: ``with _mapped_er
         from botocore.exceptions import ClientError
 
         if is_passing_fault(error):
+            metrics.add(StorageContended=1)
             raise Contended(type(error).__name__) from error
         if not isinstance(error, ClientError):
             return
@@ -280,6 +282,7 @@ def _cancelled(reasons: Sequence[Any]) -> Exception:
     codes = sorted({reason["Code"] for reason in reasons} - {"None"})
     if "ValidationError" in codes or "ItemCollectionSizeLimitExceeded" in codes:
         return ValueError(f"the transaction was refused: {codes}")
+    metrics.add(StorageContended=1)
     return Contended(", ".join(codes))
 
 

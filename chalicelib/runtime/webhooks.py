@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from chalicelib.kernel.errors import Malformed, Problem, Unauthenticated
+from chalicelib.runtime import metrics
 from chalicelib.runtime.logs import log
 
 _MOST_BYTES: Final = 256 * 1024
@@ -18,6 +19,7 @@ Apply = Callable[[bytes, str], None]
 """Given the payload and its signature: verifies, and stores the effect. Raises Unauthenticated, Malformed, Problem."""
 
 
+@metrics.flushed
 def answered(event: dict[str, Any], provider: str, signature_header: str, apply: Apply) -> dict[str, Any]:
     """Have ``apply`` store what a function URL's ``event`` carries. ``signature_header`` is in lower case."""
     try:
@@ -30,6 +32,7 @@ def answered(event: dict[str, Any], provider: str, signature_header: str, apply:
     except Unauthenticated:
         # Many of these: the secret of the settings is not the one that the vendor signs with.
         log.warning("webhook_refused", provider=provider)
+        metrics.add(WebhooksRefused=1)
         return _answer(HTTPStatus.BAD_REQUEST, "signature")
     except Malformed:
         log.error("webhook_malformed", provider=provider)  # signed, so worth a look; repeating it would not mend it

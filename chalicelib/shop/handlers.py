@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from chalice.app import Blueprint, CloudWatchEvent, Cron
 
 from chalicelib.gateways import World, world
-from chalicelib.runtime import webhooks
+from chalicelib.runtime import metrics, webhooks
 from chalicelib.runtime.aws import call_again
 from chalicelib.runtime.lazy import on_first_use
 from chalicelib.shop.events import apply_connect_event, apply_event
@@ -50,6 +50,7 @@ def _apply_connect(payload: bytes, signature: str) -> None:
 
 
 @blueprint.schedule(Cron(0, 3, "*", "*", "?", "*"), name="sync_catalogue")
+@metrics.flushed
 def sync_catalogue(event: CloudWatchEvent) -> dict[str, bool]:
     """Bring the catalogue up to date; a call that runs out of time calls again."""
     return synced(world(), event.to_dict(), event.context, call_again)

@@ -11,6 +11,7 @@ from chalicelib.gateways import World
 from chalicelib.gateways.appstore import WHOLE, Notification, Transaction
 from chalicelib.kernel.errors import Forbidden, Invalid, InvalidState, Malformed, NotFound, Unauthenticated
 from chalicelib.kernel.time import DAY
+from chalicelib.runtime import metrics
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.retries import undisturbed
 from chalicelib.wallet import consumptions, purchases
@@ -71,6 +72,7 @@ def hear(world: World, notification: Notification) -> None:
     outcome = undisturbed(world.sleep, attempt, tries=_TRIES)
     if outcome is not None:
         log.info("apple_notification", event_type=notification.kind, outcome=outcome)
+        metrics.add(WebhookLateness=world.now() - notification.at)
 
 
 def _applied(world: World, notification: Notification, stored: Stored) -> str:

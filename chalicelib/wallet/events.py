@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.gateways import World
+from chalicelib.kernel.time import SECOND
+from chalicelib.runtime import metrics
 from chalicelib.runtime.lazy import on_first_use
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.retries import undisturbed
@@ -43,6 +45,7 @@ def apply_event(world: World, event: Mapping[str, Any], told: Told | None = None
     outcome = undisturbed(world.sleep, attempt, tries=_TRIES)
     if outcome is not None:
         log.info("stripe_event", event_type=event["type"], outcome=outcome)
+        metrics.add(WebhookLateness=world.now() - event.get("created", 0) * SECOND)
 
 
 def applied(world: World, event: Mapping[str, Any], stored: Stored) -> str:

@@ -17,7 +17,7 @@ from chalicelib.gateways.stripe import Refused
 from chalicelib.kernel.errors import NotFound, Problem, ProviderFailed
 from chalicelib.kernel.ids import derived_id
 from chalicelib.kernel.time import SECOND, Millis
-from chalicelib.runtime import outbox
+from chalicelib.runtime import metrics, outbox
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.retries import undisturbed
 from chalicelib.runtime.tables import Contended, Key, Operation
@@ -215,6 +215,7 @@ def told(world: World, event: Mapping[str, Any], stored: Stored) -> str:
         return _ignored(world, event, verdict if isinstance(verdict, Ignore) else Ignore("no recharge of ours"), stored)
     if verdict == "refused":
         world.tables.write(stored("refused"), *_refusal(world, charge, model.why_refused(intent)))
+        metrics.add(CardsDeclined=1)
         return "refused"
     _credit(world, charge, intent["id"], stored("credited"))
     return "credited"
@@ -239,6 +240,7 @@ def _ended(world: World, recharge: str, code: str) -> None:
         if charge and charge.status in ("pending", "sent"):
             world.tables.write(*_refusal(world, charge, code))
             log.info("recharge_refused", id=recharge, code=code)
+            metrics.add(CardsDeclined=int(code != model.UNKNOWN))
 
     undisturbed(world.sleep, attempt, tries=_TRIES)
 

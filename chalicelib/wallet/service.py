@@ -19,6 +19,7 @@ from chalicelib.kernel.errors import (
 )
 from chalicelib.kernel.money import USD, Cents
 from chalicelib.kernel.time import Millis
+from chalicelib.runtime import metrics
 from chalicelib.runtime.lazy import on_first_use
 from chalicelib.runtime.tables import ConditionFailed, Contended, Item, Key, Operation
 from chalicelib.wallet import limits
@@ -91,6 +92,9 @@ def charge_due(world: World, newest: Entry, before: Millis | None = None) -> Ent
             return newest
         entry = follow(newest, draft, now)
         if world.wrote(book.put(entry)):
+            begins = meter.next_boundary(newest.meter, world.settings.rules) if newest.meter else None
+            if begins is not None and entry.minute:
+                metrics.add(BillingLateness=now - begins)
             newest, posted_any = entry, True
         else:
             newest = book.head(newest.account)

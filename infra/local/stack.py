@@ -475,6 +475,7 @@ _WARM_EVENTS: Final = {
     },
     "notify": {"Records": []},
     "live_signals": {"Records": []},
+    "rollup": {"Records": []},
     "mail_events": {"Records": []},
     "clock": {"kind": "session", "id": "ses_00000000000000000000000000", "epoch": 0},
 }

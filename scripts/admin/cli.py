@@ -1,55 +1,64 @@
-"""Arguments in, tables or JSON out.
+"""Arguments in, an exit code out.
 
 Exit codes: 0 done (or shown, or nothing left to do), 1 refused or not as it should be, 2 wrong usage.
 """
 
 import contextlib
-import json
 import sys
 from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable
 from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from chalicelib.gateways import World
 from chalicelib.gateways.stripe import Refused
 from chalicelib.kernel.errors import Invalid, Problem
 from chalicelib.runtime.tables import ConditionFailed, Contended
 from scripts.admin import (
-    books,
     coins,
     deadletters,
     files,
     gifts,
+    guarantees,
+    ledger,
     mail,
     messages,
     moderation,
-    money,
     orders,
+    payouts,
+    people,
     products,
     promos,
+    readers,
+    refunds,
+    reviews,
+    sessions,
     shipping,
     stages,
     streams,
-    verbs,
+    wallet,
     words,
 )
-from scripts.admin.verbs import Answer, Facts, Plan, Verb
+from scripts.admin.asking import Answer, Plan, Verb
+from scripts.admin.showing import complain, show
 
 DONE: Final = 0
 REFUSED: Final = 1
 
 VERBS: Final = (
-    *verbs.VERBS,
-    *money.VERBS,
-    *books.VERBS,
-    *promos.VERBS,
-    *coins.VERBS,
+    *readers.VERBS,
+    *people.VERBS,
+    *sessions.VERBS,
     *streams.VERBS,
+    *guarantees.VERBS,
+    *reviews.VERBS,
+    *ledger.VERBS,
+    *promos.VERBS,
+    *payouts.VERBS,
+    *wallet.VERBS,
+    *coins.VERBS,
+    *refunds.VERBS,
     *gifts.VERBS,
     *products.VERBS,
     *orders.VERBS,
@@ -64,8 +73,6 @@ VERBS: Final = (
 
 _SHORTEST_REASON: Final = 3
 _LONGEST_REASON: Final = 500
-_SHOWN: Final = "\n\u200c\u200d"
-"""What is not printable, and harmless: ends of lines, and the joiners that words and families are spelled with."""
 
 _NOUNS: Final = {
     "readers": "invite and verify readers",
@@ -123,7 +130,7 @@ def run(
         return _refused("Storage was too busy to say whether it wrote. Repeat the command: it finds out.")
     except (stages.NoStackError, BotoCoreError, ClientError) as failed:
         return _refused(str(failed))
-    _show(found, asked)
+    show(found, asked)
     return DONE if isinstance(found, Plan) or found.holds else REFUSED
 
 
@@ -187,79 +194,6 @@ def _reason(written: str) -> str:
     return reason
 
 
-def _show(found: Answer | Plan, asked: Namespace) -> None:
-    if asked.json:
-        rows = found.rows if isinstance(found, Answer) else []
-        will = list(found.will) if isinstance(found, Plan) else []
-        done = isinstance(found, Answer) or not found.will
-        _say(json.dumps({"done": done, "would": will, "rows": rows}, ensure_ascii=False, indent=2))
-        return
-    if isinstance(found, Answer):
-        _show_rows(found.rows)
-    elif found.will:
-        _say("\n".join(f"Would {each}." for each in found.will))
-        print("Nothing was done. Repeat it with --yes.")
-    else:
-        _say(found.otherwise)
-
-
-def _show_rows(rows: list[Facts]) -> None:
-    """One thing as a list of its facts, several as a table."""
-    if not rows:
-        print("Nothing found.")
-    elif len(rows) == 1:
-        _show_facts(rows[0])
-    else:
-        Console().print(_table(rows))
-
-
-def _show_facts(facts: Facts) -> None:
-    """What has several things in it follows as a table of its own."""
-    several = {name: value for name, value in facts.items() if value and _are_facts(value)}
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in facts.items():
-        if name not in several:
-            table.add_row(name, _text(value))
-    Console().print(table)
-    for name, rows in several.items():
-        print(f"\n{name}")
-        Console().print(_table(rows))
-
-
-def _are_facts(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(each, dict) for each in value)
-
-
-def _table(rows: list[Facts]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    for name in names:
-        table.add_column(name, overflow="fold")
-    for row in rows:
-        table.add_row(*(_text(row.get(name)) for name in names))
-    return table
-
-
-def _text(value: object) -> Text:
-    """Never as markup: a name may hold brackets."""
-    if value is None or value == []:
-        return Text("-")
-    return Text(_inert(json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)))
-
-
-def _inert(text: str) -> str:
-    """With what a terminal obeys, or shows nothing of, written out as JSON does: somebody may have sent it."""
-    return "".join(each if each.isprintable() or each in _SHOWN else json.dumps(each)[1:-1] for each in text)
-
-
-def _say(text: str) -> None:
-    print(_inert(text))
-
-
 def _refused(why: str, errors: tuple[dict[str, str], ...] = ()) -> int:
-    print(_inert(f"refused: {why}"), file=sys.stderr)
-    for each in errors:
-        print(_inert(f"  {each['field']}: {each['message']}"), file=sys.stderr)
+    complain(why, errors)
     return REFUSED

@@ -12,7 +12,7 @@ from chalicelib.kernel.time import rfc3339
 from chalicelib.wallet import bought, coins, packs, purchases
 from chalicelib.wallet.model.chain import Entry
 from chalicelib.wallet.model.packs import Pack, must_cover, with_pack
-from scripts.admin.verbs import _WHY, Answer, Facts, Plan, Verb, _id, _number, _takes_nothing, _takes_user, _text
+from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, a_number, a_text, an_id, takes_nothing, takes_user
 
 _MOST_SHOWN: Final = 100
 
@@ -96,19 +96,19 @@ def _facts(pack: Pack) -> Facts:
 
 
 def _takes_pack(parser: ArgumentParser) -> None:
-    parser.add_argument("pack", type=_text, metavar="PACK", help="such as coins_500; its product id at both stores")
+    parser.add_argument("pack", type=a_text, metavar="PACK", help="such as coins_500; its product id at both stores")
 
 
 def _takes_terms(parser: ArgumentParser) -> None:
     _takes_pack(parser)
-    parser.add_argument("--coins", type=_number, required=True, help="for good")
-    parser.add_argument("--price", type=_number, required=True, help="cents, on the web")
+    parser.add_argument("--coins", type=a_number, required=True, help="for good")
+    parser.add_argument("--price", type=a_number, required=True, help="cents, on the web")
 
 
 def _takes_adjustment(parser: ArgumentParser) -> None:
-    _takes_user(parser)
-    parser.add_argument("--coins", type=_number, required=True, help="how many")
-    parser.add_argument("--ref", type=_id, required=True, help="what it is for, such as a ticket: done once a ref")
+    takes_user(parser)
+    parser.add_argument("--coins", type=a_number, required=True, help="how many")
+    parser.add_argument("--ref", type=an_id, required=True, help="what it is for, such as a ticket: done once a ref")
 
 
 VERBS: Final = (
@@ -117,14 +117,14 @@ VERBS: Final = (
         "show",
         "Show a person's coins, and what they bought.",
         ("coins show usr_… --stage prod",),
-        _takes_user,
+        takes_user,
         show_coins,
     ),
     Verb(
         "coins",
         "grant",
         "Give a person coins, once for a ref.",
-        (f"coins grant usr_… --coins 500 --ref ticket-1234 --stage prod {_WHY}",),
+        (f"coins grant usr_… --coins 500 --ref ticket-1234 --stage prod {WHY}",),
         _takes_adjustment,
         grant_coins,
         changes=True,
@@ -133,7 +133,7 @@ VERBS: Final = (
         "coins",
         "take",
         "Take coins from a person, once for a ref.",
-        (f"coins take usr_… --coins 500 --ref ticket-1234 --stage prod {_WHY}",),
+        (f"coins take usr_… --coins 500 --ref ticket-1234 --stage prod {WHY}",),
         _takes_adjustment,
         take_coins,
         changes=True,
@@ -143,14 +143,14 @@ VERBS: Final = (
         "packs",
         "List the packs of coins, sold or not.",
         ("coins packs --stage prod", "coins packs --local --json"),
-        _takes_nothing,
+        takes_nothing,
         list_packs,
     ),
     Verb(
         "coins",
         "set-pack",
         "Sell a pack of coins, or change its price on the web.",
-        (f"coins set-pack coins_500 --coins 500 --price 699 --stage prod {_WHY}",),
+        (f"coins set-pack coins_500 --coins 500 --price 699 --stage prod {WHY}",),
         _takes_terms,
         set_pack,
         changes=True,
@@ -159,7 +159,7 @@ VERBS: Final = (
         "coins",
         "stop-pack",
         "Sell a pack of coins no more.",
-        (f"coins stop-pack coins_500 --stage prod {_WHY}",),
+        (f"coins stop-pack coins_500 --stage prod {WHY}",),
         _takes_pack,
         stop_pack,
         changes=True,

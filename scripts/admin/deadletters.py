@@ -16,7 +16,7 @@ from chalicelib.operations.dead_letters import Found, Outside
 from chalicelib.operations.model.dead_letter import Stretch, repeatable
 from chalicelib.runtime.aws import client
 from chalicelib.runtime.tables import item_of
-from scripts.admin.verbs import _WHY, Answer, Facts, Plan, Verb, _takes_nothing
+from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, takes_nothing
 
 _GONE: Final = frozenset({"TrimmedDataAccessException", "ResourceNotFoundException", "ExpiredIteratorException"})
 _MESSAGE: Final = re.compile(r"[A-Za-z0-9-]{1,100}")
@@ -128,14 +128,14 @@ VERBS: Final = (
         "list",
         "List what could not be done: when, by whom, what, why, and whether it can be done again.",
         ("deadletters list --stage prod", "deadletters list --local --json"),
-        _takes_nothing,
+        takes_nothing,
         list_letters,
     ),
     Verb(
         "deadletters",
         "replay",
         "Do again what could not be done. What was done meanwhile is not done twice.",
-        (f"deadletters replay --all --stage prod {_WHY}", f"deadletters replay --id 1b9d… --local {_WHY}"),
+        (f"deadletters replay --all --stage prod {WHY}", f"deadletters replay --id 1b9d… --local {WHY}"),
         _takes_which,
         replay_letters,
         changes=True,
@@ -144,7 +144,7 @@ VERBS: Final = (
         "deadletters",
         "drop",
         "Throw away what could not be done.",
-        (f"deadletters drop --id 1b9d… --stage prod {_WHY}",),
+        (f"deadletters drop --id 1b9d… --stage prod {WHY}",),
         _takes_which,
         drop_letters,
         changes=True,

@@ -13,7 +13,7 @@ from chalicelib.gateways import World
 from chalicelib.kernel.errors import InvalidState
 from chalicelib.shop import catalogue, files
 from chalicelib.shop.model.file import ENDINGS, MOST_BYTES, File, FileType, announced
-from scripts.admin.verbs import _WHY, Answer, Facts, Plan, Verb, _id, _text
+from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, a_text, an_id
 
 _TYPES: Final[dict[str, FileType]] = {ending: kind for kind, endings in ENDINGS.items() for ending in endings}
 """By how a name ends; ``mp4`` is a video unless it is said to be sound."""
@@ -66,9 +66,9 @@ def _path(written: str) -> Path:
 
 
 def _takes_file(parser: ArgumentParser) -> None:
-    parser.add_argument("product", type=_id, metavar="PRODUCT", help="its id, prd_… or prod_…")
+    parser.add_argument("product", type=an_id, metavar="PRODUCT", help="its id, prd_… or prod_…")
     parser.add_argument("path", type=_path, metavar="PATH", help="the file: 100 MB at most; a zip where it is several")
-    parser.add_argument("--name", type=_text, help="what buyers keep it as (as it is called here)")
+    parser.add_argument("--name", type=a_text, help="what buyers keep it as (as it is called here)")
     parser.add_argument("--type", choices=tuple(ENDINGS), help="what it is (as its name ends)")
 
 
@@ -77,7 +77,7 @@ VERBS: Final = (
         "products",
         "file",
         "Give a digital product its file, or another one.",
-        (f"products file prd_01J… guide.pdf --stage prod {_WHY}",),
+        (f"products file prd_01J… guide.pdf --stage prod {WHY}",),
         _takes_file,
         set_file,
         changes=True,

@@ -8,7 +8,7 @@ from chalicelib.gateways import World
 from chalicelib.kernel.errors import NotFound
 from chalicelib.live import gifts
 from chalicelib.live.model.gift import GIFT_ID, Gift, with_gift
-from scripts.admin.verbs import _WHY, Answer, Facts, Plan, Verb, _number, _takes_nothing, _text
+from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, a_number, a_text, takes_nothing
 
 
 def list_gifts(world: World, asked: Namespace) -> Answer:
@@ -69,9 +69,9 @@ def _takes_gift(parser: ArgumentParser) -> None:
 
 def _takes_terms(parser: ArgumentParser) -> None:
     _takes_gift(parser)
-    parser.add_argument("--name", type=_text, required=True, help="what people see")
-    parser.add_argument("--coins", type=_number, required=True, help="what it costs")
-    parser.add_argument("--animation", type=_text, help="what the apps show (its id and _v1)")
+    parser.add_argument("--name", type=a_text, required=True, help="what people see")
+    parser.add_argument("--coins", type=a_number, required=True, help="what it costs")
+    parser.add_argument("--animation", type=a_text, help="what the apps show (its id and _v1)")
 
 
 VERBS: Final = (
@@ -80,14 +80,14 @@ VERBS: Final = (
         "list",
         "List the gifts, also those that were stopped.",
         ("gifts list --stage prod", "gifts list --local --json"),
-        _takes_nothing,
+        takes_nothing,
         list_gifts,
     ),
     Verb(
         "gifts",
         "set",
         "Offer a gift, or change one. What was sent before stays what it was.",
-        (f"gifts set rose --name Rose --coins 100 --local {_WHY}",),
+        (f"gifts set rose --name Rose --coins 100 --local {WHY}",),
         _takes_terms,
         set_gift,
         changes=True,
@@ -96,7 +96,7 @@ VERBS: Final = (
         "gifts",
         "stop",
         "Let nobody give it any more.",
-        (f"gifts stop rose --stage prod {_WHY}",),
+        (f"gifts stop rose --stage prod {WHY}",),
         _takes_gift,
         stop_gift,
         changes=True,

@@ -6,7 +6,7 @@ from typing import Final
 from chalicelib.accounts import suppression
 from chalicelib.gateways import World
 from chalicelib.kernel.time import rfc3339
-from scripts.admin.verbs import _WHY, Answer, Facts, Plan, Verb, _email
+from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, an_email
 
 
 def suppressed(world: World, asked: Namespace) -> Answer:
@@ -37,7 +37,7 @@ def _facts(world: World, address: str) -> Facts:
 
 
 def _takes_address(parser: ArgumentParser) -> None:
-    parser.add_argument("address", type=_email, metavar="ADDRESS", help="such as ada@example.com")
+    parser.add_argument("address", type=an_email, metavar="ADDRESS", help="such as ada@example.com")
 
 
 VERBS: Final = (
@@ -53,7 +53,7 @@ VERBS: Final = (
         "mail",
         "release",
         "Send letters to an address again.",
-        (f"mail release ada@example.com --stage prod {_WHY}",),
+        (f"mail release ada@example.com --stage prod {WHY}",),
         _takes_address,
         release,
         changes=True,

@@ -9,7 +9,7 @@ from chalicelib.kernel.time import rfc3339
 from chalicelib.messaging import model, unlocking
 from chalicelib.messaging import service as messages
 from chalicelib.messaging.model import Message
-from scripts.admin.verbs import _WHY, Answer, Facts, Plan, Verb, _id
+from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, an_id
 
 
 def show_message(world: World, asked: Namespace) -> Answer:
@@ -50,7 +50,7 @@ def _facts(message: Message) -> Facts:
 
 
 def _takes_message(parser: ArgumentParser) -> None:
-    parser.add_argument("message", type=_id, metavar="MESSAGE", help="its id, msg_…")
+    parser.add_argument("message", type=an_id, metavar="MESSAGE", help="its id, msg_…")
 
 
 def _takes_message_and_text(parser: ArgumentParser) -> None:
@@ -71,7 +71,7 @@ VERBS: Final = (
         "messages",
         "refund",
         "Give a client back what they paid for a reply, once.",
-        (f"messages refund msg_01J… --stage prod {_WHY}",),
+        (f"messages refund msg_01J… --stage prod {WHY}",),
         _takes_message,
         refund_reply,
         changes=True,

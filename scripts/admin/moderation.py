@@ -9,7 +9,7 @@ from chalicelib.moderation import service as moderation
 from chalicelib.moderation.model import Case, Decision, decided
 from chalicelib.moderation.terms import Action, Kind, Rule, Verdict, Waiting
 from chalicelib.runtime.tables import Key
-from scripts.admin.verbs import _WHY, Answer, Facts, Plan, Verb, _id
+from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, an_id
 
 _PAGE: Final = 100
 _MOST: Final = 1_000
@@ -123,7 +123,7 @@ def _takes_which(parser: ArgumentParser) -> None:
 
 
 def _takes_case(parser: ArgumentParser) -> None:
-    parser.add_argument("case", type=_id, metavar="CASE", help="the case's id, cas_…; `moderation list` tells it")
+    parser.add_argument("case", type=an_id, metavar="CASE", help="the case's id, cas_…; `moderation list` tells it")
 
 
 def _takes_resolution(parser: ArgumentParser) -> None:
@@ -155,8 +155,8 @@ VERBS: Final = (
         "resolve",
         "Do something about what was reported, or uphold what was done against an appeal.",
         (
-            f"moderation resolve cas_… --action remove --rule spam --stage prod {_WHY}",
-            f"moderation resolve cas_… --action uphold --stage prod {_WHY}",
+            f"moderation resolve cas_… --action remove --rule spam --stage prod {WHY}",
+            f"moderation resolve cas_… --action uphold --stage prod {WHY}",
         ),
         _takes_resolution,
         resolve_case,
@@ -166,7 +166,7 @@ VERBS: Final = (
         "moderation",
         "dismiss",
         "Do nothing about what was reported, or grant an appeal and take back what was done.",
-        (f"moderation dismiss cas_… --stage prod {_WHY}",),
+        (f"moderation dismiss cas_… --stage prod {WHY}",),
         _takes_case,
         dismiss_case,
         changes=True,

@@ -13,7 +13,7 @@ from chalicelib.shop.model import order as model
 from chalicelib.shop.model import returns as reckoning
 from chalicelib.shop.model.order import Item, Order, Shipment
 from chalicelib.shop.returns import Who
-from scripts.admin.verbs import _WHY, Answer, Facts, Plan, Verb, _id, _text
+from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, a_text, an_id
 
 _MOST_LISTED: Final = 100
 
@@ -184,13 +184,13 @@ def _units(written: str) -> tuple[str, int]:
 
 
 def _takes_order(parser: ArgumentParser) -> None:
-    parser.add_argument("order", type=_id, metavar="ORDER", help="its id, ord_…")
+    parser.add_argument("order", type=an_id, metavar="ORDER", help="its id, ord_…")
 
 
 def _takes_list(parser: ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--to-ship", action="store_true", help="those of which something is to be sent")
-    which.add_argument("--of", type=_id, metavar="USER", help="those of that person")
+    which.add_argument("--of", type=an_id, metavar="USER", help="those of that person")
 
 
 def _takes_show(parser: ArgumentParser) -> None:
@@ -201,14 +201,19 @@ def _takes_show(parser: ArgumentParser) -> None:
 def _takes_items(parser: ArgumentParser) -> None:
     _takes_order(parser)
     parser.add_argument(
-        "--item", type=_id, action="append", default=[], metavar="N", help="one of its items; without, all that can be"
+        "--item",
+        type=an_id,
+        action="append",
+        default=[],
+        metavar="N",
+        help="one of its items; without, all that can be",
     )
 
 
 def _takes_shipment(parser: ArgumentParser) -> None:
     _takes_items(parser)
-    parser.add_argument("--carrier", type=_text, required=True, help="who carries it")
-    parser.add_argument("--tracking", type=_text, required=True, help="the number it can be followed by")
+    parser.add_argument("--carrier", type=a_text, required=True, help="who carries it")
+    parser.add_argument("--tracking", type=a_text, required=True, help="the number it can be followed by")
 
 
 def _takes_refund(parser: ArgumentParser) -> None:
@@ -240,7 +245,7 @@ VERBS: Final = (
     _verb(
         "ship",
         "Say that items were sent; the buyer is told, and the reader has their share.",
-        (f"orders ship ord_01J… --carrier USPS --tracking 9400… --stage prod {_WHY}",),
+        (f"orders ship ord_01J… --carrier USPS --tracking 9400… --stage prod {WHY}",),
         _takes_shipment,
         ship_items,
         changes=True,
@@ -248,7 +253,7 @@ VERBS: Final = (
     _verb(
         "deliver",
         "Say that items have arrived; the buyer is told.",
-        (f"orders deliver ord_01J… --item 2 --stage prod {_WHY}",),
+        (f"orders deliver ord_01J… --item 2 --stage prod {WHY}",),
         _takes_items,
         deliver_items,
         changes=True,
@@ -256,7 +261,7 @@ VERBS: Final = (
     _verb(
         "refund",
         "Give back what was paid for items, the way it was paid.",
-        (f"orders refund ord_01J… --item 2:1 --restock --stage prod {_WHY}",),
+        (f"orders refund ord_01J… --item 2:1 --restock --stage prod {WHY}",),
         _takes_refund,
         refund_items,
         changes=True,
@@ -264,7 +269,7 @@ VERBS: Final = (
     _verb(
         "cancel",
         "Call off what nobody has paid yet, or what was paid and not sent.",
-        (f"orders cancel ord_01J… --stage prod {_WHY}",),
+        (f"orders cancel ord_01J… --stage prod {WHY}",),
         _takes_order,
         cancel_order,
         changes=True,

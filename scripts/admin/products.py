@@ -16,7 +16,7 @@ from chalicelib.shop.model.wanted import Changes, Terms
 from chalicelib.shop.selling import Own
 from chalicelib.shop.store import Listing, products_of
 from chalicelib.shop.sync import Run
-from scripts.admin.verbs import _WHY, Answer, Facts, Plan, Verb, _id, _number, _takes_nothing, _text
+from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, a_number, a_text, an_id, takes_nothing
 
 _AT_ONCE: Final = 100
 _MOST_PAGES: Final = 10
@@ -182,34 +182,34 @@ def _facts(own: Own) -> Facts:
 
 
 def _takes_product(parser: ArgumentParser) -> None:
-    parser.add_argument("product", type=_id, metavar="PRODUCT", help="its id at Stripe, prd_… or prod_…")
+    parser.add_argument("product", type=an_id, metavar="PRODUCT", help="its id at Stripe, prd_… or prod_…")
 
 
 def _takes_list(parser: ArgumentParser) -> None:
     parser.add_argument("--off", action="store_true", help="those that nobody can buy")
-    parser.add_argument("--seller", type=_id, help="all of this reader's, usr_…")
+    parser.add_argument("--seller", type=an_id, help="all of this reader's, usr_…")
 
 
 def _takes_new(parser: ArgumentParser) -> None:
-    parser.add_argument("--name", type=_text, required=True, help="what people see")
-    parser.add_argument("--description", type=_text, help="plain text")
+    parser.add_argument("--name", type=a_text, required=True, help="what people see")
+    parser.add_argument("--description", type=a_text, help="plain text")
     parser.add_argument("--kind", choices=("digital", "physical"), required=True, help="a file, or a thing to send")
-    parser.add_argument("--price", type=_number, required=True, help="cents")
-    parser.add_argument("--coins", type=_number, help="what it costs in coins; only of what is digital")
+    parser.add_argument("--price", type=a_number, required=True, help="cents")
+    parser.add_argument("--coins", type=a_number, help="what it costs in coins; only of what is digital")
 
 
 def _takes_changes(parser: ArgumentParser) -> None:
     _takes_product(parser)
-    parser.add_argument("--name", type=_text, help="what people see")
-    parser.add_argument("--description", type=_text, help="plain text")
-    parser.add_argument("--price", type=_number, help="cents")
-    parser.add_argument("--coins", type=_number, help="what it costs in coins; 0 is not for coins")
+    parser.add_argument("--name", type=a_text, help="what people see")
+    parser.add_argument("--description", type=a_text, help="plain text")
+    parser.add_argument("--price", type=a_number, help="cents")
+    parser.add_argument("--coins", type=a_number, help="what it costs in coins; 0 is not for coins")
 
 
 def _takes_count(parser: ArgumentParser) -> None:
     _takes_product(parser)
     left = parser.add_mutually_exclusive_group(required=True)
-    left.add_argument("--left", type=_number, help="how many pieces there are")
+    left.add_argument("--left", type=a_number, help="how many pieces there are")
     left.add_argument("--unlimited", action="store_const", const=None, dest="left", help="of a file, any number")
 
 
@@ -234,7 +234,7 @@ VERBS: Final = (
         "products",
         "add",
         "Sell something of the platform's own; it is made at Stripe.",
-        (f"products add --name Tarot --kind physical --price 2500 --stage dev {_WHY}",),
+        (f"products add --name Tarot --kind physical --price 2500 --stage dev {WHY}",),
         _takes_new,
         add_product,
         changes=True,
@@ -243,7 +243,7 @@ VERBS: Final = (
         "products",
         "change",
         "Change what a product says, or costs.",
-        (f"products change prd_… --price 2900 --stage prod {_WHY}",),
+        (f"products change prd_… --price 2900 --stage prod {WHY}",),
         _takes_changes,
         change_product,
         changes=True,
@@ -252,7 +252,7 @@ VERBS: Final = (
         "products",
         "approve",
         "Put a reader's product on sale, or one that was stopped on sale again.",
-        (f"products approve prd_… --stage prod {_WHY}",),
+        (f"products approve prd_… --stage prod {WHY}",),
         _takes_product,
         approve_product,
         changes=True,
@@ -261,7 +261,7 @@ VERBS: Final = (
         "products",
         "stop",
         "Let nobody buy a product from this moment on.",
-        (f"products stop prd_… --stage prod {_WHY}",),
+        (f"products stop prd_… --stage prod {WHY}",),
         _takes_product,
         stop_product,
         changes=True,
@@ -270,7 +270,7 @@ VERBS: Final = (
         "products",
         "stock",
         "Say how many pieces of a product are left.",
-        (f"products stock prd_… --left 40 --stage prod {_WHY}",),
+        (f"products stock prd_… --left 40 --stage prod {WHY}",),
         _takes_count,
         count_product,
         changes=True,
@@ -279,8 +279,8 @@ VERBS: Final = (
         "products",
         "sync",
         "Compare the whole catalogue with Stripe, and repair it on both sides. Exit code 1 where some could not be.",
-        (f"products sync --stage prod {_WHY}",),
-        _takes_nothing,
+        (f"products sync --stage prod {WHY}",),
+        takes_nothing,
         sync_products,
         changes=True,
     ),

@@ -10,7 +10,7 @@ from chalicelib.kernel.errors import NotFound
 from chalicelib.kernel.time import SECOND, Millis, rfc3339
 from chalicelib.wallet import promos
 from chalicelib.wallet.model.promo import Code, made
-from scripts.admin.verbs import _WHY, Answer, Facts, Plan, Verb, _id, _number, _takes_nothing, _takes_user, _text
+from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, a_number, a_text, an_id, takes_nothing, takes_user
 
 
 def make_code(world: World, asked: Namespace) -> Plan:
@@ -101,23 +101,23 @@ def _moment(written: str) -> Millis:
 
 
 def _takes_code(parser: ArgumentParser) -> None:
-    parser.add_argument("code", type=_text, metavar="CODE", help="4 to 32 letters, digits and hyphens")
+    parser.add_argument("code", type=a_text, metavar="CODE", help="4 to 32 letters, digits and hyphens")
 
 
 def _takes_terms(parser: ArgumentParser) -> None:
     _takes_code(parser)
-    parser.add_argument("--amount", type=_number, required=True, help="cents for each redemption")
+    parser.add_argument("--amount", type=a_number, required=True, help="cents for each redemption")
     parser.add_argument("--until", type=_moment, required=True, help="redeemed before then: 2026-12-31T23:59:00Z")
-    parser.add_argument("--days", type=_number, required=True, help="how long what was redeemed can be spent")
-    parser.add_argument("--per-person", type=_number, default=1, help="redemptions of one person (1)")
-    parser.add_argument("--total", type=_number, required=True, help="redemptions in all")
+    parser.add_argument("--days", type=a_number, required=True, help="how long what was redeemed can be spent")
+    parser.add_argument("--per-person", type=a_number, default=1, help="redemptions of one person (1)")
+    parser.add_argument("--total", type=a_number, required=True, help="redemptions in all")
 
 
 def _takes_grant(parser: ArgumentParser) -> None:
-    _takes_user(parser)
-    parser.add_argument("--amount", type=_number, required=True, help="cents")
-    parser.add_argument("--days", type=_number, required=True, help="how long it can be spent")
-    parser.add_argument("--ref", type=_id, required=True, help="what it is for, such as a ticket: given once a ref")
+    takes_user(parser)
+    parser.add_argument("--amount", type=a_number, required=True, help="cents")
+    parser.add_argument("--days", type=a_number, required=True, help="how long it can be spent")
+    parser.add_argument("--ref", type=an_id, required=True, help="what it is for, such as a ticket: given once a ref")
 
 
 VERBS: Final = (
@@ -125,7 +125,7 @@ VERBS: Final = (
         "promo",
         "make",
         "Make a promotional code. Money is in cents.",
-        (f"promo make WELCOME5 --amount 500 --until 2026-12-31T23:59:00Z --days 30 --total 1000 --local {_WHY}",),
+        (f"promo make WELCOME5 --amount 500 --until 2026-12-31T23:59:00Z --days 30 --total 1000 --local {WHY}",),
         _takes_terms,
         make_code,
         changes=True,
@@ -135,7 +135,7 @@ VERBS: Final = (
         "list",
         "List the promotional codes.",
         ("promo list --stage prod", "promo list --local --json"),
-        _takes_nothing,
+        takes_nothing,
         list_codes,
     ),
     Verb(
@@ -150,7 +150,7 @@ VERBS: Final = (
         "promo",
         "stop",
         "Let nobody redeem a code any more.",
-        (f"promo stop WELCOME5 --stage prod {_WHY}",),
+        (f"promo stop WELCOME5 --stage prod {WHY}",),
         _takes_code,
         stop_code,
         changes=True,
@@ -159,7 +159,7 @@ VERBS: Final = (
         "promo",
         "grant",
         "Give a person promotional credit, once for a ref.",
-        (f"promo grant usr_… --amount 500 --days 30 --ref ticket-1234 --stage prod {_WHY}",),
+        (f"promo grant usr_… --amount 500 --days 30 --ref ticket-1234 --stage prod {WHY}",),
         _takes_grant,
         grant_promo,
         changes=True,

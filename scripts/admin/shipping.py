@@ -11,7 +11,7 @@ from chalicelib.gateways import World
 from chalicelib.kernel.errors import NotFound
 from chalicelib.shop import rates
 from chalicelib.shop.model.shipping import Rate
-from scripts.admin.verbs import _WHY, Answer, Facts, Plan, Verb, _number, _takes_nothing, _text
+from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, a_number, a_text, takes_nothing
 
 
 def list_rates(world: World, asked: Namespace) -> Answer:
@@ -73,13 +73,13 @@ def _country(written: str) -> str:
 
 
 def _takes_rate(parser: ArgumentParser) -> None:
-    parser.add_argument("rate", type=_text, metavar="RATE", help="its id: small letters, digits and underscores")
+    parser.add_argument("rate", type=a_text, metavar="RATE", help="its id: small letters, digits and underscores")
 
 
 def _takes_terms(parser: ArgumentParser) -> None:
     _takes_rate(parser)
-    parser.add_argument("--name", type=_text, required=True, help="what people see")
-    parser.add_argument("--amount", type=_number, required=True, help="cents, for all of an order")
+    parser.add_argument("--name", type=a_text, required=True, help="what people see")
+    parser.add_argument("--amount", type=a_number, required=True, help="cents, for all of an order")
     parser.add_argument(
         "--countries", type=_country, nargs="+", required=True, metavar="US", help="where it goes: ISO 3166"
     )
@@ -91,14 +91,14 @@ VERBS: Final = (
         "list",
         "List the shipping rates, also those that were stopped.",
         ("shipping list --stage prod", "shipping list --local --json"),
-        _takes_nothing,
+        takes_nothing,
         list_rates,
     ),
     Verb(
         "shipping",
         "set",
         "Offer a shipping rate, or change one. Orders keep what they were made with.",
-        (f"shipping set express --name Express --amount 1995 --countries US CA --stage prod {_WHY}",),
+        (f"shipping set express --name Express --amount 1995 --countries US CA --stage prod {WHY}",),
         _takes_terms,
         set_rate,
         changes=True,
@@ -107,7 +107,7 @@ VERBS: Final = (
         "shipping",
         "stop",
         "Let nobody choose a shipping rate any more.",
-        (f"shipping stop express --stage prod {_WHY}",),
+        (f"shipping stop express --stage prod {WHY}",),
         _takes_rate,
         stop_rate,
         changes=True,

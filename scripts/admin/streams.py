@@ -8,7 +8,7 @@ from chalicelib.kernel.time import Millis, rfc3339
 from chalicelib.live import service as live
 from chalicelib.live.model.stream import Stream
 from chalicelib.runtime.tables import Key
-from scripts.admin.verbs import _WHY, Answer, Facts, Plan, Verb, _id
+from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, an_id
 
 _PAGE: Final = 100
 _MOST_PAGES: Final = 20
@@ -79,7 +79,7 @@ def _takes_state(parser: ArgumentParser) -> None:
 
 
 def _takes_stream(parser: ArgumentParser) -> None:
-    parser.add_argument("stream", type=_id, metavar="STREAM", help="the stream's id, str_…")
+    parser.add_argument("stream", type=an_id, metavar="STREAM", help="the stream's id, str_…")
 
 
 VERBS: Final = (
@@ -103,7 +103,7 @@ VERBS: Final = (
         "streams",
         "end",
         "End a stream, or call it off.",
-        (f"streams end str_… --stage prod {_WHY}",),
+        (f"streams end str_… --stage prod {WHY}",),
         _takes_stream,
         end_stream,
         changes=True,

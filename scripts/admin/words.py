@@ -6,7 +6,7 @@ from typing import Final
 from chalicelib.community import words
 from chalicelib.community.model.wordlist import WordList, with_word, without_word
 from chalicelib.gateways import World
-from scripts.admin.verbs import _WHY, Answer, Plan, Verb, _takes_nothing, _text
+from scripts.admin.asking import WHY, Answer, Plan, Verb, a_text, takes_nothing
 
 
 def list_words(world: World, asked: Namespace) -> Answer:
@@ -46,11 +46,11 @@ def _counted(found: WordList) -> Answer:
 
 
 def _takes_word(parser: ArgumentParser) -> None:
-    parser.add_argument("word", type=_text, metavar="WORD", help="one word of letters and digits")
+    parser.add_argument("word", type=a_text, metavar="WORD", help="one word of letters and digits")
 
 
 def _takes_text(parser: ArgumentParser) -> None:
-    parser.add_argument("text", type=_text, metavar="TEXT", help="what somebody might write")
+    parser.add_argument("text", type=a_text, metavar="TEXT", help="what somebody might write")
 
 
 VERBS: Final = (
@@ -59,7 +59,7 @@ VERBS: Final = (
         "list",
         "List the words that nobody may write in the community.",
         ("words list --stage prod", "words list --local --json"),
-        _takes_nothing,
+        takes_nothing,
         list_words,
     ),
     Verb(
@@ -74,7 +74,7 @@ VERBS: Final = (
         "words",
         "add",
         "Let nobody write a word any more. What was posted before stays.",
-        (f"words add badword --stage prod {_WHY}",),
+        (f"words add badword --stage prod {WHY}",),
         _takes_word,
         add_word,
         changes=True,
@@ -83,7 +83,7 @@ VERBS: Final = (
         "words",
         "remove",
         "Let people write a word again.",
-        (f"words remove badword --stage prod {_WHY}",),
+        (f"words remove badword --stage prod {WHY}",),
         _takes_word,
         remove_word,
         changes=True,

@@ -22,6 +22,7 @@ FUNCTIONS = (
     "notify",
     "mail_events",
     "sync_catalogue",
+    "rollup",
 )
 
 

@@ -1,4 +1,4 @@
-"""One DynamoDB for the whole run, and for each module tables of its own, made as ``infra/resources.yaml`` says."""
+"""One DynamoDB for the whole run, and for each module tables of its own, made as ``infra/template`` says."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """DynamoDB for the integration tests: the local AWS, or any engine at ``DYNAMODB_ENDPOINT_URL``, AWS included.
 
-The tables are made from the definitions of ``infra/resources.yaml``: keys and indexes are written once.
+The tables are made from the definitions of ``infra/template``: keys and indexes are written once.
 """
 
 from __future__ import annotations
@@ -14,14 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-import yaml
-
 from infra.local.ministack import MiniStack, installed
+from scripts import template
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-ROOT: Final = Path(__file__).resolve().parents[2]
 _REGION: Final = "us-east-1"
 _CREATION: Final = ("AttributeDefinitions", "BillingMode", "GlobalSecondaryIndexes", "KeySchema")
 """The properties that decide how a table answers; the others (recovery, encryption, stream) cost time and no more."""
@@ -93,27 +91,10 @@ def tables_on(client: DynamoDBClient) -> Iterator[dict[str, str]]:
 @cache
 def definitions() -> dict[str, Any]:
     """What ``create_table`` takes, by logical name, for every table of the template."""
-    template = yaml.load((ROOT / "infra" / "resources.yaml").read_text(), Loader=_Template)  # noqa: S506 - a SafeLoader
     return {
         logical_id.removesuffix("Table").lower(): {
             name: value for name, value in resource["Properties"].items() if name in _CREATION
         }
-        for logical_id, resource in template["Resources"].items()
+        for logical_id, resource in template.whole()["Resources"].items()
         if resource.get("Type") == "AWS::DynamoDB::Table"
     }
-
-
-class _Template(yaml.SafeLoader):
-    """CloudFormation's tags are read as what they hold: nothing that is used here has one."""
-
-
-def _tagged(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> Any:
-    del suffix
-    if isinstance(node, yaml.ScalarNode):
-        return loader.construct_scalar(node)
-    if isinstance(node, yaml.SequenceNode):
-        return loader.construct_sequence(node, deep=True)
-    return None
-
-
-_Template.add_multi_constructor("!", _tagged)

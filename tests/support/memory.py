@@ -34,6 +34,7 @@ KEYS: Final[dict[str, tuple[str, ...]]] = {
     "community": ("pk", "sk"),
     "moderation": ("pk", "sk"),
     "shop": ("pk", "sk"),
+    "rollups": ("pk", "sk"),
     "notices": ("pk", "sk"),
     "inbox": ("pk", "sk"),
     "limits": ("pk",),

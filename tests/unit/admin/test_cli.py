@@ -13,8 +13,8 @@ from chalicelib.readers import service as readers
 from chalicelib.runtime.identity import Claims
 from chalicelib.sessions import afterwards
 from chalicelib.sessions.model.commands import finish
+from scripts.admin.asking import Verb
 from scripts.admin.cli import VERBS, parser, run
-from scripts.admin.verbs import Verb
 from tests.support.memory import MemoryTables
 from tests.support.reading import CLIENT, READER, SESSION, Stage
 from tests.support.worlds import hand_world

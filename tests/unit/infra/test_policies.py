@@ -122,4 +122,5 @@ def test_only_what_needs_a_secret_may_read_it() -> None:
         "notify": {"unsubscribe"},
         "mail_events": set(),
         "sync_catalogue": {"stripe"},
+        "rollup": set(),
     }

@@ -1,0 +1,1 @@
+"""What people see of what happened: sums by day, kept from streams, for clients, readers and admins."""

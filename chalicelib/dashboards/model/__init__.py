@@ -1,0 +1,1 @@
+"""What is summed up, and how it becomes days. Pure."""

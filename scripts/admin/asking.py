@@ -1,0 +1,89 @@
+"""What a verb is, what it answers, and how what is asked of it is read.
+
+One that looks answers with facts; one that changes first answers with a plan.
+"""
+
+import re
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from chalicelib.gateways import World
+
+Facts = dict[str, Any]
+
+WHY: Final = '--reason "asked for by phone" --yes'
+"""What a changing verb's examples end with."""
+
+_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_NUMBER: Final = re.compile(r"[0-9]{1,9}")
+_EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a verb found, a row for each thing. ``holds`` is False where what was to be proven does not hold."""
+
+    rows: list[Facts]
+    holds: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a change will do, and how. Nothing to do means that it was done before."""
+
+    will: tuple[str, ...]
+    act: Callable[[str, str], Answer]
+    """Takes the operator and the reason. Called only if there is something to do."""
+    otherwise: str = "Nothing to do: it is so already."
+    """What is said where there is nothing to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """One thing the command line can do."""
+
+    noun: str
+    name: str
+    help: str
+    examples: tuple[str, ...]
+    arguments: Callable[[ArgumentParser], object]
+    do: Callable[[World, Namespace], Answer | Plan]
+    changes: bool = False
+    """Such a verb takes ``--reason`` and ``--yes``, and answers with a Plan."""
+
+
+def a_text(written: str) -> str:
+    """Something to read: not empty, and no bytes that are no text."""
+    if not written.strip() or not written.isprintable():
+        raise ArgumentTypeError("write some text")
+    return written.strip()
+
+
+def an_email(written: str) -> str:
+    """An address. An empty one (a variable that was not set) must not mean "anybody"."""
+    if not _EMAIL.fullmatch(a_text(written)):
+        raise ArgumentTypeError("write an address such as luna@example.com")
+    return written.strip()
+
+
+def an_id(written: str) -> str:
+    if not _ID.fullmatch(written):
+        raise ArgumentTypeError("write an id such as usr_…; `people find --email` tells a person's")
+    return written
+
+
+def a_number(written: str) -> int:
+    """As everybody reads it: no signs, blanks, underscores or digits of other scripts."""
+    if not _NUMBER.fullmatch(written):
+        raise ArgumentTypeError("write a number in plain digits, such as 2500")
+    return int(written)
+
+
+def takes_nothing(parser: ArgumentParser) -> None:
+    del parser
+
+
+def takes_user(parser: ArgumentParser) -> None:
+    parser.add_argument("user", type=an_id, metavar="USER", help="the person's id, usr_…; `people find` tells it")

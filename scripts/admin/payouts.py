@@ -1,0 +1,152 @@
+"""The verbs of payouts. Money is in cents."""
+
+from argparse import ArgumentParser, Namespace
+from typing import Final
+
+from chalicelib.accounts import service as accounts
+from chalicelib.gateways import World
+from chalicelib.kernel.errors import InvalidState
+from chalicelib.kernel.time import rfc3339
+from chalicelib.operations import reconciliation
+from chalicelib.payouts import payees, paying
+from chalicelib.payouts.model import LEAST, Payout
+from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, an_id, takes_nothing, takes_user
+
+_SHOWN: Final = 100
+"""Payouts of a reader, newest first."""
+
+
+def run_payouts(world: World, asked: Namespace) -> Plan:
+    """Pays who is due for it now, beside the daily run; repeated at once it pays nobody twice."""
+    _refuse_while_frozen(world)
+    if asked.reader:
+        _refuse_who_cannot_be_paid(world, asked.reader)
+    readers = [asked.reader] if asked.reader else list(paying.everybody(world))
+    least = 1 if asked.all else LEAST
+    due = {reader: amount for reader in readers if (amount := paying.would_pay(world, reader, least))}
+
+    def act(operator: str, reason: str) -> Answer:
+        made = (paying.pay_out(world, reader, least=least, actor=operator, reason=reason) for reader in due)
+        paid = [each for each in made if each]
+        return Answer([_payout_facts(each) for each in paid], holds=all(each.state != "returned" for each in paid))
+
+    nobody = f"Nothing to do: nobody who can be paid has {least} cents or more that are held no longer."
+    return Plan(tuple(f"pay {amount} cents to {reader}" for reader, amount in due.items()), act, nobody)
+
+
+def list_payouts(world: World, asked: Namespace) -> Answer:
+    """The newest hundred."""
+    accounts.person(world, asked.user)
+    found, _ = paying.payouts_of(world, asked.user, _SHOWN, None)
+    return Answer([_payout_facts(each) for each in found])
+
+
+def show_payout(world: World, asked: Namespace) -> Answer:
+    """As stored: looking does not bring it on."""
+    return Answer([_payout_facts(paying.payout_of(world, asked.payout))])
+
+
+def freeze_payouts(world: World, asked: Namespace) -> Plan:
+    """What is on its way to Stripe arrives; what is only reserved waits."""
+    del asked
+
+    def act(operator: str, reason: str) -> Answer:
+        paying.freeze(world, actor=operator, reason=reason)
+        return Answer([{"frozen": paying.why_frozen(world)}])
+
+    return Plan(() if paying.why_frozen(world) else ("stop all payouts",), act)
+
+
+def unfreeze_payouts(world: World, asked: Namespace) -> Plan:
+    """Refused unless the last reconciliation ended without differences."""
+    del asked
+    why = paying.why_frozen(world)
+    if why is None:
+        return Plan((), lambda *_: Answer([]))
+    reconciliation.check_clean(world)
+
+    def act(operator: str, reason: str) -> Answer:
+        paying.unfreeze(world, actor=operator, reason=reason, checks=lambda: (reconciliation.check_clean(world),))
+        return Answer([{"frozen": paying.why_frozen(world)}])
+
+    return Plan((f"let payouts go on, which were stopped: {why}",), act)
+
+
+def _refuse_while_frozen(world: World) -> None:
+    if why := paying.why_frozen(world):
+        raise InvalidState(f"Payouts are stopped: {why}")
+
+
+def _refuse_who_cannot_be_paid(world: World, reader: str) -> None:
+    """Of somebody who was named, "nothing to do" would be no answer."""
+    payee = payees.payee_of(world, reader)
+    status = payee.status if payee else "none"
+    if accounts.person(world, reader).suspended:
+        raise InvalidState("They are suspended: nothing is paid to them.")
+    if status != "ready":
+        raise InvalidState(f"Their account at Stripe is not ready: {status}.")
+
+
+def _payout_facts(payout: Payout) -> Facts:
+    return {
+        "id": payout.id,
+        "reader": payout.reader,
+        "account": payout.account,
+        "amount": payout.amount,
+        "reversed": payout.reversed,
+        "state": payout.state,
+        "why": payout.why,
+        "transfer": payout.transfer,
+        "tries": payout.tries,
+        "created_at": rfc3339(payout.created_at),
+        "ended_at": rfc3339(payout.ended_at) if payout.ended_at is not None else None,
+    }
+
+
+def _takes_reader(parser: ArgumentParser) -> None:
+    parser.add_argument("--reader", type=an_id, metavar="USER", help="this reader only, usr_…")
+    parser.add_argument("--all", action="store_true", help=f"also less than {LEAST} cents, as for who leaves")
+
+
+def _takes_payout(parser: ArgumentParser) -> None:
+    parser.add_argument("payout", type=an_id, metavar="ID", help="the payout's id, pay_…; `payouts list` tells it")
+
+
+VERBS: Final = (
+    Verb(
+        "payouts",
+        "run",
+        "Pay readers what is available to them, beside the daily run.",
+        (f"payouts run --stage prod {WHY}", f"payouts run --reader usr_… --all --local {WHY}"),
+        _takes_reader,
+        run_payouts,
+        changes=True,
+    ),
+    Verb(
+        "payouts",
+        "list",
+        "List a reader's payouts, newest first.",
+        ("payouts list usr_… --stage prod",),
+        takes_user,
+        list_payouts,
+    ),
+    Verb("payouts", "show", "Show a payout.", ("payouts show pay_… --stage prod",), _takes_payout, show_payout),
+    Verb(
+        "payouts",
+        "freeze",
+        "Stop all payouts.",
+        (f"payouts freeze --stage prod {WHY}",),
+        takes_nothing,
+        freeze_payouts,
+        changes=True,
+    ),
+    Verb(
+        "payouts",
+        "unfreeze",
+        "Let payouts go on. Refused unless the last reconciliation ended without differences.",
+        (f"payouts unfreeze --stage prod {WHY}",),
+        takes_nothing,
+        unfreeze_payouts,
+        changes=True,
+    ),
+)
