@@ -62,7 +62,17 @@ def total(of: Sums) -> float:
     return sum(sum(services.values()) for services in of.values())
 
 
-def cost_block(uses: Sequence[Use], memory: Mapping[str, int], savings: Sequence[tuple[str, float, float]]) -> str:
+def thousand(use: Use, memory: Mapping[str, int]) -> float:
+    """Dollars for a thousand times that act."""
+    return 1_000 * sum(dollars(use, memory[use.function]).values())
+
+
+def cost_block(
+    uses: Sequence[Use],
+    others: Sequence[Use],
+    memory: Mapping[str, int],
+    savings: Sequence[tuple[str, float, float]],
+) -> str:
     """From prices and uses to dollars, and what would lower them; markers included."""
     voice, text = sums(uses, memory, "voice"), sums(uses, memory, "text")
     lines = [
@@ -79,15 +89,20 @@ def cost_block(uses: Sequence[Use], memory: Mapping[str, int], savings: Sequence
         "## What would lower it",
         "Dollars less for 1,000 minutes, each by itself.",
         "",
-        *_table(
+        *table(
             ("change", "voice or video", "text"),
             [(what, f"{of_voice:.4f}", f"{of_text:.4f}") for what, of_voice, of_text in savings],
         ),
         "",
+        "## What else people do",
+        "Dollars for 1,000 of each, by the same prices; vendors' part aside.",
+        "",
+        *_others_table(others, memory),
+        "",
         f"## Prices: assumptions of {PRICED_ON}, to be checked again",
         "Public list prices of us-east-1, beyond the free tiers, before any discount.",
         "",
-        *_table(("of a", "dollars", "per"), [(name, f"{each:g}", per) for name, (each, per) in PRICES.items()]),
+        *table(("of a", "dollars", "per"), [(name, f"{each:g}", per) for name, (each, per) in PRICES.items()]),
         "",
         "## How often, and what each uses",
         *_uses_table(uses, memory),
@@ -108,7 +123,7 @@ def _sums_table(of: Sums) -> Iterator[str]:
             rows.append((part, *(f"{services[each]:.4f}" for each in SERVICES), f"{cost:.4f}", bar))
     columns = [sum(services[each] for services in of.values()) for each in SERVICES]
     rows.append(("**together**", *(f"{each:.4f}" for each in columns), f"**{whole:.4f}**", ""))
-    yield from _table(("dollars", *SERVICES, "sum", "share"), rows)
+    yield from table(("dollars", *SERVICES, "sum", "share"), rows)
 
 
 def _uses_table(uses: Iterable[Use], memory: Mapping[str, int]) -> Iterator[str]:
@@ -123,7 +138,22 @@ def _uses_table(uses: Iterable[Use], memory: Mapping[str, int]) -> Iterator[str]
         )
         for use in uses
     ]
-    yield from _table((*names, "billed ms", "transitions", "log bytes", "bytes out"), rows)
+    yield from table((*names, "billed ms", "transitions", "log bytes", "bytes out"), rows)
+
+
+def _others_table(others: Iterable[Use], memory: Mapping[str, int]) -> Iterator[str]:
+    rows = [
+        (
+            use.act,
+            use.function,
+            *(f"{each:g}" for each in (use.requests, use.read, use.written, use.cpu_ms)),
+            *(f"{each:g}" for each in (use.billed_ms(memory[use.function]), use.logged, use.out)),
+            f"{thousand(use, memory):.4f}",
+        )
+        for use in others
+    ]
+    names = ("1,000 times", "function", "requests", "read", "written", "CPU ms", "billed ms", "log bytes", "bytes out")
+    yield from table((*names, "dollars"), rows)
 
 
 def _explained(memory: Mapping[str, int]) -> Iterator[str]:
@@ -139,7 +169,8 @@ def _explained(memory: Mapping[str, int]) -> Iterator[str]:
     yield f"  X-Ray samples {TRACED:.0%} of the calls: assumed."
 
 
-def _table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+def table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Lines of Markdown."""
     yield f"| {' | '.join(names)} |"
     yield f"|{'|'.join('---' for _ in names)}|"
     yield from (f"| {' | '.join(row)} |" for row in rows)
@@ -152,7 +183,7 @@ def scale_block(limits: Iterable[Limit]) -> str:
         for limit in limits
     ]
     names = ("a second", "allowed", "one open session", "enough for", "what to turn")
-    return "\n".join([BEGIN, "", *_table(names, rows), "", END])
+    return "\n".join([BEGIN, "", *table(names, rows), "", END])
 
 
 def write(page: Path, block: str) -> None:
