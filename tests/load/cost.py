@@ -11,7 +11,7 @@ from tests.load.prices import MINUTES
 from tests.load.reading import TALK, lived
 from tests.load.report import Told, shown
 from tests.load.savings import savings
-from tests.load.scale import limits
+from tests.load.scale import limits, loads
 from tests.load.stage import MINUTE, Stage
 from tests.load.uses import measured
 
@@ -33,5 +33,5 @@ def measure(stage: Stage, *, write: bool = False) -> Iterator[Told]:
         executions = lived("text")["execution"] * often
         calm = lived("text", Rules(silence=3 * HOUR))["wake"] * often
         page.write(page.COST, page.cost_block(uses, other, memory, savings(uses, memory, calm)))
-        page.write(page.SCALE, page.scale_block(limits(uses, memory, executions)))
+        page.write(page.SCALE, page.scale_block(limits(uses, memory, executions), loads(uses, memory, executions)))
         yield shown("written to", "docs/cost.md docs/scale.md")

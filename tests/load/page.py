@@ -23,7 +23,7 @@ from tests.load.prices import (
     Use,
     dollars,
 )
-from tests.load.scale import Limit
+from tests.load.scale import Limit, Load
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 COST: Final = ROOT / "docs" / "cost.md"
@@ -176,14 +176,19 @@ def table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
     yield from (f"| {' | '.join(row)} |" for row in rows)
 
 
-def scale_block(limits: Iterable[Limit]) -> str:
-    """Which limit is met at how many open sessions; markers included."""
+def scale_block(limits: Iterable[Limit], loads: Iterable[Load]) -> str:
+    """Which limit is met at how many open sessions, and what a small market asks of everything; markers included."""
     rows = [
         (limit.what, f"{limit.allowed:,.0f}", f"{limit.each:.4g}", f"{float(f'{limit.sessions:.2g}'):,.0f}", limit.turn)
         for limit in limits
     ]
     names = ("a second", "allowed", "one open session", "enough for", "what to turn")
-    return "\n".join([BEGIN, "", *table(names, rows), "", END])
+    market = [
+        (load.what, f"{load.asked:.3g}", f"{load.takes:,.0f}", f"{float(f'{load.times:.2g}'):,g}", load.turn)
+        for load in loads
+    ]
+    asked = ("of a small market, a second", "it asks", "there is", "enough for so many", "what to turn")
+    return "\n".join([BEGIN, "", *table(names, rows), "", "## A small market", "", *table(asked, market), "", END])
 
 
 def write(page: Path, block: str) -> None:

@@ -121,6 +121,14 @@ def test_what_a_limit_is_enough_for_follows_from_what_one_session_asks_of_it() -
     assert enough == sorted(enough)
 
 
+def test_how_many_small_markets_a_thing_is_enough_for_follows_from_its_row() -> None:
+    (rows,) = (each for each in _tables(SCALE) if "it asks" in each[0])
+    enough = [float(row["enough for so many"].replace(",", "")) for row in rows]
+    for row, shown in zip(rows, enough, strict=True):
+        assert shown == pytest.approx(float(row["there is"].replace(",", "")) / _number(row, "it asks"), rel=0.06)
+    assert enough == sorted(enough)
+
+
 def test_what_a_stage_costs_if_nobody_comes_is_what_the_template_has() -> None:
     made = fixed.block(fixed.rows(whole()["Resources"]))
     assert made in PAGE, "python -m tests.load.fixed --write-docs"
