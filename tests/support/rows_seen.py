@@ -34,7 +34,7 @@ class Shape:
 
 def _fits(told: str, seen: str) -> bool:
     parts = STAND_IN.split(told)
-    return re.fullmatch(".+".join(map(re.escape, parts)), seen, re.DOTALL) is not None
+    return re.fullmatch(".*".join(map(re.escape, parts)), seen, re.DOTALL) is not None
 
 
 def shape_of(shapes: list[Shape], key: tuple[str, ...]) -> Shape | None:
