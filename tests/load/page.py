@@ -31,6 +31,7 @@ SCALE: Final = ROOT / "docs" / "scale.md"
 BEGIN: Final = "<!-- written by `python -m tests.load.bench cost --write-docs` -->"
 END: Final = "<!-- until here -->"
 _BAR: Final = 40
+_MANY: Final = 1_000
 
 Modality = Literal["voice", "text"]
 Sums = dict[str, dict[str, float]]
@@ -184,11 +185,15 @@ def scale_block(limits: Iterable[Limit], loads: Iterable[Load]) -> str:
     ]
     names = ("a second", "allowed", "one open session", "enough for", "what to turn")
     market = [
-        (load.what, f"{load.asked:.3g}", f"{load.takes:,.0f}", f"{float(f'{load.times:.2g}'):,g}", load.turn)
+        (load.what, _short(load.asked), f"{load.takes:,.0f}", f"{float(f'{load.times:.2g}'):,g}", load.turn)
         for load in loads
     ]
     asked = ("of a small market, a second", "it asks", "there is", "enough for so many", "what to turn")
     return "\n".join([BEGIN, "", *table(names, rows), "", "## A small market", "", *table(asked, market), "", END])
+
+
+def _short(number: float) -> str:
+    return f"{number:,.0f}" if number >= _MANY else f"{number:.3g}"
 
 
 def write(page: Path, block: str) -> None:

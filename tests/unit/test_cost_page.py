@@ -49,6 +49,10 @@ def _number(row: Row, column: str) -> float:
     return float(row[column])
 
 
+def _whole(cell: str) -> float:
+    return float(cell.replace(",", ""))
+
+
 def _once(row: Row) -> dict[str, float]:
     """Dollars of one act, by service, from the row that describes it."""
     of, memory = _prices(), _memory()[row["function"]]
@@ -123,9 +127,9 @@ def test_what_a_limit_is_enough_for_follows_from_what_one_session_asks_of_it() -
 
 def test_how_many_small_markets_a_thing_is_enough_for_follows_from_its_row() -> None:
     (rows,) = (each for each in _tables(SCALE) if "it asks" in each[0])
-    enough = [float(row["enough for so many"].replace(",", "")) for row in rows]
+    enough = [_whole(row["enough for so many"]) for row in rows]
     for row, shown in zip(rows, enough, strict=True):
-        assert shown == pytest.approx(float(row["there is"].replace(",", "")) / _number(row, "it asks"), rel=0.06)
+        assert shown == pytest.approx(_whole(row["there is"]) / _whole(row["it asks"]), rel=0.06)
     assert enough == sorted(enough)
 
 
