@@ -19,10 +19,10 @@ from tests.load.page import COST, table
 BEGIN: Final = "<!-- written by `python -m tests.load.fixed --write-docs` -->"
 END: Final = "<!-- end of it -->"
 MONTHLY: Final[Mapping[str, float]] = {
-    "alarm": 0.10,
+    "metric that an alarm watches": 0.10,
     "composite alarm": 0.50,
     "metric of our own": 0.30,
-    "dashboard beyond three": 3.00,
+    "dashboard": 3.00,
     "secret": 0.40,
     "web ACL": 5.00,
     "rule of a web ACL": 1.00,
@@ -30,11 +30,9 @@ MONTHLY: Final[Mapping[str, float]] = {
     "hosted zone": 0.50,
 }
 """Dollars of one in a month: public list prices of us-east-1, beyond the free tiers."""
-FREE: Final = {"dashboard beyond three": 3}
 _ONE_EACH: Final[Mapping[str, str]] = {
-    "AWS::CloudWatch::Alarm": "alarm",
     "AWS::CloudWatch::CompositeAlarm": "composite alarm",
-    "AWS::CloudWatch::Dashboard": "dashboard beyond three",
+    "AWS::CloudWatch::Dashboard": "dashboard",
     "AWS::SecretsManager::Secret": "secret",
     "AWS::KMS::Key": "key of our own",
     "AWS::WAFv2::WebACL": "web ACL",
@@ -51,7 +49,7 @@ class Row(NamedTuple):
     @property
     def dollars(self) -> float:
         """A month."""
-        return max(0, self.many - FREE.get(self.thing, 0)) * MONTHLY[self.thing]
+        return self.many * MONTHLY[self.thing]
 
 
 def rows(resources: Mapping[str, Mapping[str, Any]]) -> list[Row]:
@@ -61,11 +59,18 @@ def rows(resources: Mapping[str, Mapping[str, Any]]) -> list[Row]:
         kind = str(resource.get("Type"))
         if kind in _ONE_EACH:
             found[_ONE_EACH[kind]] += 1
+        if kind == "AWS::CloudWatch::Alarm":
+            found["metric that an alarm watches"] += _watched(resource["Properties"])
         if kind == "AWS::WAFv2::WebACL":
             found["rule of a web ACL"] += len(resource["Properties"]["Rules"])
     found["metric of our own"] = len(_metrics(resources))
     made = [Row(thing, count) for thing, count in found.items()]
     return sorted(made, key=lambda row: (-row.dollars, row.thing))
+
+
+def _watched(alarm: Mapping[str, Any]) -> int:
+    """An alarm on a formula costs for each metric in it."""
+    return sum("MetricStat" in each for each in alarm.get("Metrics", ())) or 1
 
 
 def _metrics(resources: Mapping[str, Mapping[str, Any]]) -> set[str]:
