@@ -37,7 +37,9 @@ def show(found: Answer | Plan, asked: Namespace) -> None:
         done = isinstance(found, Answer) or not found.will
         say(json.dumps({"done": done, "would": will, "rows": rows}, ensure_ascii=False, indent=2))
         return
-    if isinstance(found, Answer):
+    if isinstance(found, Answer) and found.drawn:
+        found.drawn()
+    elif isinstance(found, Answer):
         _show_rows(found.rows)
     elif found.will:
         say("\n".join(f"Would {each}." for each in found.will))

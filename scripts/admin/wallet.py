@@ -39,7 +39,8 @@ def show_wallet(world: World, asked: Namespace) -> Answer:
             {
                 "user": person.id,
                 "paid": newest.buckets.paid,
-                "promo": newest.balance - newest.buckets.paid,
+                "promo": newest.balance - newest.buckets.paid - newest.buckets.given,
+                "given": newest.buckets.given,
                 "frozen": newest.frozen,
                 "refundable": refundable,
                 "credit_by_week": by_week(world, wallet.credit_account(person.id)),
