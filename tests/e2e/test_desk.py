@@ -62,6 +62,7 @@ def test_what_the_stage_sells_gives_and_forbids_is_listed(stage: Stage) -> None:
         ("words", "list"),
         ("guarantees", "list"),
         ("payouts", "preview"),
+        ("stage", "show"),
     )
     for noun, verb in lists:
         code, said, _ = stage.office.run(noun, verb, "--local")
