@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 LOCAL := .local/ministack
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test check bench mutate soak package openapi format clean
+.PHONY: help run serve test check bench mutate soak package deploy openapi format clean
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ soak: $(VENV)/.ready ## The whole system on one virtual clock, for a minute, STE
 
 package: $(VENV)/.ready ## Package STAGE=dev|staging|prod into build/STAGE
 	@$(BIN)/python scripts/package.py --stage $(STAGE) --out build/$(STAGE)
+
+deploy: $(VENV)/.ready ## Deploy STAGE=dev|staging|prod to AWS: show the change, make it, look, go back where it fails; ARGS="--plan"
+	@$(BIN)/python scripts/deploy.py --stage $(STAGE) $(ARGS)
 
 openapi: $(VENV)/.ready ## Write docs/openapi.json from the code
 	@$(BIN)/python scripts/openapi.py

@@ -9,6 +9,7 @@ from cfnlint.api import lint_file  # type: ignore[import-untyped] # it ships no 
 from cfnlint.config import ManualArgs  # type: ignore[import-untyped] # the same
 
 from chalicelib.kernel.settings import settings_from
+from scripts.deployment.release import CALLS_BACK
 from tests.unit.infra.made import Package
 
 pytestmark = pytest.mark.package
@@ -231,3 +232,24 @@ def texts(thing: Any) -> list[str]:
         case list():
             return [text for value in thing for text in texts(value)]
     return []
+
+
+def test_the_gateway_calls_the_alias_and_nothing_else_of_the_api(packaged: Package) -> None:
+    written = json.dumps(packaged.resources["RestAPI"])
+    assert "functions/${APIHandler.Alias}/invocations" in written
+    assert "${APIHandler.Arn}" not in written
+    permission = packaged.resources["APIHandlerInvokePermission"]["Properties"]
+    assert permission["FunctionName"] == {"Ref": "APIHandler.Alias"}
+
+
+def test_a_release_of_the_api_is_called_back_by_alarms_that_exist(packaged: Package) -> None:
+    alarms = packaged.of_type("AWS::CloudWatch::Alarm")
+    preference = packaged.functions["api"]["DeploymentPreference"]
+    assert {each["Ref"] for each in preference["Alarms"]} <= alarms.keys()
+    assert preference["Enabled"] == {"Ref": "Canary"}
+    assert set(CALLS_BACK) <= alarms.keys()
+    assert len(CALLS_BACK) <= 5  # as many as CloudFormation watches
+
+
+def test_what_vendors_queues_and_rules_call_is_the_newest_code_for_they_repeat_what_failed(packaged: Package) -> None:
+    assert [name for name, each in packaged.functions.items() if "AutoPublishAlias" in each] == ["api"]
