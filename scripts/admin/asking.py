@@ -50,8 +50,11 @@ class Verb:
     examples: tuple[str, ...]
     arguments: Callable[[ArgumentParser], object]
     do: Callable[[World, Namespace], Answer | Plan]
+    """Takes what was asked, and with it ``asked.operator()``: the identity, where it matters already for the plan."""
     changes: bool = False
     """Such a verb takes ``--reason`` and ``--yes``, and answers with a Plan."""
+    recorded: bool = False
+    """Such a verb changes nothing, takes ``--reason``, and writes to the audit log who looked, and why."""
 
 
 def a_text(written: str) -> str:

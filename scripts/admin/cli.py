@@ -1,12 +1,14 @@
 """Arguments in, an exit code out.
 
-Exit codes: 0 done (or shown, or nothing left to do), 1 refused or not as it should be, 2 wrong usage.
+0 done, or shown, or nothing left to do · 1 refused, or not as it should be · 2 wrong usage · 130 stopped by Ctrl-C.
+Whoever stops reading (``| head``) changes none of them.
 """
 
 import contextlib
+import os
 import sys
 from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -17,6 +19,7 @@ from chalicelib.kernel.errors import Invalid, Problem
 from chalicelib.runtime.tables import ConditionFailed, Contended
 from scripts.admin import (
     coins,
+    completion,
     deadletters,
     files,
     gifts,
@@ -40,11 +43,12 @@ from scripts.admin import (
     wallet,
     words,
 )
-from scripts.admin.asking import Answer, Plan, Verb
+from scripts.admin.asking import WHY, Answer, Plan, Verb
 from scripts.admin.showing import complain, show
 
 DONE: Final = 0
 REFUSED: Final = 1
+STOPPED: Final = 130
 
 VERBS: Final = (
     *readers.VERBS,
@@ -74,29 +78,67 @@ VERBS: Final = (
 _SHORTEST_REASON: Final = 3
 _LONGEST_REASON: Final = 500
 
-_NOUNS: Final = {
-    "readers": "invite and verify readers",
-    "people": "look people up, change what they may do",
-    "sessions": "look at a reading, stop it",
-    "streams": "look at streams, end one",
-    "guarantees": "decide on satisfaction requests",
-    "reviews": "remove a review for cause",
-    "ledger": "prove the books",
-    "promo": "make and stop promotional codes, give promotional credit",
-    "payouts": "pay readers out, stop and resume that",
-    "wallet": "look into a wallet, freeze it",
-    "coins": "look at coins and their packs, change them",
-    "refunds": "give unused credit back",
-    "products": "what the shop sells",
-    "gifts": "what there is to give to a stream",
-    "orders": "look at orders, send and give back what was bought",
-    "shipping": "what sending things costs",
-    "messages": "look at a message, give back what a reply cost",
-    "moderation": "decide on what was reported, and on appeals",
-    "words": "what nobody may write in the community",
-    "mail": "which addresses get no letters",
-    "deadletters": "what could not be done, and doing it again",
+_REPEAT: Final = "what was done before stays done. Repeat the command: it finds out, and does the rest."
+
+_GROUPS: Final = {
+    "people": {
+        "readers": "invite and verify readers",
+        "people": "look people up, change what they may do",
+        "moderation": "decide on what was reported, and on appeals",
+        "words": "what nobody may write in the community",
+        "messages": "look at a message, give back what a reply cost",
+        "mail": "which addresses get no letters",
+    },
+    "readings and streams": {
+        "sessions": "look at a reading, stop it",
+        "guarantees": "decide on satisfaction requests",
+        "reviews": "remove a review for cause",
+        "streams": "look at streams, end one",
+        "gifts": "what there is to give to a stream",
+    },
+    "money": {
+        "wallet": "look into a wallet, freeze it",
+        "refunds": "give unused credit back",
+        "promo": "make and stop promotional codes, give promotional credit",
+        "coins": "look at coins and their packs, change them",
+        "payouts": "pay readers out, stop and resume that",
+        "ledger": "prove the books",
+    },
+    "shop": {
+        "products": "what the shop sells",
+        "orders": "look at orders, send and give back what was bought",
+        "shipping": "what sending things costs",
+    },
+    "running it": {
+        "deadletters": "what could not be done, and doing it again",
+        "completion": "have the Tab key complete all this",
+    },
 }
+_EXAMPLES: Final = (
+    "people find --email luna@example.com --stage prod",
+    f"readers verify usr_… --stage prod {WHY}",
+    "sessions show ses_… --local --json",
+    "ledger trial-balance --stage prod",
+    "deadletters list --stage prod",
+)
+_WHAT: Final = """\
+usage: scripts/soulseer NOUN VERB … --stage dev|staging|prod | --local  [--json]
+
+Look at and run a stage of SoulSeer by your AWS credentials, or the local
+stack of `make serve`. A change takes --reason, says what it will do, and does
+it with --yes."""
+_FURTHER: Final = """\
+`scripts/soulseer NOUN --help` lists the verbs of a noun, and
+`scripts/soulseer NOUN VERB --help` says what one takes.
+
+exit codes:
+  0    done, or shown, or nothing left to do
+  1    refused, or not as it should be
+  2    wrong usage
+  130  stopped by Ctrl-C
+"""
+_MOST_EXAMPLES: Final = 5
+"""Of a noun's verbs together."""
 
 
 def run(
@@ -107,15 +149,13 @@ def run(
     """Do what the arguments ask; the exit code. Wrong usage raises SystemExit(2), as argparse does."""
     reading = parser()
     asked = reading.parse_args(arguments)
+    if asked.verb is None:
+        _printed(lambda: print(completion.script(reading, asked.shell)))
+        return DONE
     if bool(asked.stage) == asked.local:
         reading.error("say where: --stage dev|staging|prod, or --local")
-    verb: Verb = asked.verb
     try:
-        # What the services log is for the operator's eyes, and no part of the answer.
-        with contextlib.redirect_stdout(sys.stderr):
-            found = verb.do(connect(None if asked.local else asked.stage), asked)
-            if isinstance(found, Plan):
-                found = _carried_out(found, asked, operator)
+        found = _found(asked, connect, operator)
     except Problem as refused:
         return _refused(f"{refused.detail} ({refused.code})", refused.errors if isinstance(refused, Invalid) else ())
     except Refused as refused:
@@ -129,34 +169,83 @@ def run(
     except Contended:
         return _refused("Storage was too busy to say whether it wrote. Repeat the command: it finds out.")
     except (stages.NoStackError, BotoCoreError, ClientError) as failed:
-        return _refused(str(failed))
-    show(found, asked)
+        return _refused(stages.advice(failed))
+    except KeyboardInterrupt:
+        return _stopped(asked)
+    _printed(lambda: show(found, asked))
     return DONE if isinstance(found, Plan) or found.holds else REFUSED
 
 
-def _carried_out(plan: Plan, asked: Namespace, operator: Callable[[], str]) -> Answer | Plan:
-    """The answer of a plan that was carried out, or the plan of one that is only to be shown."""
-    if not asked.yes or not plan.will:
-        return plan
-    return plan.act(operator(), asked.reason)
+def _found(asked: Namespace, connect: Callable[[str | None], World], operator: Callable[[], str]) -> Answer | Plan:
+    """What is to be shown: nothing of it is printed before all of it is known."""
+    verb: Verb = asked.verb
+    asked.operator = operator
+    # What the services log is for the operator's eyes, and no part of the answer.
+    with contextlib.redirect_stdout(sys.stderr):
+        found = verb.do(connect(None if asked.local else asked.stage), asked)
+        if isinstance(found, Plan) and asked.yes and found.will:
+            return found.act(operator(), asked.reason)
+        return found
+
+
+def _printed(show_it: Callable[[], None]) -> None:
+    try:
+        show_it()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python would flush once more on its way out, and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _stopped(asked: Namespace) -> int:
+    """What a plan was at when it was stopped is known by asking again: every change may be repeated."""
+    under_way = asked.verb.changes and asked.yes
+    print("stopped: " + (_REPEAT if under_way else "nothing was changed."), file=sys.stderr)
+    return STOPPED
 
 
 def parser() -> ArgumentParser:
     """What reads the arguments."""
-    where = _where(None, local=False)
-    made = ArgumentParser(
-        prog="scripts/soulseer",
-        description="Look at and run a stage of SoulSeer, or the local stack.",
-        epilog="exit codes: 0 done, 1 refused, 2 wrong usage",
-        parents=[where],
-    )
-    nouns = made.add_subparsers(metavar="NOUN", required=True)
-    for noun, about in _NOUNS.items():
-        names = nouns.add_parser(noun, help=about, description=about).add_subparsers(metavar="VERB", required=True)
-        for verb in VERBS:
-            if verb.noun == noun:
-                _add(names, verb)
+    made = _Front(prog="scripts/soulseer", parents=[_where(None, local=False)])
+    nouns = made.add_subparsers(metavar="NOUN", required=True, parser_class=ArgumentParser)
+    for noun, about in (each for group in _GROUPS.values() for each in group.items()):
+        verbs = [verb for verb in VERBS if verb.noun == noun]
+        reading = nouns.add_parser(
+            noun,
+            help=about,
+            description=f"{about[0].upper()}{about[1:]}.",
+            epilog=_examples([verb.examples[0] for verb in verbs][:_MOST_EXAMPLES]),
+            formatter_class=RawDescriptionHelpFormatter,
+        )
+        if noun == "completion":
+            completion.takes_shell(reading)
+            continue
+        names = reading.add_subparsers(metavar="VERB", required=True)
+        for verb in verbs:
+            _add(names, verb)
     return made
+
+
+class _Front(ArgumentParser):
+    """The first page of the help: what there is, by what it is about."""
+
+    def format_help(self) -> str:
+        groups = [
+            "\n".join([f"{name}:", *(f"  {noun:<13} {about}" for noun, about in group.items())])
+            for name, group in _GROUPS.items()
+        ]
+        return "\n\n".join(
+            (
+                _WHAT,
+                *groups,
+                _examples(_EXAMPLES),
+                _FURTHER,
+            )
+        )
+
+
+def _examples(lines: Sequence[str]) -> str:
+    return "\n".join(["examples:", *(f"  scripts/soulseer {each}" for each in lines)])
 
 
 def _where(stage: str | None, *, local: bool | str) -> ArgumentParser:
@@ -169,18 +258,18 @@ def _where(stage: str | None, *, local: bool | str) -> ArgumentParser:
 
 
 def _add(names: Any, verb: Verb) -> None:
-    examples = "\n".join(f"  scripts/soulseer {each}" for each in verb.examples)
     reading: ArgumentParser = names.add_parser(
         verb.name,
         help=verb.help,
         description=verb.help,
-        epilog=f"examples:\n{examples}",
+        epilog=_examples(verb.examples),
         formatter_class=RawDescriptionHelpFormatter,
         parents=[_where(SUPPRESS, local=SUPPRESS)],
     )
     verb.arguments(reading)
-    if verb.changes:
+    if verb.changes or verb.recorded:
         reading.add_argument("--reason", required=True, type=_reason, help="why; kept in the audit log for ever")
+    if verb.changes:
         reading.add_argument("--yes", action="store_true", help="do it; without this, only say what would be done")
     reading.set_defaults(verb=verb)
 

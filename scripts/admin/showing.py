@@ -1,12 +1,15 @@
 """What was found, or would be done: as tables, or as JSON.
 
-What people wrote is printed inert: never as markup, and never as what a terminal obeys.
+One thing is a list of its facts, several are a table; what has facts of its own follows as a section. A list of whole
+numbers is a series and drawn as a sparkline. What people wrote is printed inert: never as markup, and never as what a
+terminal obeys. Colours are for terminals alone, say nothing that no word says, and NO_COLOR turns them off.
 """
 
 import json
 import sys
 from argparse import Namespace
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, TypeGuard
 
 from rich.console import Console
 from rich.table import Table
@@ -16,9 +19,15 @@ from scripts.admin.asking import Answer, Facts, Plan
 
 _SHOWN: Final = "\n\u200c\u200d"
 """What is not printable, and harmless: ends of lines, and the joiners that words and families are spelled with."""
+_STEPS: Final = "▁▂▃▄▅▆▇█"
+_FADED: Final = "dim"
+_HEAD: Final = "bold"
+_OWED: Final = "color(196)"
+_DRAWN: Final = "color(30)"
 
 
 def show(found: Answer | Plan, asked: Namespace) -> None:
+    """Print it on the output, which is whole and valid JSON where that was asked for."""
     if asked.json:
         rows = found.rows if isinstance(found, Answer) else []
         will = list(found.will) if isinstance(found, Plan) else []
@@ -34,8 +43,31 @@ def show(found: Answer | Plan, asked: Namespace) -> None:
         say(found.otherwise)
 
 
+def sparkline(values: Sequence[int]) -> str:
+    """A step for each value, the lowest for zero or the least below it, the highest for the largest."""
+    bottom, top = min([0, *values]), max([0, *values])
+    steps = len(_STEPS) - 1
+    return "".join(_STEPS[steps * (each - bottom) // (top - bottom) if top > bottom else 0] for each in values)
+
+
+def inert(text: str) -> str:
+    """With what a terminal obeys, or shows nothing of, written out as JSON does: somebody may have sent it."""
+    return "".join(each if each.isprintable() or each in _SHOWN else json.dumps(each)[1:-1] for each in text)
+
+
+def say(text: str) -> None:
+    """Print it inert."""
+    print(inert(text))
+
+
+def complain(why: str, errors: tuple[dict[str, str], ...] = ()) -> None:
+    """Say on the error stream what was refused, and of a bad input which field of it."""
+    print(inert(f"refused: {why}"), file=sys.stderr)
+    for each in errors:
+        print(inert(f"  {each['field']}: {each['message']}"), file=sys.stderr)
+
+
 def _show_rows(rows: list[Facts]) -> None:
-    """One thing as a list of its facts, several as a table."""
     if not rows:
         print("Nothing found.")
     elif len(rows) == 1:
@@ -45,52 +77,54 @@ def _show_rows(rows: list[Facts]) -> None:
 
 
 def _show_facts(facts: Facts) -> None:
-    """What has several things in it follows as a table of its own."""
-    several = {name: value for name, value in facts.items() if value and _are_facts(value)}
+    sections = {name: value for name, value in facts.items() if _is_section(value)}
+    Console().print(_list({name: value for name, value in facts.items() if name not in sections}))
+    for name, value in sections.items():
+        Console().print(Text(f"\n{inert(name)}", _HEAD))
+        Console().print(_list(value) if isinstance(value, dict) else _table(value))
+
+
+def _is_section(value: object) -> bool:
+    """Facts of its own: those of one thing, or a table's."""
+    if isinstance(value, list):
+        return bool(value) and all(isinstance(each, dict) for each in value)
+    return isinstance(value, dict) and bool(value)
+
+
+def _list(facts: Facts) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in facts.items():
-        if name not in several:
-            table.add_row(name, _text(value))
-    Console().print(table)
-    for name, rows in several.items():
-        print(f"\n{name}")
-        Console().print(_table(rows))
-
-
-def _are_facts(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(each, dict) for each in value)
+        table.add_row(inert(name), _text(value))
+    return table
 
 
 def _table(rows: list[Facts]) -> Table:
-    table = Table(box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False, header_style=_HEAD)
     names = list(dict.fromkeys(name for row in rows for name in row))
     for name in names:
-        table.add_column(name, overflow="fold")
+        table.add_column(Text(inert(name)), overflow="fold", justify="right" if _are_numbers(rows, name) else "left")
     for row in rows:
         table.add_row(*(_text(row.get(name)) for name in names))
     return table
 
 
+def _are_numbers(rows: list[Facts], name: str) -> bool:
+    values = [value for row in rows if (value := row.get(name)) is not None]
+    return bool(values) and all(isinstance(each, int) and not isinstance(each, bool) for each in values)
+
+
 def _text(value: object) -> Text:
     """Never as markup: a name may hold brackets."""
-    if value is None or value == []:
-        return Text("-")
+    if value is None or value in ([], {}):
+        return Text("-", _FADED)
+    if _is_series(value):
+        return Text(sparkline(value), _DRAWN)
+    if isinstance(value, int) and value < 0:
+        return Text(str(value), _OWED)
     return Text(inert(json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)))
 
 
-def inert(text: str) -> str:
-    """With what a terminal obeys, or shows nothing of, written out as JSON does: somebody may have sent it."""
-    return "".join(each if each.isprintable() or each in _SHOWN else json.dumps(each)[1:-1] for each in text)
-
-
-def say(text: str) -> None:
-    print(inert(text))
-
-
-def complain(why: str, errors: tuple[dict[str, str], ...] = ()) -> None:
-    """Say on the error stream what was refused, and of a bad input which field of it."""
-    print(inert(f"refused: {why}"), file=sys.stderr)
-    for each in errors:
-        print(inert(f"  {each['field']}: {each['message']}"), file=sys.stderr)
+def _is_series(value: object) -> TypeGuard[list[int]]:
+    return isinstance(value, list) and all(isinstance(each, int) for each in value)

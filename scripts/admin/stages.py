@@ -10,6 +10,17 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from botocore.exceptions import (
+    ClientError,
+    CredentialRetrievalError,
+    NoCredentialsError,
+    NoRegionError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    SSOError,
+    TokenRetrievalError,
+)
+
 from chalicelib.gateways import World, world
 from chalicelib.runtime.aws import client
 
@@ -22,6 +33,12 @@ _LOCAL_IDENTITY: Final = {
     "AWS_SECRET_ACCESS_KEY": "test",
     "AWS_DEFAULT_REGION": "us-east-1",
 }
+
+
+_STALE: Final = frozenset(
+    {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException"}
+)
+_NOT_ALLOWED: Final = frozenset({"AccessDenied", "AccessDeniedException"})
 
 
 class NoStackError(Exception):
@@ -45,6 +62,28 @@ def connect(stage: str | None, stack_file: Path = ROOT / ".local" / "stack.json"
 def operator() -> str:
     """The IAM identity behind the credentials, as the audit log names it."""
     return str(client("sts").get_caller_identity()["Arn"])
+
+
+def advice(failed: Exception) -> str:
+    """What to do about AWS's refusal, where its own words do not say."""
+    profile = os.environ.get("AWS_PROFILE")
+    sign_in = f"aws sso login --profile {profile or 'NAME'}"
+    code = asked = ""
+    if isinstance(failed, ClientError):
+        code, asked = failed.response["Error"]["Code"], failed.operation_name
+    if isinstance(failed, NoCredentialsError | PartialCredentialsError):
+        return f"There are no AWS credentials. Sign in ({sign_in}), then name the profile: export AWS_PROFILE=NAME"
+    if isinstance(failed, ProfileNotFound):
+        return f"There is no AWS profile {profile}. `aws configure list-profiles` lists yours; export AWS_PROFILE=NAME"
+    if isinstance(failed, NoRegionError):
+        return "AWS needs a region: export AWS_REGION=us-east-1, or set it in your profile."
+    if isinstance(failed, SSOError | TokenRetrievalError | CredentialRetrievalError) or code in _STALE:
+        return f"Your AWS credentials are no longer good. Sign in again: {sign_in}"
+    if code in _NOT_ALLOWED:
+        return f"AWS does not let you do this with the profile {profile or 'default'}: {failed}"
+    if code == "ResourceNotFoundException" and asked == "GetFunctionConfiguration":
+        return "There is no such stage in this account and region. `aws sts get-caller-identity` says where you are."
+    return str(failed)
 
 
 def _prepare_local(stack_file: Path) -> str:

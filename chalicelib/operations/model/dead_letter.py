@@ -68,7 +68,7 @@ _REPEATABLE: Final = frozenset({"reconcile", "mail_events"})
 """Functions that may be called again with what they were called with."""
 _INSTEAD: Final[Mapping[str, str]] = {"billing_tick": _NOTHING_LOST}
 
-_TABLE: Final = re.compile(r":table/soulseer-[a-z]+-([a-z]+)/stream/")
+_TABLE: Final = re.compile(r":table/soulseer-[a-z]+-([a-z]+)(?:-[0-9]+)?/stream/")
 _FUNCTION: Final = re.compile(r":function:soulseer-[a-z]+-([a-z_]+)")
 _RULE: Final = re.compile(r":rule/soulseer-[a-z]+-([a-z_]+)")
 _LONGEST: Final = 200

@@ -14,7 +14,7 @@ POLICIES: dict[str, list[dict[str, Any]]] = {
     path.stem.removeprefix("policy-"): json.loads(path.read_text())["Statement"]
     for path in sorted((ROOT / ".chalice").glob("policy-*.json"))
 }
-TO_A_TABLE = re.compile(r":table/soulseer-\$\{Stage\}-([a-z]+)(/index/\*)?$")
+TO_A_TABLE = re.compile(r":table/soulseer-\$\{Stage\}-([a-z]+)\$\{TableSet\}(/index/\*)?$")
 KNOWING_PHONES = {"sns:CreatePlatformEndpoint", "sns:SetEndpointAttributes", "sns:DeleteEndpoint"}
 READ_WHOLE = {"GetItem", "BatchGetItem", "Query", "Scan"}
 APPEND = {"GetItem", "Query", "PutItem", "ConditionCheckItem"}

@@ -31,7 +31,7 @@ def pairs(function: str, effect: str) -> Iterator[tuple[str, str]]:
             for name, value in PLACES.items():
                 pattern = pattern.replace(f"${{AWS::{name}}}", value)
             for action in statement["Action"]:
-                yield action, pattern.replace("${Stage}", "dev")
+                yield action, pattern.replace("${Stage}", "dev").replace("${TableSet}", "")
 
 
 def allows(function: str, right: Right) -> bool:

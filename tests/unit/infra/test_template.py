@@ -102,6 +102,13 @@ def test_every_table_is_kept_backed_up_and_paid_by_use(packaged: Package) -> Non
         assert properties["SSESpecification"] == {"SSEEnabled": True}, name
 
 
+def test_a_set_of_tables_is_one_parameter_away_and_shares_no_name_with_another(packaged: Package) -> None:
+    """Empty tables to restore into, wired like those before, which stay."""
+    names = [table["Properties"]["TableName"]["Fn::Sub"] for table in tables(packaged).values()]
+    assert [name for name in names if not name.endswith("${TableSet}")] == []
+    assert packaged.template["Parameters"]["TableSet"]["Default"] == ""
+
+
 def test_no_entry_of_the_ledger_expires_and_each_change_is_seen(packaged: Package) -> None:
     ledger = packaged.resources["LedgerTable"]["Properties"]
     assert "TimeToLiveSpecification" not in ledger

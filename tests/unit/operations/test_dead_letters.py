@@ -49,6 +49,10 @@ def test_a_notice_that_could_not_be_told_is_told_again() -> None:
     )
 
 
+def test_a_table_is_known_in_whatever_set_of_tables_it_is() -> None:
+    assert of(stretch("notices-2")).source == "notify"
+
+
 def test_a_stretch_of_the_outbox_is_told_again() -> None:
     assert of(stretch("notices")) == DeadLetter(
         "notify",

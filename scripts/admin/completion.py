@@ -1,0 +1,25 @@
+"""The Tab key: a script for the shell, made from the very parser that reads the arguments.
+
+It is sourced once; completing starts no Python.
+"""
+
+from argparse import ArgumentParser
+from typing import Final
+
+SHELLS: Final = ("bash", "zsh")
+
+
+def script(parser: ArgumentParser, shell: str) -> str:
+    """What ``eval "$(scripts/soulseer completion bash)"`` gives the shell."""
+    import shtab  # seldom asked for
+
+    # A shell looks a command up by the last part of its path.
+    parser.prog = "soulseer"
+    return str(shtab.complete(parser, shell))
+
+
+def takes_shell(parser: ArgumentParser) -> None:
+    """The only noun without verbs, which looks at no stage."""
+    parser.add_argument("shell", choices=SHELLS, help="whose script is to be printed")
+    parser.epilog = "examples:\n" + "\n".join(f'  eval "$(scripts/soulseer completion {shell})"' for shell in SHELLS)
+    parser.set_defaults(verb=None)

@@ -1,0 +1,255 @@
+"""The command line as a process: its exit codes, the Tab key, and what a person sees while it works."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import ClientError, NoCredentialsError, ProfileNotFound, UnauthorizedSSOTokenError
+
+from chalicelib.accounts import service as accounts
+from chalicelib.gateways import World
+from chalicelib.runtime.identity import Claims
+from scripts.admin import cli, progress, showing
+from scripts.admin.asking import Answer
+from scripts.admin.cli import VERBS, run
+from tests.support.memory import MemoryTables
+from tests.support.worlds import hand_world
+
+ROOT = Path(__file__).parents[3]
+SECONDS = 60
+
+
+@pytest.fixture
+def world() -> World:
+    return hand_world(MemoryTables())
+
+
+# --- exit codes
+
+
+def interrupted(stage: str | None) -> World:
+    del stage
+    raise KeyboardInterrupt
+
+
+def test_who_stops_a_look_is_told_that_nothing_was_changed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["people", "show", "usr_1", "--local"], interrupted) == 130
+    told = capsys.readouterr()
+    assert (told.out, told.err) == ("", "stopped: nothing was changed.\n")
+
+
+def test_who_stops_a_plan_that_is_carried_out_is_told_to_repeat_it(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ada = accounts.sign_in(world, Claims("auth0|ada", "ada@example.com", "Ada")).id
+
+    def operator() -> str:
+        raise KeyboardInterrupt
+
+    asked = ["people", "make-admin", ada, "--local", "--reason", "because", "--yes"]
+    assert run(asked, lambda _: world, operator) == 130
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "Repeat the command" in told.err
+
+
+def test_a_reader_who_went_away_is_no_failure(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as nobody:
+        monkeypatch.setattr(sys, "stdout", nobody)
+        assert run(["ledger", "trial-balance", "--local", "--json"], lambda _: world) == 0
+
+
+def refusal(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "no"}}, "GetFunctionConfiguration")
+
+
+@pytest.mark.parametrize(
+    ("failed", "words"),
+    [
+        (NoCredentialsError(), "aws sso login --profile"),
+        (UnauthorizedSSOTokenError(), "aws sso login --profile ops"),
+        (ProfileNotFound(profile="ops"), "aws configure list-profiles"),
+        (refusal("ExpiredTokenException"), "aws sso login --profile ops"),
+        (refusal("AccessDeniedException"), "with the profile ops"),
+        (refusal("ResourceNotFoundException"), "no such stage"),
+    ],
+)
+def test_a_refusal_of_aws_says_what_to_do(
+    failed: Exception, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "ops")
+
+    def connect(stage: str | None) -> World:
+        raise failed
+
+    assert run(["people", "show", "usr_1", "--stage", "dev"], connect) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert words in told.err
+
+
+def test_the_help_says_each_exit_code_and_every_noun(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        run(["--help"])
+    assert stopped.value.code == 0
+    told = capsys.readouterr().out
+    for code in (cli.DONE, cli.REFUSED, 2, cli.STOPPED):
+        assert f"\n  {code:<4} " in told
+    assert [verb.noun for verb in VERBS if f"\n  {verb.noun} " not in told] == []
+    assert all(len(line) <= 80 for line in told.splitlines() if "--reason" not in line)
+
+
+def test_the_page_of_a_noun_has_an_example_of_its_verbs(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        run(["wallet", "--help"])
+    assert "scripts/soulseer wallet show usr_…" in capsys.readouterr().out
+
+
+# --- the Tab key
+
+
+def completed(script: str, line: str) -> set[str]:
+    """What a real bash offers where the line ends."""
+    asked = f"""{script}
+COMP_WORDS=({line})
+COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
+_shtab_soulseer
+printf '%s\\n' "${{COMPREPLY[@]}}" """
+    shell = subprocess.run(  # noqa: S603 - a script of our own
+        ["/usr/bin/env", "bash", "--norc", "-c", asked], capture_output=True, text=True, timeout=SECONDS, check=True
+    )
+    assert shell.stderr == ""
+    return set(shell.stdout.split())
+
+
+@pytest.fixture(scope="module")
+def script() -> str:
+    with pytest.MonkeyPatch.context() as patched, io.StringIO() as said:
+        patched.setattr(sys, "stdout", said)
+        assert run(["completion", "bash"]) == 0
+        return said.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("scripts/soulseer w", {"wallet", "words"}),
+        ("scripts/soulseer wallet ''", {"show", "freeze", "unfreeze"}),
+        ("scripts/soulseer wallet show usr_1 --s", {"--stage"}),
+        ("scripts/soulseer wallet show usr_1 --stage ''", {"dev", "staging", "prod"}),
+        ("scripts/soulseer --local moderation list --kind r", {"review"}),
+        ("scripts/soulseer completion ''", {"bash", "zsh"}),
+    ],
+)
+def test_bash_offers_what_may_come_next(script: str, line: str, offered: set[str]) -> None:
+    assert offered <= completed(script, line)
+
+
+def test_bash_asks_it_for_a_command_by_its_path_too(script: str) -> None:
+    assert "-F _shtab_soulseer soulseer" in script
+
+
+def test_zsh_has_a_script_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["completion", "zsh"]) == 0
+    assert capsys.readouterr().out.startswith("#compdef soulseer")
+
+
+# --- what a person sees
+
+
+class Screen(io.StringIO):
+    """An error stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("stream", "in_json", "seen"), [(Screen(), False, True), (Screen(), True, False), (io.StringIO(), False, False)]
+)
+def test_a_bar_is_for_who_looks_at_a_terminal(
+    stream: io.StringIO, in_json: bool, seen: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stderr", stream)
+    with progress.bar(Namespace(json=in_json), "following chains", 3) as advance:
+        advance(3)
+    assert ("following chains" in stream.getvalue()) == seen
+
+
+def test_what_is_logged_while_a_bar_is_drawn_is_printed_beside_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    screen = Screen()
+    monkeypatch.setattr(sys, "stderr", screen)
+    with progress.bar(Namespace(json=False), "working") as advance:
+        sys.stdout.write("told\n")
+        advance(1)
+    assert "told" in screen.getvalue()
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("values", "drawn"),
+    [([0, 50, 100], "▁▄█"), ([0, 0], "▁▁"), ([-100, 0, 100], "▁▄█"), ([7], "█"), ([], "")],
+)
+def test_a_sparkline_goes_from_zero_to_the_largest(values: list[int], drawn: str) -> None:
+    assert showing.sparkline(values) == drawn
+
+
+def test_a_series_is_drawn_for_a_person_and_told_to_a_program(capsys: pytest.CaptureFixture[str]) -> None:
+    found = Answer([{"user": "usr_1", "weeks": [0, 50, 100]}])
+    showing.show(found, Namespace(json=False))
+    assert "▁▄█" in capsys.readouterr().out
+    showing.show(found, Namespace(json=True))
+    assert json.loads(capsys.readouterr().out)["rows"][0]["weeks"] == [0, 50, 100]
+
+
+def test_facts_of_facts_are_sections_of_their_own(capsys: pytest.CaptureFixture[str]) -> None:
+    found = Answer([{"id": "usr_1", "reader": {"state": "verified"}, "notes": [{"n": 1}, {"n": 2}], "none": []}])
+    showing.show(found, Namespace(json=False))
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert lines == ["id    usr_1", "none  -", "", "reader", "state  verified", "", "notes", "n", "1", "2"]
+
+
+@pytest.mark.parametrize("no_color", [False, True])
+def test_colours_are_for_terminals_that_want_them(no_color: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    if no_color:
+        monkeypatch.setenv("NO_COLOR", "1")
+    for stream, coloured in ((Screen(), not no_color), (io.StringIO(), False)):
+        monkeypatch.setattr(sys, "stdout", stream)
+        showing.show(Answer([{"owed": -5}]), Namespace(json=False))
+        assert ("\x1b[38;5;196m" in stream.getvalue()) == coloured
+
+
+# --- a process
+
+
+def test_a_process_that_is_stopped_says_so_with_130_and_no_trace(tmp_path: Path) -> None:
+    slow = "import time; print('ready', flush=True); time.sleep(60)"
+    program = f"""
+import sys
+from scripts.admin import cli
+def connect(stage):
+    {slow}
+sys.exit(cli.run(["ledger", "trial-balance", "--local"], connect))
+"""
+    process = subprocess.Popen(  # noqa: S603 - a program of our own
+        [sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr
+    assert process.stderr.readline() == "ready\n"  # the error stream: the answer's has nothing yet
+    process.send_signal(signal.SIGINT)
+    said, complained = process.communicate(timeout=SECONDS)
+    assert (process.returncode, said, complained) == (130, "", "stopped: nothing was changed.\n")
