@@ -16,8 +16,8 @@ Chalice makes the template and the zip; this script makes them fit to deploy:
 4. **Swagger UI** is added for the page at /docs, from the wheel of ``requirements-docs.txt``, pinned by its checksum.
 5. **Reproducible**: sorted names and one fixed time. The same sources give the same bytes, so that deploying what has
    not changed changes nothing.
-6. **Template**: ``infra/template`` (scripts/template.py) is merged in by Chalice, then the stage and the state machine
-   are filled in.
+6. **Template**: ``infra/template`` (scripts/template.py) is merged in by Chalice, then the stage, the state
+   machine and the dashboard's JSON are filled in.
 7. **Once**: a folder says what it was made from. Where that is what there is now, nothing is made again.
 
 Chalice packages for the Python that runs it. That must be the Python of the deployed functions: the script refuses
@@ -45,7 +45,7 @@ import yaml
 ROOT: Final = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from scripts import template  # noqa: E402 - after the path to it
+from scripts import dashboard, template  # noqa: E402 - after the path to them
 
 CACHE: Final = ROOT / "build" / ".cache"
 PAGE: Final = Path("chalicelib/operations/page")
@@ -59,7 +59,7 @@ LONGEST_RUN: Final = 300
 SOURCES: Final = (
     *(ROOT / "chalicelib", ROOT / ".chalice", ROOT / "app.py", template.FOLDER),
     *(ROOT / "infra" / "clock.asl.json", ROOT / "requirements.txt", PAGE_REQUIREMENTS),
-    *(Path(__file__).resolve(), Path(template.__file__).resolve()),
+    *(Path(__file__).resolve(), Path(template.__file__).resolve(), Path(dashboard.__file__).resolve()),
 )
 """All that a package is made of."""
 MADE_FROM: Final = "made-from"
@@ -363,7 +363,11 @@ def _completed(made: dict[str, Any], stage: str, runtime: str) -> dict[str, Any]
     made["Parameters"]["Stage"] |= {"Default": stage, "AllowedValues": [stage]}
     machine = made["Resources"]["ClockMachine"]["Properties"]
     machine["Definition"] = json.loads((ROOT / "infra" / "clock.asl.json").read_text())
+<<<<<<< HEAD
     _call_by_alias(made["Resources"])
+=======
+    dashboard.completed(made)
+>>>>>>> main
     for name, resource in made["Resources"].items():
         if resource["Type"] == "AWS::Serverless::Function" and resource["Properties"]["Runtime"] != runtime:
             raise PackagingError(f"Chalice packaged {name} for {resource['Properties']['Runtime']}, not for {runtime}.")

@@ -7,6 +7,7 @@ seconds there and kept in milliseconds here.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import DAY, HOUR, MINUTE, SECOND, Millis
 
 
@@ -130,6 +131,10 @@ class Settings:
     """Another address of the keys that Google signs its pushes with; None uses Google's."""
     cents_per_100_coins: int
     """What coins are worth when they are spent on a reader."""
+    adjustment_limit: Cents
+    """What one person may give or take by hand in a day, and what may be given to or taken from one person so; more
+    needs a second person's approval.
+    """
     checkout_return_url: str
     """Where Stripe's pages, of Checkout and of onboarding, send people back to."""
     api_url: str | None
@@ -193,6 +198,7 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         google_api_base=environment.get("GOOGLE_API_BASE") or None,
         google_certs_url=environment.get("GOOGLE_CERTS_URL") or None,
         cents_per_100_coins=int(environment.get("CENTS_PER_100_COINS") or 100),
+        adjustment_limit=int(environment.get("ADJUSTMENT_LIMIT_CENTS") or 10_000),
         checkout_return_url=environment["CHECKOUT_RETURN_URL"],
         api_url=environment.get("API_URL") or None,
         api_base=_api_base(environment),

@@ -280,6 +280,26 @@ def _coins_withdrawn(facts: Facts, zone: ZoneInfo) -> Words:
     )
 
 
+def _adjusted(facts: Facts, zone: ZoneInfo) -> Words:
+    del zone
+    what = {"credit": "SoulSeer credit", "earnings": "earnings"}[facts["account"]]
+    amount = facts["amount"]
+    moved = "put into" if amount > 0 else "taken out of"
+    return Words(
+        f"We have corrected your {what}",
+        f"{dollars(abs(amount))} were {moved} your {what} by us. If you do not know why, write to support.",
+    )
+
+
+def _reading_refunded(facts: Facts, zone: ZoneInfo) -> Words:
+    del zone
+    return Words(
+        "Part of a reading was given back to you",
+        f"We have looked at a reading of yours that did not add up: {dollars(facts['amount'])} of what it cost are "
+        "back in your SoulSeer credit.",
+    )
+
+
 def _ticket_back(facts: Facts, zone: ZoneInfo) -> Words:
     del zone
     return Words(
@@ -593,6 +613,7 @@ ABOUT: Final[Mapping[str, Kind]] = {
     "refund": "wallet",
     "refund_failed": "wallet",
     "coins_granted": "wallet",
+    "reading_refunded": "wallet",
     "favorite_online": "favorites",
     "queue_offer": "favorites",
     "payout_paid": "wallet",
@@ -636,6 +657,8 @@ SAID: Final[Mapping[str, Callable[[Facts, ZoneInfo], Words]]] = {
     "coins_given_back": _coins_given_back,
     "coins_granted": _coins_granted,
     "coins_withdrawn": _coins_withdrawn,
+    "adjusted": _adjusted,
+    "reading_refunded": _reading_refunded,
     "favorite_online": _favorite_online,
     "queue_offer": _queue_offer,
     "payout_paid": _payout_paid,

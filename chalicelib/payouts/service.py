@@ -4,13 +4,15 @@ from collections.abc import Mapping
 from typing import Final
 
 from chalicelib.gateways import World
-from chalicelib.kernel.errors import Unavailable
+from chalicelib.kernel.errors import InsufficientFunds, Unavailable
 from chalicelib.kernel.money import Cents, reader_share
 from chalicelib.kernel.time import Millis
 from chalicelib.payouts.model import TRANSFERS, Earnings, earnings
 from chalicelib.runtime.tables import Operation
 from chalicelib.wallet import service as wallet
-from chalicelib.wallet.model.chain import Entry, genesis
+from chalicelib.wallet.model import meter
+from chalicelib.wallet.model.chain import ADJUSTMENTS, Draft, Entry, Fact, genesis
+from chalicelib.wallet.service import Beside, nothing
 
 _PAGE: Final = 100
 _MOST_PAGES: Final = 50
@@ -27,6 +29,35 @@ def reading_earned(world: World, reader: str, session: str, gross: Cents, now: M
     They belong into the transaction that finalizes the session, so they are posted once.
     """
     return _shared(world, reader, ("reading", "session", session), gross, now)
+
+
+def reading_divided(world: World, reader: str, session: str, share: Cents, fee: Cents, now: Millis) -> list[Operation]:
+    """The operations that post both sides' parts of a reading that an admin divides, as ``reading_earned``."""
+    counter = f"session:{session}"
+    operations: list[Operation] = []
+    if fee:
+        operations.append(wallet.journal(world, "fees", f"reading:{session}", fee, counter, now))
+    if share:
+        account = earnings_account(reader)
+        operations.append(wallet.earn(world, account, "reading_earned", share, counter, session)[1])
+    return operations
+
+
+def adjust(world: World, reader: str, amount: Cents, key: str, reference: str, beside: Beside = nothing) -> Entry:
+    """Put ``amount`` cents of earnings in by hand, once, or take them out where negative: never more than there are.
+    ``beside`` as in ``post_once``. What is put in is held as anything earned.
+
+    Raises InsufficientFunds, and what ``post_once`` raises.
+    """
+
+    def draft_of(newest: Entry, now: Millis) -> Draft:
+        del now
+        if newest.balance < -amount:
+            raise InsufficientFunds(f"There are {newest.balance} cents of earnings.")
+        return meter.receive(newest, "adjusted", amount, ADJUSTMENTS, reference)
+
+    fact = Fact("adjusted", amount, ADJUSTMENTS, reference)
+    return wallet.post_once(world, earnings_account(reader), key, fact, draft_of, beside)
 
 
 def tip_earned(world: World, reader: str, tip: str, session: str, gross: Cents, now: Millis) -> list[Operation]:

@@ -1,7 +1,8 @@
 """The table of sessions: one row a session, one ``open#{user}`` row for each person in an open one, and one
 ``met#{reader}#{client}`` row for those who ever talked. What follows a reading is in ``afterwards_store``.
 
-The index ``open`` lists, by shard, the sessions that time can still change; ``by_client`` and ``by_reader`` list a
+The index ``open`` lists, by shard, the sessions that time can still change; ``pending`` those that an admin must decide
+on; ``by_client`` and ``by_reader`` list a
 person's sessions by the moment of their creation.
 """
 
@@ -10,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from chalicelib.runtime.tables import MOST_KEYS, Absent, Check, Delete, Equals, Key, Operation, Put, Tables
-from chalicelib.sessions.model.session import Session, Who, from_item, to_item
+from chalicelib.sessions.model.session import REVIEW, Session, Who, from_item, to_item
 
 
 def shard_of(session_id: str, shards: int) -> str:
@@ -53,6 +54,11 @@ class Sessions:
         """A page of the sessions that time can still change. It may be a moment behind."""
         page = self._tables.query(self._name, ("open_shard", shard), index="open", limit=limit, start=start)
         return [from_item(item) for item in page.items], page.next_key
+
+    def in_review(self, limit: int) -> list[Session]:
+        """Those that an admin must decide on, the longest ended first. It may be a moment behind."""
+        page = self._tables.query(self._name, ("pending", REVIEW), index="pending", limit=limit)
+        return [from_item(item) for item in page.items]
 
     def page_of_person(self, who: Who, user: str, limit: int, start: Key | None) -> tuple[list[Session], Key | None]:
         """A page of a person's sessions, newest first."""

@@ -73,20 +73,27 @@ def give_back(
     return post_once(world, coins_account(user), key, Fact(kind, coins, BURNT, reference), draft_of, beside)
 
 
-def grant(world: World, user: str, coins: int, ref: str, *, actor: str, reason: str) -> Entry:
-    """Give a person coins once under ``ref``, audited; they are told.
+def grant(world: World, user: str, coins: int, ref: str, *, actor: str, reason: str, beside: Beside = nothing) -> Entry:
+    """Give a person coins once under ``ref``, audited; they are told. ``beside`` as in ``post_once``.
 
     Raises NotFound, Invalid, InvalidState (the person has left), AlreadyDone (the same ``ref`` with other coins).
     """
-    return _adjusted(world, user, "coins_granted", coins, ref, actor, reason)
+    return _adjusted(world, user, "coins_granted", coins, ref, actor, reason, beside)
 
 
-def take(world: World, user: str, coins: int, ref: str, *, actor: str, reason: str) -> Entry:
-    """Take coins from a person once under ``ref``, audited; they are told. Never more than there are.
+def take(world: World, user: str, coins: int, ref: str, *, actor: str, reason: str, beside: Beside = nothing) -> Entry:
+    """Take coins from a person once under ``ref``, audited; they are told. Never more than there are. ``beside`` as in
+    ``post_once``.
 
     Raises InsufficientFunds, and what ``grant`` raises.
     """
-    return _adjusted(world, user, "coins_withdrawn", -coins, ref, actor, reason)
+    return _adjusted(world, user, "coins_withdrawn", -coins, ref, actor, reason, beside)
+
+
+def check_count(coins: int) -> None:
+    """Raises Invalid for more coins, or fewer, than are given or taken at once."""
+    if not 1 <= coins <= MOST_ADJUSTED:
+        raise Invalid(errors=({"field": "coins", "message": f"from 1 to {MOST_ADJUSTED}"},))
 
 
 def adjusted(world: World, user: str, kind: str, ref: str) -> int | None:
@@ -95,9 +102,10 @@ def adjusted(world: World, user: str, kind: str, ref: str) -> int | None:
     return entry.amount if entry else None
 
 
-def _adjusted(world: World, user: str, kind: str, coins: int, ref: str, actor: str, reason: str) -> Entry:
-    if not 1 <= abs(coins) <= MOST_ADJUSTED:
-        raise Invalid(errors=({"field": "coins", "message": f"from 1 to {MOST_ADJUSTED}"},))
+def _adjusted(
+    world: World, user: str, kind: str, coins: int, ref: str, actor: str, reason: str, beside: Beside
+) -> Entry:
+    check_count(abs(coins))
     if accounts.person(world, user).deleted:
         raise InvalidState("The client has left: nobody could spend them.")
 
@@ -107,7 +115,7 @@ def _adjusted(world: World, user: str, kind: str, coins: int, ref: str, actor: s
             raise InsufficientFunds(f"There are {newest.balance} coins.")
         return meter.receive(newest, kind, coins, GRANTED, ref)
 
-    def beside(entry: Entry) -> list[Operation]:
+    def with_words(entry: Entry) -> list[Operation]:
         names, facts = world.settings.tables, {"coins": abs(coins)}
         told = outbox.notice(names.notices, to=user, kind=kind, fact=ref, at=entry.at, facts=facts)
         act = audit.entry(
@@ -119,10 +127,10 @@ def _adjusted(world: World, user: str, kind: str, coins: int, ref: str, actor: s
             at=entry.at,
             detail={"coins": coins, "ref": ref},
         )
-        return [told, act]
+        return [*beside(entry), told, act]
 
     key = _adjustment(user, kind, ref)
-    return post_once(world, coins_account(user), key, Fact(kind, coins, GRANTED, ref), draft_of, beside)
+    return post_once(world, coins_account(user), key, Fact(kind, coins, GRANTED, ref), draft_of, with_words)
 
 
 def _adjustment(user: str, kind: str, ref: str) -> str:

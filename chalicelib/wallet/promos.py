@@ -26,7 +26,7 @@ from chalicelib.wallet.model.buckets import MOST_LOTS, Lot
 from chalicelib.wallet.model.chain import Draft, Entry, Fact
 from chalicelib.wallet.model.promo import Code
 from chalicelib.wallet.promo_store import Promos
-from chalicelib.wallet.service import Beside, credit_account, post_once, posted
+from chalicelib.wallet.service import Beside, credit_account, nothing, post_once, posted
 
 _TRIES: Final = 40
 """Many may redeem one code at one moment, and all write one row."""
@@ -91,20 +91,29 @@ def guessed_wrong(world: World, user: str, guess: str) -> None:
     undisturbed(world.sleep, attempt)
 
 
-def grant(world: World, user: str, amount: Cents, days: int, ref: str, *, actor: str, reason: str) -> Promotion:
-    """Give ``user`` promotional credit once under ``ref``, audited; they are told.
+def grant(
+    world: World,
+    user: str,
+    amount: Cents,
+    days: int,
+    ref: str,
+    *,
+    actor: str,
+    reason: str,
+    beside: Beside = nothing,
+) -> Promotion:
+    """Give ``user`` promotional credit once under ``ref``, audited; they are told. ``beside`` as in
+    ``post_once``.
 
     Raises NotFound, Invalid, AlreadyDone (the same ``ref`` with another amount), InvalidState (four at once).
     """
-    if not (1 <= amount <= model.MOST_CENTS and 1 <= days <= model.MOST_DAYS):
-        message = f"up to {model.MOST_CENTS} cents for up to {model.MOST_DAYS} days"
-        raise Invalid(errors=({"field": "amount", "message": message},))
+    check_terms(amount, days)
     person = accounts.person(world, user)
     if person.deleted:
         raise InvalidState("The client has left: nobody could spend it.")
     lot = derived_id("pro", user, ref)
 
-    def beside(entry: Entry) -> list[Operation]:
+    def with_words(entry: Entry) -> list[Operation]:
         names = world.settings.tables
         facts = {"amount": amount, "expires_at": entry.at + days * DAY}
         told = outbox.notice(names.notices, to=user, kind="promo_granted", fact=lot, at=entry.at, facts=facts)
@@ -117,16 +126,23 @@ def grant(world: World, user: str, amount: Cents, days: int, ref: str, *, actor:
             at=entry.at,
             detail={"amount": amount, "days": days, "ref": ref},
         )
-        return [told, act]
+        return [*beside(entry), told, act]
 
-    entry = _grant(world, user, _grant_key(user, ref), lot, amount, days, lot, beside)
+    entry = _grant(world, user, _grant_key(user, ref), lot, amount, days, lot, with_words)
     return Promotion(amount, _expiry(entry, lot))
 
 
-def granted(world: World, user: str, ref: str) -> Cents | None:
+def check_terms(amount: Cents, days: int) -> None:
+    """Raises Invalid for more promotional credit, or for longer, than is given at once."""
+    if not (1 <= amount <= model.MOST_CENTS and 1 <= days <= model.MOST_DAYS):
+        message = f"up to {model.MOST_CENTS} cents for up to {model.MOST_DAYS} days"
+        raise Invalid(errors=({"field": "amount", "message": message},))
+
+
+def granted(world: World, user: str, ref: str) -> Promotion | None:
     """What ``user`` was given under ``ref``, if anything."""
     entry = posted(world, _grant_key(user, ref))
-    return entry.amount if entry else None
+    return Promotion(entry.amount, _expiry(entry, derived_id("pro", user, ref))) if entry else None
 
 
 def _grant_key(user: str, ref: str) -> str:
@@ -137,7 +153,7 @@ def _grant(
     world: World, user: str, key: str, lot: str, amount: Cents, days: int, reference: str, beside: Beside
 ) -> Entry:
     def draft_of(newest: Entry, now: Millis) -> Draft:
-        if len(newest.buckets.lots) >= MOST_LOTS:
+        if newest.buckets.full:
             raise InvalidState(f"There are {MOST_LOTS} promotional credits already. Spend one first.")
         return meter.grant(newest, Lot(lot, amount, now + days * DAY), reference)
 

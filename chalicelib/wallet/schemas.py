@@ -254,6 +254,8 @@ DESCRIPTIONS = {
     "gift": "Gift",
     "ticket": "Ticket of a stream",
     "ticket_back": "Ticket of a stream given back",
+    "adjusted": "Correction by us",
+    "reading_refunded": "Part of a reading given back",
     "dispute": "Payment disputed at your bank",
     "dispute_won": "Disputed payment given back",
 }

@@ -6,6 +6,7 @@ the number of tries is bounded and ample. Where storage does not say whether it 
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from chalicelib.gateways import World
@@ -26,7 +27,7 @@ from chalicelib.wallet import limits
 from chalicelib.wallet.model import funds as reckoning
 from chalicelib.wallet.model import meter
 from chalicelib.wallet.model.buckets import PAID, Part, Split
-from chalicelib.wallet.model.chain import Draft, Entry, Fact, follow
+from chalicelib.wallet.model.chain import ADJUSTMENTS, Draft, Entry, Fact, follow
 from chalicelib.wallet.model.receipt import Receipt, paid_from, receipt
 from chalicelib.wallet.store import Ledger, meaning
 
@@ -338,6 +339,44 @@ def give_back(
     now = max(world.now(), newest.at)
     entry = follow(newest, meter.take_back(newest, kind, parts, counter, reference, now), now)
     return [book.put(entry), book.put_receipt(key, entry)]
+
+
+def give_back_reading(
+    world: World, user: str, session: str, parts: Sequence[Part], key: str
+) -> tuple[Entry, list[Operation]]:
+    """The entry that gives back what was spent on a reading that is over, and the operations that post it once under
+    ``key``, for the caller's transaction, as in ``give_back``. The reading's receipt shows it. Raises Unavailable.
+    """
+    book = ledger(world)
+    newest = charge_due(world, book.head(credit_account(user)))
+    now = max(world.now(), newest.at)
+    draft = meter.take_back(newest, "reading_refunded", parts, f"session:{session}", session, now)
+    entry = follow(newest, replace(draft, refund=draft.amount), now)
+    return entry, [book.put(entry), book.put_receipt(key, entry)]
+
+
+def adjustable(world: World, user: str) -> Cents:
+    """What of the credit ``adjust`` could take now."""
+    newest = charge_due(world, head(world, user))
+    return meter.adjustable(newest, max(world.now(), newest.at), world.settings.rules)
+
+
+def adjust(world: World, user: str, amount: Cents, key: str, reference: str, beside: Beside = nothing) -> Entry:
+    """Put ``amount`` cents of credit in by hand, once, or take them out where negative: never promotional credit, nor
+    what an open meter holds. Frozen or not. ``beside`` as in ``post_once``.
+
+    What is put in never goes to a card. Raises InsufficientFunds, and what ``post_once`` raises.
+    """
+
+    def draft_of(newest: Entry, now: Millis) -> Draft:
+        there = meter.adjustable(newest, now, world.settings.rules)
+        if there < -amount:
+            raise InsufficientFunds(f"{there} cents of the credit can be taken.")
+        return meter.adjust(newest, amount, reference)
+
+    return post_once(
+        world, credit_account(user), key, Fact("adjusted", amount, ADJUSTMENTS, reference), draft_of, beside
+    )
 
 
 def earn(

@@ -18,6 +18,7 @@ from chalicelib.gateways.stripe import Refused
 from chalicelib.kernel.errors import Invalid, Problem
 from chalicelib.runtime.tables import ConditionFailed, Contended
 from scripts.admin import (
+    adjustments,
     coins,
     completion,
     deadletters,
@@ -61,6 +62,7 @@ VERBS: Final = (
     *promos.VERBS,
     *payouts.VERBS,
     *wallet.VERBS,
+    *adjustments.VERBS,
     *coins.VERBS,
     *refunds.VERBS,
     *gifts.VERBS,
@@ -97,7 +99,8 @@ _GROUPS: Final = {
         "gifts": "what there is to give to a stream",
     },
     "money": {
-        "wallet": "look into a wallet, freeze it",
+        "wallet": "look into a wallet, freeze it, correct what is in it",
+        "adjustments": "what was given or taken by hand, and a second person's word",
         "refunds": "give unused credit back",
         "promo": "make and stop promotional codes, give promotional credit",
         "coins": "look at coins and their packs, change them",

@@ -1,17 +1,17 @@
 """The verbs of coins and of the packs that they are sold in. Prices are in cents."""
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
 from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
-from chalicelib.kernel.errors import InsufficientFunds, NotFound
+from chalicelib.kernel.errors import NotFound
 from chalicelib.kernel.time import rfc3339
+from chalicelib.operations.model.adjustment import What, wanted
 from chalicelib.wallet import bought, coins, packs, purchases
-from chalicelib.wallet.model.chain import Entry
 from chalicelib.wallet.model.packs import Pack, must_cover, with_pack
+from scripts.admin.adjustments import by_hand
 from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, a_number, a_text, an_id, takes_nothing, takes_user
 
 _MOST_SHOWN: Final = 100
@@ -32,29 +32,26 @@ def show_coins(world: World, asked: Namespace) -> Answer:
 
 def grant_coins(world: World, asked: Namespace) -> Plan:
     """``--ref`` is what makes it once: the same person, the same ref, the same coins."""
-    return _adjust(world, asked, "coins_granted", asked.coins, "give {name} {coins} coins", coins.grant)
+    return _adjust(world, asked, "coins_granted", asked.coins, "give {name} {coins} coins")
 
 
 def take_coins(world: World, asked: Namespace) -> Plan:
     """Never more than there are. ``--ref`` as in ``grant``."""
+    return _adjust(world, asked, "coins_withdrawn", -asked.coins, "take {coins} coins from {name}")
+
+
+def _adjust(world: World, asked: Namespace, kind: What, amount: int, will: str) -> Plan:
     person = accounts.person(world, asked.user)
-    there = coins.balance(world, person.id)
-    done = coins.adjusted(world, person.id, "coins_withdrawn", asked.ref)
-    if done is None and there < asked.coins:
-        raise InsufficientFunds(f"There are {there} coins.")
-    return _adjust(world, asked, "coins_withdrawn", -asked.coins, "take {coins} coins from {name}", coins.take)
-
-
-def _adjust(world: World, asked: Namespace, kind: str, amount: int, will: str, adjust: Callable[..., Entry]) -> Plan:
-    person = accounts.person(world, asked.user)
-
-    def act(operator: str, reason: str) -> Answer:
-        entry = adjust(world, person.id, asked.coins, asked.ref, actor=operator, reason=reason)
-        return Answer([{"user": person.id, "amount": entry.amount, "coins": entry.balance}])
-
-    done = coins.adjusted(world, person.id, kind, asked.ref) == amount
+    worth = world.settings.cents_per_100_coins
+    change = wanted(kind, person.id, amount, asked.ref, cents_per_100_coins=worth)
     said = will.format(name=f"{person.display_name} ({person.id})", coins=asked.coins)
-    return Plan(() if done else (said,), act)
+    return by_hand(
+        world,
+        asked,
+        change,
+        (said,),
+        lambda: {"user": person.id, "amount": amount, "coins": coins.balance(world, person.id)},
+    )
 
 
 # --- packs ---------------------------------------------------------------------------------------

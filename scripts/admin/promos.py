@@ -8,8 +8,10 @@ from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import NotFound
 from chalicelib.kernel.time import SECOND, Millis, rfc3339
+from chalicelib.operations.model.adjustment import wanted
 from chalicelib.wallet import promos
 from chalicelib.wallet.model.promo import Code, made
+from scripts.admin.adjustments import by_hand
 from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, a_number, a_text, an_id, takes_nothing, takes_user
 
 
@@ -67,14 +69,14 @@ def stop_code(world: World, asked: Namespace) -> Plan:
 def grant_promo(world: World, asked: Namespace) -> Plan:
     """``--ref`` is what makes it once: the same person, the same ref, the same credit."""
     person = accounts.person(world, asked.user)
-
-    def act(operator: str, reason: str) -> Answer:
-        given = promos.grant(world, person.id, asked.amount, asked.days, asked.ref, actor=operator, reason=reason)
-        return Answer([{"user": person.id, "amount": given.amount, "expires_at": rfc3339(given.expires_at)}])
-
     will = f"give {person.display_name} ({person.id}) {asked.amount} cents of promotional credit for {asked.days} days"
-    done = promos.granted(world, person.id, asked.ref) == asked.amount
-    return Plan(() if done else (will,), act)
+    change = wanted("promo", person.id, asked.amount, asked.ref, days=asked.days)
+
+    def given() -> Facts:
+        found = promos.granted(world, person.id, asked.ref)
+        return {"user": person.id, "amount": found.amount, "expires_at": rfc3339(found.expires_at)} if found else {}
+
+    return by_hand(world, asked, change, (will,), given)
 
 
 def _facts(code: Code) -> Facts:

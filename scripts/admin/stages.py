@@ -60,7 +60,13 @@ def connect(stage: str | None, stack_file: Path = ROOT / ".local" / "stack.json"
 
 
 def operator() -> str:
-    """The IAM identity behind the credentials, as the audit log names it."""
+    """The IAM identity behind the credentials, as the audit log names it.
+
+    On the local stack, where all credentials are alike, whom ``LOCAL_OPERATOR`` names: two people can be played there.
+    """
+    played = os.environ.get("LOCAL_OPERATOR")
+    if played and os.environ.get("AWS_ACCESS_KEY_ID") == _LOCAL_IDENTITY["AWS_ACCESS_KEY_ID"]:
+        return f"arn:aws:iam::000000000000:user/{played}"
     return str(client("sts").get_caller_identity()["Arn"])
 
 

@@ -47,13 +47,14 @@ def test_a_minute_that_empties_one_promotional_lot_of_many_is_one_write_unit_too
     """The longest entry there is: every lot in its slot, a split over several, a meter, large amounts."""
     for number in range(MOST_LOTS):
         grant(duo.world, duo.client, Lot(f"pro_{number:026}", 180, NOON + 10**9 + number))
+    wallet.adjust(duo.world, duo.client, 2_000_000_000, "adjustment:1", f"adj_{0:026}")
     listed = duo.active(2_000_000_000).talked(60_000).row()
     with billed(dynamodb) as bill:
         sessions.advance(duo.world, listed, stale=True)
     assert bill.written == {table_names["ledger"]: 1}
     newest = wallet.head(duo.world, duo.client)
     assert len(newest.split) > 1
-    assert len(newest.buckets.lots) == MOST_LOTS
+    assert len(newest.buckets.lots) == MOST_LOTS + 1
 
 
 def test_minutes_that_are_late_are_one_read_and_a_write_each(

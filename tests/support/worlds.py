@@ -409,6 +409,7 @@ def settings(rules: Rules | None = None, names: dict[str, str] | None = None) ->
         google_api_base=None,
         google_certs_url=None,
         cents_per_100_coins=100,
+        adjustment_limit=10_000,
         checkout_return_url="https://app.test/topup",
         unsubscribe_secret="unsubscribe",
         mail_from="SoulSeer <hello@soulseer.test>",

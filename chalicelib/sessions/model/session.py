@@ -35,6 +35,8 @@ Reason = Literal[
     "max_duration",
 ]
 
+REVIEW: Final = "review"
+"""Where readings that an admin must decide on are listed."""
 REFUNDING: Final[frozenset[Reason | None]] = frozenset(
     {"reader_left", "reader_ended", "network", "admin", "safety", "max_duration"}
 )
@@ -133,12 +135,17 @@ class Session:
     cleared: int = 0
     """Channels below this number are known to be empty, and barred for as long as a token lives."""
     review: str | None = None
-    """Why settlement refused to pay anybody; an admin decides."""
+    """Why settlement refused to pay anybody. Stays when an admin has decided."""
 
     @property
     def is_open(self) -> bool:
         """Not ended yet."""
         return self.state not in ("ended", "finalized")
+
+    @property
+    def in_review(self) -> bool:
+        """Nobody was paid, and an admin must decide who is."""
+        return self.state == "ended" and self.review is not None
 
     @property
     def channel(self) -> str:
@@ -245,7 +252,9 @@ class Step:
 
 
 def to_item(session: Session) -> dict[str, Any]:
-    """The session as its row. ``open_shard`` is there while the tick must look after it: a sparse index."""
+    """The session as its row. ``open_shard`` is there while the tick must look after it, and ``pending`` while an admin
+    must decide on it: sparse indexes.
+    """
     fields = ((name, getattr(session, name)) for name in Session.__dataclass_fields__)
     item = {name: value for name, value in fields if value is not None}
     item["pk"] = item.pop("id")
@@ -253,6 +262,8 @@ def to_item(session: Session) -> dict[str, Any]:
     item["client_side"], item["reader_side"] = _side_item(session.client), _side_item(session.reader)
     if (session.state != "finalized" and session.review is None) or session.owes_removal:
         item["open_shard"] = session.shard
+    if session.in_review:
+        item |= {"pending": REVIEW, "asked_at": session.ended_at if session.ended_at is not None else session.at}
     return item
 
 

@@ -1,7 +1,8 @@
-"""What a balance is made of: paid money, and promotional lots that expire.
+"""What a balance is made of: paid money, promotional lots that expire, and what was put in by hand, which does not.
 
 Promotional credit is spent first, the soonest expiry first; a refund goes back in the reverse order of spending
 (product §3 rule 5, §4). Only paid money can be negative, and only by a dispute or a refund; then nothing is spendable.
+What was put in by hand is a lot too: nobody paid it, so it never goes to a card.
 """
 
 from __future__ import annotations
@@ -15,7 +16,11 @@ from chalicelib.kernel.time import DAY, Millis
 
 PAID: Final = "paid"
 MOST_LOTS: Final = 4
-"""Keeps an entry under 1 KB, one write unit."""
+"""Of promotional credit: keeps an entry under 1 KB, one write unit."""
+GIVEN: Final = "given"
+"""The lot of what the platform put in by hand: one at most, beside the others, and the last of them to be spent."""
+NEVER: Final[Millis] = 10**13 - 1
+"""When that one expires."""
 REVIVAL: Final = 7 * DAY
 """How long an expired lot lives again when a refund comes back to it."""
 
@@ -47,6 +52,16 @@ class Buckets:
     def total(self) -> Cents:
         """The balance of the account."""
         return self.paid + sum(lot.rest for lot in self.lots)
+
+    @property
+    def full(self) -> bool:
+        """Whether no slot is free for another promotional lot."""
+        return sum(lot.id != GIVEN for lot in self.lots) >= MOST_LOTS
+
+    @property
+    def takeable(self) -> Cents:
+        """What could be taken by hand: promotional credit was given for a time, and is left alone."""
+        return max(0, self.paid) + sum(lot.rest for lot in self.lots if lot.id == GIVEN)
 
     def spendable(self, at: Millis) -> Cents:
         """What could be spent at ``at``: nothing while paid money is below zero."""
@@ -93,23 +108,39 @@ class Buckets:
         """Return what was spent long ago: paid money to paid, promotional credit to its lot or, where that has left its
         slot, as one that expires when it would have, ``REVIVAL`` from now at the soonest if that is over.
 
-        With all slots taken it joins the lot that expires last: it stays promotional credit whatever happens.
+        With all slots taken it joins the lot that expires last: it stays promotional credit whatever happens. What had
+        been put in by hand does not expire.
         """
         back = self
         for bucket, amount, expires_at in parts:
             if bucket == PAID or any(lot.id == bucket for lot in back.lots):
                 back = back.give_back(((bucket, amount),), now)
-            elif len(back.lots) < MOST_LOTS:
+            elif bucket == GIVEN:
+                back = _with_given(back, amount)
+            elif not back.full:
                 back = back.grant(Lot(bucket, amount, expires_at if expires_at > now else now + REVIVAL))
             else:
-                back = back.give_back(((back.lots[-1].id, amount),), now)
+                last = [lot.id for lot in back.lots if lot.id != GIVEN][-1]
+                back = back.give_back(((last, amount),), now)
         return back
 
     def grant(self, lot: Lot) -> Buckets:
         """Add a lot. Raises ValueError when all slots are taken or the lot is there already."""
-        if len(self.lots) >= MOST_LOTS or any(lot.id == other.id for other in self.lots):
+        if self.full or any(lot.id == other.id for other in self.lots):
             raise ValueError("no slot for this lot")
         return Buckets(self.paid, _ordered([*self.lots, lot]))
+
+    def give(self, amount: Cents) -> Buckets:
+        """Put ``amount`` in by hand: what paid money owes is made up first, and the rest is for spending."""
+        owed = min(amount, max(0, -self.paid))
+        return _with_given(Buckets(self.paid + owed, self.lots), amount - owed)
+
+    def take(self, amount: Cents) -> Buckets:
+        """Take ``amount`` out by hand: what was put in so, then paid money. Raises ValueError beyond ``takeable``."""
+        if not 0 <= amount <= self.takeable:
+            raise ValueError("more than can be taken")
+        given = min(amount, sum(lot.rest for lot in self.lots if lot.id == GIVEN))
+        return _with_given(Buckets(self.paid - amount + given, self.lots), -given)
 
     def soonest_expiry(self) -> Lot | None:
         """The lot with money in it that expires first."""
@@ -139,6 +170,14 @@ def last_part(split: Split, amount: Cents) -> Split:
 def first_part(split: Split, amount: Cents) -> Split:
     """The first ``amount`` cents of what was spent, in the order of spending."""
     return last_part(split[::-1], amount)
+
+
+def _with_given(buckets: Buckets, more: Cents) -> Buckets:
+    if not more:
+        return buckets
+    held = next((lot for lot in buckets.lots if lot.id == GIVEN), Lot(GIVEN, 0, NEVER))
+    others = [lot for lot in buckets.lots if lot.id != GIVEN]
+    return Buckets(buckets.paid, _ordered([*others, *_kept([replace(held, rest=held.rest + more)])]))
 
 
 def _kept(lots: list[Lot]) -> tuple[Lot, ...]:

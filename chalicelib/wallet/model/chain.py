@@ -18,7 +18,9 @@ from chalicelib.wallet.model.buckets import Buckets, Lot, Split
 
 _SEQ_DIGITS: Final = 12
 _STRIPE: Final = "stripe:"
-"""Counters by which paid money comes in and goes again; towards any other one it is spent."""
+"""Counters by which paid money comes in and goes again; towards any other one but the next it is spent."""
+ADJUSTMENTS: Final = "platform:adjustments"
+"""Where the platform takes from what it gives by hand, and puts what it takes."""
 
 NOTHING: Final[Cents] = -1
 """The ceiling of who has excluded themselves."""
@@ -248,7 +250,7 @@ def from_item(item: dict[str, Any]) -> Entry:
 
 def _spent(head: Entry, counter: str, buckets: Buckets) -> Cents:
     """What is spent once ``buckets`` are what is left of those of ``head``."""
-    if not head.account.startswith("credit:") or counter.startswith(_STRIPE):
+    if not head.account.startswith("credit:") or counter.startswith(_STRIPE) or counter == ADJUSTMENTS:
         return head.spent
     return head.spent + head.buckets.paid - buckets.paid
 

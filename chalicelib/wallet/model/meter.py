@@ -15,7 +15,7 @@ from chalicelib.kernel.money import Cents, part_rounded_up
 from chalicelib.kernel.settings import Rules
 from chalicelib.kernel.time import Millis, ceil_div
 from chalicelib.wallet.model.buckets import Buckets, Lot, Part, Split, last_part
-from chalicelib.wallet.model.chain import NOTHING, Draft, Entry, Meter, Run
+from chalicelib.wallet.model.chain import ADJUSTMENTS, NOTHING, Draft, Entry, Meter, Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +284,20 @@ def take_back(head: Entry, kind: str, parts: Sequence[Part], counter: str, refer
 def grant(head: Entry, lot: Lot, reference: str) -> Draft:
     """Promotional credit, carried by the platform. Raises ValueError when no slot is free."""
     return _draft(head, "promo_granted", lot.rest, "platform:promo", reference, head.buckets.grant(lot))
+
+
+def adjustable(head: Entry, now: Millis, rules: Rules) -> Cents:
+    """What can be taken by hand: no promotional credit, nor what the open meter holds. Post what is ``due`` first."""
+    return max(0, min(head.buckets.takeable, head.buckets.spendable(now) - held(head, rules)))
+
+
+def adjust(head: Entry, amount: Cents, reference: str) -> Draft:
+    """Credit that is put in by hand, or taken out where negative, whatever state the wallet is in.
+
+    Post what is ``due`` first. Raises ValueError for more than there is to take.
+    """
+    buckets = head.buckets.give(amount) if amount > 0 else head.buckets.take(-amount)
+    return _draft(head, "adjusted", amount, ADJUSTMENTS, reference, buckets)
 
 
 def _start(head: Entry, change: Start, ceiling: Cents | None, now: Millis) -> Draft | None:

@@ -72,8 +72,10 @@ def paid_from(entries: Iterable[Entry], session: str) -> Split:
             minutes = {number: split for number, split in minutes.items() if number <= kept}
         if entry.minute:
             minutes[entry.minute] = entry.split
-        if entry.refund:
-            newest = max(minutes)
-            charged = sum(cents for _, cents in minutes[newest])
-            minutes[newest] = first_part(minutes[newest], charged - entry.refund)
+        back = entry.refund
+        for number in sorted(minutes, reverse=True) if back else ():
+            charged = sum(cents for _, cents in minutes[number])
+            taken = min(back, charged)
+            minutes[number] = first_part(minutes[number], charged - taken)
+            back -= taken
     return tuple(part for split in minutes.values() for part in split)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ from tests.support.losing import LosingTables
 from tests.support.worlds import NOON, HandClock, hand_world
 
 USER = "usr_ada"
-ADMIN = {"actor": "arn:admin", "reason": "a test"}
+ADMIN: Any = {"actor": "arn:admin", "reason": "a test"}
 WELCOME = Code("WELCOME5", 500, NOON + 10 * DAY, 30, 1, 100, NOON)
 
 
@@ -254,7 +255,7 @@ def test_what_an_admin_gives_is_given_once_a_ref_audited_and_told(world: World, 
     first = promos.grant(world, ada, 700, 10, "ticket-1", **ADMIN)
     assert (first.amount, first.expires_at) == (700, NOON + 10 * DAY)
     assert promos.grant(world, ada, 700, 10, "ticket-1", **ADMIN) == first
-    assert promos.granted(world, ada, "ticket-1") == 700
+    assert promos.granted(world, ada, "ticket-1") == promos.Promotion(700, NOON + 10 * DAY)
     with pytest.raises(AlreadyDone):
         promos.grant(world, ada, 701, 10, "ticket-1", **ADMIN)
     promos.grant(world, ada, 100, 10, "ticket-2", **ADMIN)
