@@ -363,11 +363,8 @@ def _completed(made: dict[str, Any], stage: str, runtime: str) -> dict[str, Any]
     made["Parameters"]["Stage"] |= {"Default": stage, "AllowedValues": [stage]}
     machine = made["Resources"]["ClockMachine"]["Properties"]
     machine["Definition"] = json.loads((ROOT / "infra" / "clock.asl.json").read_text())
-<<<<<<< HEAD
     _call_by_alias(made["Resources"])
-=======
     dashboard.completed(made)
->>>>>>> main
     for name, resource in made["Resources"].items():
         if resource["Type"] == "AWS::Serverless::Function" and resource["Properties"]["Runtime"] != runtime:
             raise PackagingError(f"Chalice packaged {name} for {resource['Properties']['Runtime']}, not for {runtime}.")
