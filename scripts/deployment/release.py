@@ -26,7 +26,7 @@ from scripts.deployment.stack import (
     Watched,
 )
 
-CALLS_BACK: Final = ("ErrorsLogged", "TickFails", "StripeWebhookFails", "ClockFails", "LedgerDiffers")
+CALLS_BACK: Final = ("ApiFails", "FunctionsFail", "TickFails", "BillsLate", "StripeWebhookFails")
 """The alarms, by logical id, that call a release back while CloudFormation looks at them: five at most."""
 KEPT_VERSIONS: Final = 5
 """Published versions of `api` that stay beside the one that answers: each keeps its zip at Lambda."""

@@ -243,10 +243,10 @@ def texts(thing: Any) -> list[str]:
 
 def test_the_gateway_calls_the_alias_and_nothing_else_of_the_api(packaged: Package) -> None:
     written = json.dumps(packaged.resources["RestAPI"])
-    assert "functions/${APIHandler.Alias}/invocations" in written
+    assert "functions/${APIHandlerAliaslive}/invocations" in written
     assert "${APIHandler.Arn}" not in written
     permission = packaged.resources["APIHandlerInvokePermission"]["Properties"]
-    assert permission["FunctionName"] == {"Ref": "APIHandler.Alias"}
+    assert permission["FunctionName"] == {"Ref": "APIHandlerAliaslive"}
 
 
 def test_a_release_of_the_api_is_called_back_by_alarms_that_exist(packaged: Package) -> None:
