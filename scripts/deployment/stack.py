@@ -153,8 +153,9 @@ class Stack:
     def upload(self, package: Path, parameters: Mapping[str, str]) -> str:
         """Put the zip and the template that names it into the bucket; the template's key. Raises DeployFailed.
 
-        A version of `api` is published where something of the function changes in the template. What its variables have
-        from parameters does not show there, so the function says which parameters it is made with.
+        A version of `api` is published, and the gateway deployed anew, where something of them changes in the template.
+        What they have from parameters does not show there: so the function says which it is made with, and the gateway
+        its name, which decides whether it has another address besides.
         """
         code = (package / "deployment.zip").read_bytes()
         code_key = self._put(code, "zip")
@@ -163,8 +164,10 @@ class Stack:
             if resource["Type"] == "AWS::Serverless::Function":
                 resource["Properties"]["CodeUri"] = f"s3://{self.bucket}/{code_key}"
         told = json.dumps(sorted(parameters.items())).encode()
-        api = template["Resources"]["APIHandler"]["Properties"]
-        api["Description"] = f"Every route. Its parameters: {hashlib.sha256(told).hexdigest()[:16]}"
+        resources = template["Resources"]
+        resources["APIHandler"]["Properties"]["Description"] = f"Parameters {hashlib.sha256(told).hexdigest()[:16]}"
+        if name := parameters.get("ApiDomain"):
+            resources["RestAPI"]["Properties"]["DefinitionBody"]["info"]["description"] = f"At {name}"
         return self.keep(json.dumps(template, separators=(",", ":")))
 
     def keep(self, template: str) -> str:
