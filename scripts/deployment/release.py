@@ -24,6 +24,7 @@ from scripts.deployment.stack import (
     Stack,
     Wanted,
     Watched,
+    open_of,
 )
 
 CALLS_BACK: Final = ("ApiFails", "FunctionsFail", "TickFails", "BillsLate", "StripeWebhookFails")
@@ -121,7 +122,8 @@ def release(stack: Stack, asked: Asked, hands: Hands) -> Outcome:
         return Outcome.DONE if asked.only_shown and not shown.refused else Outcome.REFUSED
     stack.carry_out(proposal, hands.told)
     if _holds(hands, stack.outputs(), new=asked.newest):
-        keep(stack, Release(hands.now(), asked.wanted.template_key, asked.wanted.parameters, asked.said))
+        made_with = open_of(stack.kept(asked.wanted.template_key), asked.wanted.parameters)
+        keep(stack, Release(hands.now(), asked.wanted.template_key, made_with, asked.said))
         tidy(stack)
         return Outcome.DONE
     if before is None:
@@ -138,16 +140,16 @@ def _shown(stack: Stack, proposal: Proposal, asked: Asked, before: Wanted | None
         proposal.kind,
         found,
         changes.rights(was, will),
-        changes.parameters(before.parameters if before else {}, _with_defaults(will, asked.wanted.parameters)),
+        changes.parameters(open_of(was, before.parameters) if before else {}, _all_open(will, asked.wanted.parameters)),
         changes.refused(found, asked.allowed),
         asked.only_shown,
     )
 
 
-def _with_defaults(template: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, str]:
-    """As CloudFormation will tell the parameters afterwards: all of them."""
-    declared = template.get("Parameters", {})
-    return {name: given.get(name, str(about.get("Default", ""))) for name, about in declared.items()}
+def _all_open(template: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, str]:
+    """As CloudFormation will tell the parameters afterwards, with their defaults; but for those it hides."""
+    defaults = {name: str(about.get("Default", "")) for name, about in template.get("Parameters", {}).items()}
+    return open_of(template, {**defaults, **given})
 
 
 # --- before ----------------------------------------------------------------------------------------------------------

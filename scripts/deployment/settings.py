@@ -69,6 +69,11 @@ def parameters(template: Mapping[str, Any], given: Mapping[str, str], added: Map
     declared: Mapping[str, Mapping[str, Any]] = template["Parameters"]
     wanted = {**given, **added}
     problems = [f"{name}: the template has no such parameter." for name in sorted(wanted.keys() - declared.keys())]
+    problems += [
+        f"{name} is for nobody's eyes: give it once, by --parameter; it stays, and the file says nothing of it."
+        for name, about in sorted(declared.items())
+        if about.get("NoEcho") and given.get(name)
+    ]
     for name, about in sorted(declared.items()):
         value = wanted.get(name, about.get("Default"))
         if value in (None, "") and "Default" not in about:

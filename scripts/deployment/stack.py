@@ -27,6 +27,8 @@ DONE: Final = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE"})
 _NEW: Final = (None, DELETED, "REVIEW_IN_PROGRESS")
 _NOT_THERE: Final = "does not exist"
 _NOTHING_TO_DO: Final = ("didn't contain changes", "No updates are to be performed")
+_HIDDEN: Final = "****"
+"""What is told in place of a hidden parameter."""
 _CAPABILITIES: Final = ("CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND")
 _MOST_PAGES: Final = 40
 _MOST_TRIGGERS: Final = 5
@@ -36,6 +38,17 @@ _PROPOSE_SECONDS: Final = 300.0
 
 def _untold(event: "Event") -> None:
     """Where nobody wants to hear of events."""
+
+
+def hidden(template: Mapping[str, Any]) -> set[str]:
+    """The parameters that CloudFormation shows to nobody: who knows one can do something with it."""
+    return {name for name, about in template.get("Parameters", {}).items() if about.get("NoEcho")}
+
+
+def open_of(template: Mapping[str, Any], parameters: Mapping[str, str]) -> dict[str, str]:
+    """The others: what may be shown, written down and hashed."""
+    kept_back = hidden(template)
+    return {name: value for name, value in parameters.items() if name not in kept_back}
 
 
 class DeployFailed(Exception):
@@ -163,7 +176,7 @@ class Stack:
         for resource in template["Resources"].values():
             if resource["Type"] == "AWS::Serverless::Function":
                 resource["Properties"]["CodeUri"] = f"s3://{self.bucket}/{code_key}"
-        told = json.dumps(sorted(parameters.items())).encode()
+        told = json.dumps(sorted(open_of(template, parameters).items())).encode()
         resources = template["Resources"]
         resources["APIHandler"]["Properties"]["Description"] = f"Parameters {hashlib.sha256(told).hexdigest()[:16]}"
         if name := parameters.get("ApiDomain"):
@@ -215,9 +228,7 @@ class Stack:
                 StackName=self.name,
                 ChangeSetName=name,
                 ChangeSetType=kind,
-                Parameters=[
-                    {"ParameterKey": key, "ParameterValue": value} for key, value in sorted(wanted.parameters.items())
-                ],
+                Parameters=self._told(wanted),
                 Capabilities=list(_CAPABILITIES),
                 RollbackConfiguration=guarded,
                 TemplateURL=self._address(wanted.template_key),
@@ -232,6 +243,16 @@ class Stack:
         if any(text in reason for text in _NOTHING_TO_DO):
             return None
         raise DeployFailed(f"CloudFormation refused the template: {reason}")
+
+    def _told(self, wanted: Wanted) -> list[dict[str, Any]]:
+        """The parameters. One that is hidden, and not given, stays as it is: nobody can read it to give it again."""
+        template, has = self.kept(wanted.template_key), self.parameters()
+        given = {name: value for name, value in wanted.parameters.items() if value != _HIDDEN}
+        stay = (hidden(template) & has.keys()) - given.keys()
+        return [
+            *({"ParameterKey": name, "ParameterValue": value} for name, value in sorted(given.items())),
+            *({"ParameterKey": name, "UsePreviousValue": True} for name in sorted(stay)),
+        ]
 
     def withdraw(self, proposal: Proposal) -> None:
         """Let the change set go, with the empty stack that only it was the beginning of."""

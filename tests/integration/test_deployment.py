@@ -18,9 +18,11 @@ import yaml
 
 from scripts.deployment import cli
 from scripts.deployment.release import CALLS_BACK, Outcome, releases, tidy
+from scripts.deployment.settings import read
 from scripts.deployment.smoke import Check
 from scripts.deployment.stack import DeployFailed, Stack, Wanted
 
+ROOT: Final = Path(__file__).resolve().parents[2]
 CODE: Final = "import os\n\ndef handler(event, context):\n    return os.environ['MAIL_FROM']\n"
 GIVEN: Final = ("AuthIssuer=https://issuer.test/", "CheckoutReturnUrl=https://app.test")
 
@@ -69,11 +71,8 @@ def _template(name: str) -> dict[str, Any]:
     return {
         "Transform": "AWS::Serverless-2016-10-31",
         "Parameters": {
-            "AuthIssuer": text,
-            "CheckoutReturnUrl": text,
-            "MailFrom": text,
-            "AlarmEmail": text | {"Default": ""},
-            "Canary": text | {"Default": "false"},
+            **{name: text | {"Default": ""} for name in read(ROOT / "infra" / "stages" / "dev.json").parameters},
+            "PagerUrl": text | {"Default": "", "NoEcho": True},
         },
         "Resources": {
             "APIHandler": {
@@ -187,6 +186,17 @@ def test_a_first_release_that_does_not_answer_stands_and_is_none_to_go_back_to(s
     stage.holds = [False]
     assert stage.deploy() == Outcome.STANDS
     assert stage.run("--back") == Outcome.REFUSED
+
+
+def test_what_is_hidden_stays_and_is_written_down_nowhere(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    stage.template["Outputs"]["Told"] = {"Value": {"Ref": "PagerUrl"}}
+    assert stage.deploy("--parameter", "PagerUrl=https://pager.test/x") == Outcome.DONE
+    stage.holds = [False]
+    assert stage.deploy(mail="broken@app.test") == Outcome.WENT_BACK
+    assert stage.deploy(mail="b@app.test") == Outcome.DONE
+    assert stage.stack.outputs()["Told"] == "https://pager.test/x"
+    assert "pager.test" not in capsys.readouterr().out
+    assert all("PagerUrl" not in each.parameters for each in releases(stage.stack))
 
 
 def test_somebody_goes_back_to_an_older_release(stage: Stage) -> None:

@@ -92,6 +92,13 @@ def test_a_parameter_that_cannot_be_meant_is_refused_with_the_reason(given: dict
         parameters(TEMPLATE, given, {})
 
 
+def test_what_is_hidden_comes_by_the_command_and_never_by_the_file() -> None:
+    template = {"Parameters": {"PagerUrl": {"Type": "String", "Default": "", "NoEcho": True}}}
+    assert parameters(template, {}, {"PagerUrl": "https://pager.test/x"}) == {"PagerUrl": "https://pager.test/x"}
+    with pytest.raises(UnusableSettings, match="nobody's eyes"):
+        parameters(template, {"PagerUrl": "https://pager.test/x"}, {})
+
+
 @pytest.mark.parametrize("key", ["sk_live_1a", "rk_test_1a", "whsec_1a", "AKIA1A", "-----BEGIN PRIVATE KEY-----"])
 def test_a_key_is_no_parameter_and_is_not_repeated(key: str) -> None:
     with pytest.raises(UnusableSettings, match="secrets set") as told:
