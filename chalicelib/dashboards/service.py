@@ -7,7 +7,7 @@ by a key or an index.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from chalicelib.accounts import service as accounts
@@ -20,14 +20,12 @@ from chalicelib.kernel.errors import Forbidden, Invalid
 from chalicelib.kernel.money import Cents
 from chalicelib.kernel.roles import Role
 from chalicelib.kernel.time import Millis
-from chalicelib.moderation import service as moderation
 from chalicelib.moderation.terms import Waiting
-from chalicelib.operations import reconciliation
-from chalicelib.payouts import paying
 from chalicelib.payouts import service as payouts
 from chalicelib.payouts.model import Earnings
 from chalicelib.readers import service as readers
 from chalicelib.readers.model import Card, Favorite, Presence, Reader
+from chalicelib.runtime.lazy import on_first_use
 from chalicelib.scheduling import service as scheduling
 from chalicelib.scheduling.model.availability import Availability
 from chalicelib.scheduling.model.booking import Booking
@@ -36,9 +34,21 @@ from chalicelib.sessions import service as sessions
 from chalicelib.sessions.afterwards import Note
 from chalicelib.sessions.model.session import Session
 from chalicelib.sessions.service import Snapshot
-from chalicelib.wallet import refunds, statement
+from chalicelib.wallet import statement
 from chalicelib.wallet.model.chain import Entry
 from chalicelib.wallet.statement import Balance
+
+if TYPE_CHECKING:
+    from chalicelib.moderation import service as moderation
+    from chalicelib.operations import reconciliation
+    from chalicelib.payouts import paying
+    from chalicelib.wallet import refunds
+else:
+    # Most who ask are clients.
+    moderation = on_first_use("chalicelib.moderation.service")
+    reconciliation = on_first_use("chalicelib.operations.reconciliation")
+    paying = on_first_use("chalicelib.payouts.paying")
+    refunds = on_first_use("chalicelib.wallet.refunds")
 
 SHORT: Final = 5
 """Bookings, readings and notes on a dashboard."""
