@@ -13,7 +13,7 @@ The index ``due`` of the table wallet lists, by kind and shard, what waits for t
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Final
 
@@ -21,7 +21,7 @@ from chalicelib.kernel.errors import Unavailable
 from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import Millis
 from chalicelib.runtime.tables import Absent, Check, Item, Key, Put, Range, Tables
-from chalicelib.wallet.model.chain import Entry, Fact, from_item, genesis, seq_key, to_item
+from chalicelib.wallet.model.chain import Entry, Fact, JournalFact, fact_from_item, from_item, genesis, seq_key, to_item
 
 JOURNAL_SHARDS: Final = 16
 _PAGE: Final = 100
@@ -65,6 +65,11 @@ class Ledger:
             start = page.next_key
         raise Unavailable("The statement is too long to read at once.")
 
+    def facts(self, places: Sequence[tuple[str, str]]) -> list[JournalFact | None]:
+        """The facts of journals, by account and key, in that order: at most 100, no two alike. Raises Contended."""
+        keys = [{"account": account, "seq": key} for account, key in places]
+        return [fact_from_item(item) if item else None for item in self._tables.get_many(self.name, keys)]
+
     def put(self, entry: Entry) -> Put:
         """Adds the entry; fails when another writer took its number."""
         return Put(self.name, to_item(entry), when=(Absent("account"),))
@@ -85,10 +90,7 @@ class Ledger:
 
     def journal(self, kind: str, fact: str, amount: Cents, currency: str, counter: str, at: Millis) -> Put:
         """Adds the platform's side of ``fact``, on one of 16 partitions so that no row is hot."""
-        shard = int.from_bytes(hashlib.sha256(fact.encode()).digest()[:4], "big") % JOURNAL_SHARDS
-        item = {
-            "account": f"platform:{kind}:{shard}",
-            "seq": fact,
+        item = _journal_key(kind, fact) | {
             "kind": kind,
             "amount": amount,
             "currency": currency,
@@ -96,6 +98,10 @@ class Ledger:
             "at": at,
         }
         return Put(self.name, item, when=(Absent("account"),))
+
+    def journaled(self, kind: str, fact: str) -> Item | None:
+        """The platform's side of ``fact``, if it was posted."""
+        return self._tables.get(self.name, _journal_key(kind, fact))
 
     def journal_once(self, kind: str, key: str, fact: Fact, currency: str, at: Millis) -> list[Put]:
         """Adds the platform's side of ``fact`` with a receipt of its own, as an entry has: for money at Stripe."""
@@ -107,6 +113,11 @@ class Ledger:
 def meaning(account: str, fact: Fact) -> Item:
     """What makes two postings of one key the same: account, kind, amount, counter, reference."""
     return {"entry_account": account} | asdict(fact)
+
+
+def _journal_key(kind: str, fact: str) -> Key:
+    shard = int.from_bytes(hashlib.sha256(fact.encode()).digest()[:4], "big") % JOURNAL_SHARDS
+    return {"account": f"platform:{kind}:{shard}", "seq": fact}
 
 
 def _receipt_key(key: str) -> Key:
@@ -127,6 +138,11 @@ class Events:
     def seen(self, event: str) -> bool:
         """Whether this event was applied."""
         return self._tables.get(self._name, row("event", event)) is not None
+
+    def seen_among(self, events: Sequence[str]) -> set[str]:
+        """Which of these were applied: 100 at most."""
+        found = self._tables.get_many(self._name, [row("event", each) for each in events])
+        return {event for event, item in zip(events, found, strict=True) if item}
 
     def stored(self, event: str, kind: str, at: Millis) -> Stored:
         """Adds the event with its outcome."""
