@@ -1,35 +1,44 @@
-"""Sums by the quarter of an hour, kept from the tables' streams, and how they are read."""
+"""Sums by the quarter of an hour, kept from the tables' streams (``folding``), and how they are read.
+
+What was just posted is in them a few seconds later. ``model/measures.py`` says which measures there are.
+"""
 
 from typing import Final
 
-from chalicelib.dashboards.model.measures import PLATFORM as PLATFORM
+from chalicelib.dashboards.model.fold import QUARTER, by_quarter, hour
+from chalicelib.dashboards.model.measures import PLATFORM, client, reader
+from chalicelib.dashboards.store import Builds, Rollups
 from chalicelib.gateways import World
-from chalicelib.kernel.time import DAY, MINUTE, Millis
+from chalicelib.kernel.time import DAY, Millis
 
-QUARTER: Final[Millis] = 15 * MINUTE
+__all__ = ["LONGEST", "PLATFORM", "QUARTER", "client", "quarters", "reader", "totals"]
+
 LONGEST: Final[Millis] = 93 * DAY
 """What is read at once."""
 
 
-def client(user: str) -> str:
-    """The subject that a person is as a client."""
-    return f"client:{user}"
-
-
-def reader(user: str) -> str:
-    """The subject that a person is as a reader."""
-    return f"reader:{user}"
-
-
 def quarters(world: World, subject: str, since: Millis, until: Millis) -> dict[Millis, dict[str, int]]:
     """What was added from ``since`` to before ``until``, by the beginning of each quarter of an hour in which something
-    was. Both are beginnings of quarters, at most 93 days apart: ValueError otherwise. Raises Unavailable.
+    was, oldest first. Both are beginnings of quarters, at most 93 days apart: ValueError otherwise. Raises Unavailable.
 
-    A measure that is not named is 0; see ``MEANINGS`` for which there are.
+    A measure that is not named is 0.
     """
-    raise NotImplementedError
+    if since % QUARTER or until % QUARTER or not 0 < until - since <= LONGEST:
+        raise ValueError(f"not quarters of at most 93 days: {since} to {until}")
+    rows = shown(world).between(subject, hour(since), hour(until - 1))
+    return {begins: sums for begins, sums in by_quarter(rows).items() if since <= begins < until}
 
 
 def totals(world: World, subject: str) -> dict[str, int]:
     """What was added ever, by measure. One that is not named is 0."""
-    raise NotImplementedError
+    return shown(world).total(subject).sums
+
+
+def shown(world: World) -> Rollups:
+    """The sums that people are shown."""
+    return Rollups(world.tables, world.settings.tables.rollups, builds(world).now().shown)
+
+
+def builds(world: World) -> Builds:
+    """Which sums these are."""
+    return Builds(world.tables, world.settings.tables.rollups)

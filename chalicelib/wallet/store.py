@@ -13,7 +13,7 @@ The index ``due`` of the table wallet lists, by kind and shard, what waits for t
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Final
 
@@ -21,7 +21,7 @@ from chalicelib.kernel.errors import Unavailable
 from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import Millis
 from chalicelib.runtime.tables import Absent, Check, Item, Key, Put, Range, Tables
-from chalicelib.wallet.model.chain import Entry, Fact, from_item, genesis, seq_key, to_item
+from chalicelib.wallet.model.chain import Entry, Fact, JournalFact, fact_from_item, from_item, genesis, seq_key, to_item
 
 JOURNAL_SHARDS: Final = 16
 _PAGE: Final = 100
@@ -64,6 +64,11 @@ class Ledger:
                 return
             start = page.next_key
         raise Unavailable("The statement is too long to read at once.")
+
+    def facts(self, places: Sequence[tuple[str, str]]) -> list[JournalFact | None]:
+        """The facts of journals, by account and key, in that order: at most 100, no two alike. Raises Contended."""
+        keys = [{"account": account, "seq": key} for account, key in places]
+        return [fact_from_item(item) if item else None for item in self._tables.get_many(self.name, keys)]
 
     def put(self, entry: Entry) -> Put:
         """Adds the entry; fails when another writer took its number."""

@@ -37,6 +37,7 @@ from scripts.admin import (
     readers,
     refunds,
     reviews,
+    rollups,
     sessions,
     shipping,
     stages,
@@ -75,6 +76,7 @@ VERBS: Final = (
     *mail.VERBS,
     *deadletters.VERBS,
     *files.VERBS,
+    *rollups.VERBS,
 )
 
 _SHORTEST_REASON: Final = 3
@@ -114,6 +116,7 @@ _GROUPS: Final = {
     },
     "running it": {
         "deadletters": "what could not be done, and doing it again",
+        "rollups": "prove the sums that dashboards show, make them anew",
         "completion": "have the Tab key complete all this",
     },
 }

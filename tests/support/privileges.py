@@ -12,8 +12,8 @@ from typing import Final
 RIGHTS: Final = """
                                                     api pay conn rtc tick clock tell books ios play live mail sync roll
 
-table/ledger            dynamodb:GetItem            yes yes yes  yes yes  yes   no   yes   no  no   no   no   no   yes
-table/ledger            dynamodb:BatchGetItem       no  no  no   no  no   no    no   yes   no  no   no   no   no   no
+table/ledger            dynamodb:GetItem            yes yes yes  yes yes  yes   no   yes   no  no   no   no   no   no
+table/ledger            dynamodb:BatchGetItem       no  no  no   no  no   no    no   yes   no  no   no   no   no   yes
 table/ledger            dynamodb:Query              yes yes yes  yes yes  yes   no   yes   yes yes  no   no   no   yes
 table/ledger            dynamodb:PutItem            yes yes yes  yes yes  yes   no   no    yes yes  no   no   no   no
 table/ledger            dynamodb:ConditionCheckItem yes yes yes  yes yes  yes   no   no    no  no   no   no   no   no
@@ -33,7 +33,7 @@ table/audit             dynamodb:UpdateItem         no  no  no   no  no   no    
 table/audit             dynamodb:DeleteItem         no  no  no   no  no   no    no   no    no  no   no   no   no   no
 table/audit             dynamodb:BatchWriteItem     no  no  no   no  no   no    no   no    no  no   no   no   no   no
 
-table/sessions          dynamodb:GetItem            yes no  no   yes yes  yes   no   no    no  no   no   no   no   no
+table/sessions          dynamodb:GetItem            yes no  no   yes yes  yes   no   no    no  no   no   no   no   yes
 table/sessions          dynamodb:BatchGetItem       yes no  no   no  no   no    no   no    no  no   no   no   no   no
 table/sessions          dynamodb:PutItem            yes no  no   yes yes  yes   no   no    no  no   no   no   no   no
 table/sessions          dynamodb:DeleteItem         yes no  no   yes yes  yes   no   no    no  no   no   no   no   no
@@ -51,7 +51,7 @@ table/wallet            dynamodb:DeleteItem         no  no  no   no  no   no    
 table/wallet/index/due  dynamodb:Query              no  no  no   no  yes  no    no   no    no  no   no   no   no   no
 
 table/accounts          dynamodb:GetItem            yes yes no   yes yes  yes   yes  no    yes yes  no   no   yes  yes
-table/accounts          dynamodb:BatchGetItem       yes no  no   no  yes  yes   no   no    no  no   no   no   no   yes
+table/accounts          dynamodb:BatchGetItem       yes no  no   no  yes  yes   no   no    no  no   no   no   no   no
 table/accounts          dynamodb:PutItem            yes no  no   no  yes  yes   yes  no    no  no   no   no   no   no
 table/accounts          dynamodb:Query              yes no  no   no  yes  yes   no   no    no  no   no   no   no   no
 table/accounts          dynamodb:ConditionCheckItem yes no  no   no  no   no    no   no    no  no   no   no   no   no
@@ -63,9 +63,9 @@ stream/accounts         dynamodb:GetShardIterator   no  no  no   no  no   no    
 stream/accounts         dynamodb:GetRecords         no  no  no   no  no   no    no   no    no  no   no   no   no   yes
 stream/accounts         dynamodb:ListStreams        no  no  no   no  no   no    no   no    no  no   no   no   no   yes
 
-table/readers           dynamodb:GetItem            yes no  no   no  yes  yes   yes  no    no  no   no   no   no   yes
-table/readers           dynamodb:BatchGetItem       yes no  no   no  yes  yes   no   no    no  no   no   no   no   yes
-table/readers           dynamodb:Query              yes no  no   no  yes  yes   yes  no    no  no   no   no   no   no
+table/readers           dynamodb:GetItem            yes no  no   no  yes  yes   yes  no    no  no   no   no   no   no
+table/readers           dynamodb:BatchGetItem       yes no  no   no  yes  yes   no   no    no  no   no   no   no   no
+table/readers           dynamodb:Query              yes no  no   no  yes  yes   yes  no    no  no   no   no   no   yes
 table/readers           dynamodb:PutItem            yes no  no   no  yes  yes   no   no    no  no   no   no   no   no
 table/readers           dynamodb:DeleteItem         yes no  no   no  yes  yes   no   no    no  no   no   no   no   no
 table/readers           dynamodb:ConditionCheckItem yes no  no   no  yes  yes   no   no    no  no   no   no   no   no
@@ -75,14 +75,14 @@ stream/readers          dynamodb:GetShardIterator   no  no  no   no  no   no    
 stream/readers          dynamodb:GetRecords         no  no  no   no  no   no    no   no    no  no   no   no   no   yes
 stream/readers          dynamodb:ListStreams        no  no  no   no  no   no    no   no    no  no   no   no   no   yes
 
-table/scheduling        dynamodb:GetItem            yes no  no   no  yes  yes   no   no    no  no   no   no   no   no
+table/scheduling        dynamodb:GetItem            yes no  no   no  yes  yes   no   no    no  no   no   no   no   yes
 table/scheduling        dynamodb:Query              yes no  no   no  yes  yes   no   no    no  no   no   no   no   no
 table/scheduling        dynamodb:PutItem            yes no  no   no  yes  yes   no   no    no  no   no   no   no   no
 table/scheduling        dynamodb:DeleteItem         yes no  no   no  yes  yes   no   no    no  no   no   no   no   no
 table/scheduling        dynamodb:Scan               no  no  no   no  no   no    no   no    no  no   no   no   no   no
 table/scheduling/index/due dynamodb:Query           no  no  no   no  yes  no    no   no    no  no   no   no   no   no
 
-table/live              dynamodb:GetItem            yes no  no   yes yes  yes   no   no    no  no   no   no   no   no
+table/live              dynamodb:GetItem            yes no  no   yes yes  yes   no   no    no  no   no   no   no   yes
 table/live              dynamodb:BatchGetItem       yes no  no   no  yes  yes   no   no    no  no   no   no   no   no
 table/live              dynamodb:Query              yes no  no   yes yes  yes   no   no    no  no   no   no   no   no
 table/live              dynamodb:PutItem            yes no  no   yes yes  yes   no   no    no  no   no   no   no   no
@@ -138,7 +138,7 @@ table/moderation        dynamodb:UpdateItem         no  no  no   no  no   no    
 table/moderation        dynamodb:Scan               no  no  no   no  no   no    no   no    no  no   no   no   no   no
 table/moderation/index/queue dynamodb:Query         yes no  no   no  yes  no    no   no    no  no   no   no   no   no
 
-table/shop              dynamodb:GetItem            yes yes yes  no  yes  yes   no   no    no  no   no   no   yes  no
+table/shop              dynamodb:GetItem            yes yes yes  no  yes  yes   no   no    no  no   no   no   yes  yes
 table/shop              dynamodb:BatchGetItem       yes yes yes  no  yes  yes   no   no    no  no   no   no   yes  no
 table/shop              dynamodb:Query              yes no  no   no  yes  yes   no   no    no  no   no   no   yes  no
 table/shop              dynamodb:PutItem            yes yes yes  no  yes  yes   no   no    no  no   no   no   yes  no
@@ -154,10 +154,10 @@ table/shop/index/to_ship dynamodb:Query             yes no  no   no  yes  yes   
 
 table/rollups           dynamodb:GetItem            yes no  no   no  no   no    no   no    no  no   no   no   no   yes
 table/rollups           dynamodb:BatchGetItem       yes no  no   no  no   no    no   no    no  no   no   no   no   yes
-table/rollups           dynamodb:Query              yes no  no   no  no   no    no   no    no  no   no   no   no   yes
+table/rollups           dynamodb:Query              yes no  no   no  no   no    no   no    no  no   no   no   no   no
 table/rollups           dynamodb:PutItem            no  no  no   no  no   no    no   no    no  no   no   no   no   yes
-table/rollups           dynamodb:DeleteItem         no  no  no   no  no   no    no   no    no  no   no   no   no   yes
-table/rollups           dynamodb:ConditionCheckItem no  no  no   no  no   no    no   no    no  no   no   no   no   yes
+table/rollups           dynamodb:DeleteItem         no  no  no   no  no   no    no   no    no  no   no   no   no   no
+table/rollups           dynamodb:ConditionCheckItem no  no  no   no  no   no    no   no    no  no   no   no   no   no
 table/rollups           dynamodb:UpdateItem         no  no  no   no  no   no    no   no    no  no   no   no   no   no
 table/rollups           dynamodb:Scan               no  no  no   no  no   no    no   no    no  no   no   no   no   no
 

@@ -19,9 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from chalicelib.kernel.money import Cents
-from chalicelib.kernel.time import Millis
-from chalicelib.wallet.model.chain import Entry
+from chalicelib.wallet.model.chain import Entry, JournalFact
 
 PLATFORM: Final = "platform"
 
@@ -102,18 +100,6 @@ def reader(user: str) -> str:
 Sums = dict[str, int]
 Added = Mapping[str, Sums]
 """What is added to whom: by subject, by measure."""
-
-
-@dataclass(frozen=True, slots=True)
-class JournalFact:
-    """The platform's side of something, as its journal has it."""
-
-    account: str
-    key: str
-    """The fact, as ``tip:{id}``."""
-    kind: str
-    amount: Cents
-    at: Millis
 
 
 What = Literal["session", "booking", "stream", "order"]

@@ -125,6 +125,22 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class JournalFact:
+    """The platform's side of something, as one of its journals has it: no link of a chain, for no balance is kept."""
+
+    account: str
+    key: str
+    """The fact, as ``tip:{id}``: there is one of it in its journal."""
+    kind: str
+    """Which journal it is."""
+    amount: Cents
+    """Signed: what the platform gained."""
+    currency: str
+    counter: str
+    at: Millis
+
+
+@dataclass(frozen=True, slots=True)
 class Draft:
     """What an entry will say, before it has its place in the chain. Fields as in ``Entry``."""
 
@@ -246,6 +262,12 @@ def from_item(item: dict[str, Any]) -> Entry:
         prev_hash=item["prev_hash"],
         hash=item["hash"],
     )
+
+
+def fact_from_item(item: dict[str, Any]) -> JournalFact:
+    """The fact that is stored so."""
+    names = ("account", "kind", "amount", "currency", "counter", "at")
+    return JournalFact(key=item["seq"], **{name: item[name] for name in names})
 
 
 def _spent(head: Entry, counter: str, buckets: Buckets) -> Cents:

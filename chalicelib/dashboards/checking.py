@@ -1,0 +1,157 @@
+"""Holding the sums that are shown against what they are sums of: the ledger, people and readers, each read once.
+
+All that was added and all that is stored is in memory meanwhile, about 1 KB for each person and hour.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from chalicelib.dashboards.building import Advance, pages
+from chalicelib.dashboards.model.fold import QUARTER, TOTAL, Place, Row, Step, by_quarter, changes
+from chalicelib.dashboards.model.measures import PLATFORM, Added, Thing, asked, of_entry, of_fact
+from chalicelib.dashboards.model.news import Came, Posted, Stands, news_of
+from chalicelib.dashboards.rollups import builds, shown
+from chalicelib.dashboards.store import of_build
+from chalicelib.dashboards.things import thing
+from chalicelib.gateways import World
+from chalicelib.kernel.time import Millis
+from chalicelib.runtime.retries import undisturbed
+from chalicelib.runtime.tables import Item
+from chalicelib.wallet.model.chain import Entry, JournalFact, fact_from_item, from_item, genesis
+
+_SUBJECTS: Final = ("client:", "reader:")
+_STANDING: Final = "standing."
+_LOOKS: Final = 5
+_FIRST, _LAST = "0", "9"
+"""Around the names of all hours."""
+
+Quarters = Mapping[Millis, Mapping[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A sum that is not what it should be."""
+
+    subject: str
+    begins: Millis | None
+    """Of which quarter of an hour; None for all that ever was."""
+    measure: str
+    stored: int
+    right: int
+
+
+def check(world: World, margin: Millis, advance: Advance) -> list[Difference]:
+    """Every sum that is not what it should be, of the quarters that were over ``margin`` ago, and whatever was added
+    beside a total or not to it. With a margin of 0, all sums: nothing may be posted meanwhile.
+    """
+    until = world.now() - margin
+    right = _right(world, advance)
+    stored, subjects = _stored(world, advance)
+    found: list[Difference] = []
+    for place in sorted(right.keys() | stored.keys()):
+        if place.sort != TOTAL:
+            pair = (by_quarter([Row(place, dict(sums.get(place, {})))]) for sums in (stored, right))
+            found += _of_hour(place.subject, *pair, until=None if margin == 0 else until)
+        elif margin == 0:
+            found += _apart(place.subject, None, stored.get(place, {}), right.get(place, {}))
+    for subject in sorted(subjects):
+        found += _not_adding_up(world, subject)
+    return found
+
+
+def _of_hour(subject: str, stored: Quarters, right: Quarters, *, until: Millis | None) -> Iterator[Difference]:
+    for begins in sorted(stored.keys() | right.keys()):
+        if until is None or begins + QUARTER <= until:
+            yield from _apart(subject, begins, stored.get(begins, {}), right.get(begins, {}))
+
+
+def _apart(
+    subject: str, begins: Millis | None, stored: Mapping[str, int], right: Mapping[str, int]
+) -> Iterator[Difference]:
+    for measure in sorted(stored.keys() | right.keys()):
+        if begins is not None and measure.startswith(_STANDING):
+            continue  # of which nobody keeps when it changed
+        if (is_ := stored.get(measure, 0)) != (should := right.get(measure, 0)):
+            yield Difference(subject, begins, measure, is_, should)
+
+
+def _not_adding_up(world: World, subject: str) -> list[Difference]:
+    """What a subject's hours add up to and its total does not say, or the other way round."""
+    found: list[Difference] = []
+    for _ in range(_LOOKS):  # something may be added between the two reads
+        total = shown(world).total(subject)
+        sums = Counter[str]()
+        for quarter in by_quarter(shown(world).between(subject, _FIRST, _LAST)).values():
+            sums.update(quarter)
+        found = list(_apart(subject, None, total.sums, sums))
+        if not found:
+            break
+    return found
+
+
+# --- what is stored, and what should be ------------------------------------------------------------
+
+
+def _stored(world: World, advance: Advance) -> tuple[dict[Place, Mapping[str, int]], set[str]]:
+    build, found = builds(world).now().shown, dict[Place, Mapping[str, int]]()
+    for page in pages(world, world.settings.tables.rollups):
+        for number, row in filter(None, map(of_build, page)):
+            subject = row.place.subject
+            if number == build and (subject == PLATFORM or subject.startswith(_SUBJECTS)):
+                found[row.place] = row.sums
+        advance(len(page))
+    return found, {place.subject for place in found}
+
+
+def _right(world: World, advance: Advance) -> dict[Place, Mapping[str, int]]:
+    found: defaultdict[Place, Counter[str]] = defaultdict(Counter)
+    tables = world.settings.tables
+    for table, steps in ((tables.ledger, _of_ledger), (tables.accounts, _of_people), (tables.readers, _of_readers)):
+        for at, added in steps(world, _told(pages(world, table), advance)):
+            for place, sums in changes(Step(at, added, Place("", ""))):
+                found[place].update(sums)
+    return {place: {name: amount for name, amount in sums.items() if amount} for place, sums in found.items()}
+
+
+def _told(found: Iterable[list[Item]], advance: Advance) -> Iterator[Item]:
+    for page in found:
+        yield from page
+        advance(len(page))
+
+
+def _of_ledger(world: World, items: Iterable[Item]) -> Iterator[tuple[Millis, Added]]:
+    """Chains come in the order of their entries, also from a scan."""
+    last: dict[str, Entry] = {}
+    for item in items:
+        news = news_of("ledger", item)
+        if isinstance(news, Posted):
+            fact = fact_from_item(item)
+            yield fact.at, of_fact(fact, _thing(world, fact))
+        elif news:
+            entry = from_item(item)
+            before = last.get(entry.account, genesis(entry.account))
+            last[entry.account] = entry
+            yield entry.at, of_entry(entry, before, _thing(world, entry))
+
+
+def _thing(world: World, entry: Entry | JournalFact) -> Thing:
+    return undisturbed(world.sleep, partial(thing, world, asked(entry)))
+
+
+def _of_people(world: World, items: Iterable[Item]) -> Iterator[tuple[Millis, Added]]:
+    del world
+    for item in items:
+        if isinstance(news_of("accounts", item), Came):
+            yield item["created_at"], {PLATFORM: {"people": 1}}
+
+
+def _of_readers(world: World, items: Iterable[Item]) -> Iterator[tuple[Millis, Added]]:
+    del world
+    for item in items:
+        if isinstance(news_of("readers", item), Stands):
+            yield item["created_at"], {PLATFORM: {"readers": 1, f"{_STANDING}{item['standing']}": 1}}

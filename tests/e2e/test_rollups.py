@@ -1,0 +1,29 @@
+"""What happens on the stack is in the sums a moment later: by the deployed function, with its own rights."""
+
+from chalicelib.dashboards import rollups
+from infra.local.waiting import until
+from tests.e2e.stage import SOON, Stage
+
+
+def test_what_is_paid_and_earned_is_in_the_sums_a_moment_later(stage: Stage) -> None:
+    with stage.pair(1_000) as pair:
+        pair.begin()
+        pair.client.do("end")
+        pair.await_state("finalized")
+        pair.client.api.post(f"/v1/sessions/{pair.id}/tip", {"amount": {"amount": 100, "currency": "usd"}})
+        cost = pair.receipt()["total"]["amount"]
+        reader = {"earned.reading": cost * 70 // 100, "earned.tip": 70, "readings": 1, "minutes": 1}
+        client = {"topped_up": 1_000, "spent.reading": cost, "spent.tip": 100, "readings": 1, "minutes": 1}
+        until(
+            "the sums of both",
+            lambda: (
+                rollups.totals(stage.world, rollups.client(pair.client.id)) == client
+                and rollups.totals(stage.world, rollups.reader(pair.reader.id)) == reader
+            ),
+            seconds=SOON,
+        )
+        platform = rollups.totals(stage.world, rollups.PLATFORM)
+        assert (
+            platform.items() >= {"readings": 1, "minutes": 1, "standing.verified": 1}.items()
+            or platform["readings"] > 1
+        )
