@@ -136,6 +136,7 @@ _CREDIT: Final[_Kinds] = {
     "meter_resumed": ("spent.reading", -1),
     "meter_stood": ("spent.reading", -1),
     "meter_closed": ("spent.reading", -1),
+    "reading_refunded": ("spent.reading", -1),
     "booking": ("spent.booking", -1),
     "booking_refund": ("spent.booking", -1),
     "tip": ("spent.tip", -1),
