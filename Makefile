@@ -1,5 +1,6 @@
 # Everything starts here; `make help` lists it. Needs Python 3.11 or later and make, nothing else.
-# Two environments: .venv for the program and its tools, .local/ministack for the local AWS, which pins its own botocore.
+# Three environments: .venv for the program and its tools, .local/ministack for the local AWS, which pins its own botocore,
+# .local/lint for the linters of the template, which bring a hundred packages of theirs.
 
 PYTHON ?= python3
 STAGE ?= dev
@@ -7,12 +8,13 @@ STAGE ?= dev
 VENV := .venv
 BIN := $(VENV)/bin
 LOCAL := .local/ministack
+LINT := .local/lint
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test check bench mutate soak package openapi format clean
+.PHONY: help run serve test check bench mutate soak rehearse package lint-template openapi format clean
 
 help: ## This list
-	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/.ready $(LOCAL)/.ready ## Play on the local AWS: a paid reading, money back and out, a live stream with gifts, messages, a community and a shop
 	@exec $(BIN)/python -m infra.local.run
@@ -39,8 +41,15 @@ mutate: $(VENV)/.ready ## Try the tests: the decision code, with one small mista
 soak: $(VENV)/.ready ## The whole system on one virtual clock, for a minute, STEPS=… or HOURS=…
 	@$(BIN)/python -m tests.soak
 
+rehearse: $(VENV)/.ready $(LOCAL)/.ready ## Lose every table of a local stack in the middle of a reading, and bring a backup back
+	@exec $(BIN)/python -m infra.local.rehearse
+
 package: $(VENV)/.ready ## Package STAGE=dev|staging|prod into build/STAGE
 	@$(BIN)/python scripts/package.py --stage $(STAGE) --out build/$(STAGE)
+
+lint-template: $(VENV)/.ready $(LINT)/.ready ## Look for what is unsafe in the packaged template
+	@$(BIN)/python scripts/package.py --stage dev --out build/local --local
+	@$(BIN)/python scripts/lint_template.py --template build/local/sam.yaml
 
 openapi: $(VENV)/.ready ## Write docs/openapi.json from the code
 	@$(BIN)/python scripts/openapi.py
@@ -58,6 +67,9 @@ $(VENV)/.ready: requirements.txt requirements-dev.txt
 
 $(LOCAL)/.ready: requirements-local.txt
 	@$(call environment,$(LOCAL),-r requirements-local.txt)
+
+$(LINT)/.ready: requirements-lint.txt
+	@$(call environment,$(LINT),--no-compile -r requirements-lint.txt)
 
 # $(1) is the folder, $(2) what pip installs. The marker is written last, so an interrupted install is done again.
 define environment

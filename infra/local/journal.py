@@ -31,8 +31,8 @@ Call = Callable[[str, Json], Json]
 """An operation of DynamoDB and its parameters, as JSON; its answer."""
 
 _API: Final = "DynamoDB_20120810."
-_KEPT: Final = frozenset({"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"})
-_REFUSED: Final = frozenset({"BatchWriteItem", "ExecuteStatement", "ExecuteTransaction", "BatchExecuteStatement"})
+_KEPT: Final = frozenset({"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "BatchWriteItem"})
+_REFUSED: Final = frozenset({"ExecuteStatement", "ExecuteTransaction", "BatchExecuteStatement"})
 """They write too, the product uses none of them, and what is not kept must not be acknowledged."""
 _OK: Final = 200
 _ANSWER_SECONDS: Final = 60.0
@@ -100,7 +100,7 @@ class Journal:
         with self._one_at_a_time:
             response = self._passed_on(request)
             if response.status == _OK:
-                self._keep(self._changed(operation, json.loads(request.body)))
+                self._keep(self._changed(operation, _done(operation, request, response)))
             return response
 
     def _passed_on(self, request: Request) -> Response:
@@ -122,6 +122,14 @@ class Journal:
             return [{"table": asked["TableName"], "key": asked["Key"]}]
         if operation == "UpdateItem":
             return [self._read_back(asked["TableName"], asked["Key"])]
+        if operation == "BatchWriteItem":
+            return [
+                {"table": table, "item": each["PutRequest"]["Item"]}
+                if "PutRequest" in each
+                else {"table": table, "key": each["DeleteRequest"]["Key"]}
+                for table, requests in asked["RequestItems"].items()
+                for each in requests
+            ]
         return [
             change
             for each in asked["TransactItems"]
@@ -142,6 +150,18 @@ class Journal:
         line = f"{json.dumps(changes)}\n".encode()
         with os.fdopen(os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "wb") as file:
             file.write(line)
+
+
+def _done(operation: str, request: Request, response: Response) -> Json:
+    """What was asked, less what DynamoDB left undone of it."""
+    asked: Json = json.loads(request.body)
+    if operation == "BatchWriteItem":
+        left = json.loads(response.body).get("UnprocessedItems") or {}
+        asked["RequestItems"] = {
+            table: [each for each in requests if each not in left.get(table, ())]
+            for table, requests in asked["RequestItems"].items()
+        }
+    return asked
 
 
 def _read(file: Path) -> Iterator[Json]:

@@ -19,6 +19,7 @@ from chalicelib.kernel.errors import Invalid, Problem
 from chalicelib.runtime.tables import ConditionFailed, Contended
 from scripts.admin import (
     adjustments,
+    backups,
     coins,
     completion,
     deadletters,
@@ -75,6 +76,7 @@ VERBS: Final = (
     *words.VERBS,
     *mail.VERBS,
     *deadletters.VERBS,
+    *backups.VERBS,
     *files.VERBS,
     *rollups.VERBS,
 )
@@ -117,6 +119,8 @@ _GROUPS: Final = {
     "running it": {
         "deadletters": "what could not be done, and doing it again",
         "rollups": "prove the sums that dashboards show, make them anew",
+        "backup": "copy all of a stage, bring it back",
+        "stage": "have a stage stand still, and go on",
         "completion": "have the Tab key complete all this",
     },
 }

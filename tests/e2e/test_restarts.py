@@ -4,21 +4,31 @@ A stack of its own, in processes of its own, because they are killed: the other 
 """
 
 import io
+import json
 import time
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from functools import partial
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Final
+from uuid import uuid4
 
 import pytest
+import requests
+import stripe
 
 from chalicelib.kernel.time import SECOND, Millis, ceil_div
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model.session import Session
-from infra.local.phone import Json, Phone
+from infra.local.phone import Api, Json, Phone, new_key
 from infra.local.proof import prove
+from infra.local.rehearse import lose_and_bring_back
 from infra.local.waiting import until
+from scripts.backup.model import WORTHLESS
 from tests.e2e.served import SOON, Served
+from tests.e2e.stage import Office
 
 SETTINGS: Final = {
     "BILLING_MINUTE_SECONDS": "6",
@@ -170,6 +180,74 @@ def test_killed_alone_it_takes_over_what_it_left_running_and_every_reader_of_a_s
     somebody_else = served.client(700)
     for queue in (by_pipe, by_mapping):
         await_word(served, queue, somebody_else)
+
+
+def test_all_tables_lost_and_brought_back_readings_go_on_and_not_a_cent_is_missing(
+    served: Served, tmp_path: Path
+) -> None:
+    """The rehearsal of docs/runbooks/restore.md: copied, emptied past the program, brought back, proven."""
+    office = Office(served.state_dir / "stack.json")
+    try:
+        rehearse(served, office, tmp_path / "backup")
+    finally:
+        office.close()
+
+
+def rehearse(served: Served, office: Office, backup: Path) -> None:
+    talks = Reading.begin(served, "Rhea", "voice")
+    buyer = served.client(10_000)
+    order = buyer.api.post("/v1/orders", asked_for(served, office), key=new_key())
+    until("a second minute being paid", lambda: talks.client.credit() < CREDIT - 250, seconds=SOON)
+    letters = letters_sent(served)
+
+    named = served.addresses["tables"]
+    worthless = [named[logical] for logical in WORTHLESS]
+    kept = [each for each in named.values() if each not in worthless]
+    found = lose_and_bring_back(partial(admin, office), served.aws("dynamodb"), kept, worthless, backup)
+    came_back = served.world().now()
+    assert found.items > len(kept)
+    assert found.faults == []
+
+    until("both phones being heard in the reading again", lambda: talks.is_heard(since=came_back), seconds=SOON)
+    paid = talks.client.credit()
+    until("a further minute being paid", lambda: talks.client.credit() < paid, seconds=SOON)
+    talks.hang_up()
+    talks.client.do("end")
+    talks.settled()
+    assert buyer.api.get(f"/v1/orders/{order['id']}")["state"] == "paid"
+    assert buyer.credit() == 10_000 - order["total"]["amount"]
+    waits = f"order:{order['id']} still holds {order['total']['amount']}"  # for its parcel
+    assert prove(served.world()).faults == [waits]
+    admin(office, "ledger", "reconcile", "--margin", "0")
+    admin(office, "payouts", "unfreeze")
+    assert not set(letters) & set(letters_sent(served)[len(letters) :])  # nobody is told again what they were told
+
+
+def asked_for(served: Served, office: Office) -> Json:
+    """An order of something that is sold, for its address."""
+    product = f"prd_{uuid4().hex[:20]}"
+    api = stripe.StripeClient("sk_test_desk", base_addresses={"api": served.addresses["stripe_url"]})
+    price = {"default_price_data": {"unit_amount": 1_500, "currency": "usd"}}
+    params: Any = {"name": "A deck", "id": product, "shippable": True} | price
+    api.v1.products.create(params=params)
+    nobody = Api(served.addresses["api_url"], None)
+    until("it being known", lambda: nobody.send("GET", f"/v1/products/{product}").status == HTTPStatus.OK, seconds=SOON)
+    admin(office, "products", "stock", product, "--left", "5")
+    home = {"name": "Clara", "line1": "1 Main St", "city": "Salem", "postal_code": "01970", "country": "US"}
+    items = [{"product": product, "quantity": 1}]
+    return {"items": items, "rail": "credit", "where": "web", "shipping_rate": "standard", "address": home}
+
+
+def admin(office: Office, *arguments: str) -> None:
+    code, said, complained = office.run(*arguments, "--local", "--json", "--reason", "a rehearsal", "--yes")
+    assert code == 0, (arguments, said, complained)
+
+
+def letters_sent(served: Served) -> list[tuple[str, str]]:
+    """To whom, and what, oldest first."""
+    sent = requests.get(f"{served.addresses['endpoint_url']}/_ministack/ses/messages", timeout=SOON)
+    letters = [each for account in sent.json()["messages"].values() for each in account]
+    return [(json.dumps(each["To"]), each["BodyText"]) for each in letters]
 
 
 def pipe_to_queue(served: Served) -> str:

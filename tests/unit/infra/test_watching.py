@@ -89,7 +89,8 @@ def functions(packaged: Package) -> dict[str, str]:
 
 
 def runbooks() -> dict[str, str]:
-    return {each.stem: each.read_text() for each in RUNBOOKS.glob("*.md") if each.stem != "README"}
+    """Those of alarms; others begin with a small letter."""
+    return {each.stem: each.read_text() for each in RUNBOOKS.glob("[A-Z]*.md") if each.stem != "README"}
 
 
 def pages(packaged: Package) -> set[str]:
