@@ -60,10 +60,13 @@ INDEXES: Final[dict[str, tuple[str, str]]] = {
     "in_category": ("category", "active_at"),
     "by_author": ("author", "written_at"),
     "queue": ("queue", "reported_at"),
+    "against": ("against", "opened_at"),
     "on_sale": ("listing", "listed_at"),
     "of_seller": ("seller", "created_at"),
     "of_buyer": ("buyer", "created_at"),
     "to_ship": ("shipping", "paid_at"),
+    "noted": ("noted_by", "at"),
+    "waiting": ("waits", "created_at"),
 }
 KEYS_ONLY: Final = frozenset(
     {
@@ -76,10 +79,13 @@ KEYS_ONLY: Final = frozenset(
         "in_category",
         "by_author",
         "queue",
+        "against",
         "on_sale",
         "of_seller",
         "of_buyer",
         "to_ship",
+        "noted",
+        "waiting",
     }
 )
 """Indexes that hold nothing but the keys of the row and their own."""

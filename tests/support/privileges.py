@@ -48,7 +48,7 @@ table/wallet            dynamodb:Query              yes yes no   yes yes  yes   
 table/wallet            dynamodb:PutItem            yes yes yes  yes yes  yes   no   yes   yes yes  no   no   no   no
 table/wallet            dynamodb:ConditionCheckItem no  no  no   no  yes  no    no   no    no  no   no   no   no   no
 table/wallet            dynamodb:DeleteItem         no  no  no   no  no   no    no   no    no  no   no   no   no   no
-table/wallet/index/due  dynamodb:Query              no  no  no   no  yes  no    no   no    no  no   no   no   no   no
+table/wallet/index/due  dynamodb:Query              yes no  no   no  yes  no    no   no    no  no   no   no   no   no
 
 table/accounts          dynamodb:GetItem            yes yes no   yes yes  yes   yes  no    yes yes  no   no   yes  yes
 table/accounts          dynamodb:BatchGetItem       yes no  no   no  yes  yes   no   no    no  no   no   no   no   no
