@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Final
 
 from chalicelib.runtime.tables import (
     MOST_OPERATIONS,
@@ -94,6 +94,9 @@ KEYS_ONLY: Final = frozenset(
 class MemoryTables:
     """One dict a table, by primary key."""
 
+    witness: ClassVar[Callable[[str, Item], None] | None] = None
+    """Told of every row that any of them is given: see tests/support/rows_seen.py."""
+
     def __init__(self) -> None:
         self.rows: dict[str, dict[tuple[Any, ...], Item]] = {table: {} for table in KEYS}
 
@@ -165,9 +168,14 @@ class MemoryTables:
         writing = [_copied(each.item) if isinstance(each, Put) else {} for each in operations]
         for operation, key, item in zip(operations, keys, writing, strict=True):
             if isinstance(operation, Put):
-                self.rows[operation.table][key] = item
+                self._put(operation.table, key, item)
             elif isinstance(operation, Delete):
                 self.rows[operation.table].pop(key, None)
+
+    def _put(self, table: str, key: tuple[Any, ...], item: Item) -> None:
+        self.rows[table][key] = item
+        if MemoryTables.witness:
+            MemoryTables.witness(table, item)
 
 
 def _key(table: str, item: Item) -> tuple[Any, ...]:

@@ -89,7 +89,7 @@ def functions(packaged: Package) -> dict[str, str]:
 
 
 def runbooks() -> dict[str, str]:
-    """Those of alarms; others begin with a small letter."""
+    """Of alarms, named as they are. What is no alarm's has a name in small letters."""
     return {each.stem: each.read_text() for each in RUNBOOKS.glob("[A-Z]*.md") if each.stem != "README"}
 
 
@@ -135,21 +135,6 @@ def test_a_sum_of_metrics_gives_one_number_of_ten_at_most(packaged: Package) -> 
         metrics = alarm.get("Metrics", ())
         assert [each for each in metrics if each.get("ReturnData", True)] == list(metrics[:1]), name
         assert len(metrics) <= 11, name
-
-
-def test_what_watching_costs_is_as_the_document_says(packaged: Package) -> None:
-    rows = [line.split("|")[1:-1] for line in (ROOT / "docs" / "cost.md").read_text().splitlines() if "|" in line]
-    told = {row[0].strip(" *"): row[1:] for row in rows if len(row) == 4}
-    counted = {
-        "metrics of our own": len(emitted_by_us(packaged)),
-        "metrics that alarms watch": sum(len(of_alarm(each)) for each in alarms(packaged).values()),
-        "a composite alarm": len(packaged.of_type("AWS::CloudWatch::CompositeAlarm")),
-        "a dashboard": len(packaged.of_type("AWS::CloudWatch::Dashboard")),
-    }
-    assert {name: int(told[name][0]) for name in counted} == counted
-    dollars = [round(number * float(told[name][1]), 2) for name, number in counted.items()]
-    assert [float(told[name][2]) for name in counted] == dollars
-    assert float(told["together"][2].strip(" *")) == round(sum(dollars), 2)
 
 
 # --- functions -----------------------------------------------------------------------------------
