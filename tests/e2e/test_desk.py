@@ -40,7 +40,7 @@ def test_who_people_are_what_they_may_do_and_what_was_done_to_them(stage: Stage)
     reader.api.put("/v1/reader/presence", {"status": "online"})
     reading = client.ask(reader.id, "text")["id"]
     assert one(stage, "sessions", "show", reading)["state"] == "created"
-    assert one(stage, "sessions", "safety-stop", reading, *WHY)["state"] == "ended"
+    assert one(stage, "sessions", "safety-stop", reading, *WHY)["state"] == "finalized"
     assert one(stage, "wallet", "show", client.id)["credit_by_week"][-1] == 1_000
     assert one(stage, "coins", "show", client.id)["coins"] == 0
 
@@ -72,6 +72,14 @@ def test_what_the_stage_sells_gives_and_forbids_is_listed(stage: Stage) -> None:
     assert one(stage, "words", "test", f"What a {word}!") == {"word": word}
     stage.admin("words", "remove", word, *WHY)
     assert stage.admin("words", "test", f"What a {word}!")["rows"] == []
+
+
+def test_what_is_given_by_hand_waits_for_a_second_person_who_may_say_no(stage: Stage) -> None:
+    user, ref = stage.client().id, f"ticket-{uuid4().hex[:12]}"
+    asked = one(stage, "wallet", "adjust", user, "--amount", "15000", "--ref", ref, *WHY)
+    assert asked["state"] == "pending"
+    assert [each["id"] for each in stage.admin("adjustments", "list", "--user", user)["rows"]] == [asked["id"]]
+    assert one(stage, "adjustments", "reject", asked["id"], *WHY)["state"] == "rejected"
 
 
 def test_what_nobody_will_do_again_is_thrown_away(stage: Stage) -> None:

@@ -75,6 +75,8 @@ def assert_there_is_something_to_look_at(stack: dict[str, Any], note: Path) -> N
         ada = next(row for row in json.loads(made[0][1])["rows"] if row["name"] == "Ada")
         assert json.loads(made[1][1]) == {"done": True, "would": [], "rows": []}
         assert office.run("ledger", "trial-balance", "--local")[0] == 0
+        assert office.run("rollups", "rebuild", *WHY, "--local")[0] == 0
+        assert office.run("report", "platform", "--days", "30", "--local")[0] == 0
     finally:
         office.close()
     answer = requests.post(f"{stack['issuer_url']}/token", json={"sub": ada["sub"], "name": "Ada"}, timeout=30)
