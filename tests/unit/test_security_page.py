@@ -71,6 +71,18 @@ def test_what_is_said_to_be_kept_for_a_time_is() -> None:
     assert kept("what could not be done") == "14 days"
 
 
+def test_backups_are_kept_as_long_as_is_said_and_the_long_ones_hold_the_books_alone() -> None:
+    days = {
+        name: {rule["Lifecycle"]["DeleteAfterDays"] for rule in each["Properties"]["BackupPlan"]["BackupPlanRule"]}
+        for name, each in RESOURCES.items()
+        if each.get("Type") == "AWS::Backup::BackupPlan"
+    }
+    assert days == {"DailyBackup": {35}, "MonthlyBackup": {365}}
+    assert kept("backups of each day; of each month") == "35 days; a year"
+    books = RESOURCES["MonthlySelection"]["Properties"]["BackupSelection"]["Resources"]
+    assert {each["Fn::GetAtt"][0] for each in books} <= {"LedgerTable", "WalletTable", "AuditTable", "RollupsTable"}
+
+
 def test_logs_are_kept_as_long_as_is_said() -> None:
     assert {str(each["RetentionInDays"]) for each in of_type("AWS::Logs::LogGroup")} == {
         str({"Fn::If": ["IsProd", 365, 14]})
