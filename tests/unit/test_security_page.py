@@ -22,6 +22,10 @@ def of_type(kind: str) -> list[dict[str, Any]]:
     return [each["Properties"] for each in RESOURCES.values() if each.get("Type") == kind]
 
 
+def is_log(resource: dict[str, Any]) -> bool:
+    return resource.get("Type") == "AWS::Logs::LogGroup"
+
+
 def table(column: str) -> list[dict[str, str]]:
     (found,) = (rows for rows in PAGE.tables if column in rows[0])
     return found
@@ -84,10 +88,11 @@ def test_backups_are_kept_as_long_as_is_said_and_the_long_ones_hold_the_books_al
 
 
 def test_logs_are_kept_as_long_as_is_said() -> None:
-    assert {str(each["RetentionInDays"]) for each in of_type("AWS::Logs::LogGroup")} == {
-        str({"Fn::If": ["IsProd", 365, 14]})
-    }
-    assert kept("logs") == "a year in `prod`"
+    days = {name: each["Properties"]["RetentionInDays"] for name, each in RESOURCES.items() if is_log(each)}
+    firewall = days.pop("FirewallLog")
+    assert {str(each) for each in days.values()} == {str({"Fn::If": ["IsProd", 365, 14]})}
+    assert firewall == {"Fn::If": ["IsProd", 90, 14]}
+    assert (kept("logs"), kept("what the firewall")) == ("a year in `prod`", "90 days in `prod`")
 
 
 def test_a_code_that_deletes_an_account_is_as_hard_to_guess_as_is_said() -> None:
