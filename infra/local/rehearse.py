@@ -24,7 +24,6 @@ from rich.table import Table
 
 from chalicelib.kernel.time import ceil_div
 from chalicelib.sessions import service as sessions
-from infra.local.deploy import DeployFailed
 from infra.local.emptied import Rows, empty, look
 from infra.local.ministack import CannotStart
 from infra.local.people import RATE, Person, make_reader
@@ -33,6 +32,7 @@ from infra.local.proof import prove
 from infra.local.stack import DEFAULT_STATE_DIR, Stack, local_stack
 from infra.local.waiting import TookTooLong, until
 from scripts.backup.export import tables_of
+from scripts.deployment.stack import DeployFailed
 
 Admin = Callable[..., None]
 """Carries out a command of scripts/soulseer; raises where its exit code is not 0."""
