@@ -2,6 +2,7 @@
 
 import json
 
+from infra.local.emptied import Rows
 from infra.local.rehearse import Round
 
 
@@ -23,6 +24,6 @@ def test_whatever_is_missing_changed_or_added_is_one() -> None:
 
 
 def test_the_word_that_it_was_done_is_none() -> None:
-    said = {key("backups", "2026"): {}, key("stage", "2026"): {}, key("payouts", "freeze"): {}}
+    said: Rows = {key("backups", "2026"): {}, key("stage", "2026"): {}, key("payouts", "freeze"): {}}
     assert Round({"wallet": KEPT}, {"wallet": KEPT | said}).faults == []
     assert Round({"wallet": KEPT}, {"wallet": KEPT | {key("payouts#usr_1"): {}}}).faults
