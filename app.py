@@ -77,6 +77,7 @@ PARTS: Final = {
         "/v1/reader/products/{product_id}/file",
     ),
     "chalicelib.notifications.routes": ("/v1/notifications*", "/v1/unsubscribe/*"),
+    "chalicelib.dashboards.routes": ("/v1/dashboard/*",),
     "chalicelib.operations.routes": (
         "/docs*",
         "/health",

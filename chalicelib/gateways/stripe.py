@@ -106,6 +106,16 @@ class Payments(Protocol):
         Malformed when what was signed is no event.
         """
 
+    # What was told. Each of these raises Refused, ProviderFailed.
+
+    def event(self, event: str) -> dict[str, Any]:
+        """The event as Stripe keeps it, for 30 days: what its webhook tells. Refused: there is none of our account."""
+
+    def events(self, *, since: int, after: str | None, undelivered: bool) -> tuple[list[dict[str, Any]], bool]:
+        """A page of the events of our account of ``since`` (seconds) or later, newest first, and whether there is more.
+        With ``undelivered`` only those that a webhook has not taken. ``after`` is the last one of the page before.
+        """
+
     # Connect. Each of these raises Refused, or ProviderFailed where the outcome is unknown.
 
     def verified_connect_event(self, payload: bytes, signature: str) -> dict[str, Any]:
@@ -310,6 +320,23 @@ class StripePayments:
 
     def verified_event(self, payload: bytes, signature: str) -> dict[str, Any]:
         return _verified(self._secret_name, "webhook_secret", payload, signature)
+
+    # what was told
+
+    def event(self, event: str) -> dict[str, Any]:
+        told = self._asked(lambda client: client.v1.events.retrieve(event))
+        if not _is_event(told):
+            raise ProviderFailed("Stripe answered with something else than an event.")
+        return told
+
+    def events(self, *, since: int, after: str | None, undelivered: bool) -> tuple[list[dict[str, Any]], bool]:
+        params: dict[str, Any] = {"created": {"gte": since}, "limit": MOST_LISTED}
+        if undelivered:
+            params["delivery_success"] = False
+        if after:
+            params["starting_after"] = after
+        found = self._asked(lambda client: client.v1.events.list(params=params))
+        return list(found["data"]), bool(found["has_more"])
 
     # Connect
 

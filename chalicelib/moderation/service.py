@@ -81,6 +81,11 @@ def reports_by(world: World, user: str, limit: int, start: Key | None) -> tuple[
     return cases(world).reports_by(user, limit, start)
 
 
+def cases_against(world: World, author: str, limit: int) -> list[Case]:
+    """The newest cases about what is that person's, for their file."""
+    return cases(world).against(author, limit)
+
+
 # --- moderators ----------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 ``case#{item}#{author}`` / ``{round}``   a case; in the index ``queue`` while somebody has to decide, or what it did is
                                          not carried out: by what it waits for, oldest first
+                                         in the index ``against`` by whose the thing is, oldest first
 ``{cas}`` / ``where``                    where the case of that id is
 ``reports#{user}`` / ``{item}``          what one person reported: one of each thing, for ever
 """
@@ -21,6 +22,7 @@ ROUND: Final = re.compile(r"[0-9]{6}")
 """What a place in the queue is made of."""
 _ROUND_DIGITS: Final = 6
 _QUEUE: Final = "queue"
+_AGAINST: Final = "against"
 _OWING: Final = "owing"
 
 
@@ -69,6 +71,12 @@ class Cases:
         found = [(self._tables.get(self._name, {"pk": each["pk"], "sk": each["sk"]}), each) for each in page.items]
         return [(str(item["id"]), key) for item, key in found if item], page.next_key
 
+    def against(self, author: str, limit: int) -> list[Case]:
+        """The newest cases about things of that person, newest first: it may be a moment behind."""
+        page = self._tables.query(self._name, (_AGAINST, author), index=_AGAINST, newest_first=True, limit=limit)
+        keys = [{"pk": each["pk"], "sk": each["sk"]} for each in page.items]
+        return [_case(each) for each in self._tables.get_many(self._name, keys) if each] if keys else []
+
     # reports
 
     def report(self, user: str, item: str) -> Report | None:
@@ -116,7 +124,8 @@ def _case_item(case: Case) -> Item:
     queue = _OWING if case.owing else case.state if case.waits else None
     key = {"pk": _partition(case.item, case.author), "sk": _round(case.round)}
     listed = {_QUEUE: queue, "reported_at": case.waiting_since} if queue else {}
-    return key | listed | asdict(case) | {"reporters": list(case.reporters)}
+    whose = {_AGAINST: case.author} if case.author else {}
+    return key | listed | whose | asdict(case) | {"reporters": list(case.reporters)}
 
 
 def _case(item: Item) -> Case:

@@ -56,10 +56,18 @@ def chosen(found: Sequence[Found], ids: Collection[str] | None) -> list[Found]:
     return kept
 
 
-def replay(world: World, ids: Collection[str], outside: Outside, *, actor: str, reason: str) -> list[Found]:
+def replay(
+    world: World,
+    ids: Collection[str],
+    outside: Outside,
+    *,
+    actor: str,
+    reason: str,
+    told: Callable[[Found], object] = lambda _: None,
+) -> list[Found]:
     """Do these again, and take them out of the queue. Raises InvalidState for one that makes no sense again, NotFound.
 
-    What was done before one that failed stays done, and is out of the queue.
+    What was done before one that failed stays done, and is out of the queue. ``told`` hears of each that was done.
     """
     done: list[Found] = []
     with _held(world) as held:
@@ -70,6 +78,7 @@ def replay(world: World, ids: Collection[str], outside: Outside, *, actor: str, 
             _do(world, again, outside)
             world.dead_letters.remove(each.waiting)
             done.append(each)
+            told(each)
     return done
 
 

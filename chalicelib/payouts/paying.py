@@ -21,8 +21,9 @@ from chalicelib.payouts import model, payees
 from chalicelib.payouts.model import LEAST, OURS_TO_MEND, TRANSFERS, Payee, Payout, Reversal
 from chalicelib.payouts.payees import rows_of
 from chalicelib.payouts.service import earnings_account, standing
-from chalicelib.payouts.store import FOREVER, Waiting
+from chalicelib.payouts.store import Waiting
 from chalicelib.runtime import audit, outbox
+from chalicelib.runtime.due import FOREVER
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.retries import undisturbed
 from chalicelib.runtime.tables import ConditionFailed, Contended, Key, Operation, Put
@@ -92,6 +93,15 @@ def _ready(world: World, reader: str) -> Payee | None:
 def would_pay(world: World, reader: str, least: Cents = LEAST) -> Cents:
     """What ``pay_out`` would pay now."""
     return model.payable(standing(world, reader)[1].available, least) if _ready(world, reader) else 0
+
+
+def next_payout(world: World, reader: str) -> tuple[Millis, Cents] | None:
+    """The reader's next turn, and what it pays if nothing else is earned until then; None where it pays nothing."""
+    payee = _ready(world, reader)
+    if payee is None or payee.due_at is None:
+        return None
+    amount = model.payable(standing(world, reader, payee.due_at)[1].available)
+    return (payee.due_at, amount) if amount else None
 
 
 def take_turn(world: World, reader: str) -> None:

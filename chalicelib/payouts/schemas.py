@@ -43,12 +43,25 @@ class YearView(Schema):
         return cls(year=year.year, opening=Money(amount=year.opening), closing=Money(amount=year.closing), **sources)
 
 
-class EarningsView(Schema):
+class EarnedView(Schema):
     """`balance` is all that is not paid out yet, `pending` the part still held, `available` the rest."""
 
     balance: Money
     pending: Money
     available: Money
+
+    @classmethod
+    def now(cls, earned: "Earnings") -> Self:
+        return cls(
+            balance=Money(amount=earned.balance),
+            pending=Money(amount=earned.pending),
+            available=Money(amount=earned.available),
+        )
+
+
+class EarningsView(EarnedView):
+    """A reader's earnings, and a year of them."""
+
     statement: YearView | None = Field(description="Of the year that was asked for.")
 
     @classmethod

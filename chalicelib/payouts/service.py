@@ -178,10 +178,12 @@ def earnings_of(world: World, reader: str) -> Earnings:
     return standing(world, reader)[1]
 
 
-def standing(world: World, reader: str) -> tuple[Entry, Earnings]:
-    """The newest entry of a reader's earnings, and what is available by it. Raises Unavailable as above."""
+def standing(world: World, reader: str, at: Millis = 0) -> tuple[Entry, Earnings]:
+    """The newest entry of a reader's earnings, and what is available by it: now, or at a moment to come if nothing else
+    is posted. Raises Unavailable as above.
+    """
     book, account = wallet.ledger(world), earnings_account(reader)
-    now, hold = world.now(), world.settings.rules.earnings_hold
+    now, hold = max(world.now(), at), world.settings.rules.earnings_hold
     newest: Entry | None = None
     recent: list[tuple[Millis, Cents]] = []
     start = None

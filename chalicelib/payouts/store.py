@@ -22,7 +22,6 @@ _FREEZE: Final[Key] = {"pk": "payouts", "sk": "freeze"}
 _MOMENT_DIGITS: Final = 13
 PLACE: Final = re.compile(r"[0-9]{13}#[A-Za-z0-9_]{1,64}")
 """A place in a reader's list of payouts."""
-FOREVER: Final[Millis] = 10**_MOMENT_DIGITS
 
 Waiting = Literal["payee", "payout"]
 

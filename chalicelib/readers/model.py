@@ -227,6 +227,11 @@ def forgotten(reader: Reader) -> Reader:
     return replace(reader, standing=standing, description=None, prices={}, picture=None)
 
 
+def awaits_verification(reader: Reader) -> bool:
+    """Whether it is an admin's turn: they have said who they are, and nobody has looked at it."""
+    return reader.standing == "profile" and reader.description is not None
+
+
 def check_may_go_online(reader: Reader) -> None:
     """Raises Forbidden: only a verified reader can go online."""
     if not reader.verified:

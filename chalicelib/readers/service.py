@@ -96,6 +96,13 @@ def by_slug(world: World, slug_or_id: str) -> Reader:
     return found
 
 
+def unverified(world: World, limit: int) -> tuple[list[Reader], bool]:
+    """Who described themselves and waits for an admin, longest a reader first, 100 at most; and whether there are more.
+    A moment ago, and without their presence.
+    """
+    return _readers(world).unverified(limit)
+
+
 def listing(
     world: World,
     filters: Filters,

@@ -15,6 +15,8 @@ biography is, and never comes between a reader and the profile being edited.
 Cards are what the directory reads: six sparse indexes hold them in the orders of ``model.Order``, each within its
 facet. Whatever changes a reader moves their cards in the same transaction. The cards below ``online`` are there while
 the presence row says a moment, be it over: who finds it over puts both right, on the condition that it still is so.
+
+The sparse index ``waiting`` lists the readers whom an admin is to verify, by when they were made readers.
 """
 
 from collections.abc import Mapping, Sequence
@@ -44,6 +46,7 @@ from chalicelib.runtime.tables import Absent, Check, Delete, Equals, Item, Key, 
 _PROFILE: Final = "profile"
 _PRESENCE: Final = "presence"
 _QUEUE: Final = "queue"
+_VERIFICATION: Final = "verification"
 
 
 class ReaderRow(Row):
@@ -63,6 +66,7 @@ class ReaderRow(Row):
     rating_count = NumberAttribute()
     created_at = NumberAttribute()
     rev = NumberAttribute()
+    waits = UnicodeAttribute(null=True)
 
     @classmethod
     def of(cls, reader: Reader) -> Self:
@@ -75,6 +79,7 @@ class ReaderRow(Row):
             rating_count=reader.rating_count,
             created_at=reader.created_at,
             rev=reader.rev,
+            waits=_VERIFICATION if model.awaits_verification(reader) else None,
         )
         if reader.description:
             for name, value in asdict(reader.description).items():
@@ -154,6 +159,16 @@ class Readers:
         changed = Put(self._name, ReaderRow.of(reader).item(), when=(Equals("rev", was.rev),))
         gone = (self._presence(was, 0, was.told_at),) if was.here and not reader.verified else ()
         return changed, *self._moved_slug(reader, was), *gone, *self._moved_cards(reader, was)
+
+    def unverified(self, limit: int) -> tuple[list[Reader], bool]:
+        """Readers whom an admin is to verify, longest a reader first, without presence and queue; and whether there are
+        more. It may be a moment behind.
+        """
+        page = self._tables.query(self._name, ("waits", _VERIFICATION), index="waiting", limit=limit)
+        keys = [_profile_key(item["pk"]) for item in page.items]
+        found = self._tables.get_many(self._name, keys) if keys else []
+        readers = [ReaderRow.from_item(item).reader({}, Queue()) for item in found if item]
+        return [each for each in readers if model.awaits_verification(each)], page.next_key is not None
 
     # the directory
 

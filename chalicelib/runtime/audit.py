@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from chalicelib.kernel.ids import derived_id
 from chalicelib.kernel.time import Millis, rfc3339
-from chalicelib.runtime.tables import Absent, Put
+from chalicelib.runtime.tables import Absent, Item, Put, Tables
 
 
 def entry(
@@ -39,3 +39,8 @@ def entry(
         "detail": told,
     }
     return Put(table, item, (Absent("pk"),))
+
+
+def newest(tables: Tables, table: str, subject: str, limit: int) -> list[Item]:
+    """The newest ``limit`` rows on ``subject``, newest first."""
+    return tables.query(table, ("pk", subject), newest_first=True, limit=limit).items

@@ -9,6 +9,8 @@ from typing import Any, Final
 from chalicelib.kernel.time import Millis
 from chalicelib.runtime.tables import Key, Range, Tables
 
+FOREVER: Final[Millis] = 10**13
+"""After whatever is due."""
 _INDEX: Final = "due"
 
 

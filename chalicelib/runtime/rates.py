@@ -54,6 +54,7 @@ _POSTS: Final = Rate(_bucket("posts", 10))
 _UPLOADS: Final = Rate(_bucket("uploads", 20))
 _DOWNLOADS: Final = Rate(_bucket("downloads", 60))  # each writes
 _PRODUCTS: Final = Rate(_bucket("products", 20))  # each is put to Stripe while its reader waits
+_DASHBOARDS: Final = Rate(_bucket("dashboards", 30))  # each is some thirty reads, and of three months many more
 _EXPORTS: Final = Rate(_bucket("exports", 5))
 _TOKENS: Final = Rate(_bucket("tokens", 60))  # of readings alone: an app renews every few minutes, and at a top-up
 _AUDIENCE: Final = Rate(_bucket("audience", 60))
@@ -121,6 +122,9 @@ RATES: Final[Mapping[str, Rate | None]] = {
     "PATCH /v1/reader/products/{}": _PRODUCTS,
     # What is dear to make.
     "POST /v1/me/export": _EXPORTS,
+    "GET /v1/dashboard/client": _DASHBOARDS,
+    "GET /v1/dashboard/reader": _DASHBOARDS,
+    "GET /v1/dashboard/admin": _DASHBOARDS,
     "GET /v1/conversations/{}/messages": _SEARCHES,
     "GET /v1/threads/{}": _THREADS,
     # Public, and not like the rest.

@@ -120,7 +120,13 @@ def session_note(world: World, session_id: str, user: str) -> Note:
 def write_session_note(world: World, session_id: str, user: str, text: str) -> Note:
     """Keep the client's note on the reading; an empty one deletes it. Raises NotFound, Forbidden, Invalid."""
     model.must_be_client(sessions.load(world, session_id), user)
-    return _write_note(world, user, session_id, text)
+    return _write_note(world, user, session_id, text, listed=True)
+
+
+def newest_notes(world: World, user: str, limit: int) -> list[tuple[Session, Note]]:
+    """The readings that the client wrote of last, with what they wrote, newest first; a moment ago."""
+    found = _rows(world).newest_notes(user, limit)
+    return [(sessions.load(world, session_id), Note(text, at)) for session_id, text, at in found]
 
 
 def client_note(world: World, client: str, user: str) -> Note:
@@ -134,7 +140,7 @@ def write_client_note(world: World, client: str, user: str, text: str) -> Note:
     _must_have_met(world, user, client)
     if accounts.is_deleted(world, client):
         raise Forbidden("This person has left.")
-    return _write_note(world, user, client, text)
+    return _write_note(world, user, client, text, listed=False)
 
 
 def _must_have_met(world: World, reader: str, client: str) -> None:
@@ -147,10 +153,11 @@ def _note(world: World, owner: str, about: str) -> Note:
     return Note(*found) if found else Note()
 
 
-def _write_note(world: World, owner: str, about: str, text: str) -> Note:
+def _write_note(world: World, owner: str, about: str, text: str, *, listed: bool) -> Note:
     cleaned, now = model.written("text", text, model.NOTE_LENGTH), world.now()
     rows = _rows(world)
-    world.tables.write(rows.put_note(owner, about, cleaned, now) if cleaned else rows.delete_note(owner, about))
+    kept = rows.put_note(owner, about, cleaned, now, listed=listed) if cleaned else rows.delete_note(owner, about)
+    world.tables.write(kept)
     return Note(cleaned, now) if cleaned else Note()
 
 

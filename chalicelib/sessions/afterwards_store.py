@@ -5,7 +5,7 @@
 ``asked#{client}``          when that client last made one
 
 No key is a bare id, so none can be taken for a session's. The sparse index ``pending`` lists the requests that nobody
-has decided, oldest first.
+has decided, oldest first; the sparse index ``noted`` a client's notes on readings, by when they were written.
 """
 
 from dataclasses import asdict
@@ -34,9 +34,19 @@ class Afterwards:
         item = self._tables.get(self._name, {"pk": _key("note", owner, about)})
         return (item["text"], item["at"]) if item else None
 
-    def put_note(self, owner: str, about: str, text: str, at: Millis) -> Put:
+    def put_note(self, owner: str, about: str, text: str, at: Millis, *, listed: bool) -> Put:
         """Keeps the note. Without a condition: the latest word is the one that counts."""
-        return Put(self._name, {"pk": _key("note", owner, about), "text": text, "at": at})
+        item = {"pk": _key("note", owner, about), "text": text, "at": at}
+        return Put(self._name, item | {"noted_by": owner} if listed else item)
+
+    def newest_notes(self, owner: str, limit: int) -> list[tuple[str, str, Millis]]:
+        """What the owner's newest listed notes are about, their texts, and when they were written, newest first. It may
+        be a moment behind.
+        """
+        page = self._tables.query(self._name, ("noted_by", owner), index="noted", newest_first=True, limit=limit)
+        keys = [{"pk": item["pk"]} for item in page.items]
+        found = [item for item in self._tables.get_many(self._name, keys) if item] if keys else []
+        return [(item["pk"].rpartition("#")[2], item["text"], item["at"]) for item in found]
 
     def delete_note(self, owner: str, about: str) -> Delete:
         """Forgets the note, if there is one."""

@@ -417,6 +417,11 @@ def sessions_of(world: World, who: Who, user: str, limit: int, start: Key | None
     return [advance(world, session) if session.is_open else Snapshot(world, session) for session in found], following
 
 
+def stored_of(world: World, who: Who, user: str, limit: int, start: Key | None) -> tuple[list[Session], Key | None]:
+    """A page of a person's sessions as they are stored, newest first."""
+    return _rows(world).page_of_person(who, user, limit, start)
+
+
 def cost(world: World, session: Session) -> Receipt:
     """What the session has cost so far, minute by minute: from the client's chain, or as its booking has paid."""
     if session.booking:

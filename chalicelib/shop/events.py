@@ -21,6 +21,35 @@ else:
     catalogue = on_first_use("chalicelib.shop.catalogue")
     checkouts = on_first_use("chalicelib.shop.checkouts")
 
+TOLD: Final = (
+    "checkout.session.completed",
+    "checkout.session.async_payment_succeeded",
+    "checkout.session.async_payment_failed",
+    "checkout.session.expired",
+    "payment_intent.succeeded",
+    "payment_intent.payment_failed",
+    "refund.created",
+    "refund.updated",
+    "refund.failed",
+    "charge.refunded",
+    "charge.refund.updated",
+    "charge.dispute.created",
+    "charge.dispute.updated",
+    "charge.dispute.funds_withdrawn",
+    "charge.dispute.funds_reinstated",
+    "charge.dispute.closed",
+    "transfer.created",
+    "transfer.updated",
+    "transfer.reversed",
+    "product.created",
+    "product.updated",
+    "product.deleted",
+    "price.created",
+    "price.updated",
+    "price.deleted",
+)
+"""What the endpoint for our own account is subscribed to at Stripe."""
+
 _CATALOGUE: Final = ("product.", "price.")
 _PAGES: Final = "checkout.session."
 _ORDERS: Final = "ord_"

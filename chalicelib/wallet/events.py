@@ -4,7 +4,7 @@ What an event means is decided by the file that knows its thing; here is only wh
 event stays with Stripe: it holds personal data.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.gateways import World
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 else:
     recharges = on_first_use("chalicelib.wallet.recharges")
 
-__all__ = ["Stored", "Told", "applied", "apply_event", "ignored", "of_the_other_mode", "unexpected"]
+__all__ = ["Stored", "Told", "applied", "apply_event", "ignored", "of_the_other_mode", "seen_among", "unexpected"]
 
 Told = Callable[[World, Mapping[str, Any], Stored], str]
 """What an event did, stored with it: one try. Raises ConditionFailed or Contended where it is to be tried again."""
@@ -46,6 +46,11 @@ def apply_event(world: World, event: Mapping[str, Any], told: Told | None = None
     if outcome is not None:
         log.info("stripe_event", event_type=event["type"], outcome=outcome)
         metrics.add(WebhookLateness=world.now() - event.get("created", 0) * SECOND)
+
+
+def seen_among(world: World, events: Sequence[str]) -> set[str]:
+    """Which of these events were applied: 100 at most."""
+    return Events(world.tables, world.settings.tables.wallet).seen_among(events)
 
 
 def applied(world: World, event: Mapping[str, Any], stored: Stored) -> str:

@@ -24,7 +24,7 @@ from chalicelib.kernel.errors import (
 )
 from chalicelib.kernel.money import USD, Cents
 from chalicelib.kernel.time import Millis
-from chalicelib.runtime import audit, outbox
+from chalicelib.runtime import audit, due, outbox
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.retries import undisturbed
 from chalicelib.runtime.tables import Contended, Key, Operation
@@ -181,6 +181,15 @@ def advance(world: World, refund_id: str) -> Millis | None:
 def page_of_shard(world: World, shard: str, limit: int, start: Key | None) -> tuple[list[tuple[str, Key]], Key | None]:
     """Refunds that are to be looked at, with their places in the listing, for the minute tick."""
     return _rows(world).due(shard, world.now(), limit, start)
+
+
+def in_progress(world: World, most: int) -> tuple[int, bool]:
+    """How many refunds there are of which Stripe has not said the last word, counted to ``most`` in each shard, and
+    whether there are more. A moment ago.
+    """
+    rows, shards = _rows(world), range(world.settings.tick_shards)
+    pages = [rows.due(str(shard), due.FOREVER, most, None) for shard in shards]
+    return sum(len(found) for found, _ in pages), any(following for _, following in pages)
 
 
 def bring_on(world: World, intent: str, amount: Cents, name: str, set_aside_at: Millis) -> bool:

@@ -395,6 +395,11 @@ def journal(world: World, kind: str, fact: str, amount: Cents, counter: str, at:
     return ledger(world).journal(kind, fact, amount, USD, counter, at)
 
 
+def journaled(world: World, kind: str, fact: str) -> Item | None:
+    """The platform's side of ``fact``, if it was posted."""
+    return ledger(world).journaled(kind, fact)
+
+
 def _posted(book: Ledger, done: Item, account: str, fact: Fact) -> Entry:
     """The entry posted under a key before: success if it says the same (style rule 6)."""
     if any(done[name] != value for name, value in meaning(account, fact).items()):

@@ -4,7 +4,7 @@ The proofs read whole chains or the whole table; they are for the command line a
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +17,10 @@ from chalicelib.wallet.service import charge_due, funds, head, ledger, nothing
 
 _MOST_PAGES: Final = 10_000
 _PAGE: Final = 100
+
+
+def _unheard(more: int) -> None:
+    del more
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +116,11 @@ class TrialBalance:
         return {name: amount for (name, _), amount in self.accounts.items() if amount and name.startswith(clearing)}
 
 
-def trial_balance(world: World) -> TrialBalance:
-    """Add up the whole ledger."""
+def trial_balance(world: World, told: Callable[[int], object] = _unheard) -> TrialBalance:
+    """Add up the whole ledger; ``told`` hears how many rows more were read."""
     sums: Counter[tuple[str, str]] = Counter()
     newest: dict[str, Entry] = {}
-    for item in _everything(world):
+    for item in _everything(world, told):
         name = item["account"]
         if name.startswith("receipt:"):
             continue
@@ -136,13 +140,19 @@ def trial_balance(world: World) -> TrialBalance:
     return TrialBalance(dict(sums), dict(total), tuple(sorted(newest)), tuple(sorted(drifted)))
 
 
-def _everything(world: World) -> list[Item]:
-    found: list[Item] = []
+def chains(world: World, told: Callable[[int], object] = _unheard) -> list[str]:
+    """Every chain of the ledger, by name; ``told`` as above."""
+    names = {item["account"] for item in _everything(world, told)}
+    return sorted(name for name in names if not name.startswith(("receipt:", "platform:")))
+
+
+def _everything(world: World, told: Callable[[int], object]) -> Iterator[Item]:
     start: Key | None = None
     for _ in range(_MOST_PAGES):
         scanned = world.tables.scan(world.settings.tables.ledger, start=start)
-        found += scanned.items
+        told(len(scanned.items))
+        yield from scanned.items
         start = scanned.next_key
         if start is None:
-            return found
+            return
     raise RuntimeError("the ledger is too large to add up at once")

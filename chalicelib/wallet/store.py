@@ -90,10 +90,7 @@ class Ledger:
 
     def journal(self, kind: str, fact: str, amount: Cents, currency: str, counter: str, at: Millis) -> Put:
         """Adds the platform's side of ``fact``, on one of 16 partitions so that no row is hot."""
-        shard = int.from_bytes(hashlib.sha256(fact.encode()).digest()[:4], "big") % JOURNAL_SHARDS
-        item = {
-            "account": f"platform:{kind}:{shard}",
-            "seq": fact,
+        item = _journal_key(kind, fact) | {
             "kind": kind,
             "amount": amount,
             "currency": currency,
@@ -101,6 +98,10 @@ class Ledger:
             "at": at,
         }
         return Put(self.name, item, when=(Absent("account"),))
+
+    def journaled(self, kind: str, fact: str) -> Item | None:
+        """The platform's side of ``fact``, if it was posted."""
+        return self._tables.get(self.name, _journal_key(kind, fact))
 
     def journal_once(self, kind: str, key: str, fact: Fact, currency: str, at: Millis) -> list[Put]:
         """Adds the platform's side of ``fact`` with a receipt of its own, as an entry has: for money at Stripe."""
@@ -112,6 +113,11 @@ class Ledger:
 def meaning(account: str, fact: Fact) -> Item:
     """What makes two postings of one key the same: account, kind, amount, counter, reference."""
     return {"entry_account": account} | asdict(fact)
+
+
+def _journal_key(kind: str, fact: str) -> Key:
+    shard = int.from_bytes(hashlib.sha256(fact.encode()).digest()[:4], "big") % JOURNAL_SHARDS
+    return {"account": f"platform:{kind}:{shard}", "seq": fact}
 
 
 def _receipt_key(key: str) -> Key:
@@ -132,6 +138,11 @@ class Events:
     def seen(self, event: str) -> bool:
         """Whether this event was applied."""
         return self._tables.get(self._name, row("event", event)) is not None
+
+    def seen_among(self, events: Sequence[str]) -> set[str]:
+        """Which of these were applied: 100 at most."""
+        found = self._tables.get_many(self._name, [row("event", each) for each in events])
+        return {event for event, item in zip(events, found, strict=True) if item}
 
     def stored(self, event: str, kind: str, at: Millis) -> Stored:
         """Adds the event with its outcome."""

@@ -1,10 +1,13 @@
-"""The end of a play that had the stack for itself: the books, held against Stripe's balance and against themselves."""
+"""The end of a play that had the stack for itself: the books, held against Stripe's balance and against themselves, and
+what an admin sees of them.
+"""
 
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
 from typing import Final
 
+from chalicelib.dashboards import checking
 from chalicelib.gateways import World
 from chalicelib.kernel.time import SECOND
 from chalicelib.operations import reconciliation
@@ -12,12 +15,16 @@ from chalicelib.operations.model.reconciliation import movement
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet import statement
 from infra.local.desk import OPERATOR
+from infra.local.phone import Api, Json
 from infra.local.proof import LedgerProof, prove
 from infra.local.stack import Stack
 from infra.local.telling import Step, Telling
+from infra.local.waiting import until
 from infra.local.watch import dollars
 
 _WHY: Final = "the end of the play"
+_SOON: Final = 30
+"""Seconds within which what was posted is summed up, on two busy cores."""
 _COINS: Final = "platform:coins:"
 _ORDERS: Final = "platform:orders:"
 _PEOPLES: Final = {"topup": "a top-up", "refund": "a refund to the card", "dispute": "a bank takes a payment back"} | {
@@ -48,18 +55,20 @@ class Crossed:
 
 
 class Books:
-    """Reads all there is; ``crossed`` and ``proof`` are what came of it."""
+    """Reads all there is; ``crossed``, ``proof`` and ``dashboard`` are what came of it."""
 
     def __init__(self, stack: Stack, telling: Telling) -> None:
+        self._admin = Api(stack.api_url, stack.tokens["admin"])
         self._world = stack.world()
         self._check = telling.check
         self.crossed: Crossed | None = None
         self.proof: LedgerProof | None = None
+        self.dashboard: Json = {}
 
     @property
     def steps(self) -> list[Step]:
         """In their order."""
-        return [self._reconcile, self._prove]
+        return [self._reconcile, self._prove, self._sum_up]
 
     def _reconcile(self) -> None:
         """The books are held against Stripe's balance."""
@@ -91,10 +100,27 @@ class Books:
             saw="; ".join(proof.faults),
         )
 
+    def _sum_up(self) -> None:
+        """The sums that dashboards show are held against the ledger."""
+        until("each sum as the ledger has it", lambda: not checking.check(self._world, 0, nothing), seconds=_SOON)
+        seen = self.dashboard = self._admin.get("/v1/dashboard/admin")
+        told = {name: seen["totals"][name]["amount"] for name in ("earned", "paid_out")}
+        there = statement.trial_balance(self._world).sum_of("earnings:")
+        self._check(
+            f"each sum of the dashboards is the ledger's; readers earned {dollars(told['earned'])}",
+            held=told["earned"] - told["paid_out"] == there,
+            saw=dollars(there),
+        )
 
-def crossings(world: World, until_second: int) -> list[Crossing]:
+
+def nothing(read: int) -> None:
+    """So many rows were read."""
+    del read
+
+
+def crossings(world: World, before: int) -> list[Crossing]:
     """Every movement at Stripe before that second, oldest first, each by what a person calls it."""
-    page, _ = world.payments.balance_transactions(since=0, until=until_second, after=None)
+    page, _ = world.payments.balance_transactions(since=0, until=before, after=None)
     book = wallet.ledger(world)
     found = []
     for moved in map(movement, reversed(page)):

@@ -70,6 +70,8 @@ class Played:
     crossed: Crossed | None = None
     """What crossed the platform's border."""
     proof: LedgerProof | None = None
+    dashboard: Json = field(default_factory=dict)
+    """The platform's, as an admin sees it."""
 
     @property
     def failed(self) -> list[Check]:
@@ -139,7 +141,7 @@ class Play:
             self._go_on(third.people)
         books = Books(self._stack, self._telling)
         self._telling.play(books.steps, "The end")
-        played.crossed, played.proof = books.crossed, books.proof
+        played.crossed, played.proof, played.dashboard = books.crossed, books.proof, books.dashboard
 
     def _go_on(self, people: Mapping[str, Api]) -> None:
         """The acts of those who watched the stream."""

@@ -43,6 +43,16 @@ def report(console: Console, played: Played) -> None:
         console.print(_split("Where the dollar of a reply went", played.shares.reader, played.shares.platform))
     if played.takings:
         console.print(_takings(played.takings))
+    _end(console, played)
+    for check in played.failed:
+        console.print(Text.assemble(("✗ ", "bold red"), f"{check.what}: {check.saw or 'it did not hold'}"))
+    if played.went_well:
+        console.print(Text(f"✓ All {len(played.checks)} checks held.", "bold green"))
+    else:
+        console.print(Text(f"✗ {len(played.failed)} of {len(played.checks)} checks did not hold.", "bold red"))
+
+
+def _end(console: Console, played: Played) -> None:
     if played.crossed:
         console.print(_crossed(played.crossed))
     channels = [found for found in (played.channels, played.show and played.show.channels) if found]
@@ -50,12 +60,8 @@ def report(console: Console, played: Played) -> None:
         console.print(_channels(channels))
     if played.proof:
         console.print(_proof(played.proof))
-    for check in played.failed:
-        console.print(Text.assemble(("✗ ", "bold red"), f"{check.what}: {check.saw or 'it did not hold'}"))
-    if played.went_well:
-        console.print(Text(f"✓ All {len(played.checks)} checks held.", "bold green"))
-    else:
-        console.print(Text(f"✗ {len(played.failed)} of {len(played.checks)} checks did not hold.", "bold red"))
+    if played.dashboard:
+        console.print(_dashboard(played.dashboard))
 
 
 def _receipt(receipt: Json) -> Table:
@@ -243,6 +249,36 @@ def _proof(proof: LedgerProof) -> Table:
     _claim(table, "every balance is the sum of its entries", drifted, held=not proof.drifted)
     left = dollars(sum(proof.unsettled.values()))
     _claim(table, "nothing is left in a clearing account", left, held=not proof.unsettled)
+    return table
+
+
+_NUMBERS: Final = {
+    "paid in": ("topped_up", ""),
+    "paid for coins and orders": ("sold", ""),
+    "spent": ("spent", "spent_on"),
+    "earned by readers": ("earned", "earned_by"),
+    "kept by the platform": ("kept", "kept_of"),
+    "sent back to cards": ("refunded", ""),
+    "paid out to readers": ("paid_out", ""),
+}
+"""Of a dashboard's totals: what each is called here, and where its parts are."""
+
+
+def _dashboard(seen: Json) -> Table:
+    """What an admin's says of all time, and who waits."""
+    totals, onboarding = seen["totals"], seen["onboarding"]
+    table = _table("The platform, as an admin's dashboard shows it")
+    table.add_column("what")
+    table.add_column("in all", justify="right")
+    table.add_column("by", ratio=1)
+    for what, (name, parts) in _NUMBERS.items():
+        some = totals[parts] if parts else {}
+        by = ", ".join(f"{part} {_money(money)}" for part, money in some.items() if money["amount"])
+        table.add_row(what, _money(totals[name]), Text(by, "dim"))
+    readings = f"{totals['readings']}, {totals['minutes']} minutes"
+    standing = ", ".join(f"{count} {name}" for name, count in onboarding["readers"].items() if count)
+    table.add_row("readings", readings)
+    table.add_row("people", str(totals["people"]), Text(f"readers: {standing}", "dim"))
     return table
 
 

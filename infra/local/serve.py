@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             warm=not options.cold,
             say=_say,
         ) as stack:
-            _say(_greeting(stack, options.state_dir))
+            _say(greeting(stack, options.state_dir))
             while stack.ministack.alive():
                 time.sleep(_LOOK_SECONDS)
             print(f"The local AWS has stopped by itself; see {stack.ministack.log_file}.", file=sys.stderr)
@@ -94,7 +94,8 @@ def _say(text: str) -> None:
     print(text, flush=True)
 
 
-def _greeting(stack: Stack, state_dir: Path) -> str:
+def greeting(stack: Stack, state_dir: Path) -> str:
+    """What is said once the stack is up: addresses, tokens, and commands to try."""
     addresses = stack.addresses
     return f"""
 SoulSeer is up.
@@ -135,9 +136,8 @@ Try:
   curl -s "$API/v1/coins/packs?where=web" -H "Authorization: Bearer $CLIENT"
   curl -s $API/v1/coins/checkout -H "Authorization: Bearer $CLIENT" -H "Idempotency-Key: $RANDOM$RANDOM" \\
        -H "Content-Type: application/json" -d '{{"pack": "coins_500", "where": "web"}}'     # paid in the same way
-  curl -s $API/v1/streams -H "Authorization: Bearer $READER" -H "Idempotency-Key: $RANDOM$RANDOM" \\
-       -H "Content-Type: application/json" -d '{{"title": "Full moon", "visibility": "public"}}'
-                                                           # going on: docs/local.md, "A live stream"
+
+Bookings, streams, messages, the shop and what the vendors do: docs/local.md.
 
 A token for anybody else (five new people in five minutes, unless it was started with RATE_LIMITS=off):
 

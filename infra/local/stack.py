@@ -33,6 +33,7 @@ from chalicelib.gateways import World, world_of
 from chalicelib.kernel.settings import settings_from
 from chalicelib.runtime import aws
 from chalicelib.runtime.tables import DynamoTables
+from chalicelib.shop.events import TOLD
 from infra.local.agora.context import Account
 from infra.local.agora.server import AgoraServer
 from infra.local.apple.server import AppleServer
@@ -85,34 +86,6 @@ SETTINGS: Final = {
 
 MAIL_FROM: Final = "SoulSeer <hello@soulseer.local>"
 
-WEBHOOK_EVENTS: Final = (
-    "checkout.session.completed",
-    "checkout.session.async_payment_succeeded",
-    "checkout.session.async_payment_failed",
-    "checkout.session.expired",
-    "payment_intent.succeeded",
-    "payment_intent.payment_failed",
-    "refund.created",
-    "refund.updated",
-    "refund.failed",
-    "charge.refunded",
-    "charge.refund.updated",
-    "charge.dispute.created",
-    "charge.dispute.updated",
-    "charge.dispute.funds_withdrawn",
-    "charge.dispute.funds_reinstated",
-    "charge.dispute.closed",
-    "transfer.created",
-    "transfer.updated",
-    "transfer.reversed",
-    "product.created",
-    "product.updated",
-    "product.deleted",
-    "price.created",
-    "price.updated",
-    "price.deleted",
-)
-"""What the product's endpoint is subscribed to at Stripe."""
 CONNECT_EVENTS: Final = ("account.updated", "account.application.deauthorized", "payout.failed")
 """What its endpoint for connected accounts is subscribed to."""
 
@@ -377,7 +350,7 @@ def _open_vendors(vendors: _Counterparts, secrets: Secrets, function_urls: Mappi
     )
     hook = function_urls["stripe_webhook"]
     key = secrets.stripe["webhook_secret"]
-    vendors.stripe.send_webhooks_to("account", hook["url"], key, hook["headers"], WEBHOOK_EVENTS)
+    vendors.stripe.send_webhooks_to("account", hook["url"], key, hook["headers"], TOLD)
     vendors.stripe.start()
     app, customer = secrets.agora, secrets.agora_rest
     vendors.agora.open_account(

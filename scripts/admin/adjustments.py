@@ -14,11 +14,10 @@ from chalicelib.kernel.errors import AlreadyDone
 from chalicelib.kernel.time import rfc3339
 from chalicelib.operations import adjustments
 from chalicelib.operations.model.adjustment import VALID, Adjustment, approved, rejected, wanted
-from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, a_number, an_id, takes_user
+from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, a_limit, an_id, takes_user
 
 _SIGNED: Final = re.compile(r"[+-]?[0-9]{1,9}")
 _SHOWN: Final = 50
-_MOST_SHOWN: Final = 1_000
 
 
 def by_hand(
@@ -142,13 +141,6 @@ def _signed(written: str) -> int:
     return int(written)
 
 
-def _a_limit(written: str) -> int:
-    limit = a_number(written)
-    if not 1 <= limit <= _MOST_SHOWN:
-        raise ArgumentTypeError(f"write a number from 1 to {_MOST_SHOWN}")
-    return limit
-
-
 def _takes_amount(parser: ArgumentParser) -> None:
     takes_user(parser)
     parser.add_argument("--amount", type=_signed, required=True, metavar="CENTS", help="to give, or with - to take")
@@ -160,7 +152,7 @@ def _takes_which(parser: ArgumentParser) -> None:
     states = ("pending", "posted", "rejected", "expired")
     parser.add_argument("--state", choices=states, help="only these; pending ones wait for a second person")
     parser.add_argument("--user", type=an_id, metavar="USER", help="only those on this person's money")
-    parser.add_argument("--limit", type=_a_limit, default=_SHOWN, help=f"how many at most ({_SHOWN})")
+    parser.add_argument("--limit", type=a_limit, default=_SHOWN, help=f"how many at most ({_SHOWN})")
 
 
 def _takes_adjustment(parser: ArgumentParser) -> None:

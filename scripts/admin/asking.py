@@ -16,6 +16,11 @@ Facts = dict[str, Any]
 WHY: Final = '--reason "asked for by phone" --yes'
 """What a changing verb's examples end with."""
 
+_FEW: Final = 10
+_MOST: Final = 100
+"""Rows that are asked for at once."""
+MOST_SHOWN: Final = 1_000
+"""What a list shows at most."""
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _NUMBER: Final = re.compile(r"[0-9]{1,9}")
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -27,6 +32,8 @@ class Answer:
 
     rows: list[Facts]
     holds: bool = True
+    drawn: Callable[[], None] | None = None
+    """Prints it for people, where a table would not do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +91,28 @@ def a_number(written: str) -> int:
     return int(written)
 
 
+def a_limit(written: str) -> int:
+    limit = a_number(written)
+    if not 1 <= limit <= MOST_SHOWN:
+        raise ArgumentTypeError(f"write a number from 1 to {MOST_SHOWN}")
+    return limit
+
+
 def takes_nothing(parser: ArgumentParser) -> None:
     del parser
+
+
+def takes_limit(parser: ArgumentParser) -> None:
+    """How many rows of each list: ten unless told otherwise."""
+    parser.add_argument(
+        "--limit", type=_limit, default=_FEW, metavar="N", help=f"the newest N, {_MOST} at most ({_FEW})"
+    )
+
+
+def _limit(written: str) -> int:
+    if not 1 <= a_number(written) <= _MOST:
+        raise ArgumentTypeError(f"write a number from 1 to {_MOST}")
+    return int(written)
 
 
 def takes_user(parser: ArgumentParser) -> None:

@@ -1,5 +1,6 @@
 """The verbs of backups, and of a stage that stands still (docs/runbooks/restore.md)."""
 
+import re
 import time
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from datetime import datetime
@@ -17,33 +18,36 @@ from scripts.backup import export, history, restore, standstill
 from scripts.backup.model import Backup, DamagedError
 from scripts.backup.places import S3, Place, Prefix, place_of
 
+_A_SET: Final = re.compile(r"(-[1-9][0-9]?)?")
+"""As the template's parameter TableSet."""
 _LONGEST_SETTLE: Final = 900
 """Seconds that a function of Lambda may run."""
 
 
 def export_stage(world: World, asked: Namespace) -> Plan:
-    """To S3 as of one moment, by DynamoDB, while the stage runs on; to a folder by reading, while it stands still."""
+    """To S3 as of one moment, by DynamoDB, while the stage runs on; to a folder by reading, while nobody writes."""
     place = place_of(asked.to)
     export.refuse_where_there_is_one(place)
+    tables = export.tables_of(world) if asked.set is None else export.tables_of_set(world, asked.set)
     of_a_moment = isinstance(place, Prefix) and not asked.local
     if of_a_moment:
-        at = asked.at or export.newest_moment(world)
-        export.check_moment(world, at)
+        at = asked.at or export.newest_moment(tables)
+        export.check_moment(tables, at)
     else:
-        _refuse_unless_still(world)
+        if tables == export.tables_of(world):
+            _refuse_unless_still(world)
         if asked.at:
             raise InvalidState("What is read is as it is now. Of another moment, DynamoDB exports to s3://… on AWS.")
         at = world.now()
-    backup_id = new_id("bkp", world.now())
-    objects = not asked.tables_only
+    wanted = export.Wanted(new_id("bkp", world.now()), at, tables, objects=not asked.tables_only)
 
     def act(operator: str, reason: str) -> Answer:
-        history.say(world, "backup_exported", operator, reason, backup=backup_id, at=at)
+        history.say(world, "backup_exported", operator, reason, backup=wanted.id, at=at)
         with bar(asked, "Copying") as advance:
             if of_a_moment and isinstance(place, Prefix):
-                made = export.exported(world, place, backup_id, at, advance, objects=objects)
+                made = export.exported(world, place, wanted, advance)
             else:
-                made = export.copied(world, place, backup_id, at, advance, objects=objects)
+                made = export.copied(world, place, wanted, advance)
         return Answer([_facts(made)])
 
     what = "every table" if asked.tables_only else "every table and what lies in the buckets"
@@ -179,6 +183,12 @@ def _moment(written: str) -> Millis:
     return int(moment.timestamp()) * SECOND
 
 
+def _set(written: str) -> str:
+    if not _A_SET.fullmatch(written):
+        raise ArgumentTypeError("write what the names of its tables end with: nothing, or -1 to -99")
+    return written
+
+
 def _seconds(written: str) -> int:
     if not written.isdecimal() or not written.isascii() or int(written) > _LONGEST_SETTLE:
         raise ArgumentTypeError(f"write a number of seconds, {_LONGEST_SETTLE} at most")
@@ -194,6 +204,7 @@ def _place(written: str) -> str:
 def _takes_export(parser: ArgumentParser) -> None:
     parser.add_argument("--to", type=_place, required=True, metavar="PLACE", help="a new folder, or s3://BUCKET/FOLDER")
     parser.add_argument("--at", type=_moment, help="of which moment, for s3:// on AWS (default: the newest there is)")
+    parser.add_argument("--set", type=_set, metavar="SET", help="another set of tables than that in use: '' or -2, …")
     parser.add_argument("--tables-only", action="store_true", help="without what lies in the buckets")
 
 
@@ -220,6 +231,7 @@ VERBS: Final = (
         (
             f"backup export --to s3://BUCKET/2026-11-26 --stage prod {WHY}",
             f"backup export --to s3://BUCKET/before --at 2026-11-26T14:00:00Z --stage prod {WHY}",
+            f"backup export --set=-2 --to s3://BUCKET/lost --stage prod {WHY}",
             f"backup export --to backups/today --local {WHY}",
         ),
         _takes_export,

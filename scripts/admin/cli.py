@@ -19,6 +19,7 @@ from chalicelib.kernel.errors import Invalid, Problem
 from chalicelib.runtime.tables import ConditionFailed, Contended
 from scripts.admin import (
     adjustments,
+    auditing,
     backups,
     coins,
     completion,
@@ -37,13 +38,16 @@ from scripts.admin import (
     promos,
     readers,
     refunds,
+    report,
     reviews,
     rollups,
+    seed,
     sessions,
     shipping,
     stages,
     streams,
     wallet,
+    webhooks,
     words,
 )
 from scripts.admin.asking import WHY, Answer, Plan, Verb
@@ -75,9 +79,13 @@ VERBS: Final = (
     *moderation.VERBS,
     *words.VERBS,
     *mail.VERBS,
+    *webhooks.VERBS,
     *deadletters.VERBS,
     *backups.VERBS,
+    *auditing.VERBS,
+    *seed.VERBS,
     *files.VERBS,
+    *report.VERBS,
     *rollups.VERBS,
 )
 
@@ -96,7 +104,7 @@ _GROUPS: Final = {
         "mail": "which addresses get no letters",
     },
     "readings and streams": {
-        "sessions": "look at a reading, stop it",
+        "sessions": "look at readings, stop one, settle one by hand",
         "guarantees": "decide on satisfaction requests",
         "reviews": "remove a review for cause",
         "streams": "look at streams, end one",
@@ -117,10 +125,14 @@ _GROUPS: Final = {
         "shipping": "what sending things costs",
     },
     "running it": {
+        "report": "draw what clients, readers and the platform did",
+        "webhooks": "what vendors told, and we never took; taking it after all",
         "deadletters": "what could not be done, and doing it again",
         "rollups": "prove the sums that dashboards show, make them anew",
         "backup": "copy all of a stage, bring it back",
         "stage": "have a stage stand still, and go on",
+        "audit": "what was done to whom, by whom and why",
+        "seed": "something to look at, on the local stack and on dev",
         "completion": "have the Tab key complete all this",
     },
 }

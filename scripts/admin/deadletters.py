@@ -17,6 +17,7 @@ from chalicelib.operations.model.dead_letter import Stretch, repeatable
 from chalicelib.runtime.aws import client
 from chalicelib.runtime.tables import item_of
 from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, takes_nothing
+from scripts.admin.progress import bar
 
 _GONE: Final = frozenset({"TrimmedDataAccessException", "ResourceNotFoundException", "ExpiredIteratorException"})
 _MESSAGE: Final = re.compile(r"[A-Za-z0-9-]{1,100}")
@@ -40,9 +41,9 @@ def replay_letters(world: World, asked: Namespace) -> Plan:
 
     def act(operator: str, reason: str) -> Answer:
         ids = {each.waiting.id for each in found}
-        return Answer(
-            [_facts(each) for each in dead_letters.replay(world, ids, OUTSIDE, actor=operator, reason=reason)]
-        )
+        with bar(asked, "doing again", len(ids)) as advance:
+            done = dead_letters.replay(world, ids, OUTSIDE, actor=operator, reason=reason, told=lambda _: advance(1))
+        return Answer([_facts(each) for each in done])
 
     will = tuple(f"do again what {each.letter.source} failed at: {each.letter.what}" for each in found)
     return Plan(will, act, "There is nothing to do again.")

@@ -13,6 +13,7 @@ from chalicelib.operations.model.reconciliation import MARGIN
 from chalicelib.operations.reconciliation_store import Difference
 from chalicelib.wallet import statement
 from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, takes_nothing
+from scripts.admin.progress import bar
 
 _ACCOUNT: Final = re.compile(
     r"(credit|coins|earnings):usr_[A-Za-z0-9]{1,60}|stream:str_[A-Za-z0-9]{1,60}:(0|[1-9][0-9]{0,3})"
@@ -22,18 +23,34 @@ _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _SECONDS: Final = re.compile(r"[0-9]{1,7}")
 
 
-def verify_chain(world: World, asked: Namespace) -> Answer:
+def verify(world: World, asked: Namespace) -> Answer:
     """``broken_at`` is the first entry that does not follow from the one before it."""
+    if asked.all:
+        return _verify_all(world, asked)
     proof = statement.verify_chain(world, asked.account)
     if not proof.entries:
         raise NotFound("There is no such account, or nothing was ever posted to it.")
     return Answer([dataclasses.asdict(proof)], holds=proof.broken_at is None)
 
 
+def _verify_all(world: World, asked: Namespace) -> Answer:
+    """Every chain there is when it begins. The ledger is read twice."""
+    with bar(asked, "looking for chains") as advance:
+        accounts = statement.chains(world, advance)
+    proofs: list[statement.Proof] = []
+    with bar(asked, "following chains", len(accounts)) as advance:
+        for account in accounts:
+            proofs.append(statement.verify_chain(world, account))
+            advance(1)
+    broken = [dataclasses.asdict(each) for each in proofs if each.broken_at is not None]
+    found = {"chains": len(proofs), "entries": sum(each.entries for each in proofs), "broken": broken}
+    return Answer([found], holds=not broken)
+
+
 def trial_balance(world: World, asked: Namespace) -> Answer:
     """A row for each currency, and one for each chain whose balance is not the sum of its entries."""
-    del asked
-    balance = statement.trial_balance(world)
+    with bar(asked, "adding up") as advance:
+        balance = statement.trial_balance(world, advance)
     rows: list[Facts] = [
         {"currency": currency, "total": total, "accounts": sum(1 for _, money in balance.accounts if money == currency)}
         for currency, total in sorted(balance.total.items())
@@ -47,7 +64,13 @@ def reconcile(world: World, asked: Namespace) -> Plan:
 
     def act(operator: str, reason: str) -> Answer:
         begun = reconciliation.begin(world, margin=asked.margin * SECOND, actor=operator, reason=reason)
-        run = reconciliation.go_on(world, begun.id)
+        with bar(asked, "reading the ledger and Stripe's balance") as advance:
+
+            def a_page_more() -> bool:
+                advance(1)
+                return False
+
+            run = reconciliation.go_on(world, begun.id, a_page_more)
         facts: Facts = {
             "run": run.id,
             "until": rfc3339(run.until),
@@ -115,7 +138,9 @@ def _margin(written: str) -> int:
 
 
 def _takes_account(parser: ArgumentParser) -> None:
-    parser.add_argument("account", type=_account, metavar="ACCOUNT", help=_CHAINS)
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("account", type=_account, nargs="?", metavar="ACCOUNT", help=_CHAINS)
+    which.add_argument("--all", action="store_true", help="every chain of the ledger")
 
 
 def _takes_difference(parser: ArgumentParser) -> None:
@@ -141,10 +166,10 @@ VERBS: Final = (
     Verb(
         "ledger",
         "verify",
-        "Follow an account from its first entry: numbers, balances, hashes. Exit code 1 if the chain is broken.",
-        ("ledger verify credit:usr_… --stage prod", "ledger verify stream:str_…:0 --local"),
+        "Follow an account, or all, from the first entry: numbers, balances, hashes. Exit code 1 if a chain is broken.",
+        ("ledger verify credit:usr_… --stage prod", "ledger verify --all --stage prod", "ledger verify --all --local"),
         _takes_account,
-        verify_chain,
+        verify,
     ),
     Verb(
         "ledger",

@@ -6,14 +6,46 @@ from typing import Final
 from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import InvalidState
+from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import rfc3339
 from chalicelib.operations import reconciliation
 from chalicelib.payouts import payees, paying
 from chalicelib.payouts.model import LEAST, Payout
+from chalicelib.payouts.service import earnings_of
 from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, an_id, takes_nothing, takes_user
+from scripts.admin.progress import bar
 
 _SHOWN: Final = 100
 """Payouts of a reader, newest first."""
+
+
+def preview_payouts(world: World, asked: Namespace) -> Answer:
+    """As the daily run would pay at this moment. Readers who never opened an account at Stripe are not listed."""
+    least = 1 if asked.all else LEAST
+    readers = [asked.reader] if asked.reader else list(paying.everybody(world))
+    frozen = paying.why_frozen(world)
+    rows: list[Facts] = []
+    with bar(asked, "reading earnings", len(readers)) as advance:
+        for reader in readers:
+            earned = earnings_of(world, reader)
+            why_not = f"payouts are stopped: {frozen}" if frozen else _why_not(world, reader, earned.available, least)
+            rows.append(
+                {
+                    "reader": reader,
+                    "pays": 0 if why_not else earned.available,
+                    "available": earned.available,
+                    "held": earned.pending,
+                    "why_not": why_not or None,
+                }
+            )
+            advance(1)
+    return Answer(sorted(rows, key=lambda row: (-row["pays"], -row["available"], row["reader"])))
+
+
+def _why_not(world: World, reader: str, available: Cents, least: Cents) -> str:
+    if why := _cannot_be_paid(world, reader):
+        return why
+    return f"less than {least} cents are available" if available < least else ""
 
 
 def run_payouts(world: World, asked: Namespace) -> Plan:
@@ -79,12 +111,18 @@ def _refuse_while_frozen(world: World) -> None:
 
 def _refuse_who_cannot_be_paid(world: World, reader: str) -> None:
     """Of somebody who was named, "nothing to do" would be no answer."""
+    if why := _cannot_be_paid(world, reader):
+        raise InvalidState(f"They cannot be paid: {why}.")
+
+
+def _cannot_be_paid(world: World, reader: str) -> str:
     payee = payees.payee_of(world, reader)
-    status = payee.status if payee else "none"
     if accounts.person(world, reader).suspended:
-        raise InvalidState("They are suspended: nothing is paid to them.")
-    if status != "ready":
-        raise InvalidState(f"Their account at Stripe is not ready: {status}.")
+        return "they are suspended"
+    if payee is None:
+        return "they have no account at Stripe"
+    wants = f" ({', '.join(payee.requirements)})" if payee.requirements else ""
+    return "" if payee.status == "ready" else f"their account at Stripe is not ready: {payee.status}{wants}"
 
 
 def _payout_facts(payout: Payout) -> Facts:
@@ -113,6 +151,14 @@ def _takes_payout(parser: ArgumentParser) -> None:
 
 
 VERBS: Final = (
+    Verb(
+        "payouts",
+        "preview",
+        "Show what the daily run would pay now: to whom, how much, and to whom not, and why. Money is in cents.",
+        ("payouts preview --stage prod", "payouts preview --reader usr_… --all --local --json"),
+        _takes_reader,
+        preview_payouts,
+    ),
     Verb(
         "payouts",
         "run",

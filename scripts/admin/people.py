@@ -16,6 +16,7 @@ from chalicelib.operations import deletions
 from chalicelib.readers import service as readers
 from chalicelib.sessions import service as sessions
 from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, a_text, an_email, takes_user
+from scripts.admin.casefile import show_case, takes_case
 from scripts.admin.readers import reader_facts, would_call_off
 
 
@@ -125,6 +126,18 @@ VERBS: Final = (
         ("people find --sub 'auth0|1234' --stage dev", "people find --email luna@example.com --local"),
         _takes_subject_or_email,
         find_people,
+    ),
+    Verb(
+        "people",
+        "case",
+        "Show a person's case file: money, readings, orders, reports, what was done to them. The look is recorded.",
+        (
+            'people case usr_… --stage prod --reason "ticket 1234"',
+            'people case usr_… --limit 50 --local --json --reason "ticket 1234"',
+        ),
+        takes_case,
+        show_case,
+        recorded=True,
     ),
     Verb(
         "people",

@@ -1,7 +1,6 @@
 """The verbs of the catalogue. Prices are in cents. What is said here is put to Stripe, whose products they are."""
 
 import secrets
-import sys
 from argparse import ArgumentParser, Namespace
 from typing import Final
 
@@ -17,6 +16,7 @@ from chalicelib.shop.selling import Own
 from chalicelib.shop.store import Listing, products_of
 from chalicelib.shop.sync import Run
 from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, a_number, a_text, an_id, takes_nothing
+from scripts.admin.progress import bar
 
 _AT_ONCE: Final = 100
 _MOST_PAGES: Final = 10
@@ -115,20 +115,22 @@ def count_product(world: World, asked: Namespace) -> Plan:
 
 def sync_products(world: World, asked: Namespace) -> Plan:
     """Exit code 1 where a product could not be read, or put."""
-    del asked
 
     def act(operator: str, reason: str) -> Answer:
         begun = sync.begin(world, actor=operator, reason=reason)
-        run = sync.go_on(world, begun.id, told=_progress)
+        with bar(asked, "comparing with Stripe") as advance:
+            seen = 0
+
+            def told(run: Run) -> None:
+                nonlocal seen
+                advance(run.counts.get("seen", 0) - seen)
+                seen = run.counts.get("seen", 0)
+
+            run = sync.go_on(world, begun.id, told=told)
         done = run.id == begun.id and run.ended_at is not None
         return Answer([_run_facts(run)], holds=done and not run.counts.get("failed"))
 
     return Plan(("compare every product with Stripe, repair what is not so here, put there what is wanted",), act)
-
-
-def _progress(run: Run) -> None:
-    told = ", ".join(f"{run.counts.get(name, 0)} {name}" for name in _COUNTS)
-    print(f"{run.part}: {told}", file=sys.stderr)
 
 
 def _run_facts(run: Run) -> Facts:

@@ -4,15 +4,84 @@ from argparse import ArgumentParser, Namespace
 from typing import Final
 
 from chalicelib.gateways import World
+from chalicelib.kernel.errors import Invalid
+from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import rfc3339
+from chalicelib.operations.model.adjustment import division
 from chalicelib.sessions import service as sessions
-from chalicelib.sessions.model.session import Session
-from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, an_id
+from chalicelib.sessions import settling, timeline
+from chalicelib.sessions.model.session import REVIEW, Session, Who
+from scripts.admin.adjustments import by_hand
+from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, a_limit, a_number, an_id
+
+_SHOWN: Final = 50
+_WIDTH: Final = 20
+"""Of the bar that is the client's credit."""
+_SIDES: Final[tuple[Who, ...]] = ("client", "reader")
 
 
 def show_session(world: World, asked: Namespace) -> Answer:
     """As stored: looking does not bring it up to date."""
     return Answer([_session_facts(sessions.load(world, asked.session))])
+
+
+def list_sessions(world: World, asked: Namespace) -> Answer:
+    """Without a person: those that are open, or not settled yet, oldest first. As stored."""
+    if asked.state == REVIEW:
+        found = settling.in_review(world, asked.limit)
+        if asked.user:
+            found = [each for each in found if asked.user in (each.client.user, each.reader.user)]
+    elif asked.user:
+        found = timeline.of_person(world, asked.user, asked.state, asked.limit)
+    else:
+        found = timeline.open_ones(world, asked.state, asked.limit)
+    return Answer([_line_facts(each) for each in found])
+
+
+def show_timeline(world: World, asked: Namespace) -> Answer:
+    """As stored: looking does not bring it up to date. Single beats, Agora's notices and tokens are kept by nobody."""
+    session, lines = timeline.timeline(world, asked.session)
+    most = max([line.credit or 0 for line in lines], default=0)
+    shown = [
+        {
+            "at": rfc3339(line.at),
+            "book": line.source,
+            "what": line.what,
+            "amount": line.amount,
+            "credit": line.credit,
+            "": _bar(line.credit, most),
+            "name": line.name,
+        }
+        for line in lines
+    ]
+    heard = {who: session.side(who).notice_seq for who in _SIDES}
+    return Answer([_session_facts(session) | {"newest_notice": heard, "timeline": shown}])
+
+
+def settle_session(world: World, asked: Namespace) -> Plan:
+    """The platform has what nobody else has. Above a limit a second person approves."""
+    if asked.earned is None and asked.refund is None:
+        raise Invalid(errors=({"field": "earned", "message": "say --earned, or --refund, or both"},))
+    session = sessions.load(world, asked.session)
+    earned, refunded = asked.earned or 0, asked.refund or 0
+    if settling.is_settled(world, session, earned=earned, refunded=refunded):
+        return Plan((), lambda *_: Answer([]))
+    found = settling.check(world, session, earned=earned, refunded=refunded)
+    client, reader = session.client.user, session.reader.user
+    change = division(session.id, client, reader, held=found.held, earned=earned, refunded=refunded)
+    will = (
+        f"divide {found.held} cents of {session.id}; its minutes say {found.by_minutes}, its time {found.by_time}",
+        f"give {earned} cents of it to the reader {reader}",
+        f"give {refunded} cents of it back to the client {client}",
+        f"let the platform have the other {found.held - earned - refunded} cents",
+    )
+    return by_hand(world, asked, change, will, lambda: _session_facts(sessions.load(world, session.id)))
+
+
+def _bar(credit: Cents | None, most: Cents) -> str | None:
+    if credit is None or most <= 0:
+        return None
+    return "█" * max(0, -(-_WIDTH * credit // most)) or "▏"
 
 
 def force_end(world: World, asked: Namespace) -> Plan:
@@ -56,6 +125,32 @@ def _session_facts(session: Session) -> Facts:
     }
 
 
+def _line_facts(session: Session) -> Facts:
+    return {
+        "id": session.id,
+        "state": session.state,
+        "reason": session.reason,
+        "client": session.client.user,
+        "reader": session.reader.user,
+        "modality": session.modality,
+        "rate": session.rate,
+        "created_at": rfc3339(session.created_at),
+        "review": session.review,
+    }
+
+
+def _takes_which(parser: ArgumentParser) -> None:
+    parser.add_argument("--state", choices=(*timeline.OPEN, REVIEW), help="only these; review: nobody was paid")
+    parser.add_argument("--user", type=an_id, metavar="USER", help="only readings of this person, finalized ones too")
+    parser.add_argument("--limit", type=a_limit, default=_SHOWN, help=f"how many at most ({_SHOWN})")
+
+
+def _takes_division(parser: ArgumentParser) -> None:
+    _takes_session(parser)
+    parser.add_argument("--earned", type=a_number, metavar="CENTS", help="what the reader has of it")
+    parser.add_argument("--refund", type=a_number, metavar="CENTS", help="what goes back to the client")
+
+
 def _takes_session(parser: ArgumentParser) -> None:
     parser.add_argument("session", type=an_id, metavar="ID", help="the reading's id, ses_…")
 
@@ -68,6 +163,38 @@ VERBS: Final = (
         ("sessions show ses_… --stage prod", "sessions show ses_… --local --json"),
         _takes_session,
         show_session,
+    ),
+    Verb(
+        "sessions",
+        "list",
+        "List readings: those that are open or not settled, or those of a person. Money is in cents.",
+        (
+            "sessions list --stage prod",
+            "sessions list --state review --stage prod",
+            "sessions list --user usr_… --limit 10 --local --json",
+        ),
+        _takes_which,
+        list_sessions,
+    ),
+    Verb(
+        "sessions",
+        "timeline",
+        "Show all that is known of a reading, line by line, with the client's credit beside it. Money is in cents.",
+        ("sessions timeline ses_… --stage prod",),
+        _takes_session,
+        show_timeline,
+    ),
+    Verb(
+        "sessions",
+        "settle",
+        "Divide what a reading took whose settlement did not add up; the platform has the rest. Money is in cents.",
+        (
+            f"sessions settle ses_… --earned 1750 --stage prod {WHY}",
+            f"sessions settle ses_… --refund 2500 --stage prod {WHY}",
+        ),
+        _takes_division,
+        settle_session,
+        changes=True,
     ),
     Verb(
         "sessions",

@@ -6,6 +6,7 @@ terminal obeys. Colours are for terminals alone, say nothing that no word says, 
 """
 
 import json
+import re
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
@@ -19,6 +20,8 @@ from scripts.admin.asking import Answer, Facts, Plan
 
 _SHOWN: Final = "\n\u200c\u200d"
 """What is not printable, and harmless: ends of lines, and the joiners that words and families are spelled with."""
+_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.000Z")
+"""Its thousandths are shown where there are any."""
 _STEPS: Final = "▁▂▃▄▅▆▇█"
 _FADED: Final = "dim"
 _HEAD: Final = "bold"
@@ -34,7 +37,9 @@ def show(found: Answer | Plan, asked: Namespace) -> None:
         done = isinstance(found, Answer) or not found.will
         say(json.dumps({"done": done, "would": will, "rows": rows}, ensure_ascii=False, indent=2))
         return
-    if isinstance(found, Answer):
+    if isinstance(found, Answer) and found.drawn:
+        found.drawn()
+    elif isinstance(found, Answer):
         _show_rows(found.rows)
     elif found.will:
         say("\n".join(f"Would {each}." for each in found.will))
@@ -77,11 +82,15 @@ def _show_rows(rows: list[Facts]) -> None:
 
 
 def _show_facts(facts: Facts) -> None:
+    """The facts, each section, and in one line what there is nothing of."""
     sections = {name: value for name, value in facts.items() if _is_section(value)}
-    Console().print(_list({name: value for name, value in facts.items() if name not in sections}))
+    nothing = [name for name, value in facts.items() if value == []]
+    Console().print(_list({name: value for name, value in facts.items() if name not in (*sections, *nothing)}))
     for name, value in sections.items():
         Console().print(Text(f"\n{inert(name)}", _HEAD))
         Console().print(_list(value) if isinstance(value, dict) else _table(value))
+    if nothing:
+        Console().print(Text(f"\nnothing: {inert(', '.join(nothing))}", _FADED))
 
 
 def _is_section(value: object) -> bool:
@@ -123,7 +132,8 @@ def _text(value: object) -> Text:
         return Text(sparkline(value), _DRAWN)
     if isinstance(value, int) and value < 0:
         return Text(str(value), _OWED)
-    return Text(inert(json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)))
+    written = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
+    return Text(inert(written.replace(".000Z", "Z") if _MOMENT.fullmatch(written) else written))
 
 
 def _is_series(value: object) -> TypeGuard[list[int]]:

@@ -13,6 +13,7 @@ from chalicelib.wallet import refunds
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.model.chain import Entry
 from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, takes_user
+from scripts.admin.series import by_week
 
 
 def show_wallet(world: World, asked: Namespace) -> Answer:
@@ -38,9 +39,11 @@ def show_wallet(world: World, asked: Namespace) -> Answer:
             {
                 "user": person.id,
                 "paid": newest.buckets.paid,
-                "promo": newest.balance - newest.buckets.paid,
+                "promo": newest.balance - newest.buckets.paid - newest.buckets.given,
+                "given": newest.buckets.given,
                 "frozen": newest.frozen,
                 "refundable": refundable,
+                "credit_by_week": by_week(world, wallet.credit_account(person.id)),
                 "payments": payments,
             }
         ]

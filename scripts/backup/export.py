@@ -5,9 +5,9 @@ still.
 import json
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from chalicelib.gateways import World
@@ -35,9 +35,27 @@ _LONGEST_SECONDS: Final = 6 * 3600
 _MOST_SUMMARY: Final = 1024 * 1024
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be copied."""
+
+    id: str
+    """The backup's."""
+    at: Millis
+    tables: Mapping[str, str]
+    """Physical name of each, by its logical name."""
+    objects: bool = True
+    """What lies in the buckets, too."""
+
+
 def tables_of(world: World) -> dict[str, str]:
     """Physical name of each table that a backup holds, by its logical name."""
     return {name: physical for name, physical in asdict(world.settings.tables).items() if name not in model.WORTHLESS}
+
+
+def tables_of_set(world: World, ending: str) -> dict[str, str]:
+    """The same of another set of tables than that in use: by what its names end with."""
+    return {name: f"soulseer-{world.settings.stage}-{name}{ending}" for name in tables_of(world)}
 
 
 def buckets_of(world: World) -> dict[str, str]:
@@ -57,10 +75,10 @@ def refuse_where_there_is_one(place: Place) -> None:
 # --- by reading ----------------------------------------------------------------------------------
 
 
-def copied(world: World, place: Place, backup_id: str, at: Millis, advance: Advance, *, objects: bool) -> Backup:
-    """Copy everything into ``place``. The functions of the stage stand still: the caller has seen to it."""
-    tables = {name: _read_table(place, name, physical, advance) for name, physical in tables_of(world).items()}
-    return _ended(world, place, Backup(backup_id, world.settings.stage, at, tables, {}), advance, objects=objects)
+def copied(world: World, place: Place, wanted: Wanted, advance: Advance) -> Backup:
+    """Copy everything into ``place``. Nobody writes to these tables: the caller has seen to it."""
+    tables = {name: _read_table(place, name, physical, advance) for name, physical in wanted.tables.items()}
+    return _ended(world, place, wanted, tables, advance)
 
 
 def _read_table(place: Place, name: str, physical: str, advance: Advance) -> tuple[File, ...]:
@@ -107,15 +125,15 @@ def _pages(physical: str, part: int) -> Iterator[list[Item]]:
 # --- of a moment, by DynamoDB --------------------------------------------------------------------
 
 
-def newest_moment(world: World) -> Millis:
+def newest_moment(tables: Mapping[str, str]) -> Millis:
     """The newest moment that every table can be exported of: some minutes ago. Raises InvalidState without one."""
-    spans = [_span(physical) for physical in tables_of(world).values()]
+    spans = [_span(physical) for physical in tables.values()]
     return min(newest for _, newest in spans)
 
 
-def check_moment(world: World, at: Millis) -> None:
+def check_moment(tables: Mapping[str, str], at: Millis) -> None:
     """Raises InvalidState where a table cannot be exported as of then."""
-    for name, physical in tables_of(world).items():
+    for name, physical in tables.items():
         oldest, newest = _span(physical)
         if not oldest <= at <= newest:
             raise InvalidState(f"The table {name} can be exported from {rfc3339(oldest)} to {rfc3339(newest)}.")
@@ -132,22 +150,15 @@ def _span(physical: str) -> tuple[Millis, Millis]:
 
 
 def exported(
-    world: World,
-    place: Prefix,
-    backup_id: str,
-    at: Millis,
-    advance: Advance,
-    *,
-    objects: bool,
-    sleep: Callable[[float], None] = time.sleep,
+    world: World, place: Prefix, wanted: Wanted, advance: Advance, sleep: Callable[[float], None] = time.sleep
 ) -> Backup:
-    """Have every table exported as of ``at`` into ``place``. The stage runs on meanwhile.
+    """Have every table exported as of that moment into ``place``. The stage may run on meanwhile.
 
     Asked for again within some hours, the same exports are waited for. Raises Unavailable where one fails.
     """
-    begun = {name: _begin(place, name, physical, at) for name, physical in tables_of(world).items()}
+    begun = {name: _begin(place, name, physical, wanted.at) for name, physical in wanted.tables.items()}
     tables = {name: _exported(place, name, export, advance, sleep) for name, export in begun.items()}
-    return _ended(world, place, Backup(backup_id, world.settings.stage, at, tables, {}), advance, objects=objects)
+    return _ended(world, place, wanted, tables, advance)
 
 
 def _begin(place: Prefix, name: str, physical: str, at: Millis) -> str:
@@ -201,10 +212,13 @@ def _prefix(place: Prefix, name: str) -> str:
 # --- objects -------------------------------------------------------------------------------------
 
 
-def _ended(world: World, place: Place, backup: Backup, advance: Advance, *, objects: bool) -> Backup:
+def _ended(
+    world: World, place: Place, wanted: Wanted, tables: Mapping[str, tuple[File, ...]], advance: Advance
+) -> Backup:
     """With what lies in the buckets. The note is written last."""
-    counts = {name: _take(place, name, bucket, advance) for name, bucket in buckets_of(world).items() if objects}
-    done = Backup(backup.id, backup.stage, backup.at, backup.tables, counts)
+    buckets = buckets_of(world) if wanted.objects else {}
+    objects = {name: _take(place, name, bucket, advance) for name, bucket in buckets.items()}
+    done = Backup(wanted.id, world.settings.stage, wanted.at, tables, objects)
     place.write(model.NOTE, model.written(done))
     return done
 

@@ -43,7 +43,7 @@ ADMIN_SECONDS: Final = 60
 # The command line, on a stack whose file lies elsewhere: a command a line, and what came of it. Most of a command's
 # time is the start of its process, so one does for all.
 _ADMIN: Final = """
-import io, json, sys
+import io, json, os, sys
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from scripts.admin import cli, stages
@@ -51,7 +51,8 @@ world = stages.connect(None, Path(sys.argv[1]))
 for line in sys.stdin:
     with redirect_stdout(io.StringIO()) as said, redirect_stderr(io.StringIO()) as complained:
         try:
-            code = cli.run(json.loads(line), lambda stage: world)
+            os.environ["LOCAL_OPERATOR"], *asked = json.loads(line)
+            code = cli.run(asked, lambda stage: world)
         except SystemExit as misused:
             code = misused.code
     print(json.dumps([code, said.getvalue(), complained.getvalue()]), flush=True)
@@ -84,8 +85,8 @@ class Office:
             text=True,
         )
 
-    def run(self, *arguments: str) -> tuple[int, str, str]:
-        """A command's exit code, what it printed, and on the standard error."""
+    def run(self, *arguments: str, by: str = "") -> tuple[int, str, str]:
+        """A command's exit code, what it printed, and on the standard error; ``by`` whom, where that matters."""
         with self._one_at_a_time:
             told, heard = self._process.stdin, self._process.stdout
             assert told
@@ -93,7 +94,7 @@ class Office:
             patience = Timer(ADMIN_SECONDS, self._process.kill)
             patience.start()
             try:
-                print(json.dumps(arguments), file=told, flush=True)
+                print(json.dumps([by, *arguments]), file=told, flush=True)
                 code, said, complained = json.loads(heard.readline() or '[1, "", "it ended"]')
             finally:
                 patience.cancel()
@@ -174,9 +175,9 @@ class Stage:
         """The reading as it is stored. Nothing is brought up to date by looking."""
         return sessions.load(self.world, session_id)
 
-    def admin(self, *arguments: str) -> Any:
+    def admin(self, *arguments: str, by: str = "") -> Any:
         """The admin command line on this stack; its JSON. Raises AssertionError with what it said."""
-        code, said, complained = self.office.run(*arguments, "--local", "--json")
+        code, said, complained = self.office.run(*arguments, "--local", "--json", by=by)
         assert code == 0, f"{' '.join(arguments)}: {said}{complained}"
         return json.loads(said)
 

@@ -23,7 +23,7 @@ from chalicelib.runtime import audit
 from infra.local.emptied import empty, look
 from scripts.admin.cli import run
 from scripts.backup import export, history, model, restore, standstill
-from scripts.backup.export import dynamodb, tables_of
+from scripts.backup.export import Wanted, dynamodb, tables_of
 from scripts.backup.places import Folder, Place, Prefix, s3
 from tests.support.faults import answer, refusal
 
@@ -110,19 +110,20 @@ def test_what_is_brought_back_is_to_the_byte_what_was_copied(
     assert (said[0], said[-1], said.count("table_restored")) == ("restored", "backup_exported", len(was))
 
 
-def test_tables_that_streams_are_read_of_come_last(stage: World, tmp_path: Path) -> None:
+def test_a_table_that_a_stream_is_read_of_comes_last(stage: World, tmp_path: Path) -> None:
     """Whoever is told of a notice finds what was told of it before."""
-    streamed = {each for each in tables_of(stage) if restore._has_stream(tables_of(stage)[each])}
+    streams = {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
+    dynamodb().update_table(TableName=tables_of(stage)["accounts"], StreamSpecification=streams)
     place = copied(stage, tmp_path)
     lost(stage)
     restore.bring_back(stage, place, restore.read(place), "arn:ops", "a test", lambda _: None)
     order = [row["detail"]["table"] for row in history.told(stage)[::-1] if row["action"] == "table_restored"]
-    assert set(order[len(order) - len(streamed) :]) == streamed
+    assert (order[0], order[-1]) == ("audit", "accounts")
 
 
 def copied(world: World, folder: Path) -> Place:
     place = Folder(folder / "copy")
-    export.copied(world, place, "bkp_1", 1_000, lambda _: None, objects=True)
+    export.copied(world, place, Wanted("bkp_1", 1_000, tables_of(world)), lambda _: None)
     return place
 
 
@@ -176,6 +177,14 @@ class function:  # noqa: N801 - reads as the noun it is: ``with function(world):
 
     def __exit__(self, *_: object) -> None:
         boto3.client("lambda").delete_function(FunctionName=self.name)
+
+
+def test_another_set_of_tables_is_read_while_the_stage_runs_for_nobody_writes_there(
+    stage: World, soulseer: Soulseer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with function(stage, still=False):
+        assert soulseer("backup", "export", "--set=-7", "--to", str(tmp_path / "new")) == 1
+    assert "ResourceNotFound" in capsys.readouterr().err  # it was looked for, and is not there
 
 
 def test_nothing_is_copied_or_brought_back_while_somebody_may_write(
@@ -334,14 +343,15 @@ def test_an_export_of_dynamodbs_is_read_as_it_writes_it(stage: World) -> None:
         dynamodb().update_continuous_backups(
             TableName=physical, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
         )
-    at = export.newest_moment(stage)
+    at = export.newest_moment(tables_of(stage))
     was = look(dynamodb(), tables_of(stage).values())
 
     def dynamodb_writes(_: float) -> None:
         for told in dynamodb().list_exports()["ExportSummaries"]:
             export_of(told["ExportArn"], was)
 
-    made = export.exported(stage, place, "bkp_2", at, lambda _: None, objects=False, sleep=dynamodb_writes)
+    wanted = Wanted("bkp_2", at, tables_of(stage), objects=False)
+    made = export.exported(stage, place, wanted, lambda _: None, dynamodb_writes)
     assert (made.items("wallet"), made.at) == (60, at)
     lost(stage)
     restore.bring_back(stage, place, restore.read(place), "arn:ops", "a test", lambda _: None)

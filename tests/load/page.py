@@ -23,7 +23,7 @@ from tests.load.prices import (
     Use,
     dollars,
 )
-from tests.load.scale import Limit
+from tests.load.scale import Limit, Load
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 COST: Final = ROOT / "docs" / "cost.md"
@@ -31,6 +31,7 @@ SCALE: Final = ROOT / "docs" / "scale.md"
 BEGIN: Final = "<!-- written by `python -m tests.load.bench cost --write-docs` -->"
 END: Final = "<!-- until here -->"
 _BAR: Final = 40
+_MANY: Final = 1_000
 
 Modality = Literal["voice", "text"]
 Sums = dict[str, dict[str, float]]
@@ -62,7 +63,17 @@ def total(of: Sums) -> float:
     return sum(sum(services.values()) for services in of.values())
 
 
-def cost_block(uses: Sequence[Use], memory: Mapping[str, int], savings: Sequence[tuple[str, float, float]]) -> str:
+def thousand(use: Use, memory: Mapping[str, int]) -> float:
+    """Dollars for a thousand times that act."""
+    return 1_000 * sum(dollars(use, memory[use.function]).values())
+
+
+def cost_block(
+    uses: Sequence[Use],
+    others: Sequence[Use],
+    memory: Mapping[str, int],
+    savings: Sequence[tuple[str, float, float]],
+) -> str:
     """From prices and uses to dollars, and what would lower them; markers included."""
     voice, text = sums(uses, memory, "voice"), sums(uses, memory, "text")
     lines = [
@@ -79,15 +90,20 @@ def cost_block(uses: Sequence[Use], memory: Mapping[str, int], savings: Sequence
         "## What would lower it",
         "Dollars less for 1,000 minutes, each by itself.",
         "",
-        *_table(
+        *table(
             ("change", "voice or video", "text"),
             [(what, f"{of_voice:.4f}", f"{of_text:.4f}") for what, of_voice, of_text in savings],
         ),
         "",
+        "## What else people do",
+        "Dollars for 1,000 of each, by the same prices; vendors' part aside.",
+        "",
+        *_others_table(others, memory),
+        "",
         f"## Prices: assumptions of {PRICED_ON}, to be checked again",
         "Public list prices of us-east-1, beyond the free tiers, before any discount.",
         "",
-        *_table(("of a", "dollars", "per"), [(name, f"{each:g}", per) for name, (each, per) in PRICES.items()]),
+        *table(("of a", "dollars", "per"), [(name, f"{each:g}", per) for name, (each, per) in PRICES.items()]),
         "",
         "## How often, and what each uses",
         *_uses_table(uses, memory),
@@ -108,7 +124,7 @@ def _sums_table(of: Sums) -> Iterator[str]:
             rows.append((part, *(f"{services[each]:.4f}" for each in SERVICES), f"{cost:.4f}", bar))
     columns = [sum(services[each] for services in of.values()) for each in SERVICES]
     rows.append(("**together**", *(f"{each:.4f}" for each in columns), f"**{whole:.4f}**", ""))
-    yield from _table(("dollars", *SERVICES, "sum", "share"), rows)
+    yield from table(("dollars", *SERVICES, "sum", "share"), rows)
 
 
 def _uses_table(uses: Iterable[Use], memory: Mapping[str, int]) -> Iterator[str]:
@@ -123,7 +139,22 @@ def _uses_table(uses: Iterable[Use], memory: Mapping[str, int]) -> Iterator[str]
         )
         for use in uses
     ]
-    yield from _table((*names, "billed ms", "transitions", "log bytes", "bytes out"), rows)
+    yield from table((*names, "billed ms", "transitions", "log bytes", "bytes out"), rows)
+
+
+def _others_table(others: Iterable[Use], memory: Mapping[str, int]) -> Iterator[str]:
+    rows = [
+        (
+            use.act,
+            use.function,
+            *(f"{each:g}" for each in (use.requests, use.read, use.written, use.cpu_ms)),
+            *(f"{each:g}" for each in (use.billed_ms(memory[use.function]), use.logged, use.out)),
+            f"{thousand(use, memory):.4f}",
+        )
+        for use in others
+    ]
+    names = ("1,000 times", "function", "requests", "read", "written", "CPU ms", "billed ms", "log bytes", "bytes out")
+    yield from table((*names, "dollars"), rows)
 
 
 def _explained(memory: Mapping[str, int]) -> Iterator[str]:
@@ -139,20 +170,30 @@ def _explained(memory: Mapping[str, int]) -> Iterator[str]:
     yield f"  X-Ray samples {TRACED:.0%} of the calls: assumed."
 
 
-def _table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+def table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Lines of Markdown."""
     yield f"| {' | '.join(names)} |"
     yield f"|{'|'.join('---' for _ in names)}|"
     yield from (f"| {' | '.join(row)} |" for row in rows)
 
 
-def scale_block(limits: Iterable[Limit]) -> str:
-    """Which limit is met at how many open sessions; markers included."""
+def scale_block(limits: Iterable[Limit], loads: Iterable[Load]) -> str:
+    """Which limit is met at how many open sessions, and what a small market asks of everything; markers included."""
     rows = [
         (limit.what, f"{limit.allowed:,.0f}", f"{limit.each:.4g}", f"{float(f'{limit.sessions:.2g}'):,.0f}", limit.turn)
         for limit in limits
     ]
     names = ("a second", "allowed", "one open session", "enough for", "what to turn")
-    return "\n".join([BEGIN, "", *_table(names, rows), "", END])
+    market = [
+        (load.what, _short(load.asked), f"{load.takes:,.0f}", f"{float(f'{load.times:.2g}'):,g}", load.turn)
+        for load in loads
+    ]
+    asked = ("of a small market, a second", "it asks", "there is", "enough for so many", "what to turn")
+    return "\n".join([BEGIN, "", *table(names, rows), "", "## A small market", "", *table(asked, market), "", END])
+
+
+def _short(number: float) -> str:
+    return f"{number:,.0f}" if number >= _MANY else f"{number:.3g}"
 
 
 def write(page: Path, block: str) -> None:

@@ -44,8 +44,8 @@ class Block:
 
     @property
     def commands(self) -> list[str]:
-        """Its commands, each whole: a backslash, an open quote and a closing pipe go on in the next line."""
-        return list(_commands(self.text.splitlines())) if not self.info else []
+        """Its commands, each whole."""
+        return commands_of(self.text) if not self.info else []
 
     @property
     def whole(self) -> list[str]:
@@ -156,6 +156,11 @@ def bare(line: str) -> str:
     while match := _SETTING.match(command):
         command = command[match.end() :]
     return command
+
+
+def commands_of(text: str) -> list[str]:
+    """The commands of a text, each whole: a backslash, an open quote and a closing pipe go on in the next line."""
+    return list(_commands(text.splitlines()))
 
 
 def _commands(lines: list[str]) -> Iterator[str]:

@@ -1,7 +1,10 @@
 """CloudWatch's embedded metric format, as its specification has it, and what lines in it tell."""
 
-from collections.abc import Iterable
+import json
+from collections.abc import Callable, Iterable
 from typing import Any, Final
+
+from chalicelib.runtime import metrics
 
 _NAME: Final = {"type": "string", "minLength": 1, "maxLength": 1024}
 SCHEMA: Final[dict[str, Any]] = {
@@ -66,3 +69,9 @@ def measured(lines: Iterable[dict[str, Any]]) -> dict[str, list[float]]:
                 value = line[each["Name"]]
                 told.setdefault(each["Name"], []).extend(value if isinstance(value, list) else [value])
     return told
+
+
+def taken(told: Callable[[], str]) -> dict[str, list[float]]:
+    """What was measured since the last time, by the lines that ``told`` reads when they are written."""
+    metrics.flush()
+    return measured(json.loads(line) for line in told().splitlines() if line.startswith("{"))

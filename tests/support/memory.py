@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Final
 
 from chalicelib.runtime.tables import (
     MOST_OPERATIONS,
@@ -60,10 +60,13 @@ INDEXES: Final[dict[str, tuple[str, str]]] = {
     "in_category": ("category", "active_at"),
     "by_author": ("author", "written_at"),
     "queue": ("queue", "reported_at"),
+    "against": ("against", "opened_at"),
     "on_sale": ("listing", "listed_at"),
     "of_seller": ("seller", "created_at"),
     "of_buyer": ("buyer", "created_at"),
     "to_ship": ("shipping", "paid_at"),
+    "noted": ("noted_by", "at"),
+    "waiting": ("waits", "created_at"),
 }
 KEYS_ONLY: Final = frozenset(
     {
@@ -76,10 +79,13 @@ KEYS_ONLY: Final = frozenset(
         "in_category",
         "by_author",
         "queue",
+        "against",
         "on_sale",
         "of_seller",
         "of_buyer",
         "to_ship",
+        "noted",
+        "waiting",
     }
 )
 """Indexes that hold nothing but the keys of the row and their own."""
@@ -87,6 +93,9 @@ KEYS_ONLY: Final = frozenset(
 
 class MemoryTables:
     """One dict a table, by primary key."""
+
+    witness: ClassVar[Callable[[str, Item], None] | None] = None
+    """Told of every row that any of them is given: see tests/support/rows_seen.py."""
 
     def __init__(self) -> None:
         self.rows: dict[str, dict[tuple[Any, ...], Item]] = {table: {} for table in KEYS}
@@ -159,9 +168,14 @@ class MemoryTables:
         writing = [_copied(each.item) if isinstance(each, Put) else {} for each in operations]
         for operation, key, item in zip(operations, keys, writing, strict=True):
             if isinstance(operation, Put):
-                self.rows[operation.table][key] = item
+                self._put(operation.table, key, item)
             elif isinstance(operation, Delete):
                 self.rows[operation.table].pop(key, None)
+
+    def _put(self, table: str, key: tuple[Any, ...], item: Item) -> None:
+        self.rows[table][key] = item
+        if MemoryTables.witness:
+            MemoryTables.witness(table, item)
 
 
 def _key(table: str, item: Item) -> tuple[Any, ...]:

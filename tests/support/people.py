@@ -5,10 +5,12 @@ from dataclasses import replace
 from chalicelib.accounts.model.person import Status, newcomer
 from chalicelib.accounts.store import People
 from chalicelib.gateways import World
+from chalicelib.kernel.roles import Role
 
 
-def person(world: World, user: str, status: Status = "active") -> str:
-    """Somebody with this id and standing; their id."""
+def person(world: World, user: str, status: Status = "active", role: Role = "client") -> str:
+    """Somebody with this id, standing and role; their id."""
     people = People(world.tables, world.settings.tables.accounts)
-    world.tables.write(people.add(replace(newcomer(user, None, f"{user}@example.test", world.now()), status=status)))
+    made = newcomer(user, None, f"{user}@example.test", world.now())
+    world.tables.write(people.add(replace(made, status=status, role=role)))
     return user

@@ -41,6 +41,9 @@ table/sessions          dynamodb:ConditionCheckItem yes no  no   no  no   no    
 table/sessions          dynamodb:UpdateItem         no  no  no   no  no   no    no   no    no  no   no   no   no   no
 table/sessions          dynamodb:Scan               no  no  no   no  no   no    no   no    no  no   no   no   no   no
 table/sessions/index/open dynamodb:Query            yes no  no   no  yes  yes   no   no    no  no   no   no   no   no
+table/sessions/index/by_reader dynamodb:Query       yes no  no   no  yes  yes   no   no    no  no   no   no   no   no
+table/sessions/index/pending dynamodb:Query         yes no  no   no  yes  yes   no   no    no  no   no   no   no   no
+table/sessions/index/noted dynamodb:Query           yes no  no   no  yes  yes   no   no    no  no   no   no   no   no
 
 table/wallet            dynamodb:GetItem            yes yes yes  yes yes  yes   no   yes   yes yes  no   no   no   no
 table/wallet            dynamodb:BatchGetItem       yes yes no   yes yes  yes   no   yes   no  no   no   no   no   no
@@ -48,7 +51,7 @@ table/wallet            dynamodb:Query              yes yes no   yes yes  yes   
 table/wallet            dynamodb:PutItem            yes yes yes  yes yes  yes   no   yes   yes yes  no   no   no   no
 table/wallet            dynamodb:ConditionCheckItem no  no  no   no  yes  no    no   no    no  no   no   no   no   no
 table/wallet            dynamodb:DeleteItem         no  no  no   no  no   no    no   no    no  no   no   no   no   no
-table/wallet/index/due  dynamodb:Query              no  no  no   no  yes  no    no   no    no  no   no   no   no   no
+table/wallet/index/due  dynamodb:Query              yes no  no   no  yes  no    no   no    no  no   no   no   no   no
 
 table/accounts          dynamodb:GetItem            yes yes no   yes yes  yes   yes  no    yes yes  no   no   yes  yes
 table/accounts          dynamodb:BatchGetItem       yes no  no   no  yes  yes   no   no    no  no   no   no   no   no
@@ -70,6 +73,7 @@ table/readers           dynamodb:PutItem            yes no  no   no  yes  yes   
 table/readers           dynamodb:DeleteItem         yes no  no   no  yes  yes   no   no    no  no   no   no   no   no
 table/readers           dynamodb:ConditionCheckItem yes no  no   no  yes  yes   no   no    no  no   no   no   no   no
 table/readers/index/by_rate dynamodb:Query          yes no  no   no  no   no    no   no    no  no   no   no   no   no
+table/readers/index/waiting dynamodb:Query          yes no  no   no  no   no    no   no    no  no   no   no   no   no
 stream/readers          dynamodb:DescribeStream     no  no  no   no  no   no    no   no    no  no   no   no   no   yes
 stream/readers          dynamodb:GetShardIterator   no  no  no   no  no   no    no   no    no  no   no   no   no   yes
 stream/readers          dynamodb:GetRecords         no  no  no   no  no   no    no   no    no  no   no   no   no   yes

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from scripts.template import whole
+from tests.load import fixed
 from tests.load.page import BEGIN, END, memory_of_functions
 from tests.load.prices import PRICES, REQUEST_MS, SERVICES, WHOLE_PROCESSOR_MB
 
@@ -47,6 +49,10 @@ def _number(row: Row, column: str) -> float:
     return float(row[column])
 
 
+def _whole(cell: str) -> float:
+    return float(cell.replace(",", ""))
+
+
 def _once(row: Row) -> dict[str, float]:
     """Dollars of one act, by service, from the row that describes it."""
     of, memory = _prices(), _memory()[row["function"]]
@@ -85,6 +91,13 @@ def test_every_sum_follows_from_how_often_what_is_used_and_what_it_costs(place: 
     assert f"${parts['together']['sum']:.3f} in {modality}" in PAGE
 
 
+def test_what_else_people_do_costs_what_follows_from_its_own_row() -> None:
+    (rows,) = _table("1,000 times")
+    for row in rows:
+        whole = {**row, "calls": "1", "transitions": "0"}
+        assert row["dollars"] == f"{1_000 * sum(_once(whole).values()):.4f}", row
+
+
 def test_what_lambda_bills_follows_from_processor_time_memory_and_requests() -> None:
     memory = _memory()
     (uses,) = _table("act")
@@ -110,6 +123,19 @@ def test_what_a_limit_is_enough_for_follows_from_what_one_session_asks_of_it() -
             float(row["allowed"].replace(",", "")) / _number(row, "one open session"), rel=0.06
         )
     assert enough == sorted(enough)
+
+
+def test_how_many_small_markets_a_thing_is_enough_for_follows_from_its_row() -> None:
+    (rows,) = (each for each in _tables(SCALE) if "it asks" in each[0])
+    enough = [_whole(row["enough for so many"]) for row in rows]
+    for row, shown in zip(rows, enough, strict=True):
+        assert shown == pytest.approx(_whole(row["there is"]) / _whole(row["it asks"]), rel=0.06)
+    assert enough == sorted(enough)
+
+
+def test_what_a_stage_costs_if_nobody_comes_is_what_the_template_has() -> None:
+    made = fixed.block(fixed.rows(whole()["Resources"]))
+    assert made in PAGE, "python -m tests.load.fixed --write-docs"
 
 
 @pytest.mark.parametrize("page", [PAGE, SCALE], ids=["cost", "scale"])

@@ -26,6 +26,8 @@ from chalicelib.operations.model.operator import same
 What = Literal["credit", "earnings", "coins_granted", "coins_withdrawn", "promo", "reading"]
 State = Literal["pending", "posted", "rejected", "expired"]
 
+_SIGNS: Final = {"coins_granted": 1, "coins_withdrawn": -1, "promo": 1}
+"""Which way these move; the others move either way."""
 VALID: Final[Millis] = 7 * DAY
 """How long a request waits for its second person."""
 WINDOW: Final[Millis] = DAY
@@ -84,16 +86,19 @@ def wanted(
     """What is wanted for ``user``, once for a ``ref``. Raises Invalid."""
     coins = what.startswith("coins")
     worth = ceil_div(abs(amount) * cents_per_100_coins, 100) if coins else abs(amount)
-    if not 1 <= abs(amount) <= MOST:
+    if not 1 <= abs(amount) <= MOST or amount * _SIGNS.get(what, amount) < 0:
         raise Invalid(errors=({"field": "coins" if coins else "amount", "message": f"from 1 to {MOST}"},))
     return Adjustment(derived_id("adj", what, user, ref), what, user, amount, max(1, worth), ref, days=days)
 
 
-def division(session: str, client: str, reader: str, *, earned: Cents, refunded: Cents) -> Adjustment:
-    """How a reading that did not add up is to be divided. Each way to do it is a request of its own."""
+def division(session: str, client: str, reader: str, *, held: Cents, earned: Cents, refunded: Cents) -> Adjustment:
+    """How the ``held`` cents of a reading that did not add up are to be divided: all of them count, whoever has them.
+
+    Each way to do it is a request of its own.
+    """
     name = derived_id("adj", "reading", session, str(earned), str(refunded))
     moved = earned + refunded
-    return Adjustment(name, "reading", client, moved, max(1, moved), session, others=(reader,), earned=earned)
+    return Adjustment(name, "reading", client, moved, max(1, held), session, others=(reader,), earned=earned)
 
 
 def is_same(one: Adjustment, other: Adjustment) -> bool:

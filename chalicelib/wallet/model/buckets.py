@@ -59,9 +59,14 @@ class Buckets:
         return sum(lot.id != GIVEN for lot in self.lots) >= MOST_LOTS
 
     @property
+    def given(self) -> Cents:
+        """What is left of what was put in by hand."""
+        return sum(lot.rest for lot in self.lots if lot.id == GIVEN)
+
+    @property
     def takeable(self) -> Cents:
         """What could be taken by hand: promotional credit was given for a time, and is left alone."""
-        return max(0, self.paid) + sum(lot.rest for lot in self.lots if lot.id == GIVEN)
+        return max(0, self.paid) + self.given
 
     def spendable(self, at: Millis) -> Cents:
         """What could be spent at ``at``: nothing while paid money is below zero."""
@@ -139,7 +144,7 @@ class Buckets:
         """Take ``amount`` out by hand: what was put in so, then paid money. Raises ValueError beyond ``takeable``."""
         if not 0 <= amount <= self.takeable:
             raise ValueError("more than can be taken")
-        given = min(amount, sum(lot.rest for lot in self.lots if lot.id == GIVEN))
+        given = min(amount, self.given)
         return _with_given(Buckets(self.paid - amount + given, self.lots), -given)
 
     def soonest_expiry(self) -> Lot | None:

@@ -47,6 +47,7 @@ def retrieve(context: Context, params: Params, id_: str) -> Thing:
 
 def list_(context: Context, params: Params) -> Thing:
     kind, kinds, created = params.text("type"), params.texts("types"), created_filter(params)
+    taken = params.flag("delivery_success")
     wanted = {kind} if kind else set(kinds)
     return listed(
         context,
@@ -56,6 +57,7 @@ def list_(context: Context, params: Params) -> Thing:
         lambda event: (
             _is_of(context.account, event)
             and (not wanted or any(webhooks.matches(each, event["type"]) for each in wanted))
+            and taken in (None, not event["pending_webhooks"])
             and created(event)
         ),
     )

@@ -54,6 +54,8 @@ def test_a_key_of_an_object_is_one_name_and_leads_nowhere_else() -> None:
         ["export", "--to", "s3:///x"],
         ["export", "--to", "x", "--at", "yesterday"],
         ["export", "--to", "x", "--at", "2026-11-26T14:00:00"],
+        ["export", "--to", "x", "--set", "2"],
+        ["export", "--to", "x", "--set=-0"],
         ["export"],
         ["restore"],
     ],

@@ -32,6 +32,7 @@ def soulseer(desk: Desk, capsys: pytest.CaptureFixture[str]) -> Command:
     """The exit code, and what is answered in JSON."""
 
     def command(*arguments: str) -> tuple[int, Any]:
+        capsys.readouterr()
         code = run([*arguments, "--local", "--json"], lambda _: desk.world, lambda: OPERATOR)
         told = capsys.readouterr().out
         return code, json.loads(told) if told else None
@@ -144,7 +145,7 @@ def test_somebody_who_is_named_and_cannot_be_paid_is_refused_with_the_reason(
     assert "no such person" in refusal("payouts", "run", "--reader", "usr_nobody", *WHY)
     assert "no such person" in refusal("payouts", "list", "usr_nobody")
     person(desk.world, "usr_other")
-    assert "not ready: none" in refusal("payouts", "run", "--reader", "usr_other", *WHY)
+    assert "no account at Stripe" in refusal("payouts", "run", "--reader", "usr_other", *WHY)
     desk.stripe.onboarded(ACCOUNT, payouts_enabled=False)
     desk.hear()
     assert "not ready: restricted" in refusal("payouts", "run", "--reader", READER, *WHY)
@@ -178,3 +179,54 @@ def test_a_reconciliation_that_stripe_refuses_or_another_one_overtakes_says_so(
 
     desk.tables.write = late  # type: ignore[method-assign] # another one begins just before
     assert "repeat the command" in refusal()
+
+
+# --- every chain
+
+
+def test_all_chains_are_followed_and_a_broken_one_is_named(soulseer: Command, desk: Desk) -> None:
+    pay_in(desk.world, "usr_1", 500, "topup:pi_1")
+    code, told = soulseer("ledger", "verify", "--all")
+    assert (code, told["rows"]) == (0, [{"chains": 2, "entries": 2, "broken": []}])
+    (key,) = [key for key in desk.tables.rows["ledger"] if key[0] == "credit:usr_1"]
+    desk.tables.rows["ledger"][key]["amount"] += 1
+    code, told = soulseer("ledger", "verify", "--all")
+    assert (code, told["rows"][0]["chains"]) == (1, 2)
+    assert [(each["account"], each["broken_at"]) for each in told["rows"][0]["broken"]] == [("credit:usr_1", 1)]
+
+
+@pytest.mark.parametrize("which", [[], ["credit:usr_1", "--all"]])
+def test_one_chain_or_all_is_said_and_not_both(soulseer: Command, which: list[str]) -> None:
+    with pytest.raises(SystemExit):
+        soulseer("ledger", "verify", *which)
+
+
+# --- who would be paid
+
+
+def test_a_preview_says_what_would_be_paid_and_moves_nothing(soulseer: Command, desk: Desk) -> None:
+    desk.earned(300, ago=0)
+    code, told = soulseer("payouts", "preview")
+    expected = {"reader": READER, "pays": 2_000, "available": 2_000, "held": 300, "why_not": None}
+    assert (code, told["rows"], desk.balance) == (0, [expected], 2_300)
+    assert soulseer("payouts", "run", "--reason", "because")[1]["would"] == [f"pay 2000 cents to {READER}"]
+
+
+def test_a_preview_says_why_somebody_is_not_paid(soulseer: Command, desk: Desk) -> None:
+    def why(*arguments: str) -> str:
+        (row,) = soulseer("payouts", "preview", *arguments)[1]["rows"]
+        assert row["pays"] == 0
+        return str(row["why_not"])
+
+    paying.freeze(desk.world, actor=OPERATOR, reason="look")
+    assert why() == "payouts are stopped: look"
+    soulseer("ledger", "reconcile", *WHY)
+    soulseer("payouts", "unfreeze", *WHY)
+    accounts.suspend(desk.world, READER, actor=OPERATOR, reason="look")
+    assert why() == "they are suspended"
+    accounts.reinstate(desk.world, READER, actor=OPERATOR, reason="look")
+    soulseer("payouts", "run", *WHY)
+    desk.earned(30, ago=0)
+    desk.clock.forward(3 * DAY)
+    assert why() == "less than 1500 cents are available"
+    assert soulseer("payouts", "preview", "--all")[1]["rows"][0]["pays"] == 30

@@ -218,7 +218,7 @@ def test_facts_of_facts_are_sections_of_their_own(capsys: pytest.CaptureFixture[
     found = Answer([{"id": "usr_1", "reader": {"state": "verified"}, "notes": [{"n": 1}, {"n": 2}], "none": []}])
     showing.show(found, Namespace(json=False))
     lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
-    assert lines == ["id    usr_1", "none  -", "", "reader", "state  verified", "", "notes", "n", "1", "2"]
+    assert lines == ["id  usr_1", "", "reader", "state  verified", "", "notes", "n", "1", "2", "", "nothing: none"]
 
 
 @pytest.mark.parametrize("no_color", [False, True])

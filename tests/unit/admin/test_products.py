@@ -139,16 +139,12 @@ def test_pieces_are_counted(stall: Stall, soulseer: Command, said: Any) -> None:
     assert stall.left("moon") is None
 
 
-def test_a_sync_says_how_far_it_is_and_what_it_did(
-    stall: Stall, soulseer: Command, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_sync_says_what_it_did(stall: Stall, soulseer: Command, capsys: pytest.CaptureFixture[str]) -> None:
     stall.till.sells("prd_1tarot", 2_500)
     assert soulseer("products", "sync", *LOOK) == 0
     assert json.loads(capsys.readouterr().out)["done"] is False
     assert soulseer("products", "sync", *WHY) == 0
-    printed = capsys.readouterr()
-    assert "sale: 1 seen, 1 added, 0 changed, 0 gone, 0 pushed, 0 failed" in printed.err
-    (row,) = json.loads(printed.out)["rows"]
+    (row,) = json.loads(capsys.readouterr().out)["rows"]
     assert (row["seen"], row["added"], row["failed"], row["ended_at"] is not None) == (1, 1, 0, True)
 
 

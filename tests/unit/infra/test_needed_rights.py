@@ -11,6 +11,7 @@ from chalicelib.accounts import service as accounts
 from chalicelib.accounts import suppression
 from chalicelib.accounts.model.limits import Wanted
 from chalicelib.community import service as community
+from chalicelib.dashboards import service as dashboards
 from chalicelib.gateways import World
 from chalicelib.gateways.agora import Notice
 from chalicelib.gateways.appstore import WHOLE, Notification, Transaction
@@ -26,9 +27,11 @@ from chalicelib.notifications.model import notice_of
 from chalicelib.notifications.service import tell
 from chalicelib.operations import deletions, exports, handlers
 from chalicelib.payouts import payees, paying
+from chalicelib.readers import service as readers
 from chalicelib.runtime import outbox
 from chalicelib.runtime.identity import Caller, Claims
 from chalicelib.runtime.tables import Check, Delete, Put
+from chalicelib.sessions import afterwards
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model import commands
 from chalicelib.sessions.model.session import Side
@@ -351,6 +354,24 @@ def test_the_api_may_moderate_and_the_tick_carry_out_what_a_suspension_owes() ->
     told = handlers.work(desk.world, {"shard": "0"}, Unhurried(), print)
     assert (told["advanced"], told["failed"], desk.case.owing) == (1, 0, False)
     assert refused("billing_tick", tables) == set()
+
+
+def test_the_api_may_read_all_that_dashboards_show() -> None:
+    world = hand_world()
+    tables = Watched(world.tables)
+    duo = Duo(replace(world, tables=tables), "1")
+    person(world, duo.client)
+    person(world, duo.reader, role="reader")
+    person(world, "usr_admin", role="admin")
+    duo.ended(60_000)
+    duo.noticed()
+    afterwards.write_session_note(duo.world, duo.session, duo.client, "Mine.")
+    readers.keep_favorite(duo.world, duo.client, duo.reader, notify_online=True)
+    tables.seen.clear()
+    dashboards.client(duo.world, duo.client, 30, "UTC")
+    dashboards.reader(duo.world, duo.reader, 30, "UTC")
+    dashboards.admin(duo.world, "usr_admin", 30, "UTC")
+    assert refused("api", tables) == set()
 
 
 def has_bought_coins(world: World, user: str) -> None:

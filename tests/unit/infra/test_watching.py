@@ -89,7 +89,8 @@ def functions(packaged: Package) -> dict[str, str]:
 
 
 def runbooks() -> dict[str, str]:
-    return {each.stem: each.read_text() for each in RUNBOOKS.glob("*.md") if each.stem != "README"}
+    """Of alarms, named as they are. What is no alarm's has a name in small letters."""
+    return {each.stem: each.read_text() for each in RUNBOOKS.glob("[A-Z]*.md") if each.stem != "README"}
 
 
 def pages(packaged: Package) -> set[str]:

@@ -2,10 +2,14 @@
 
 import io
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from rich.console import Console
 
+from chalicelib.dashboards.model.series import days_until
+from chalicelib.dashboards.schemas import PlatformView
+from chalicelib.dashboards.service import Books, Numbers, PlatformDashboard, Waits
 from infra.local.fifth_act import Takings
 from infra.local.fourth_act import Shares
 from infra.local.play import Played
@@ -115,3 +119,36 @@ def test_nothing_is_wider_than_the_terminal(width: int) -> None:
     )
     whole.takings = (Takings("A name of many words, as some have", 1_000, 123_456_789, 23_456_789, 70_000_000),)
     assert max(len(each) for each in shown(whole, width)) <= width
+
+
+def test_a_dashboard_is_told_with_the_parts_that_are_something() -> None:
+    told = PlatformView.of(
+        PlatformDashboard(
+            unverified=(),
+            onboarding=Waits(0, False, None),
+            moderation={"pending": Waits(0, False, None), "appealed": Waits(0, False, None)},
+            refunds=Waits(0, False, None),
+            guarantees=Waits(0, False, None),
+            asked=0,
+            books=Books(False, None, 0, None),
+            numbers=Numbers(
+                days_until(0, 1, ZoneInfo("UTC")),
+                (),
+                {},
+                {},
+                {
+                    "spent.reading": 500,
+                    "spent.tip": 100,
+                    "readings": 2,
+                    "minutes": 7,
+                    "standing.verified": 3,
+                    "people": 9,
+                },
+            ),
+        )
+    ).model_dump()
+    lines = shown(Played(checks=[Check("all is well", held=True)], dashboard=told))
+    assert line(lines, "spent") == ["spent", "$6.00", "reading", "$5.00,", "tip", "$1.00"]
+    assert line(lines, "paid out") == ["paid", "out", "to", "readers", "$0.00"]
+    assert line(lines, "readings") == ["readings", "2,", "7", "minutes"]
+    assert line(lines, "people") == ["people", "9", "readers:", "3", "verified"]

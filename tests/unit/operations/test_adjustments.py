@@ -163,6 +163,12 @@ def test_an_amount_out_of_bounds_is_refused(amount: int) -> None:
         wanted("credit", "usr_1", amount, "t1")
 
 
+def test_coins_and_promotional_credit_move_the_way_that_their_kind_says() -> None:
+    for what, amount in (("coins_granted", -1), ("coins_withdrawn", 1), ("promo", -1)):
+        with pytest.raises(Invalid):
+            wanted(what, "usr_1", amount, "t1")  # type: ignore[arg-type]  # a loop over literals
+
+
 # --- earnings, coins, promotional credit -----------------------------------------------------------
 
 

@@ -503,3 +503,27 @@ def tick(desk: Desk) -> None:
     for shard in range(desk.world.settings.tick_shards):
         told = handlers.work(desk.world, {"shard": str(shard)}, Long, lambda facts: None)
         assert told["failed"] == 0
+
+
+def test_the_next_payout_is_what_will_be_available_at_the_readers_turn(desk: Desk) -> None:
+    desk.earned(2_000)
+    assert paying.next_payout(desk.world, READER) is None  # no account
+    desk.ready()
+    payee = payees.payee_of(desk.world, READER)
+    assert payee
+    turn = payee.due_at
+    assert turn is not None
+    hold = desk.world.settings.rules.earnings_hold
+    desk.earned(300, ago=hold - (turn - desk.clock.now))  # just available then
+    desk.earned(50, ago=0)  # still held then
+    assert paying.next_payout(desk.world, READER) == (turn, 2_300)
+    assert paying.would_pay(desk.world, READER) == 2_000
+
+
+def test_there_is_no_next_payout_of_too_little_nor_while_payouts_are_stopped(desk: Desk) -> None:
+    desk.ready().earned(1_499)
+    assert paying.next_payout(desk.world, READER) is None
+    desk.earned(1)
+    assert paying.next_payout(desk.world, READER)
+    paying.freeze(desk.world, actor="arn:ops", reason="because")
+    assert paying.next_payout(desk.world, READER) is None

@@ -197,3 +197,19 @@ def test_a_profile_tells_what_there_is_still_to_do(world: World) -> None:
 def test_nobody_is_verified_without_a_profile(world: World) -> None:
     with pytest.raises(InvalidState):
         service.verify(world, invited(world), **ADMIN)
+
+
+def test_who_described_themselves_waits_for_an_admin_until_one_has_looked(world: World, clock: HandClock) -> None:
+    assert service.unverified(world, 10) == ([], False)
+    sol, luna = invited(world, "sol"), ""
+    clock.forward(SECOND)
+    luna = invited(world)
+    service.describe(world, luna, SAID)
+    service.describe(world, sol, Description("sol", "Sol", "", (), ()))
+    assert ([each.id for each in service.unverified(world, 10)[0]]) == [sol, luna]
+    assert ([each.id for each in service.unverified(world, 1)[0]], service.unverified(world, 1)[1]) == ([sol], True)
+    service.verify(world, sol, **ADMIN)
+    assert [each.id for each in service.unverified(world, 10)[0]] == [luna]
+    service.withdraw(world, sol, **ADMIN)
+    service.forget(world, luna)
+    assert service.unverified(world, 10) == ([], False)

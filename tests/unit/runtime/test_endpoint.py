@@ -18,6 +18,7 @@ from chalicelib.runtime.identity import Admit, Caller, Claims, Keys, Verifier, V
 from chalicelib.runtime.limiter import Limiter
 from chalicelib.runtime.schemas import ListQuery, Money, Schema
 from chalicelib.runtime.tables import Contended
+from tests.support.emf import taken
 from tests.support.memory import MemoryTables
 from tests.support.worlds import NOON
 
@@ -489,6 +490,20 @@ def test_a_retry_gets_the_first_answer_again(client: Client, runs: list[str]) ->
     assert again.headers["Idempotency-Replayed"] == "true"
     assert "Idempotency-Replayed" not in first.headers
     assert runs == ["k"]
+
+
+def test_what_is_measured_of_a_request_is_one_line_after_its_own_and_most_have_none(
+    client: Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def measures() -> dict[str, list[float]]:
+        return taken(lambda: capsys.readouterr().out)
+
+    send(client, "POST", "/v1/things/a/spend", {"amount": 5}, Idempotency_Key="k")
+    assert "_aws" not in capsys.readouterr().out
+    send(client, "POST", "/v1/things/a/spend", {"amount": 5}, Idempotency_Key="k")
+    assert measures() == {"IdempotencyReplays": [1]}
+    assert code(send(client, "POST", "/v1/fails/frozen")) == (423, "wallet_frozen")
+    assert measures() == {"WalletFrozen": [1]}
 
 
 def test_a_key_belongs_to_one_person_and_one_route_with_its_path(client: Client, runs: list[str]) -> None:

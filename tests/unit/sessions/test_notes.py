@@ -95,3 +95,22 @@ def test_the_notes_of_two_on_one_thing_are_two() -> None:
     afterwards.write_session_note(stage.world, SESSION, CLIENT, "The client's.")
     assert afterwards.client_note(stage.world, CLIENT, READER).text == "The reader's."
     assert afterwards.session_note(stage.world, SESSION, CLIENT).text == "The client's."
+
+
+def test_a_clients_newest_notes_on_readings_are_listed_and_no_others() -> None:
+    stage = Stage().begun()
+    afterwards.write_session_note(stage.world, SESSION, CLIENT, "First.")
+    afterwards.write_client_note(stage.world, CLIENT, READER, "Hers.")
+    stage.client(finish)
+    stage.at(200)
+    stage.asked(session="ses_2")
+    afterwards.write_session_note(stage.world, "ses_2", CLIENT, "Second.")
+    found = afterwards.newest_notes(stage.world, CLIENT, 5)
+    assert [(session.id, note.text) for session, note in found] == [("ses_2", "Second."), (SESSION, "First.")]
+    assert afterwards.newest_notes(stage.world, READER, 5) == []
+    assert len(afterwards.newest_notes(stage.world, CLIENT, 1)) == 1
+    stage.at(210)
+    afterwards.write_session_note(stage.world, SESSION, CLIENT, "First, again.")
+    afterwards.write_session_note(stage.world, "ses_2", CLIENT, "")
+    found = afterwards.newest_notes(stage.world, CLIENT, 5)
+    assert [(session.id, note.text) for session, note in found] == [(SESSION, "First, again.")]

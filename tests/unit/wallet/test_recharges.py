@@ -28,6 +28,7 @@ from chalicelib.wallet import recharges, statement
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.events import apply_event
 from chalicelib.wallet.model.recharge import DECLINES, REST, AutoRecharge, Recharge, Wanted
+from tests.support.emf import taken
 from tests.support.events import recharge_event, setup_event
 from tests.support.losing import LosingTables
 from tests.support.memory import MemoryTables
@@ -426,6 +427,16 @@ def test_where_the_bank_asks_for_its_customer_it_is_off_at_once_and_they_are_tol
     assert said
     assert "$25.00" in said.text
     assert "bank wants you to confirm" in said.text
+
+
+@ways
+def test_a_card_that_a_bank_declines_is_counted_once(
+    stage: Stage, refuse: Refusing, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage.spend(4_500)
+    taken(lambda: capsys.readouterr().out)
+    refuse(stage, in_flight(stage), "do_not_honor")
+    assert sum(taken(lambda: capsys.readouterr().out)["CardsDeclined"]) == 1
 
 
 @ways

@@ -480,3 +480,16 @@ def test_the_tick_and_a_clock_bring_a_refund_on(purse: Purse) -> None:
     assert due(purse) == ["rfd_1"]
     assert KINDS["refund"].called(purse.world, "rfd_1", 0, 0) is None
     assert refunds.progress(purse.world, "rfd_1").status == "succeeded"
+
+
+def test_a_refund_is_in_progress_until_stripe_has_said_the_last_word(purse: Purse) -> None:
+    assert refunds.in_progress(purse.world, 10) == (0, False)
+    purse.stripe.status = "pending"
+    purse.asks(500)
+    purse.asks(600, "rfd_2")
+    assert refunds.in_progress(purse.world, 10) == (2, False)
+    for each in purse.stripe.refunds.values():
+        each["status"] = "succeeded"
+    purse.days(1)
+    purse.ticks()
+    assert refunds.in_progress(purse.world, 10) == (1, False)

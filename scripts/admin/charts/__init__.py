@@ -1,0 +1,1 @@
+"""Dashboards drawn: for a terminal, as a picture, as a page."""

@@ -1,0 +1,98 @@
+"""The verbs of what vendors tell us: which events of Stripe's we never took, and taking them after all."""
+
+import re
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from typing import Final
+
+from chalicelib.gateways import World
+from chalicelib.kernel.time import DAY, HOUR, Millis, rfc3339
+from chalicelib.operations import replays
+from chalicelib.operations.replays import KEPT, Missed
+from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb
+from scripts.admin.progress import bar
+
+_AGO: Final = re.compile(r"([1-9][0-9]{0,2})([hd])")
+_EVENT: Final = re.compile(r"evt_[A-Za-z0-9_]{1,250}")
+
+
+def list_missed(world: World, asked: Namespace) -> Answer:
+    """Oldest first, 500 at most. One that is under way may yet come by itself."""
+    return Answer([_facts(each) for each in _missed(world, asked)])
+
+
+def replay_missed(world: World, asked: Namespace) -> Plan:
+    """Each is read at Stripe, and applied as its webhook would. One that comes later by itself adds nothing."""
+    found = replays.missing(world, asked.event) if asked.event else _missed(world, asked)
+
+    def act(operator: str, reason: str) -> Answer:
+        with bar(asked, "replaying", len(found)) as advance:
+            return Answer(
+                [_facts(each) for each in replays.replay(world, found, actor=operator, reason=reason, done=advance)]
+            )
+
+    will = tuple(f"apply {each.id}, {each.kind} of {each.thing}, of {rfc3339(each.at)}" for each in found)
+    return Plan(will, act, "Nothing to do: all of it was applied.")
+
+
+def _missed(world: World, asked: Namespace) -> list[Missed]:
+    return replays.missed(world, world.now() - asked.since, undelivered=asked.undelivered)
+
+
+def _facts(each: Missed) -> Facts:
+    return {
+        "event": each.id,
+        "type": each.kind,
+        "of": each.thing,
+        "at": rfc3339(each.at),
+        "under_way": each.under_way,
+    }
+
+
+def _ago(written: str) -> Millis:
+    match = _AGO.fullmatch(written)
+    span = int(match[1]) * (HOUR if match[2] == "h" else DAY) if match else 0
+    if not 0 < span <= KEPT:
+        raise ArgumentTypeError("write how far back, such as 24h or 7d: 30d at most, for so long Stripe keeps events")
+    return span
+
+
+def _event(written: str) -> str:
+    if not _EVENT.fullmatch(written):
+        raise ArgumentTypeError("write the id of an event of Stripe's, evt_…; `webhooks list` tells it")
+    return written
+
+
+def _takes_since(parser: ArgumentParser) -> None:
+    parser.add_argument("--since", type=_ago, default=DAY, metavar="AGO", help="how far back: 24h, 7d (24h)")
+    parser.add_argument("--undelivered", action="store_true", help="only what Stripe could not deliver: quicker")
+
+
+def _takes_which(parser: ArgumentParser) -> None:
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("event", nargs="*", type=_event, default=[], metavar="EVENT", help="evt_…")
+    which.add_argument("--missing", action="store_true", help="whatever `webhooks list` finds")
+    _takes_since(parser)
+
+
+VERBS: Final = (
+    Verb(
+        "webhooks",
+        "list",
+        "List events that Stripe has, and that were never applied here.",
+        ("webhooks list --since 24h --stage prod", "webhooks list --since 30d --undelivered --stage prod --json"),
+        _takes_since,
+        list_missed,
+    ),
+    Verb(
+        "webhooks",
+        "replay",
+        "Apply events that were missed, as Stripe has them. What was applied is not applied again.",
+        (
+            f"webhooks replay evt_1P2x3Y --stage prod {WHY}",
+            f"webhooks replay --missing --since 7d --stage prod {WHY}",
+        ),
+        _takes_which,
+        replay_missed,
+        changes=True,
+    ),
+)

@@ -1,0 +1,159 @@
+"""Product §11: an event that never came is read at Stripe and applied, once, whatever comes late by itself.
+
+On the local Stripe, through the real library.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from chalicelib.kernel.errors import NotFound, ProviderFailed
+from chalicelib.kernel.time import DAY, HOUR
+from chalicelib.operations import replays
+from chalicelib.wallet import service as wallet
+from scripts.admin.cli import run
+from tests.support.border import CLIENT, Border, border
+from tests.support.local_stripe import call
+
+BY: Any = {"actor": "arn:ops", "reason": "ticket 7"}
+WHY = ("--reason", "because", "--yes")
+
+
+@pytest.fixture
+def desk() -> Iterator[Border]:
+    """Stripe sends to an address at which nobody hears."""
+    with border() as desk:
+        desk.lever("chaos", copies=0)
+        endpoint = {"url": "http://127.0.0.1:9/", "secret": "whsec_none"}
+        call(desk.local, "PUT", "/_local/webhooks/account", endpoint)
+        yield desk
+
+
+def missed(desk: Border, **how: Any) -> list[tuple[str, bool]]:
+    return [(each.kind, each.under_way) for each in replays.missed(desk.world, desk.world.now() - DAY, **how)]
+
+
+def balance(desk: Border) -> int:
+    return wallet.head(desk.world, CLIENT).balance
+
+
+TOPPED_UP = [("payment_intent.succeeded", True), ("checkout.session.completed", True)]
+
+
+def test_a_topup_that_was_never_told_is_found_and_its_replay_gives_the_credit_once(desk: Border) -> None:
+    desk.pays(2_500, hears=False)
+    assert sorted(missed(desk)) == sorted(missed(desk, undelivered=True)) == sorted(TOPPED_UP)
+    assert balance(desk) == 0
+    for _ in range(2):
+        found = replays.missed(desk.world, desk.world.now() - DAY)
+        replays.replay(desk.world, found, **BY)
+    assert (balance(desk), missed(desk)) == (2_500, [])
+    desk.hears()  # the real deliveries come late
+    assert balance(desk) == 2_500
+    acts = [row for row in desk.tables.rows["audit"].values() if row["action"] == "webhook_replayed"]
+    assert len(acts) == 2
+    assert {row["actor"] for row in acts} == {"arn:ops"}
+
+
+def test_what_came_in_time_is_missed_by_nobody_and_replaying_it_does_nothing(desk: Border) -> None:
+    desk.pays(2_500)
+    assert missed(desk) == []
+    event = next(iter(desk.heard))
+    assert replays.missing(desk.world, [event]) == []
+    assert balance(desk) == 2_500
+
+
+def test_the_late_delivery_and_the_replay_at_one_moment_are_one(desk: Border) -> None:
+    desk.pays(2_500, hears=False)
+    found = replays.missed(desk.world, desk.world.now() - DAY)
+
+    def done(_: int) -> None:
+        desk.hears()
+
+    replays.replay(desk.world, found, **BY, done=done)
+    assert balance(desk) == 2_500
+    assert sum(row["action"] == "webhook_replayed" for row in desk.tables.rows["audit"].values()) == 1
+
+
+def test_what_is_older_than_was_asked_for_is_not_found(desk: Border) -> None:
+    desk.pays(2_500, hears=False)
+    desk.clock.forward(2 * HOUR)
+    assert replays.missed(desk.world, desk.world.now() - HOUR) == []
+    assert len(replays.missed(desk.world, desk.world.now() - 3 * HOUR)) == 2
+
+
+def test_kinds_that_nobody_told_us_of_are_not_missed(desk: Border) -> None:
+    desk.stripe.v1.customers.create(params={"metadata": {"user": CLIENT}})
+    assert missed(desk) == []
+
+
+def test_more_than_a_page_is_found_in_its_order(desk: Border) -> None:
+    for number in range(130):
+        desk.stripe.v1.products.create(params={"name": f"Deck {number}"})
+    found = replays.missed(desk.world, desk.world.now() - DAY)
+    assert len(found) == 130
+    assert len({each.id for each in found}) == 130
+
+
+def test_an_event_that_stripe_does_not_have_is_refused(desk: Border) -> None:
+    with pytest.raises(NotFound):
+        replays.missing(desk.world, ["evt_nothing"])
+
+
+def test_stripe_silent_or_an_effect_that_is_not_stored_leaves_it_missed(desk: Border) -> None:
+    desk.pays(2_500, hears=False)
+    found = replays.missed(desk.world, desk.world.now() - DAY)
+    call(desk.local, "PUT", "/_local/fault", {"path": "/v1/events", "status": 500, "count": 1})
+    with pytest.raises(ProviderFailed):
+        replays.replay(desk.world, found, **BY)
+    assert balance(desk) == 0
+    replays.replay(desk.world, found, **BY)
+    assert balance(desk) == 2_500
+
+
+# --- by the command line ---------------------------------------------------------------------------
+
+Command = Callable[..., int]
+
+
+@pytest.fixture
+def soulseer(desk: Border) -> Command:
+    return lambda *arguments: run([*arguments, "--local", "--json"], lambda _: desk.world, lambda: "arn:ops")
+
+
+def said(capsys: pytest.CaptureFixture[str]) -> Any:
+    return json.loads(capsys.readouterr().out)
+
+
+def test_a_replay_says_first_what_it_will_apply(
+    soulseer: Command, desk: Border, capsys: pytest.CaptureFixture[str]
+) -> None:
+    desk.pays(2_500, hears=False)
+    capsys.readouterr()
+    assert soulseer("webhooks", "list", "--since", "24h") == 0
+    rows = said(capsys)["rows"]
+    assert {row["type"] for row in rows} == {kind for kind, _ in TOPPED_UP}
+    assert soulseer("webhooks", "replay", "--missing", "--reason", "because") == 0
+    assert len(said(capsys)["would"]) == 2
+    assert balance(desk) == 0
+    paid = next(row["event"] for row in rows if row["type"] == "checkout.session.completed")
+    assert soulseer("webhooks", "replay", paid, *WHY) == 0
+    assert [row["event"] for row in said(capsys)["rows"]] == [paid]
+    assert balance(desk) == 2_500
+    for _ in range(2):
+        assert soulseer("webhooks", "replay", "--missing", *WHY) == 0
+    assert soulseer("webhooks", "replay", "evt_nothing", *WHY) == 1
+
+
+@pytest.mark.parametrize(
+    "how",
+    [("list", "--since", "31d"), ("list", "--since", "0h"), ("list", "--since", "yesterday"), ("replay", *WHY),
+     ("replay", "pi_1", *WHY), ("replay", "evt_1", "--missing", *WHY)],
+)  # fmt: skip
+def test_what_cannot_be_meant_is_wrong_usage(soulseer: Command, how: tuple[str, ...]) -> None:
+    with pytest.raises(SystemExit):
+        soulseer("webhooks", *how)

@@ -1,0 +1,153 @@
+"""Each number is measured where it is surely known, and once."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, ReadTimeoutError
+
+from chalicelib.kernel.errors import Unauthenticated
+from chalicelib.kernel.time import MINUTE, SECOND
+from chalicelib.notifications import handlers as notifications
+from chalicelib.operations import handlers as operations
+from chalicelib.runtime import outbox, webhooks
+from chalicelib.runtime.tables import Absent, Check, ConditionFailed, Contended, DynamoTables, Put, _marshalled
+from chalicelib.sessions.model.commands import leave
+from tests.support.emf import taken
+from tests.support.events import refund_event
+from tests.support.purse import Purse
+from tests.support.reading import Stage
+from tests.support.worlds import NOON, hand_world
+
+Measured = Callable[[], dict[str, list[float]]]
+
+
+@pytest.fixture
+def seen(capsys: pytest.CaptureFixture[str]) -> Measured:
+    """What was measured since it was last called."""
+
+    def look() -> dict[str, list[float]]:
+        return taken(lambda: capsys.readouterr().out)
+
+    look()
+    return look
+
+
+def test_a_minute_says_how_late_it_was_charged(seen: Measured) -> None:
+    stage = Stage().begun().beats(50)
+    assert "BillingLateness" not in seen()  # the first is paid before it begins
+    stage.at(60).noticed()
+    assert seen()["BillingLateness"] == [0]
+    stage.at(124).noticed()
+    assert seen()["BillingLateness"] == [4 * SECOND]
+    stage.noticed()
+    assert "BillingLateness" not in seen()
+
+
+def test_of_minutes_that_are_due_together_each_says_it_from_its_own_beginning(seen: Measured) -> None:
+    Stage().begun().beats(50).at(124).noticed()
+    assert seen()["BillingLateness"] == [64 * SECOND, 4 * SECOND]
+
+
+def test_after_a_pause_a_minute_is_late_from_when_it_began_on_the_new_run(seen: Measured) -> None:
+    stage = Stage().begun().beats(50)
+    stage.client(leave)
+    stage.at(100).resumed()
+    seen()
+    stage.at(112).noticed()  # ten seconds of the first minute were left
+    assert seen()["BillingLateness"] == [2 * SECOND]
+
+
+class Context:
+    def get_remaining_time_in_millis(self) -> int:
+        return MINUTE
+
+
+def test_the_tick_counts_the_readings_that_are_open_and_none_where_there_is_none(seen: Measured) -> None:
+    stage = Stage().begun()
+    seen()
+    counted = []
+    for shard in range(2):
+        operations.work(stage.world, {"shard": str(shard)}, Context(), lambda facts: pytest.fail(f"again: {facts}"))
+        counted += seen()["ReadingsOpen"]
+    assert sorted(counted) == [0, 1]
+
+
+def test_an_event_of_stripes_says_when_it_took_effect_and_once(seen: Measured) -> None:
+    purse = Purse()
+    purse.pays(2_500)
+    seen()
+    event = refund_event("refund.created", "re_1", "pi_top_1", 1_000, "succeeded")
+    event |= {"created": purse.clock() // SECOND - 7}
+    purse.tell(event)
+    assert seen()["WebhookLateness"] == [7 * SECOND]
+    purse.tell(event)
+    assert "WebhookLateness" not in seen()
+
+
+def test_what_nobody_signed_is_counted(seen: Measured) -> None:
+    def unsigned(payload: bytes, signature: str) -> None:
+        raise Unauthenticated
+
+    told = webhooks.answered({"body": "{}"}, "stripe", "stripe-signature", unsigned)
+    assert told["statusCode"] == 400
+
+
+def test_a_webhook_writes_what_it_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    test_what_nobody_signed_is_counted(dict)
+    assert '"WebhooksRefused":1' in capsys.readouterr().out
+
+
+def test_a_notice_says_how_long_after_the_fact_it_was_told(seen: Measured) -> None:
+    world = hand_world()
+    row = outbox.notice("notices", to="usr_nobody", kind="welcome", fact="1", at=NOON - 3 * SECOND)
+    keys = {name: row.item[name] for name in ("pk", "sk")}
+    record = {"eventName": "INSERT", "dynamodb": {"Keys": _marshalled(keys), "NewImage": _marshalled(row.item)}}
+    notifications.told(world, {"Records": [record]}, lambda: MINUTE)
+    assert seen()["NoticeLateness"] == [3 * SECOND]
+
+
+class Busy:
+    """A client of DynamoDB that fails."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def put_item(self, **request: Any) -> None:
+        del request
+        raise self.error
+
+    def transact_write_items(self, **request: Any) -> None:
+        del request
+        raise self.error
+
+
+def refused(code: str, **more: Any) -> ClientError:
+    answer: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": 400}, **more}
+    return ClientError(answer, "TransactWriteItems")
+
+
+@pytest.mark.parametrize(
+    ("error", "raised", "times"),
+    [
+        (refused("ThrottlingException"), Contended, [1]),
+        (ReadTimeoutError(endpoint_url="http://127.0.0.1"), Contended, [1]),
+        (
+            refused("TransactionCanceledException", CancellationReasons=[{"Code": "TransactionConflict"}] * 2),
+            Contended,
+            [1],
+        ),
+        (
+            refused("TransactionCanceledException", CancellationReasons=[{"Code": "ConditionalCheckFailed"}] * 2),
+            ConditionFailed,
+            None,
+        ),
+    ],
+)
+def test_storage_that_is_busy_is_counted_and_a_condition_that_does_not_hold_is_not(
+    error: Exception, raised: type[Exception], times: list[int] | None, seen: Measured
+) -> None:
+    tables = DynamoTables(Busy(error))  # type: ignore[arg-type]
+    with pytest.raises(raised):
+        tables.write(Put("ledger", {"pk": "a"}), Check("ledger", {"pk": "b"}, (Absent("pk"),)))
+    assert seen().get("StorageContended") == times
