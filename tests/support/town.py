@@ -67,8 +67,8 @@ class Town:
     def step(self) -> None:
         acts: list[Callable[[], object]] = [
             self.reads, self.reads, self.tips, self.is_not_satisfied, self.books, self.streams, self.is_called_off,
-            self.replies, self.orders, self.orders, self.pays, self.is_paid_back, self.is_paid_back, self.is_promised, self.has_coins,
-            self.pays_out, self.is_corrected, self.is_careful,
+            self.replies, self.orders, self.orders, self.pays, self.is_paid_back, self.is_paid_back, self.is_promised,
+            self.has_coins, self.pays_out, self.is_corrected, self.is_careful,
         ]  # fmt: skip
         self.number += 1
         self.clock.forward(self.rng.choice((0, 1, 1_000, 7 * MINUTE, HOUR)))
