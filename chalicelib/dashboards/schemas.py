@@ -395,6 +395,8 @@ class BooksView(Schema):
     reconciled_at: str | None = Field(description="When the last one ended; null while one goes on, or there was none.")
     differences: int = Field(description="That it left open.")
     payouts_frozen: str | None = Field(description="Why nothing is paid out; null while it is.")
+    unsettled: WaitsView = Field(description="Readings that do not add up by themselves: an admin settles them.")
+    adjustments: WaitsView = Field(description="Corrections by hand that a second person is to approve.")
 
 
 class PlatformView(Schema):
@@ -431,6 +433,8 @@ class PlatformView(Schema):
                 reconciled_at=_moment(books.reconciled_at),
                 differences=books.differences,
                 payouts_frozen=books.payouts_frozen,
+                unsettled=WaitsView.of(books.unsettled),
+                adjustments=WaitsView.of(books.adjustments),
             ),
             totals=PlatformNumbers.of(seen.numbers.totals),
             period=PeriodView.of(seen.numbers),

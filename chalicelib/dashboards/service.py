@@ -5,9 +5,9 @@ from the sums that ``rollups`` keeps beside the ledger, some seconds behind it. 
 by a key or an index.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from chalicelib.accounts import service as accounts
@@ -20,14 +20,12 @@ from chalicelib.kernel.errors import Forbidden, Invalid
 from chalicelib.kernel.money import Cents
 from chalicelib.kernel.roles import Role
 from chalicelib.kernel.time import Millis
-from chalicelib.moderation import service as moderation
 from chalicelib.moderation.terms import Waiting
-from chalicelib.operations import reconciliation
-from chalicelib.payouts import paying
 from chalicelib.payouts import service as payouts
 from chalicelib.payouts.model import Earnings
 from chalicelib.readers import service as readers
 from chalicelib.readers.model import Card, Favorite, Presence, Reader
+from chalicelib.runtime.lazy import on_first_use
 from chalicelib.scheduling import service as scheduling
 from chalicelib.scheduling.model.availability import Availability
 from chalicelib.scheduling.model.booking import Booking
@@ -36,9 +34,24 @@ from chalicelib.sessions import service as sessions
 from chalicelib.sessions.afterwards import Note
 from chalicelib.sessions.model.session import Session
 from chalicelib.sessions.service import Snapshot
-from chalicelib.wallet import refunds, statement
+from chalicelib.wallet import statement
 from chalicelib.wallet.model.chain import Entry
 from chalicelib.wallet.statement import Balance
+
+if TYPE_CHECKING:
+    from chalicelib.moderation import service as moderation
+    from chalicelib.operations import adjustments, reconciliation
+    from chalicelib.payouts import paying
+    from chalicelib.sessions import settling
+    from chalicelib.wallet import refunds
+else:
+    # Most who ask are clients.
+    moderation = on_first_use("chalicelib.moderation.service")
+    adjustments = on_first_use("chalicelib.operations.adjustments")
+    reconciliation = on_first_use("chalicelib.operations.reconciliation")
+    paying = on_first_use("chalicelib.payouts.paying")
+    settling = on_first_use("chalicelib.sessions.settling")
+    refunds = on_first_use("chalicelib.wallet.refunds")
 
 SHORT: Final = 5
 """Bookings, readings and notes on a dashboard."""
@@ -102,6 +115,10 @@ class Books:
     reconciled_at: Millis | None
     differences: int
     payouts_frozen: str | None
+    unsettled: Waits
+    """Readings whose settlement does not add up, and that an admin settles by hand."""
+    adjustments: Waits
+    """By hand, for a second person to approve."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +196,7 @@ def platform(world: World, days: int, zone: str) -> PlatformDashboard:
         onboarding=Waits(len(unverified), more, unverified[0].created_at if unverified else None),
         moderation={which: _cases(world, which) for which in ("pending", "appealed")},
         refunds=Waits(*refunds.in_progress(world, MOST_COUNTED), None),
-        guarantees=Waits(len(pending), False, pending[0].asked_at if pending else None),
+        guarantees=_counted([each.asked_at for each in pending]),
         asked=sum(each.amount for each in pending),
         books=_books(world),
         numbers=told,
@@ -216,9 +233,21 @@ def _newest_entries(world: World, user: str) -> tuple[Entry, ...]:
 
 def _books(world: World) -> Books:
     run, frozen = reconciliation.last_run(world), paying.why_frozen(world)
-    if run is None:
-        return Books(reconciling=False, reconciled_at=None, differences=0, payouts_frozen=frozen)
-    return Books(run.ended_at is None, run.ended_at, run.open, frozen)
+    return Books(
+        reconciling=run is not None and run.ended_at is None,
+        reconciled_at=run.ended_at if run else None,
+        differences=run.open if run else 0,
+        payouts_frozen=frozen,
+        unsettled=_counted([each.ended_at or each.at for each in settling.in_review(world, MOST_COUNTED + 1)]),
+        adjustments=_counted(
+            [each.asked_at for each in adjustments.adjustments(world, "pending", None, MOST_COUNTED + 1)]
+        ),
+    )
+
+
+def _counted(since: Sequence[Millis]) -> Waits:
+    """What waits since these moments, of which there is one more than is counted where there are more."""
+    return Waits(min(len(since), MOST_COUNTED), len(since) > MOST_COUNTED, min(since, default=None))
 
 
 def _cases(world: World, which: Waiting) -> Waits:

@@ -81,7 +81,9 @@ def test_a_reader_sees_what_their_earnings_say(pair: Pair) -> None:
     seen = caught_up(pair.reader, "reader?days=92", "earned", EARNED)
     get = pair.reader.api.get
     earned = get("/v1/reader/earnings")
-    assert seen["earnings"] == {name: earned[name] for name in ("balance", "pending", "available")}
+    # Some is available in between: the hold is short here.
+    assert seen["earnings"]["balance"] == earned["balance"]
+    assert sum(seen["earnings"][name]["amount"] for name in ("pending", "available")) == EARNED
     assert seen["totals"]["earned"]["amount"] == earned["balance"]["amount"] == EARNED
     assert seen["sessions"] == get("/v1/sessions?as=reader&limit=5")["items"]
     assert seen["availability"] == get("/v1/reader/availability")

@@ -122,6 +122,8 @@ def _waiting(seen: PlatformDashboard) -> Sheet:
         ("appeals", *_waits(seen.moderation["appealed"])),
         ("satisfaction requests", *_waits(seen.guarantees)),
         ("refunds on their way", *_waits(seen.refunds)),
+        ("readings to settle by hand", *_waits(books.unsettled)),
+        ("adjustments to approve", *_waits(books.adjustments)),
         ("differences of the books", str(books.differences), "reconciling" if books.reconciling else agree),
         ("payouts", "frozen" if frozen else "open", frozen or ""),
     )

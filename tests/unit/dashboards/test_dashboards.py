@@ -19,9 +19,11 @@ from chalicelib.readers import service as readers
 from chalicelib.readers.service import Description
 from chalicelib.runtime.identity import Claims
 from chalicelib.sessions import afterwards
+from chalicelib.sessions.store import Sessions
 from chalicelib.wallet import service as wallet
 from tests.support.desk import Desk
 from tests.support.duo import RATE, Duo
+from tests.support.hands import Hands
 from tests.support.people import person
 from tests.support.reading import pay_in
 from tests.support.worlds import HandClock, hand_world
@@ -269,8 +271,15 @@ def test_an_admin_sees_satisfaction_requests_and_what_they_come_to(duo: Duo) -> 
 
 def test_an_admin_sees_whether_the_books_agree(duo: Duo) -> None:
     world = duo.world
-    unknown = {"reconciling": False, "reconciled_at": None, "differences": 0, "payouts_frozen": None}
-    assert platform(world)["books"] == unknown
+    nothing = {"count": 0, "more": False, "since": None}
+    assert platform(world)["books"] == {
+        "reconciling": False,
+        "reconciled_at": None,
+        "differences": 0,
+        "payouts_frozen": None,
+        "unsettled": nothing,
+        "adjustments": nothing,
+    }
     run = reconciliation.begin(world)
     assert platform(world)["books"]["reconciling"]
     reconciliation.rows_of(world).keep(replace(run, ended_at=world.now(), open=2))
@@ -278,6 +287,23 @@ def test_an_admin_sees_whether_the_books_agree(duo: Duo) -> None:
     assert (books["reconciling"], books["reconciled_at"], books["differences"]) == (False, rfc3339(world.now()), 2)
     paying.freeze(world, actor="arn:admin", reason="a difference of $3")
     assert platform(world)["books"]["payouts_frozen"] == "a difference of $3"
+
+
+def test_an_admin_sees_which_corrections_wait_for_a_second_person() -> None:
+    hands = Hands(hand_world(now=HandClock(NOON))).known("ada")
+    asked = hands.makes(10_001)
+    assert platform(hands.world)["books"]["adjustments"] == {"count": 1, "more": False, "since": rfc3339(NOON)}
+    hands.approves(asked)
+    assert platform(hands.world)["books"]["adjustments"]["count"] == 0
+
+
+def test_an_admin_sees_which_readings_are_to_be_settled_by_hand(duo: Duo) -> None:
+    row = duo.row()
+    odd = replace(row, state="ended", review="settlement_mismatch", finalized_at=None)
+    duo.world.tables.write(*Sessions(duo.world.tables, "sessions").replace(odd, was=row)[1])
+    assert row.ended_at
+    waits = {"count": 1, "more": False, "since": rfc3339(row.ended_at)}
+    assert platform(duo.world)["books"]["unsettled"] == waits
 
 
 # --- what is asked for

@@ -130,7 +130,7 @@ def test_a_dashboard_is_told_with_the_parts_that_are_something() -> None:
             refunds=Waits(0, False, None),
             guarantees=Waits(0, False, None),
             asked=0,
-            books=Books(False, None, 0, None),
+            books=Books(False, None, 0, None, Waits(0, False, None), Waits(0, False, None)),
             numbers=Numbers(
                 days_until(0, 1, ZoneInfo("UTC")),
                 (),
