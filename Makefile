@@ -11,7 +11,7 @@ LOCAL := .local/ministack
 LINT := .local/lint
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test check bench mutate soak rehearse package lint-template openapi format clean
+.PHONY: help run serve test check bench mutate soak rehearse package deploy lint-template openapi format clean
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ rehearse: $(VENV)/.ready $(LOCAL)/.ready ## Lose every table of a local stack in
 
 package: $(VENV)/.ready ## Package STAGE=dev|staging|prod into build/STAGE
 	@$(BIN)/python scripts/package.py --stage $(STAGE) --out build/$(STAGE)
+
+deploy: $(VENV)/.ready ## Deploy STAGE=dev|staging|prod to AWS: show the change, make it, look, go back where it fails; ARGS="--plan"
+	@$(BIN)/python scripts/deploy.py --stage $(STAGE) $(ARGS)
 
 lint-template: $(VENV)/.ready $(LINT)/.ready ## Look for what is unsafe in the packaged template
 	@$(BIN)/python scripts/package.py --stage dev --out build/local --local

@@ -23,6 +23,7 @@ from chalicelib.gateways import World
 from chalicelib.kernel.errors import Unavailable
 from chalicelib.kernel.time import SECOND, Millis
 from chalicelib.readers import service as readers
+from chalicelib.runtime import metrics
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.retries import undisturbed
 from chalicelib.wallet import service as wallet
@@ -75,7 +76,8 @@ def _added(world: World, news: Sequence[News]) -> list[News]:
 
 
 def _try(world: World, news: Sequence[News]) -> list[News]:
-    rows = Rollups(world.tables, world.settings.tables.rollups, builds(world).now().kept)
+    build = builds(world).now()
+    rows = Rollups(world.tables, world.settings.tables.rollups, build.kept)
     marks = rows.read({_mark(each) for each in news})  # before what they are of: a mark that is older is found out
     facts = _facts(world, news)
     plan, left = Plan(MOST_ROWS), list[News]()
@@ -85,7 +87,21 @@ def _try(world: World, news: Sequence[News]) -> list[News]:
     if plan.places:
         read = marks | rows.read(plan.places - marks.keys())
         world.tables.write(*map(rows.put, plan.rows(read)))
+        if build.kept == build.shown:  # else sums are made anew, and what is old would be told as new
+            _measure(plan.added(Place(PLATFORM, TOTAL)))
     return left
+
+
+def _measure(added: Mapping[str, int]) -> None:
+    money: metrics.Measures = {
+        "MinutesCharged": added.get("minutes", 0),
+        "CentsCharged": added.get("spent.reading", 0),
+        "CentsToppedUp": added.get("topped_up", 0),
+        "CentsRefunded": added.get("refunded", 0),
+        "CentsPaidOut": added.get("paid_out", 0),
+    }
+    if any(money.values()):
+        metrics.add(**money)
 
 
 def _all_taken(plan: Plan, steps: Iterator[Step]) -> bool:

@@ -13,6 +13,7 @@ from chalicelib.dashboards.model.news import News, Source, key_of, news_of
 from chalicelib.gateways import World, world
 from chalicelib.kernel.errors import Unavailable
 from chalicelib.kernel.time import Millis
+from chalicelib.runtime import metrics
 
 blueprint = Blueprint(__name__)
 
@@ -20,6 +21,7 @@ _SOURCES: Final[tuple[Source, ...]] = ("ledger", "accounts", "readers")
 
 
 @blueprint.lambda_function(name="rollup")
+@metrics.flushed
 def rollup(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Sum up what is new in a stream, or, called by hand with ``again``, what is told there."""
     left = context.get_remaining_time_in_millis

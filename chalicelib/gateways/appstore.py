@@ -89,6 +89,12 @@ class AppStore(Protocol):
     def verified_notification(self, payload: bytes) -> Notification:
         """The notification of a webhook's body. Raises as ``verified_transaction`` does."""
 
+    def undelivered(self, *, since: Millis, until: Millis, after: str | None) -> tuple[list[Notification], str | None]:
+        """A page of the notifications that Apple could not deliver, and where the next one begins; None on the last.
+
+        Raises as ``verified_transaction`` does, ProviderFailed when Apple refuses, Unavailable when it is out of reach.
+        """
+
     def send_consumption(self, transaction: str, *, delivered: bool, consumed: int) -> bool:
         """Tell Apple, with the customer's consent, whether a purchase was delivered, and how much of it was used up, in
         thousandths of a per cent; False where Apple refuses for good. Telling it again does no harm.
@@ -128,6 +134,26 @@ class AppleStore:
             at=_moment(told.signedDate),
             transaction=self.verified_transaction(inner) if inner is not None else None,
         )
+
+    def undelivered(self, *, since: Millis, until: Millis, after: str | None) -> tuple[list[Notification], str | None]:
+        import json
+
+        import requests
+        from appstoreserverlibrary.api_client import APIException
+        from appstoreserverlibrary.models.NotificationHistoryRequest import NotificationHistoryRequest
+
+        asked = NotificationHistoryRequest(startDate=since, endDate=until, onlyFailures=True)
+        try:
+            told = self._client().get_notification_history(after, asked)
+        except APIException as refusal:
+            if refusal.http_status_code == HTTPStatus.UNAUTHORIZED:
+                raise _not_set_up() from refusal
+            raise ProviderFailed(f"Apple answered {refusal.http_status_code}.") from refusal
+        except requests.RequestException as error:
+            raise Unavailable("Apple is out of reach.") from error
+        signed = [item.signedPayload for item in told.notificationHistory or []]
+        found = [self.verified_notification(json.dumps({"signedPayload": each}).encode()) for each in signed]
+        return found, told.paginationToken if told.hasMore else None
 
     def send_consumption(self, transaction: str, *, delivered: bool, consumed: int) -> bool:
         import requests

@@ -1,8 +1,8 @@
-"""Events of Stripe's that never came here, or could not be applied: which those are, and applying them after all.
+"""What Stripe and Apple told and never came here, or could not be applied: which that is, and applying it after all.
 
-An event is read at Stripe and applied by what the webhook calls, so it has its effect once, whether it comes late by
-itself, is replayed, or both at one moment. The audit entry comes first: a crash between leaves an event to be replayed
-once more. Stripe keeps events for 30 days. Those of readers' accounts are not looked for: Stripe lists them account by
+It is read at the vendor and applied by what the webhook calls, so it has its effect once, whether it comes late by
+itself, is replayed, or both at one moment. The audit entry comes first: a crash between leaves it to be replayed once
+more. Stripe keeps events for 30 days. Those of readers' accounts are not looked for: Stripe lists them account by
 account.
 """
 
@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from chalicelib.gateways import World
+from chalicelib.gateways.appstore import Notification
 from chalicelib.gateways.stripe import MOST_LISTED, Refused
 from chalicelib.kernel.errors import NotFound
 from chalicelib.kernel.time import DAY, SECOND, Millis
 from chalicelib.runtime import audit
 from chalicelib.shop.events import TOLD, apply_event
-from chalicelib.wallet import events
+from chalicelib.wallet import apple, events
 
 KEPT: Final[Millis] = 30 * DAY
 """How long Stripe keeps an event."""
@@ -27,14 +28,17 @@ _MOST_PAGES: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """An event that Stripe has, and we have not applied. ``under_way``: a webhook may yet take it."""
+    """What a vendor told, and we have not applied. ``under_way``: a webhook may yet take it."""
 
     id: str
+    """Of the event; of a notification of Apple's ``apple:`` and its own."""
     kind: str
     thing: str
     """The id of what it is about."""
     at: Millis
     under_way: bool
+    notification: Notification | None = None
+    """Apple's, as it was verified: there is no other way to read a single one."""
 
 
 def missed(world: World, since: Millis, *, undelivered: bool = False) -> list[Missed]:
@@ -55,6 +59,23 @@ def missed(world: World, since: Millis, *, undelivered: bool = False) -> list[Mi
     return found[:MOST][::-1]
 
 
+def missed_of_apple(world: World, since: Millis) -> list[Missed]:
+    """Notifications that Apple could not deliver, of ``since`` or later, that were not applied: 500 at most.
+
+    Raises ProviderFailed, Unavailable, Unauthenticated, Malformed.
+    """
+    found: list[Missed] = []
+    after: str | None = None
+    for _ in range(_MOST_PAGES):
+        page, after = world.appstore.undelivered(since=since, until=world.now(), after=after)
+        named = {f"apple:{each.id}": each for each in page}
+        seen = events.seen_among(world, list(named))
+        found += [_missed_of_apple(name, each) for name, each in named.items() if name not in seen]
+        if after is None or len(found) >= MOST:
+            break
+    return found[:MOST]
+
+
 def missing(world: World, ids: Sequence[str]) -> list[Missed]:
     """Those of these events that were not applied. Raises NotFound for one that Stripe does not have."""
     return [_missed(each) for each in _unseen(world, [_read(world, event) for event in dict.fromkeys(ids)])]
@@ -70,9 +91,12 @@ def replay(
     applied: list[Missed] = []
     for each in found:
         if not events.seen_among(world, [each.id]):
-            event = _read(world, each.id)
+            event = None if each.notification else _read(world, each.id)
             world.tables.write(_audited(world, each, actor, reason))
-            apply_event(world, event)
+            if each.notification:
+                apple.hear(world, each.notification)
+            elif event:
+                apply_event(world, event)
             applied.append(each)
         done(1)
     return applied
@@ -102,6 +126,11 @@ def _missed(event: dict[str, Any]) -> Missed:
         at=int(event["created"]) * SECOND,
         under_way=bool(event.get("pending_webhooks")),
     )
+
+
+def _missed_of_apple(name: str, told: Notification) -> Missed:
+    thing = told.transaction.id if told.transaction else ""
+    return Missed(name, told.kind, thing, told.at, under_way=False, notification=told)
 
 
 def _audited(world: World, about: Missed, actor: str, reason: str) -> Any:

@@ -44,7 +44,7 @@ def reckoning(world: World, session: Session) -> Reckoning:
 
 
 def in_review(world: World, limit: int) -> list[Session]:
-    """Readings that an admin must decide on, the longest ended first."""
+    """Readings that an admin must decide on, the last ended first."""
     return _rows(world).in_review(limit)
 
 

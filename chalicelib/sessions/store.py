@@ -56,8 +56,8 @@ class Sessions:
         return [from_item(item) for item in page.items], page.next_key
 
     def in_review(self, limit: int) -> list[Session]:
-        """Those that an admin must decide on, the longest ended first. It may be a moment behind."""
-        page = self._tables.query(self._name, ("pending", REVIEW), index="pending", limit=limit)
+        """Those that an admin must decide on, the last ended first. It may be a moment behind."""
+        page = self._tables.query(self._name, ("pending", REVIEW), index="pending", newest_first=True, limit=limit)
         return [from_item(item) for item in page.items]
 
     def page_of_person(self, who: Who, user: str, limit: int, start: Key | None) -> tuple[list[Session], Key | None]:

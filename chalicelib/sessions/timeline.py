@@ -10,6 +10,7 @@ from typing import Final
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import Invalid
 from chalicelib.payouts import service as payouts
+from chalicelib.runtime import audit
 from chalicelib.runtime.tables import Item, Key
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model import timeline as model
@@ -29,7 +30,9 @@ _SIDES: Final[tuple[Who, ...]] = ("client", "reader")
 
 
 def open_ones(world: World, state: str | None, limit: int) -> list[Session]:
-    """Readings that time may still change, in that state; of many, those that the index has first. A moment behind."""
+    """Readings that time may still change, in that state, newest first; of very many, those that the index has first. A
+    moment behind.
+    """
     if state is not None and state not in OPEN:
         raise Invalid(errors=({"field": "state", "message": f"one of {', '.join(OPEN)}"},))
     found: list[Session] = []
@@ -40,7 +43,7 @@ def open_ones(world: World, state: str | None, limit: int) -> list[Session]:
             found += [each for each in page if each.state != "finalized" and state in (None, each.state)]
             if start is None or len(found) >= limit:
                 break
-    return sorted(found, key=lambda each: (each.created_at, each.id))[:limit]
+    return sorted(found, key=lambda each: (each.created_at, each.id), reverse=True)[:limit]
 
 
 def of_person(world: World, user: str, state: str | None, limit: int) -> list[Session]:
@@ -61,7 +64,7 @@ def timeline(world: World, session_id: str) -> tuple[Session, list[Line]]:
     session = sessions.load(world, session_id)
     tables = world.settings.tables
     told = world.tables.get_many(tables.notices, _notices(session))
-    audited = world.tables.query(tables.audit, ("pk", session.id), limit=_PAGE).items
+    audited = audit.newest(world.tables, tables.audit, session.id, _PAGE)[::-1]
     return session, model.timeline(
         session,
         _credit(world, session),

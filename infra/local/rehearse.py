@@ -24,7 +24,6 @@ from rich.table import Table
 
 from chalicelib.kernel.time import ceil_div
 from chalicelib.sessions import service as sessions
-from infra.local.deploy import DeployFailed
 from infra.local.emptied import Rows, empty, look
 from infra.local.ministack import CannotStart
 from infra.local.people import RATE, Person, make_reader
@@ -33,6 +32,7 @@ from infra.local.proof import prove
 from infra.local.stack import DEFAULT_STATE_DIR, Stack, local_stack
 from infra.local.waiting import TookTooLong, until
 from scripts.backup.export import tables_of
+from scripts.deployment.stack import DeployFailed
 
 Admin = Callable[..., None]
 """Carries out a command of scripts/soulseer; raises where its exit code is not 0."""
@@ -153,6 +153,9 @@ def _rehearsed(stack: Stack, to: Path, console: Console) -> int:
     faults = prove(stack.world()).faults
     admin("ledger", "reconcile", "--margin", "0")
     admin("payouts", "unfreeze")
+    with _step(console, "scripts/soulseer rollups check"):
+        check = ("rollups", "check", "--margin", "0", "--local")
+        until("every sum being the ledger's", lambda: _run(stack, *check)[0] == 0, seconds=SOON)
     console.print(_table(found, list(names), credit, [each.credit() for each in people], seconds))
     for fault in faults:
         console.print(f"✗ {fault}", style="red")
@@ -182,6 +185,7 @@ def _table(found: Round, names: Sequence[str], before: Sequence[int], after: Seq
         table.add_row(f"credit of {who}", f"${was / 100:.2f}", f"${now / 100:.2f}", "✓")
     table.add_row("the open reading", "went on", f"{seconds:.1f} s", "paid to the second ✓")
     table.add_row("the ledger", "", "verified, reconciled", "✓")
+    table.add_row("sums for dashboards", "", "the ledger's", "✓")
     return table
 
 
@@ -194,12 +198,18 @@ def _step(console: Console, what: str) -> Iterator[None]:
 
 
 def _admin(stack: Stack, arguments: Sequence[str]) -> None:
+    code, complained = _run(stack, *arguments, *_WHY)
+    if code:
+        raise _Failed(f"{' '.join(arguments)}: {complained}")
+
+
+def _run(stack: Stack, *arguments: str) -> tuple[int, str]:
+    """A command's exit code, and what it complains of."""
     from scripts.admin.cli import run
 
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()) as complained:
-        code = run([*arguments, *_WHY], lambda _: stack.world(), lambda: "rehearsal")
-    if code:
-        raise _Failed(f"{' '.join(arguments)}: {complained.getvalue().strip()}")
+        code = run([*arguments], lambda _: stack.world(), lambda: "rehearsal")
+    return code, complained.getvalue().strip()
 
 
 def _client(stack: Stack, name: str, cents: int) -> Phone:

@@ -12,12 +12,12 @@ import time
 from collections.abc import Mapping
 from typing import Final
 
-from infra.local.deploy import DeployFailed
 from infra.local.ministack import CannotStart
 from infra.local.play import Play
 from infra.local.report import report
 from infra.local.screen import screen
 from infra.local.stack import DEFAULT_STATE_DIR, local_stack
+from scripts.deployment.stack import DeployFailed
 
 LENGTHS: Final = {
     "BILLING_MINUTE_SECONDS": "15",

@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NoReturn
 
-from infra.local.deploy import DeployFailed
 from infra.local.ministack import WANTED_PORT, CannotStart
 from infra.local.stack import DEFAULT_STATE_DIR, SETTINGS, Stack, local_stack
+from scripts.deployment.stack import DeployFailed
 
 _LOOK_SECONDS: Final = 1.0
 

@@ -14,10 +14,9 @@ from chalicelib.kernel.errors import AlreadyDone
 from chalicelib.kernel.time import rfc3339
 from chalicelib.operations import adjustments
 from chalicelib.operations.model.adjustment import VALID, Adjustment, approved, rejected, wanted
-from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, a_limit, an_id, takes_user
+from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, an_id, takes_limit, takes_user
 
 _SIGNED: Final = re.compile(r"[+-]?[0-9]{1,9}")
-_SHOWN: Final = 50
 
 
 def by_hand(
@@ -65,7 +64,8 @@ def adjust_wallet(world: World, asked: Namespace) -> Plan:
 def list_adjustments(world: World, asked: Namespace) -> Answer:
     """Newest first."""
     found = adjustments.adjustments(world, asked.state, asked.user, asked.limit)
-    return Answer([_facts(world, each) for each in found])
+    shown = ("id", "state", "what", "ref", "asked_by", "asked_at")
+    return Answer([{name: value for name, value in _facts(world, each).items() if name in shown} for each in found])
 
 
 def show_adjustment(world: World, asked: Namespace) -> Answer:
@@ -152,7 +152,7 @@ def _takes_which(parser: ArgumentParser) -> None:
     states = ("pending", "posted", "rejected", "expired")
     parser.add_argument("--state", choices=states, help="only these; pending ones wait for a second person")
     parser.add_argument("--user", type=an_id, metavar="USER", help="only those on this person's money")
-    parser.add_argument("--limit", type=a_limit, default=_SHOWN, help=f"how many at most ({_SHOWN})")
+    takes_limit(parser)
 
 
 def _takes_adjustment(parser: ArgumentParser) -> None:

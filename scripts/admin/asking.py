@@ -19,8 +19,6 @@ WHY: Final = '--reason "asked for by phone" --yes'
 _FEW: Final = 10
 _MOST: Final = 100
 """Rows that are asked for at once."""
-MOST_SHOWN: Final = 1_000
-"""What a list shows at most."""
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _NUMBER: Final = re.compile(r"[0-9]{1,9}")
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -89,13 +87,6 @@ def a_number(written: str) -> int:
     if not _NUMBER.fullmatch(written):
         raise ArgumentTypeError("write a number in plain digits, such as 2500")
     return int(written)
-
-
-def a_limit(written: str) -> int:
-    limit = a_number(written)
-    if not 1 <= limit <= MOST_SHOWN:
-        raise ArgumentTypeError(f"write a number from 1 to {MOST_SHOWN}")
-    return limit
 
 
 def takes_nothing(parser: ArgumentParser) -> None:

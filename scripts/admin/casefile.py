@@ -18,7 +18,7 @@ from chalicelib.messaging import service as messaging
 from chalicelib.moderation import service as moderation
 from chalicelib.moderation.model import Case
 from chalicelib.notifications import inbox
-from chalicelib.operations import deletions
+from chalicelib.operations import adjustments, deletions
 from chalicelib.payouts import payees, paying
 from chalicelib.payouts.service import earnings_account, earnings_of
 from chalicelib.readers import service as readers
@@ -125,7 +125,8 @@ def _money(world: World, user: str, limit: int) -> Facts:
     return {
         "wallet": {
             "paid": newest.buckets.paid,
-            "promo": newest.balance - newest.buckets.paid,
+            "promo": newest.balance - newest.buckets.paid - newest.buckets.given,
+            "given": newest.buckets.given,
             "frozen": newest.frozen,
             "credit_by_week": by_week(world, wallet.credit_account(user)),
             "coins": wallet.ledger(world).head(statement.account_of(user, "coins")).balance,
@@ -170,6 +171,16 @@ def _money(world: World, user: str, limit: int) -> Facts:
                 "status": each.status,
             }
             for each in refunds.refunds_of(world, user, limit, None)[0]
+        ],
+        "adjustments": [
+            {
+                "at": rfc3339(each.asked_at),
+                "adjustment": each.id,
+                "what": each.what,
+                "amount": each.amount,
+                "state": each.now(world.now()),
+            }
+            for each in adjustments.adjustments(world, None, user, limit)
         ],
         "payouts": [
             {"at": rfc3339(each.created_at), "payout": each.id, "amount": each.amount, "state": each.state}

@@ -1,6 +1,7 @@
 """The verbs of readings. Money is in cents."""
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 from typing import Final
 
 from chalicelib.gateways import World
@@ -12,9 +13,8 @@ from chalicelib.sessions import service as sessions
 from chalicelib.sessions import settling, timeline
 from chalicelib.sessions.model.session import REVIEW, Session, Who
 from scripts.admin.adjustments import by_hand
-from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, a_limit, a_number, an_id
+from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, a_number, an_id, takes_limit
 
-_SHOWN: Final = 50
 _WIDTH: Final = 20
 """Of the bar that is the client's credit."""
 _SIDES: Final[tuple[Who, ...]] = ("client", "reader")
@@ -26,7 +26,7 @@ def show_session(world: World, asked: Namespace) -> Answer:
 
 
 def list_sessions(world: World, asked: Namespace) -> Answer:
-    """Without a person: those that are open, or not settled yet, oldest first. As stored."""
+    """Newest first, as stored; without a person, those that are open or not settled yet."""
     if asked.state == REVIEW:
         found = settling.in_review(world, asked.limit)
         if asked.user:
@@ -41,7 +41,7 @@ def list_sessions(world: World, asked: Namespace) -> Answer:
 def show_timeline(world: World, asked: Namespace) -> Answer:
     """As stored: looking does not bring it up to date. Single beats, Agora's notices and tokens are kept by nobody."""
     session, lines = timeline.timeline(world, asked.session)
-    most = max([line.credit or 0 for line in lines], default=0)
+    held = [line.credit for line in lines if line.credit is not None]
     shown = [
         {
             "at": rfc3339(line.at),
@@ -49,7 +49,7 @@ def show_timeline(world: World, asked: Namespace) -> Answer:
             "what": line.what,
             "amount": line.amount,
             "credit": line.credit,
-            "": _bar(line.credit, most),
+            "": _bar(line.credit, held),
             "name": line.name,
         }
         for line in lines
@@ -78,10 +78,12 @@ def settle_session(world: World, asked: Namespace) -> Plan:
     return by_hand(world, asked, change, will, lambda: _session_facts(sessions.load(world, session.id)))
 
 
-def _bar(credit: Cents | None, most: Cents) -> str | None:
-    if credit is None or most <= 0:
+def _bar(credit: Cents | None, among: Sequence[Cents]) -> str | None:
+    """One step for the least that there was, all of them for the most."""
+    if credit is None:
         return None
-    return "█" * max(0, -(-_WIDTH * credit // most)) or "▏"
+    least, most = min(among), max(among)
+    return "█" * (1 + (_WIDTH - 1) * (credit - least) // max(1, most - least))
 
 
 def force_end(world: World, asked: Namespace) -> Plan:
@@ -142,7 +144,7 @@ def _line_facts(session: Session) -> Facts:
 def _takes_which(parser: ArgumentParser) -> None:
     parser.add_argument("--state", choices=(*timeline.OPEN, REVIEW), help="only these; review: nobody was paid")
     parser.add_argument("--user", type=an_id, metavar="USER", help="only readings of this person, finalized ones too")
-    parser.add_argument("--limit", type=a_limit, default=_SHOWN, help=f"how many at most ({_SHOWN})")
+    takes_limit(parser)
 
 
 def _takes_division(parser: ArgumentParser) -> None:

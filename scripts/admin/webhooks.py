@@ -1,4 +1,4 @@
-"""The verbs of what vendors tell us: which events of Stripe's we never took, and taking them after all."""
+"""The verbs of what vendors tell us: what we never took of it, and taking it after all."""
 
 import re
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
@@ -35,6 +35,8 @@ def replay_missed(world: World, asked: Namespace) -> Plan:
 
 
 def _missed(world: World, asked: Namespace) -> list[Missed]:
+    if asked.vendor == "apple":
+        return replays.missed_of_apple(world, world.now() - asked.since)
     return replays.missed(world, world.now() - asked.since, undelivered=asked.undelivered)
 
 
@@ -64,7 +66,10 @@ def _event(written: str) -> str:
 
 def _takes_since(parser: ArgumentParser) -> None:
     parser.add_argument("--since", type=_ago, default=DAY, metavar="AGO", help="how far back: 24h, 7d (24h)")
-    parser.add_argument("--undelivered", action="store_true", help="only what Stripe could not deliver: quicker")
+    parser.add_argument("--vendor", choices=("stripe", "apple"), default="stripe", help="who told it (stripe)")
+    parser.add_argument(
+        "--undelivered", action="store_true", help="only what Stripe could not deliver, as of Apple always"
+    )
 
 
 def _takes_which(parser: ArgumentParser) -> None:
@@ -78,15 +83,15 @@ VERBS: Final = (
     Verb(
         "webhooks",
         "list",
-        "List events that Stripe has, and that were never applied here.",
-        ("webhooks list --since 24h --stage prod", "webhooks list --since 30d --undelivered --stage prod --json"),
+        "List what Stripe or Apple told, and was never applied here.",
+        ("webhooks list --since 24h --stage prod", "webhooks list --vendor apple --since 7d --stage prod --json"),
         _takes_since,
         list_missed,
     ),
     Verb(
         "webhooks",
         "replay",
-        "Apply events that were missed, as Stripe has them. What was applied is not applied again.",
+        "Apply what was missed, as Stripe or Apple has it. What was applied is not applied again.",
         (
             f"webhooks replay evt_1P2x3Y --stage prod {WHY}",
             f"webhooks replay --missing --since 7d --stage prod {WHY}",

@@ -5,10 +5,19 @@ from collections.abc import Iterator
 from concurrent.futures import Future, wait
 from typing import Any
 
+from jsonschema_rs import validate
+
+from chalicelib.gateways import World
+from chalicelib.runtime.metrics import Measures
+from chalicelib.runtime.tables import Key
 from infra.local.people import PEOPLE
+from infra.local.waiting import until
 from tests.e2e.confided import HEARD, Confided
 from tests.e2e.conftest import QUIET_SECONDS, Story
-from tests.e2e.stage import Stage
+from tests.e2e.stage import TICK, Stage
+from tests.support.emf import SCHEMA, measured
+
+MOST_PAGES = 1_000
 
 FUNCTIONS = (
     "api",
@@ -18,6 +27,7 @@ FUNCTIONS = (
     "google_webhook",
     "billing_tick",
     "reconcile",
+    "rollup",
     "clock",
     "notify",
     "mail_events",
@@ -71,6 +81,51 @@ def test_no_log_holds_a_secret_or_what_belongs_to_a_person(stage: Stage, stories
         assert [group for group, lines in logged.items() if function in group and lines], f"{function} wrote nothing"
     told = {group: found for group, lines in logged.items() if (found := sorted(set(confided.in_lines(lines))))}
     assert told == {}
+
+
+def test_what_is_measured_adds_up_to_the_ledger(stage: Stage, stories: dict[Story, "Future[None]"]) -> None:
+    """Every cent that was charged is in the numbers for CloudWatch once, whoever charged it."""
+    wait(stories.values(), timeout=QUIET_SECONDS)
+    logs: Any = stage.stack.aws("logs")
+
+    def told(function: str) -> list[dict[str, Any]]:
+        lines = _messages(logs, f"/aws/lambda/soulseer-dev-{function}")
+        return [json.loads(line) for line in lines if '"_aws"' in line]
+
+    def sums() -> dict[str, float]:
+        return {name: sum(values) for name, values in measured(told("rollup")).items()}
+
+    # Readings that a test left may still be charged, and what is charged is summed a little later.
+    until(
+        "the numbers being those of the ledger",
+        lambda: sums().get("CentsCharged", 0) == charged_in_the_ledger(stage.world),
+        seconds=TICK,
+        every=2,
+    )
+    assert sums()["MinutesCharged"] > 0
+    lines = [line for function in FUNCTIONS for line in told(function)]
+    for line in lines:
+        validate(SCHEMA, line)
+    seen = measured(lines)
+    assert seen.keys() >= {"BillingLateness", "InsufficientFunds", "NoticeLateness", "ReadingsOpen", "WebhookLateness"}
+    assert seen.keys() <= Measures.__annotations__.keys()
+
+
+def charged_in_the_ledger(world: World) -> int:
+    """What readings cost in cents, less what was taken back."""
+    cents = 0
+    start: Key | None = None
+    for _ in range(MOST_PAGES):
+        page = world.tables.scan(world.settings.tables.ledger, start=start)
+        cents -= sum(
+            int(each["amount"])
+            for each in page.items
+            if each["account"].startswith("credit:") and each.get("counter", "").startswith("session:")
+        )
+        start = page.next_key
+        if start is None:
+            return cents
+    raise AssertionError("the ledger has no end")
 
 
 def test_what_is_confided_is_found_where_it_is_told() -> None:

@@ -218,6 +218,8 @@ def rehearse(served: Served, office: Office, backup: Path) -> None:
     assert buyer.credit() == 10_000 - order["total"]["amount"]
     waits = f"order:{order['id']} still holds {order['total']['amount']}"  # for its parcel
     assert prove(served.world()).faults == [waits]
+    summed = ("rollups", "check", "--margin", "0", "--local", "--json")
+    until("every sum being the ledger's", lambda: office.run(*summed)[0] == 0, seconds=SOON)
     admin(office, "ledger", "reconcile", "--margin", "0")
     admin(office, "payouts", "unfreeze")
     assert not set(letters) & set(letters_sent(served)[len(letters) :])  # nobody is told again what they were told

@@ -158,6 +158,8 @@ class OfflineAppStore:
     """``AppStore`` that believes what it was given, and keeps what it is told; it can be out of reach."""
 
     signed: dict[str, Transaction] = field(default_factory=dict)
+    lost: list[Notification] = field(default_factory=list)
+    """What was told and never came."""
     told: list[tuple[str, bool, int]] = field(default_factory=list)
     """Purchase, whether it was delivered, how much of it was used."""
     refusing: bool = False
@@ -173,6 +175,14 @@ class OfflineAppStore:
 
     def verified_notification(self, payload: bytes) -> Notification:
         raise Unauthenticated
+
+    def undelivered(self, *, since: Millis, until: Millis, after: str | None) -> tuple[list[Notification], str | None]:
+        """One a page: what Apple could not deliver is what ``lost`` holds."""
+        if self.down:
+            raise Unavailable
+        told = [each for each in self.lost if since <= each.at <= until]
+        first = int(after or 0)
+        return told[first : first + 1], str(first + 1) if first + 1 < len(told) else None
 
     def send_consumption(self, transaction: str, *, delivered: bool, consumed: int) -> bool:
         if self.down:

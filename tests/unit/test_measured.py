@@ -1,11 +1,15 @@
 """Each number is measured where it is surely known, and once."""
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
+from chalicelib.dashboards import building, folding
+from chalicelib.dashboards.model.news import Chain
 from chalicelib.kernel.errors import Unauthenticated
 from chalicelib.kernel.time import MINUTE, SECOND
 from chalicelib.notifications import handlers as notifications
@@ -13,6 +17,7 @@ from chalicelib.operations import handlers as operations
 from chalicelib.runtime import outbox, webhooks
 from chalicelib.runtime.tables import Absent, Check, ConditionFailed, Contended, DynamoTables, Put, _marshalled
 from chalicelib.sessions.model.commands import leave
+from tests.support.duo import RATE, Duo
 from tests.support.emf import taken
 from tests.support.events import refund_event
 from tests.support.purse import Purse
@@ -20,6 +25,7 @@ from tests.support.reading import Stage
 from tests.support.worlds import NOON, hand_world
 
 Measured = Callable[[], dict[str, list[float]]]
+HANDLERS = sorted((Path(__file__).parents[2] / "chalicelib").rglob("handlers.py"))
 
 
 @pytest.fixture
@@ -107,6 +113,36 @@ def test_a_notice_says_how_long_after_the_fact_it_was_told(seen: Measured) -> No
     assert seen()["NoticeLateness"] == [3 * SECOND]
 
 
+def talked() -> Duo:
+    """A reading of two minutes and a half, settled, of somebody who paid in 5,000."""
+    duo = Duo(hand_world(), "1")
+    duo.ended(150_000)
+    duo.noticed()
+    return duo
+
+
+def test_what_was_charged_is_counted_once_when_it_is_summed(seen: Measured) -> None:
+    duo = talked()
+    seen()
+    for _ in range(2):
+        folding.fold(duo.world, [Chain(duo.account), Chain(f"earnings:{duo.reader}")], lambda: MINUTE)
+    assert seen() == {
+        "MinutesCharged": [3],
+        "CentsCharged": [3 * RATE],
+        "CentsToppedUp": [5_000],
+        "CentsRefunded": [0],
+        "CentsPaidOut": [0],
+    }
+
+
+def test_sums_that_are_made_anew_tell_nothing_again(seen: Measured) -> None:
+    duo = talked()
+    folding.fold(duo.world, [Chain(duo.account)], lambda: MINUTE)
+    seen()
+    building.rebuild(duo.world, lambda _: None, actor="admin", reason="test")
+    assert seen() == {}
+
+
 class Busy:
     """A client of DynamoDB that fails."""
 
@@ -151,3 +187,13 @@ def test_storage_that_is_busy_is_counted_and_a_condition_that_does_not_hold_is_n
     with pytest.raises(raised):
         tables.write(Put("ledger", {"pk": "a"}), Check("ledger", {"pk": "b"}, (Absent("pk"),)))
     assert seen().get("StorageContended") == times
+
+
+def test_every_function_writes_what_it_measured_when_a_call_of_it_ends() -> None:
+    for path in HANDLERS:
+        text = path.read_text()
+        made = re.findall(r"^@blueprint\.(?:lambda_function|schedule)\(.*\)\n((?:@.*\n)*)def (\w+)", text, re.MULTILINE)
+        assert made, path
+        for decorators, name in made:
+            body = text.partition(f"def {name}(")[2].partition("\n\n\n")[0]
+            assert "@metrics.flushed" in decorators or "webhooks.answered(" in body, f"{path}: {name}"

@@ -76,6 +76,10 @@ class Plan:
                 self._added[place][name] += amount
         return True
 
+    def added(self, place: Place) -> Sums:
+        """What all steps add to the sums of that row."""
+        return dict(self._added.get(place, {}))
+
     def rows(self, read: Mapping[Place, Row]) -> list[Row]:
         """The rows after all steps, those before being ``read``."""
         return [self._changed(read[place]) for place in sorted(self.places)]

@@ -1,6 +1,7 @@
-"""The App Store Server API, of which the product calls one thing, and the OCSP responder of the certificates.
+"""The App Store Server API, of which the product calls two things, and the OCSP responder of the certificates.
 
     PUT  /inApps/v2/transactions/consumption/{id}   202, as "Send Consumption Information" describes it
+    POST /inApps/v1/notifications/history           what was told and not taken, as "Get Notification History" does
     POST /ocsp                                      whether a certificate still holds
 
 The bearer token is a JWT of the app's key (ES256) with its ``kid``, ``iss``, ``aud``, ``bid`` and an end within the
@@ -8,13 +9,14 @@ hour. A refusal is ``{"errorCode", "errorMessage"}``. What was taken is kept: ``
 "transaction", "body"}``.
 """
 
+import json
 import time
 from http import HTTPStatus
 from typing import Any, Final
 
 import jwt
 
-from infra.local.apple import purchases
+from infra.local.apple import notifications, purchases
 from infra.local.apple.context import BUNDLE_ID, ISSUER_ID, KEY_ID, AppleError, Context
 from infra.local.faults import ERROR, HANG, LOSE_ANSWER, REFUSE, Faults
 from infra.local.store import Thing, new_id
@@ -24,6 +26,7 @@ _CONSUMPTION: Final = "consumption"
 _AUDIENCE: Final = "appstoreconnect-v1"
 _LONGEST_TOKEN_SECONDS: Final = 3_600
 _WHOLE: Final = 100_000
+_PAGE: Final = 20
 _DELIVERY: Final = frozenset(
     {
         "DELIVERED",
@@ -44,6 +47,7 @@ class Rest:
     def routes(self) -> list[Route]:
         return [
             ("PUT", r"/inApps/v2/transactions/consumption/(?P<id_>[^/]+)", self._consumption),
+            ("POST", r"/inApps/v1/notifications/history", self._history),
             ("POST", r"/ocsp", self._status),
         ]
 
@@ -69,6 +73,37 @@ class Rest:
         if fault == LOSE_ANSWER:
             raise LostAnswer
         return Response(HTTPStatus.ACCEPTED)
+
+    def _history(self, request: Request) -> Response:
+        """Oldest first, 20 a page; the token of the next one is how many came before it."""
+        if fault := self._faults.strike():
+            if fault == HANG:
+                self._faults.hang()
+            if fault != ERROR:
+                raise LostAnswer
+            return _refused(HTTPStatus.INTERNAL_SERVER_ERROR, 5_000_000, "An unknown error occurred.")
+        try:
+            self._check_token(request)
+            body = json_object(request.body)
+            least, most, failed = int(body["startDate"]), int(body["endDate"]), bool(body.get("onlyFailures"))
+            first = int(request.parameters.get("paginationToken", 0))
+        except AppleError as refusal:
+            return _refused(refusal.status, refusal.code, str(refusal))
+        except (KeyError, TypeError, ValueError) as error:
+            return _refused(HTTPStatus.BAD_REQUEST, 4_000_000, str(error))
+        if most <= least:
+            return _refused(HTTPStatus.BAD_REQUEST, 4_000_014, "Invalid request. The end date precedes the start.")
+        told = [
+            each
+            for each in notifications.listed(self._context)
+            if least <= each["claims"]["signedDate"] <= most
+            and not (failed and any(sent["state"] == "delivered" for sent in each["deliveries"]))
+        ]
+        page = [json.loads(notifications.signed(self._context, each)) for each in told[first : first + _PAGE]]
+        answer = {"notificationHistory": [each | {"sendAttempts": []} for each in page]}
+        more = first + _PAGE < len(told)
+        token = {"paginationToken": str(first + _PAGE)} if more else {}
+        return json_response(HTTPStatus.OK, answer | {"hasMore": more} | token)
 
     def _check_token(self, request: Request) -> None:
         """As Apple: one answer for whatever is wrong with a token."""

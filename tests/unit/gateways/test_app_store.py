@@ -13,6 +13,7 @@ from typing import Any
 
 import jwt
 import pytest
+import requests
 from cryptography.hazmat.primitives import serialization
 
 from chalicelib.gateways import appstore
@@ -356,6 +357,26 @@ def test_what_apple_does_not_take_now_is_to_be_told_again_after_a_rest(
     assert len(responder.consumptions(sold)) == (how == "lose_answer")
     told._breaker = CircuitBreaker()
     assert told.send_consumption(sold, delivered=True, consumed=0)
+
+
+def test_what_apple_could_not_deliver_is_read_page_by_page_and_nothing_else(
+    told: AppleStore, responder: AppleServer
+) -> None:
+    base = f"{responder.url}/_local"
+    requests.put(f"{base}/webhook", json={"url": "http://127.0.0.1:9/"}, timeout=10).raise_for_status()
+    made = [requests.post(f"{base}/notifications", json={"kind": "TEST"}, timeout=10).json() for _ in range(23)]
+    since, until = made[0]["claims"]["signedDate"], made[-1]["claims"]["signedDate"] + 1
+    first, after = told.undelivered(since=since, until=until, after=None)
+    rest, end = told.undelivered(since=since, until=until, after=after)
+    assert (len(first), end) == (20, None)
+    assert [each.id for each in first + rest] == [each["id"] for each in made]
+    assert told.undelivered(since=until, until=until + 1, after=None) == ([], None)
+    with pytest.raises(ProviderFailed):
+        told.undelivered(since=until, until=since, after=None)
+    for how, refusal in (("error", ProviderFailed), ("refuse", Unavailable)):
+        responder.faults.set(how, 1)
+        with pytest.raises(refusal):
+            told.undelivered(since=since, until=until, after=None)
 
 
 @pytest.mark.parametrize(("number", "again"), [(4_040_010, False), (4_040_006, True), (4_290_000, True)])

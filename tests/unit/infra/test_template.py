@@ -9,6 +9,7 @@ from cfnlint.api import lint_file  # type: ignore[import-untyped] # it ships no 
 from cfnlint.config import ManualArgs  # type: ignore[import-untyped] # the same
 
 from chalicelib.kernel.settings import settings_from
+from scripts.deployment.release import CALLS_BACK
 from scripts.lint_template import accepted
 from tests.unit.infra.made import Package
 
@@ -239,3 +240,64 @@ def texts(thing: Any) -> list[str]:
         case list():
             return [text for value in thing for text in texts(value)]
     return []
+
+
+def test_the_gateway_calls_the_alias_and_nothing_else_of_the_api(packaged: Package) -> None:
+    written = json.dumps(packaged.resources["RestAPI"])
+    assert "functions/${APIHandlerAliaslive}/invocations" in written
+    assert "${APIHandler.Arn}" not in written
+    permission = packaged.resources["APIHandlerInvokePermission"]["Properties"]
+    assert permission["FunctionName"] == {"Ref": "APIHandlerAliaslive"}
+
+
+def test_a_release_of_the_api_is_called_back_by_alarms_that_exist(packaged: Package) -> None:
+    alarms = packaged.of_type("AWS::CloudWatch::Alarm")
+    preference = packaged.functions["api"]["DeploymentPreference"]
+    assert {each["Ref"] for each in preference["Alarms"]} <= alarms.keys()
+    assert preference["Enabled"] == {"Ref": "Canary"}
+    assert set(CALLS_BACK) <= alarms.keys()
+    assert len(CALLS_BACK) <= 5  # as many as CloudFormation watches
+
+
+def test_the_firewall_counts_what_people_may_write_and_stops_nothing_where_it_only_counts(packaged: Package) -> None:
+    (firewall,) = packaged.of_type("AWS::WAFv2::WebACL").values()
+    rules = {each["Name"]: each for each in firewall["Rules"]}
+    for name, rule in rules.items():
+        acts = "Action" if name == "floods" else "OverrideAction"
+        condition, _, otherwise = rule[acts]["Fn::If"]
+        assert (condition, otherwise) == ("FirewallBlocks", {"Count": {}})
+    overridden = rules["common"]["Statement"]["ManagedRuleGroupStatement"]["RuleActionOverrides"]
+    assert all(each["ActionToUse"] == {"Count": {}} for each in overridden)
+    assert {"SizeRestrictions_BODY", "CrossSiteScripting_BODY", "NoUserAgent_HEADER"} <= {
+        each["Name"] for each in overridden
+    }
+    assert len({each["Priority"] for each in rules.values()}) == len(rules)
+
+
+def test_what_the_firewall_writes_down_opens_nothing(packaged: Package) -> None:
+    (log,) = packaged.of_type("AWS::WAFv2::LoggingConfiguration").values()
+    redacted = {next(iter(each)): each for each in log["RedactedFields"]}
+    assert {"QueryString", "UriPath", "SingleHeader"} == redacted.keys()
+    assert {"SingleHeader": {"Name": "authorization"}} in log["RedactedFields"]
+    (firewall,) = packaged.of_type("AWS::WAFv2::WebACL").values()
+    shown = [firewall, *firewall["Rules"]]
+    assert not any(each["VisibilityConfig"]["SampledRequestsEnabled"] for each in shown)  # samples hold headers whole
+    assert log["LoggingFilter"]["DefaultBehavior"] == "DROP"
+
+
+def test_with_a_name_of_its_own_the_api_has_one_way_in(packaged: Package) -> None:
+    assert packaged.resources["RestAPI"]["Properties"]["DisableExecuteApiEndpoint"] == {
+        "Fn::If": ["HasDomain", True, False]
+    }
+    (name,) = packaged.of_type("AWS::ApiGateway::DomainName").values()
+    assert name["SecurityPolicy"] == "TLS_1_2"
+    variables = packaged.template["Globals"]["Function"]["Environment"]["Variables"]
+    assert variables["API_URL"]["Fn::If"][:2] == ["HasDomain", {"Fn::Sub": "https://${ApiDomain}"}]
+    assert packaged.template["Outputs"]["ApiUrl"]["Value"]["Fn::If"][:2] == [
+        "HasDomain",
+        {"Fn::Sub": "https://${ApiDomain}"},
+    ]
+
+
+def test_what_vendors_queues_and_rules_call_is_the_newest_code_for_they_repeat_what_failed(packaged: Package) -> None:
+    assert [name for name, each in packaged.functions.items() if "AutoPublishAlias" in each] == ["api"]

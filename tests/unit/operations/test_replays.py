@@ -14,10 +14,13 @@ import pytest
 from chalicelib.kernel.errors import NotFound, ProviderFailed
 from chalicelib.kernel.time import DAY, HOUR
 from chalicelib.operations import replays
+from chalicelib.wallet import apple
 from chalicelib.wallet import service as wallet
 from scripts.admin.cli import run
 from tests.support.border import CLIENT, Border, border
 from tests.support.local_stripe import call
+from tests.support.worlds import HandClock
+from tests.unit.wallet.test_apple import BOUGHT, REFUNDED, heard, made, posted, store
 
 BY: Any = {"actor": "arn:ops", "reason": "ticket 7"}
 WHY = ("--reason", "because", "--yes")
@@ -31,6 +34,10 @@ def desk() -> Iterator[Border]:
         endpoint = {"url": "http://127.0.0.1:9/", "secret": "whsec_none"}
         call(desk.local, "PUT", "/_local/webhooks/account", endpoint)
         yield desk
+
+
+def said(capsys: pytest.CaptureFixture[str]) -> Any:
+    return json.loads(capsys.readouterr().out)
 
 
 def missed(desk: Border, **how: Any) -> list[tuple[str, bool]]:
@@ -115,6 +122,41 @@ def test_stripe_silent_or_an_effect_that_is_not_stored_leaves_it_missed(desk: Bo
     assert balance(desk) == 2_500
 
 
+# --- Apple -----------------------------------------------------------------------------------------
+
+
+def test_what_apple_could_not_deliver_is_applied_once_and_a_late_delivery_adds_nothing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    world = made()
+    gone = heard("REFUND", REFUNDED, 2)
+    store(world).lost = [heard("ONE_TIME_CHARGE", BOUGHT, 1), gone, heard("TEST", None, 3)]
+    apple.hear(world, store(world).lost[2])
+    assert isinstance(world.now, HandClock)
+    world.now.forward(HOUR)
+    capsys.readouterr()
+
+    def soulseer(*arguments: str) -> int:
+        return run(
+            ["webhooks", *arguments, "--vendor", "apple", "--local", "--json"], lambda _: world, lambda: "arn:ops"
+        )
+
+    assert soulseer("list") == 0
+    assert [row["type"] for row in said(capsys)["rows"]] == ["ONE_TIME_CHARGE", "REFUND"]
+    assert soulseer("replay", "--missing", "--reason", "because") == 0
+    assert posted(world) == []
+    for _ in range(2):
+        assert soulseer("replay", "--missing", *WHY) == 0
+    assert sorted(posted(world)) == [-500, 500]
+    apple.hear(world, gone)
+    assert sorted(posted(world)) == [-500, 500]
+    capsys.readouterr()
+    assert soulseer("list") == 0
+    assert said(capsys)["rows"] == []
+    store(world).down = True
+    assert soulseer("list") == 1
+
+
 # --- by the command line ---------------------------------------------------------------------------
 
 Command = Callable[..., int]
@@ -123,10 +165,6 @@ Command = Callable[..., int]
 @pytest.fixture
 def soulseer(desk: Border) -> Command:
     return lambda *arguments: run([*arguments, "--local", "--json"], lambda _: desk.world, lambda: "arn:ops")
-
-
-def said(capsys: pytest.CaptureFixture[str]) -> Any:
-    return json.loads(capsys.readouterr().out)
 
 
 def test_a_replay_says_first_what_it_will_apply(
