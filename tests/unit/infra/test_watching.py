@@ -25,6 +25,7 @@ OF_AWS = {
     "AWS/Lambda, of the account": (set[str](), {"ConcurrentExecutions", "Throttles"}),
     "AWS/SES": (set[str](), {"Reputation.BounceRate", "Reputation.ComplaintRate"}),
     "AWS/SQS": ({"QueueName"}, {"ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible"}),
+    "AWS/WAFV2": ({"WebACL", "Region", "Rule"}, {"BlockedRequests"}),
     "AWS/States": (
         {"StateMachineArn"},
         {"ExecutionsAborted", "ExecutionsFailed", "ExecutionsStarted", "ExecutionsTimedOut"},
@@ -185,7 +186,7 @@ def test_every_log_is_kept_for_a_while_and_no_longer(packaged: Package) -> None:
     groups = packaged.of_type("AWS::Logs::LogGroup")
     assert all(each["RetentionInDays"] == {"Fn::If": ["IsProd", 365, 14]} for each in groups.values())
     of_functions = {each["LoggingConfig"]["LogGroup"]["Ref"] for each in packaged.functions.values()}
-    assert of_functions | {"ClockMachineLog", "GatewayLog"} == groups.keys()
+    assert of_functions | {"ClockMachineLog", "FirewallLog", "GatewayLog"} == groups.keys()
 
 
 def test_every_error_line_of_every_function_is_counted(packaged: Package) -> None:
