@@ -19,6 +19,7 @@ from chalicelib.dashboards.rollups import builds, shown
 from chalicelib.dashboards.store import of_build
 from chalicelib.dashboards.things import thing
 from chalicelib.gateways import World
+from chalicelib.kernel.errors import InvalidState
 from chalicelib.kernel.time import Millis
 from chalicelib.runtime.retries import undisturbed
 from chalicelib.runtime.tables import Item
@@ -48,7 +49,12 @@ class Difference:
 def check(world: World, margin: Millis, advance: Advance) -> list[Difference]:
     """Every sum that is not what it should be, of the quarters that were over ``margin`` ago, and whatever was added
     beside a total or not to it. With a margin of 0, all sums: nothing may be posted meanwhile.
+
+    Raises InvalidState while sums are made anew: those that are shown are not kept up then.
     """
+    build = builds(world).now()
+    if build.kept != build.shown:
+        raise InvalidState("The sums are being made anew. `rollups rebuild` goes on with that.")
     until = world.now() - margin
     right = _right(world, advance)
     stored, subjects = _stored(world, advance)

@@ -29,7 +29,9 @@ class Outside:
     call: Callable[[str, Any], None]
     """Calls a function, by its name in full, asynchronously."""
     keys: Callable[[Stretch], Sequence[Mapping[str, str]]]
-    """The keys of the rows that were new in a stretch of a stream. Raises InvalidState where they are gone from it."""
+    """The keys of the rows that were new in a stretch of a stream, of readers also those that changed. Raises
+    InvalidState where they are gone from it.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +109,12 @@ def _do(world: World, again: Again, outside: Outside) -> None:
     match again:
         case Notice(pk, sk):
             world.untold.put({"notice": {"pk": pk, "sk": sk}})
-        case Stretch():
+        case Stretch("notices"):
             for key in outside.keys(again):
                 world.untold.put({"notice": dict(key)})
+        case Stretch(table):
+            keys = [dict(key) for key in outside.keys(again)]
+            outside.call(f"soulseer-{world.settings.stage}-rollup", {"again": {"source": table, "keys": keys}})
         case Call(function, payload):
             outside.call(f"soulseer-{world.settings.stage}-{function}", payload)
 

@@ -82,6 +82,7 @@ def _call(function: str, payload: Any) -> None:
 def _keys(stretch: Stretch) -> Sequence[Mapping[str, str]]:
     streams = client("dynamodbstreams")
     last = int(stretch.last)
+    news = {"INSERT", "MODIFY"} if stretch.table == "readers" else {"INSERT"}
     found: list[dict[str, str]] = []
     try:
         at = streams.get_shard_iterator(
@@ -93,7 +94,7 @@ def _keys(stretch: Stretch) -> Sequence[Mapping[str, str]]:
         for _ in range(_MOST_PAGES):
             page = streams.get_records(ShardIterator=at)
             passed = [each for each in page["Records"] if int(each["dynamodb"]["SequenceNumber"]) <= last]
-            found += [item_of(each["dynamodb"]["Keys"]) for each in passed if each["eventName"] == "INSERT"]
+            found += [item_of(each["dynamodb"]["Keys"]) for each in passed if each["eventName"] in news]
             at = page.get("NextShardIterator")
             if at is None or len(passed) < len(page["Records"]) or any(_is(each, last) for each in passed):
                 break

@@ -70,8 +70,8 @@ def _answer(asked: Namespace, facts: Facts, report: Report) -> Answer:
             drawing.png(report, asked.png)
         if asked.html:
             asked.html.write_text(page.html(report), encoding="utf-8")
-        written = {"written": [str(each) for each in (asked.png, asked.html) if each]}
-        return Answer([facts if asked.json else written])
+        written = {"picture": asked.png, "page": asked.html}
+        return Answer([facts if asked.json else {name: str(file) for name, file in written.items() if file}])
     return Answer([facts], drawn=partial(_print, report))
 
 

@@ -146,6 +146,15 @@ def test_every_document_is_in_the_index() -> None:
     assert set(missing) <= {"docs/README.md"}
 
 
+def test_every_decision_is_in_the_list_of_decisions_by_its_number() -> None:
+    listed = re.findall(
+        r"^(\d+)\. \[.+\]\((\d{4})-[\w-]+\.md\)$", document("docs/decisions/README.md").text, re.MULTILINE
+    )
+    assert {int(number) for number, _ in listed} == {int(page) for _, page in listed}
+    pages = {each.path.name[:4] for each in DOCUMENTS if each.path.parent.name == "decisions"} - {"READ"}
+    assert sorted(page for _, page in listed) == sorted(pages)
+
+
 def test_every_summary_of_the_api_is_a_whole_sentence() -> None:
     summaries = [operation["summary"] for operation in routes().values()]
     assert len(summaries) > 100

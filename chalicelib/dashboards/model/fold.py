@@ -115,7 +115,7 @@ def by_quarter(rows: Iterable[Row]) -> dict[Millis, Sums]:
     """What rows of hours say, by the beginning of each quarter in which something was."""
     found: dict[Millis, Sums] = {}
     for row in rows:
-        begins = int(datetime.strptime(f"{row.place.sort}+0000", "%Y-%m-%dT%H%z").timestamp()) * SECOND
+        begins = int(datetime.fromisoformat(f"{row.place.sort}:00+00:00").timestamp()) * SECOND
         for key, amount in row.sums.items():
             number, _, name = key.partition(".")
             found.setdefault(begins + int(number) * QUARTER, {})[name] = amount

@@ -26,8 +26,9 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Records of the outbox's stream, first and last included: their rows are told again."""
+    """Records of a stream, first and last included: rows of the outbox are told again, others summed again."""
 
+    table: str
     stream: str
     shard: str
     first: str
@@ -64,7 +65,8 @@ _NOTHING_LOST: Final = "Nothing is lost: the next minute's tick does the same wo
 _FEED: Final = "Phones read the feed besides, and what was to be told is old by now."
 _LEDGER: Final = "An entry of the ledger may have been changed: `ledger trial-balance` and `ledger verify` say so."
 _BY_HAND: Final = "It is not known to bear another call: look at what it was."
-_REPEATABLE: Final = frozenset({"reconcile", "mail_events"})
+_SUMS: Final = "rollup"
+_REPEATABLE: Final = frozenset({"reconcile", "mail_events", _SUMS})
 """Functions that may be called again with what they were called with."""
 _INSTEAD: Final[Mapping[str, str]] = {"billing_tick": _NOTHING_LOST}
 
@@ -110,8 +112,10 @@ def _of_stream(told: Any) -> DeadLetter:
     table = named[1] if named else "unknown"
     why = _short((told.get("requestContext") or told.get("context") or {}).get("condition", "-"))
     what = f"{info.get('batchSize', 'some')} changes of the table {table}, from {_short(first)}"
-    if table == "notices":
-        return DeadLetter("notify", what, why, Stretch(info["streamArn"], str(info["shardId"]), first, last))
+    function = _FUNCTION.search((told.get("requestContext") or {}).get("functionArn", ""))
+    if table == "notices" or (function and function[1] == _SUMS):
+        source = "notify" if table == "notices" else _SUMS
+        return DeadLetter(source, what, why, Stretch(table, info["streamArn"], str(info["shardId"]), first, last))
     source, instead = {"live": ("live_signals", _FEED), "ledger": ("ledger-guard", _LEDGER)}.get(
         table, ("unknown", _BY_HAND)
     )

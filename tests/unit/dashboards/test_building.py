@@ -108,6 +108,8 @@ def test_a_rebuild_that_was_stopped_goes_on(duo: Duo) -> None:
     with pytest.raises(Stopped):
         building.rebuild(duo.world, stop, actor="admin", reason="test")
     assert rollups.builds(duo.world).now() == Build(1, 2, 1)
+    with pytest.raises(InvalidState, match="made anew"):
+        checked(duo.world)
     assert rebuilt(duo.world) == Build(2, 2, 2)
     assert checked(duo.world) == []
 

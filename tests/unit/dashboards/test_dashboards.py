@@ -8,8 +8,16 @@ import pytest
 
 from chalicelib.accounts import service as accounts
 from chalicelib.dashboards import folding, service
+from chalicelib.dashboards.model.measures import MEANINGS
 from chalicelib.dashboards.model.news import Chain
-from chalicelib.dashboards.schemas import ClientNumbers, ClientView, PlatformNumbers, PlatformView, ReaderView
+from chalicelib.dashboards.schemas import (
+    ClientNumbers,
+    ClientView,
+    PlatformNumbers,
+    PlatformView,
+    ReaderNumbers,
+    ReaderView,
+)
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import Forbidden, Invalid, NotFound
 from chalicelib.kernel.time import DAY, HOUR, MINUTE, rfc3339
@@ -220,6 +228,13 @@ def test_numbers_add_up_what_belongs_together() -> None:
     assert (told.disputed.amount, told.kept.amount) == (222, -27)
     assert (told.coins_spent.amount, told.coins_spent.currency) == (55, "coins")
     assert told.kept_of["guarantee"].amount == -30
+
+
+@pytest.mark.parametrize("numbers", [ClientNumbers, ReaderNumbers, PlatformNumbers])
+def test_each_number_is_of_a_measure_that_there_is(numbers: Any) -> None:
+    told = numbers.of(dict.fromkeys(MEANINGS, 1)).model_dump()
+    nothing = [name for name, number in told.items() if number in (0, {}) or 0 in getattr(number, "values", list)()]
+    assert nothing == []
 
 
 @pytest.mark.parametrize("whose", ["client", "reader"])

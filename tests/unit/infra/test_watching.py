@@ -25,7 +25,6 @@ OF_AWS = {
     "AWS/Lambda, of the account": (set[str](), {"ConcurrentExecutions", "Throttles"}),
     "AWS/SES": (set[str](), {"Reputation.BounceRate", "Reputation.ComplaintRate"}),
     "AWS/SQS": ({"QueueName"}, {"ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible"}),
-    "AWS/WAFV2": ({"WebACL", "Region", "Rule"}, {"BlockedRequests"}),
     "AWS/States": (
         {"StateMachineArn"},
         {"ExecutionsAborted", "ExecutionsFailed", "ExecutionsStarted", "ExecutionsTimedOut"},
@@ -184,9 +183,11 @@ def test_every_function_and_the_machine_are_traced(packaged: Package) -> None:
 
 def test_every_log_is_kept_for_a_while_and_no_longer(packaged: Package) -> None:
     groups = packaged.of_type("AWS::Logs::LogGroup")
-    assert all(each["RetentionInDays"] == {"Fn::If": ["IsProd", 365, 14]} for each in groups.values())
+    kept = {name: each["RetentionInDays"] for name, each in groups.items()}
+    assert kept.pop("FirewallLog") == {"Fn::If": ["IsProd", 90, 14]}  # it holds the addresses that were stopped
+    assert all(each == {"Fn::If": ["IsProd", 365, 14]} for each in kept.values())
     of_functions = {each["LoggingConfig"]["LogGroup"]["Ref"] for each in packaged.functions.values()}
-    assert of_functions | {"ClockMachineLog", "FirewallLog", "GatewayLog"} == groups.keys()
+    assert of_functions | {"ClockMachineLog", "GatewayLog"} == kept.keys()
 
 
 def test_every_error_line_of_every_function_is_counted(packaged: Package) -> None:

@@ -27,9 +27,9 @@ def stream(table: str) -> str:
     return f"arn:aws:dynamodb:us-east-1:000000000000:table/soulseer-prod-{table}/stream/2026-11-25T00:00:00.000"
 
 
-def stretch(table: str) -> dict[str, Any]:
+def stretch(table: str, function: str = "notify") -> dict[str, Any]:
     info = {"shardId": "s", "startSequenceNumber": "3", "endSequenceNumber": "5", "batchSize": 3}
-    context = {"functionArn": FUNCTION + "notify", "condition": "RetryAttemptsExhausted"}
+    context = {"functionArn": FUNCTION + function, "condition": "RetryAttemptsExhausted"}
     return {"requestContext": context, "DDBStreamBatchInfo": info | {"streamArn": stream(table)}}
 
 
@@ -58,7 +58,7 @@ def test_a_stretch_of_the_outbox_is_told_again() -> None:
         "notify",
         "3 changes of the table notices, from 3",
         "RetryAttemptsExhausted",
-        Stretch(stream("notices"), "s", "3", "5"),
+        Stretch("notices", stream("notices"), "s", "3", "5"),
     )
 
 
@@ -69,7 +69,17 @@ def test_a_stretch_of_another_stream_is_not(table: str, source: str) -> None:
     assert found.instead
 
 
-@pytest.mark.parametrize("function", ["reconcile", "mail_events"])
+@pytest.mark.parametrize("table", ["ledger", "accounts", "readers"])
+def test_a_stretch_that_could_not_be_summed_is_summed_again(table: str) -> None:
+    assert of(stretch(table, "rollup")) == DeadLetter(
+        "rollup",
+        f"3 changes of the table {table}, from 3",
+        "RetryAttemptsExhausted",
+        Stretch(table, stream(table), "s", "3", "5"),
+    )
+
+
+@pytest.mark.parametrize("function", ["reconcile", "mail_events", "rollup"])
 def test_a_call_that_bears_it_is_made_again_with_what_it_was_given(function: str) -> None:
     assert of(call(function, {"run": "run_1"})) == DeadLetter(
         function, "a call that failed", "TimeoutError", Call(function, {"run": "run_1"})
@@ -173,6 +183,14 @@ def test_each_is_done_again_in_its_way_and_gone_and_the_others_stay(world: World
     assert elsewhere.calls == [("soulseer-dev-reconcile", {"run": "run_1"})]
     assert [each.waiting.id for each in dead_letters.look(world)] == [stays]
     assert sorted(audited(world)) == sorted((f"dead_letter:{each}", "dead_letter_replayed") for each in ids)
+
+
+def test_what_could_not_be_summed_is_told_to_the_sums_by_its_keys(world: World, elsewhere: Elsewhere) -> None:
+    elsewhere.keys = [{"account": "credit:usr_1", "seq": "000000000007"}]
+    assert replay(world, elsewhere, died(world, stretch("ledger", "rollup"))) == 1
+    again = {"again": {"source": "ledger", "keys": elsewhere.keys}}
+    assert elsewhere.calls == [("soulseer-dev-rollup", again)]
+    assert untold(world) == []
 
 
 def test_nothing_is_done_where_one_of_them_makes_no_sense_again(world: World, elsewhere: Elsewhere) -> None:
