@@ -25,6 +25,7 @@ OF_AWS = {
     "AWS/Lambda, of the account": (set[str](), {"ConcurrentExecutions", "Throttles"}),
     "AWS/SES": (set[str](), {"Reputation.BounceRate", "Reputation.ComplaintRate"}),
     "AWS/SQS": ({"QueueName"}, {"ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible"}),
+    "AWS/WAFV2": ({"WebACL", "Region", "Rule"}, {"BlockedRequests"}),
     "AWS/States": (
         {"StateMachineArn"},
         {"ExecutionsAborted", "ExecutionsFailed", "ExecutionsStarted", "ExecutionsTimedOut"},
