@@ -364,11 +364,20 @@ def _completed(made: dict[str, Any], stage: str, runtime: str) -> dict[str, Any]
     machine = made["Resources"]["ClockMachine"]["Properties"]
     machine["Definition"] = json.loads((ROOT / "infra" / "clock.asl.json").read_text())
     _call_by_alias(made["Resources"])
+    _bound(made["Resources"])
     dashboard.completed(made)
     for name, resource in made["Resources"].items():
         if resource["Type"] == "AWS::Serverless::Function" and resource["Properties"]["Runtime"] != runtime:
             raise PackagingError(f"Chalice packaged {name} for {resource['Properties']['Runtime']}, not for {runtime}.")
     return made
+
+
+def _bound(resources: dict[str, Any]) -> None:
+    """Have every role, Chalice's too, made within the boundary that a stage may have."""
+    boundary = {"Fn::If": ["HasBoundary", {"Ref": "RoleBoundaryArn"}, {"Ref": "AWS::NoValue"}]}
+    for resource in resources.values():
+        if resource["Type"] == "AWS::IAM::Role":
+            resource["Properties"]["PermissionsBoundary"] = boundary
 
 
 _ALIAS: Final = "APIHandlerAliaslive"

@@ -50,8 +50,10 @@ class World:
     """Notices that could not be told, to be tried again: the keys of their rows."""
     dead_letters: Queue
     """What went on failing, to be read by a person."""
-    unsubscribe_key: Callable[[], str]
-    """The secret that addresses for unsubscribing are made with. Raises Unavailable."""
+    unsubscribe_keys: Callable[[], tuple[str, ...]]
+    """What addresses for unsubscribing are made with, and after it the key before, if there is one: letters live on.
+    Raises Unavailable.
+    """
     exports: Objects
     pictures: Objects
     attachments: Objects
@@ -114,13 +116,17 @@ def world_of(settings: Settings, tables: Tables) -> World:
         push=SnsPush(settings),
         untold=SqsQueue(settings.untold_url),
         dead_letters=SqsQueue(settings.dead_letters_url),
-        unsubscribe_key=lambda: secret(settings.unsubscribe_secret)["secret"],
+        unsubscribe_keys=lambda: _newest_first(secret(settings.unsubscribe_secret)),
         exports=S3Objects(settings.exports_bucket),
         pictures=S3Objects(settings.pictures_bucket),
         attachments=S3Objects(settings.attachments_bucket),
         files=S3Objects(settings.files_bucket),
         digests=S3Objects(settings.digests_bucket),
     )
+
+
+def _newest_first(held: dict[str, str]) -> tuple[str, ...]:
+    return (held["secret"], held["previous"]) if "previous" in held else (held["secret"],)
 
 
 if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:

@@ -1,7 +1,7 @@
 """No more mail of a kind by one click, without signing in (RFC 8058).
 
 The address in a letter holds whose mail of which kind it turns off, and a MAC over both: who has the letter can do just
-that, for ever, and nobody else can. It holds no address of a person's.
+that, until its key was changed twice, and nobody else can. It holds no address of a person's.
 """
 
 import base64
@@ -77,7 +77,7 @@ def _turn_off(world: World, user: str, kind: Kind) -> None:
 def _token(world: World, user: str, kind: Kind) -> str:
     """At most 64 characters, as every part of a path."""
     fact = to_number("usr", user).to_bytes(_USER_BYTES, "big") + kind.encode()
-    return base64.urlsafe_b64encode(_mac(world, fact) + fact).decode().rstrip("=")
+    return base64.urlsafe_b64encode(_mac(world.unsubscribe_keys()[0], fact) + fact).decode().rstrip("=")
 
 
 def _opened(world: World, token: str) -> tuple[str, Kind]:
@@ -87,7 +87,7 @@ def _opened(world: World, token: str) -> tuple[str, Kind]:
     except ValueError:
         raise NotFound(_NONE_OF_OURS) from None
     mac, fact = raw[:_MAC_BYTES], raw[_MAC_BYTES:]
-    if not hmac.compare_digest(mac, _mac(world, fact)):
+    if not any(hmac.compare_digest(mac, _mac(key, fact)) for key in world.unsubscribe_keys()):
         raise NotFound(_NONE_OF_OURS)
     kind: Kind | None = next((each for each in get_args(Kind) if each.encode() == fact[_USER_BYTES:]), None)
     if kind is None:  # of a letter that is older than our kinds
@@ -95,5 +95,5 @@ def _opened(world: World, token: str) -> tuple[str, Kind]:
     return of_number("usr", int.from_bytes(fact[:_USER_BYTES], "big")), kind
 
 
-def _mac(world: World, fact: bytes) -> bytes:
-    return hmac.new(world.unsubscribe_key().encode(), fact, hashlib.sha256).digest()[:_MAC_BYTES]
+def _mac(key: str, fact: bytes) -> bytes:
+    return hmac.new(key.encode(), fact, hashlib.sha256).digest()[:_MAC_BYTES]

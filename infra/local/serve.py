@@ -143,6 +143,10 @@ A token for anybody else (five new people in five minutes, unless it was started
 
   curl -s {addresses.issuer_url}/token -d '{{"sub": "local|grace", "email": "grace@example.test", "name": "Grace"}}'
 
+Somebody to look at, a month of readers and clients (docs/desk.md):
+
+  scripts/soulseer seed demo --local --reason "to look around" --yes
+
 Ctrl-C stops everything.
 """
 

@@ -10,6 +10,7 @@ from typing import Final, get_args
 
 from chalicelib.accounts import service as accounts
 from chalicelib.accounts.service import Person
+from chalicelib.dashboards import rollups
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import NotFound
 from chalicelib.kernel.time import Millis, rfc3339
@@ -56,6 +57,7 @@ def show_case(world: World, asked: Namespace) -> Answer:
             }
             for each in reversed(accounts.consents_of(world, person.id).given[-limit:])
         ],
+        "sums": rollups.totals(world, _as_summed(person)),
         **_money(world, person.id, limit),
         **_trade(world, person.id, limit),
         **_conduct(world, person.id, limit),
@@ -269,6 +271,10 @@ def _case(case: Case) -> Facts:
         "appealed_at": _moment(case.appeal.at if case.appeal else None),
         "reviewed": case.review.verdict if case.review else None,
     }
+
+
+def _as_summed(person: Person) -> str:
+    return rollups.reader(person.id) if person.role == "reader" else rollups.client(person.id)
 
 
 def _moment(at: Millis | None) -> str | None:

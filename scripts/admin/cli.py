@@ -41,6 +41,7 @@ from scripts.admin import (
     report,
     reviews,
     rollups,
+    secrets,
     seed,
     sessions,
     shipping,
@@ -84,6 +85,7 @@ VERBS: Final = (
     *backups.VERBS,
     *auditing.VERBS,
     *seed.VERBS,
+    *secrets.VERBS,
     *files.VERBS,
     *report.VERBS,
     *rollups.VERBS,
@@ -127,6 +129,7 @@ _GROUPS: Final = {
     "running it": {
         "report": "draw what clients, readers and the platform did",
         "webhooks": "what vendors told, and we never took; taking it after all",
+        "secrets": "keys of vendors and of our own: which are set, setting one",
         "deadletters": "what could not be done, and doing it again",
         "rollups": "prove the sums that dashboards show, make them anew",
         "backup": "copy all of a stage, bring it back",

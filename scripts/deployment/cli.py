@@ -53,7 +53,8 @@ def connect(stage: str, region: str, bucket: str | None) -> Stack:
 
     session = boto3.Session(region_name=region)
     account = session.client("sts").get_caller_identity()["Account"]
-    return Stack(f"soulseer-{stage}", bucket or f"soulseer-packages-{account}-{region}", session)
+    bucket = bucket or f"soulseer-packages-{account}-{region}"
+    return Stack(f"soulseer-{stage}", bucket, session, role=f"arn:aws:iam::{account}:role/soulseer-maker-{stage}")
 
 
 def run(arguments: Sequence[str], connect: Connect = connect, smoke: Smoke = smoke) -> int:

@@ -102,6 +102,8 @@ class Stack:
     session: "boto3.Session"
     endpoint: str | None = None
     """Of a local AWS; None is AWS itself."""
+    role: str = ""
+    """The ARN of what CloudFormation makes things by; empty leaves it to the caller's own rights."""
     seconds: float = 3_600.0
     """How long a change may take at most."""
     every: float = 3.0
@@ -231,6 +233,7 @@ class Stack:
                 Parameters=self._told(wanted),
                 Capabilities=list(_CAPABILITIES),
                 RollbackConfiguration=guarded,
+                **self._by_role(),
                 TemplateURL=self._address(wanted.template_key),
             )
         except ClientError as error:
@@ -243,6 +246,9 @@ class Stack:
         if any(text in reason for text in _NOTHING_TO_DO):
             return None
         raise DeployFailed(f"CloudFormation refused the template: {reason}")
+
+    def _by_role(self) -> dict[str, str]:
+        return {"RoleARN": self.role} if self.role else {}
 
     def _told(self, wanted: Wanted) -> list[dict[str, Any]]:
         """The parameters. One that is hidden, and not given, stays as it is: nobody can read it to give it again."""
@@ -346,7 +352,7 @@ class Stack:
         No stack that ever stood is removed here.
         """
         since = self._newest_event()
-        self.client("cloudformation").delete_stack(StackName=self.name)
+        self.client("cloudformation").delete_stack(StackName=self.name, **self._by_role())
         deadline = time.monotonic() + self.seconds
         while (status := self.status()) not in (None, DELETED):
             if status == "DELETE_FAILED" or time.monotonic() > deadline:
@@ -356,8 +362,8 @@ class Stack:
     def go_on_rolling_back(self, skipped: Collection[str]) -> str:
         """Of a stack whose rollback failed: try again, without the ``skipped``. The status it then has."""
         since = self._newest_event()
-        more = {"ResourcesToSkip": sorted(skipped)} if skipped else {}
-        self.client("cloudformation").continue_update_rollback(StackName=self.name, **more)
+        more: dict[str, Any] = {"ResourcesToSkip": sorted(skipped)} if skipped else {}
+        self.client("cloudformation").continue_update_rollback(StackName=self.name, **more, **self._by_role())
         return self._settled(since)
 
 

@@ -8,10 +8,14 @@ from typing import Final
 import requests
 
 from chalicelib.operations import reconciliation
+from chalicelib.wallet import statement
+from infra.local.phone import Json
 from infra.local.proof import LedgerProof, prove
 from infra.local.waiting import until
 from tests.e2e.conftest import Story
 from tests.e2e.stage import RULE_EVENT, SOON, TICK, Stage
+
+WHY: Final = ("--reason", "an end-to-end test", "--yes")
 
 
 def test_after_everything_no_cent_was_made_or_lost(stage: Stage, stories: dict[Story, "Future[None]"]) -> None:
@@ -42,6 +46,24 @@ def test_the_books_agree_with_stripe_but_for_what_the_tests_forged(stage: Stage)
     forged = [each for each in differences if each.what == "entry_without_transaction" and is_forged(stage, each.about)]
     assert differences == forged
     assert reconciliation.verify_digest(stage.world, reconciliation.day_of(run.began_at)) == []
+
+
+def test_an_admin_proves_the_books_explains_what_was_forged_and_lets_payouts_go_on(stage: Stage) -> None:
+    def books(*arguments: str) -> tuple[int, list[Json]]:
+        code, said, _ = stage.office.run(*arguments, "--local", "--json")
+        return code, json.loads(said)["rows"]
+
+    code, (run,) = books("ledger", "reconcile", "--margin", "0", *WHY)
+    assert code == (1 if run["differences"] else 0)
+    for each in books("ledger", "differences")[1]:
+        stage.admin("ledger", "accept", each["what"], each["about"], *WHY)
+    assert books("ledger", "differences")[0] == 0
+    stage.admin("payouts", "unfreeze", *WHY)
+    assert books("ledger", "verify-digest", run["until"][:10])[0] == 0
+    assert {each["total"] for each in stage.admin("ledger", "trial-balance")["rows"]} == {0}
+    (proof,) = stage.admin("ledger", "verify", "--all")["rows"]
+    assert (proof["broken"], proof["chains"]) == ([], run["chains"])
+    assert stage.admin("ledger", "verify", min(statement.chains(stage.world)))["rows"][0]["broken_at"] is None
 
 
 def is_forged(stage: Stage, key: str) -> bool:

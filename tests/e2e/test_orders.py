@@ -148,3 +148,11 @@ def test_an_order_is_its_buyers_alone(stage: Stage, deck: str, poor: Phone) -> N
     assert refusal(poor.api.send("GET", "/v1/reader/sales")) == (403, "forbidden")
     assert refusal(buyer.api.send("POST", ORDERS, asked(deck))) == (400, "idempotency_key_required")
     assert buyer.api.post(f"{ORDERS}/{made['id']}/cancel")["state"] == "refunded"
+
+
+def test_an_admin_calls_off_what_is_not_paid_yet(stage: Stage, deck: str, poor: Phone) -> None:
+    before = left(stage, deck)
+    made = poor.api.post(ORDERS, asked(deck, rail="stripe"), key=new_key())
+    stage.admin("orders", "cancel", made["id"], *WHY)
+    (row,) = stage.admin("orders", "show", made["id"])["rows"]
+    assert (row["state"], left(stage, deck)) == ("cancelled", before)

@@ -131,6 +131,9 @@ def assert_statement(reader: Phone, earned: int) -> None:
 
 def run(stage: Stage, reader: Phone) -> list[Json]:
     rows: list[Json] = stage.admin("payouts", "run", "--reader", reader.id, *WHY)["rows"]
+    for row in rows:
+        assert row["id"] in [each["id"] for each in stage.admin("payouts", "list", reader.id)["rows"]]
+        assert stage.admin("payouts", "show", row["id"])["rows"][0]["amount"] == row["amount"]
     return rows
 
 

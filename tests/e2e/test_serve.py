@@ -14,8 +14,10 @@ from typing import Any
 import requests
 
 from tests.e2e.limits import assert_limits_are_kept
+from tests.e2e.stage import Office
 
 ROOT = Path(__file__).parents[2]
+WHY = ("--reason", "something to look at", "--yes")
 START_SECONDS = 180
 STOP_SECONDS = 30
 
@@ -64,6 +66,25 @@ def call(stack: dict[str, Any], method: str, path: str, who: str, body: Any = No
     return response.json()
 
 
+def assert_there_is_something_to_look_at(stack: dict[str, Any], note: Path) -> None:
+    """Once the command line was asked for it: demo data, made once, whose people anybody may be."""
+    office = Office(note)
+    try:
+        made = [office.run("seed", "demo", *WHY, "--local", "--json") for _ in range(2)]
+        assert [code for code, _, _ in made] == [0, 0], made
+        ada = next(row for row in json.loads(made[0][1])["rows"] if row["name"] == "Ada")
+        assert json.loads(made[1][1]) == {"done": True, "would": [], "rows": []}
+        assert office.run("ledger", "trial-balance", "--local")[0] == 0
+        assert office.run("rollups", "rebuild", *WHY, "--local")[0] == 0
+        assert office.run("report", "platform", "--days", "30", "--local")[0] == 0
+    finally:
+        office.close()
+    answer = requests.post(f"{stack['issuer_url']}/token", json={"sub": ada["sub"], "name": "Ada"}, timeout=30)
+    token = answer.json()["access_token"]
+    assert call(stack, "GET", "/v1/me", token)["id"] == ada["id"]
+    assert len(call(stack, "GET", "/v1/readers", token)["items"]) == 7
+
+
 def test_a_served_stack_takes_money_keeps_limits_and_remembers_after_a_restart(tmp_path: Path) -> None:
     with serving(tmp_path, stop_by=signal.SIGINT) as stack:
         assert stack.keys() == FIELDS
@@ -81,6 +102,7 @@ def test_a_served_stack_takes_money_keeps_limits_and_remembers_after_a_restart(t
         paid = requests.post(topup["checkout_url"], {"card": "4242424242424242"}, allow_redirects=False, timeout=30)
         assert paid.status_code == 303
         assert_limits_are_kept(stack)
+        assert_there_is_something_to_look_at(stack, tmp_path / "stack.json")
         before = stack
 
     with serving(tmp_path, stop_by=signal.SIGTERM) as stack:

@@ -102,6 +102,7 @@ def test_what_is_brought_back_is_to_the_byte_what_was_copied(
     assert soulseer("backup", "restore", "--from", place) == 0
     told = json.loads(capsys.readouterr().out.split("\n}\n")[1] + "\n}")["rows"][0]
     assert (told["tables"]["wallet"], told["objects"]["files"], told["objects"]["pictures"]) == (60, 1, 0)
+    assert soulseer("backup", "show", "--from", place) == 0
     assert is_as_it_was(stage, was)
     found = s3().get_object(Bucket=settings_bucket(stage, "files"), Key="a/file é.pdf")
     assert (found["Body"].read(), found["ContentType"]) == (b"%PDF", "application/pdf")

@@ -1,4 +1,5 @@
-"""What else people do costs, once each: a gift, a message, a reply that is paid for, an order, a download.
+"""What else people do costs, once each: a gift, a message, a reply that is paid for, an order, a download, a look at
+a dashboard; and what it costs to sum an entry of the ledger for it.
 
 Each is measured at its service, on DynamoDB; what HTTP adds (who asks, the Idempotency-Key, the line in the log) is
 the difference that it makes for asking for a reading, which is measured both ways.
@@ -10,9 +11,14 @@ import io
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stdout
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
+from functools import partial
 from typing import Final
 
+from chalicelib.dashboards import folding
+from chalicelib.dashboards import service as dashboards
+from chalicelib.dashboards.folding import AT_ONCE
+from chalicelib.dashboards.model.news import Chain
 from chalicelib.live import gifts
 from chalicelib.messaging import service as messages
 from chalicelib.messaging import unlocking
@@ -25,6 +31,7 @@ from tests.load.stage import RICH, Stage, quiet
 from tests.support.capacity import billed
 from tests.support.counter import Counter
 from tests.support.pals import Pals
+from tests.support.reading import pay_in
 from tests.support.show import Show
 from tests.support.worlds import HandClock
 
@@ -58,7 +65,10 @@ def measured(stage: Stage, uses: Sequence[Use]) -> list[Use]:
         beat.cpu_ms / 1_000,  # nearly all of a beat is HTTP; the first to ask pays for reading modules
         asked.logged - alone.logged,
     )
-    return [_use(act, _mean(stage, does, times), http) for act, times, does in _acts(stage)]
+    keyless = replace(http, requests=1, read=1, written=0)  # what writes nothing has no Idempotency-Key
+    found = [(act, _mean(stage, does, times)) for act, times, does in _acts(stage)]
+    acts = [_use(act, own, http if own.written else keyless) for act, own in found]
+    return [*acts, _summing(stage)]
 
 
 def _acts(stage: Stage) -> Iterator[tuple[str, int, Act]]:
@@ -88,7 +98,28 @@ def _acts(stage: Stage) -> Iterator[tuple[str, int, Act]]:
     yield "an order of a thing, by credit", TIMES, lambda n: orders(f"ord_{own}thing{n}", "deck", "credit")
     yield "an order of a file, by coins", TIMES, lambda n: orders(f"ord_{own}file{n}", "song", "coins")
     yield "a link to the file", TIMES, links
+    looks = partial(dashboards.client, world, pals.client, 30, "UTC")
     yield "opening it", TIMES, lambda n: downloads.open_link(world, counter.buyer, f"dow_{own}{n}")
+    yield "a client's dashboard of 30 days", TIMES, lambda _: looks()
+
+
+def _summing(stage: Stage) -> Use:
+    """One entry, of as many people's as are summed at once."""
+    with quiet():
+        pairs = [stage.duo() for _ in range(AT_ONCE)]
+    news = [Chain(pair.account) for pair in pairs]
+
+    def sums(n: int) -> None:
+        assert folding.fold(stage.world, news, lambda: 60_000) == []
+
+    def entry(n: int) -> None:
+        with quiet():
+            for pair in pairs:
+                pay_in(stage.world, pair.client, 100, f"topup:{pair.client}{n}")
+
+    whole = _mean(stage, sums, TIMES, before=entry)
+    each = _Sum(*(value / AT_ONCE for value in astuple(whole)))
+    return replace(_use("summing an entry of the ledger", each, _Sum()), function="rollup", calls=1 / AT_ONCE, out=0)
 
 
 def _asking(stage: Stage) -> Act:
@@ -103,11 +134,12 @@ def _asking(stage: Stage) -> Act:
     return asks
 
 
-def _mean(stage: Stage, act: Act, times: int) -> _Sum:
+def _mean(stage: Stage, act: Act, times: int, before: Act = lambda _: None) -> _Sum:
     sum_, written = _Sum(), io.StringIO()
     clock = stage.world.now
     assert isinstance(clock, HandClock)
     for n in range(times):
+        before(n)
         with redirect_stdout(written), billed(stage.client) as bill:
             begun = time.process_time()
             act(n)

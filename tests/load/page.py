@@ -147,13 +147,24 @@ def _others_table(others: Iterable[Use], memory: Mapping[str, int]) -> Iterator[
         (
             use.act,
             use.function,
-            *(f"{each:g}" for each in (use.requests, use.read, use.written, use.cpu_ms)),
+            *(f"{each:g}" for each in (use.calls, use.requests, use.read, use.written, use.cpu_ms)),
             *(f"{each:g}" for each in (use.billed_ms(memory[use.function]), use.logged, use.out)),
             f"{thousand(use, memory):.4f}",
         )
         for use in others
     ]
-    names = ("1,000 times", "function", "requests", "read", "written", "CPU ms", "billed ms", "log bytes", "bytes out")
+    names = (
+        "1,000 times",
+        "function",
+        "calls",
+        "requests",
+        "read",
+        "written",
+        "CPU ms",
+        "billed ms",
+        "log bytes",
+        "bytes out",
+    )
     yield from table((*names, "dollars"), rows)
 
 

@@ -94,7 +94,7 @@ def test_every_sum_follows_from_how_often_what_is_used_and_what_it_costs(place: 
 def test_what_else_people_do_costs_what_follows_from_its_own_row() -> None:
     (rows,) = _table("1,000 times")
     for row in rows:
-        whole = {**row, "calls": "1", "transitions": "0"}
+        whole = {**row, "transitions": "0"}
         assert row["dollars"] == f"{1_000 * sum(_once(whole).values()):.4f}", row
 
 

@@ -22,6 +22,10 @@ def of_type(kind: str) -> list[dict[str, Any]]:
     return [each["Properties"] for each in RESOURCES.values() if each.get("Type") == kind]
 
 
+def is_log(resource: dict[str, Any]) -> bool:
+    return resource.get("Type") == "AWS::Logs::LogGroup"
+
+
 def table(column: str) -> list[dict[str, str]]:
     (found,) = (rows for rows in PAGE.tables if column in rows[0])
     return found
@@ -71,11 +75,24 @@ def test_what_is_said_to_be_kept_for_a_time_is() -> None:
     assert kept("what could not be done") == "14 days"
 
 
-def test_logs_are_kept_as_long_as_is_said() -> None:
-    assert {str(each["RetentionInDays"]) for each in of_type("AWS::Logs::LogGroup")} == {
-        str({"Fn::If": ["IsProd", 365, 14]})
+def test_backups_are_kept_as_long_as_is_said_and_the_long_ones_hold_the_books_alone() -> None:
+    days = {
+        name: {rule["Lifecycle"]["DeleteAfterDays"] for rule in each["Properties"]["BackupPlan"]["BackupPlanRule"]}
+        for name, each in RESOURCES.items()
+        if each.get("Type") == "AWS::Backup::BackupPlan"
     }
-    assert kept("logs") == "a year in `prod`"
+    assert days == {"DailyBackup": {35}, "MonthlyBackup": {365}}
+    assert kept("backups of each day; of each month") == "35 days; a year"
+    books = RESOURCES["MonthlySelection"]["Properties"]["BackupSelection"]["Resources"]
+    assert {each["Fn::GetAtt"][0] for each in books} <= {"LedgerTable", "WalletTable", "AuditTable", "RollupsTable"}
+
+
+def test_logs_are_kept_as_long_as_is_said() -> None:
+    days = {name: each["Properties"]["RetentionInDays"] for name, each in RESOURCES.items() if is_log(each)}
+    firewall = days.pop("FirewallLog")
+    assert {str(each) for each in days.values()} == {str({"Fn::If": ["IsProd", 365, 14]})}
+    assert firewall == {"Fn::If": ["IsProd", 90, 14]}
+    assert (kept("logs"), kept("what the firewall")) == ("a year in `prod`", "90 days in `prod`")
 
 
 def test_a_code_that_deletes_an_account_is_as_hard_to_guess_as_is_said() -> None:

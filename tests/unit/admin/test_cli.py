@@ -1,4 +1,5 @@
 import json
+import re
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,7 @@ from tests.support.memory import MemoryTables
 from tests.support.reading import CLIENT, READER, SESSION, Stage
 from tests.support.worlds import hand_world
 
+ROOT = Path(__file__).parents[3]
 OPERATOR = "arn:aws:iam::000000000000:user/ops"
 WHY = ["--reason", "because", "--yes"]
 
@@ -260,3 +262,13 @@ def test_every_verb_shows_examples_that_name_it(verb: Verb, capsys: pytest.Captu
         run([verb.noun, verb.name, "--help"])
     assert stopped.value.code == 0
     assert f"scripts/soulseer {verb.noun} {verb.name}" in capsys.readouterr().out
+
+
+PLACES = ("tests/e2e", "tests/integration", "infra/local")
+ON_A_STACK = "".join(path.read_text() for place in PLACES for path in (ROOT / place).glob("*.py"))
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: f"{verb.noun} {verb.name}")
+def test_every_verb_is_carried_out_on_the_local_stack(verb: Verb) -> None:
+    """Its refusals are in tests/e2e/test_desk.py, which goes through all of them."""
+    assert re.search(rf'"{verb.noun}", "{verb.name}"', ON_A_STACK)

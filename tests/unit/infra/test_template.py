@@ -301,3 +301,10 @@ def test_with_a_name_of_its_own_the_api_has_one_way_in(packaged: Package) -> Non
 
 def test_what_vendors_queues_and_rules_call_is_the_newest_code_for_they_repeat_what_failed(packaged: Package) -> None:
     assert [name for name, each in packaged.functions.items() if "AutoPublishAlias" in each] == ["api"]
+
+
+def test_every_role_is_made_within_the_boundary_where_there_is_one(packaged: Package) -> None:
+    roles = packaged.of_type("AWS::IAM::Role")
+    bound = {"Fn::If": ["HasBoundary", {"Ref": "RoleBoundaryArn"}, {"Ref": "AWS::NoValue"}]}
+    assert roles
+    assert all(each["PermissionsBoundary"] == bound for each in roles.values())

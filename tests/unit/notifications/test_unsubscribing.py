@@ -80,9 +80,19 @@ def test_every_other_token_is_of_nobody(world: World, ada: str) -> None:
 
 
 def test_a_token_of_another_secret_is_of_nobody(world: World, ada: str) -> None:
-    foreign = token(replace(world, unsubscribe_key=lambda: "another"), ada, "wallet")
+    foreign = token(replace(world, unsubscribe_keys=lambda: ("another",)), ada, "wallet")
     with pytest.raises(NotFound):
         unsubscribing.page(world, foreign)
+
+
+def test_a_letter_of_the_key_before_still_works_and_the_next_is_made_with_the_new_one(world: World, ada: str) -> None:
+    old = token(world, ada, "wallet")
+    rotated = replace(world, unsubscribe_keys=lambda: ("fresh", *world.unsubscribe_keys()))
+    assert unsubscribing.page(rotated, old)
+    assert token(rotated, ada, "wallet") == token(replace(world, unsubscribe_keys=lambda: ("fresh",)), ada, "wallet")
+    twice = replace(world, unsubscribe_keys=lambda: ("fresher", "fresh"))
+    with pytest.raises(NotFound):
+        unsubscribing.page(twice, old)
 
 
 def test_somebody_who_left_keeps_no_wish(world: World, ada: str) -> None:
