@@ -194,7 +194,7 @@ def run(
         )
     except Contended:
         return _refused("Storage was too busy to say whether it wrote. Repeat the command: it finds out.")
-    except (stages.NoStackError, BotoCoreError, ClientError) as failed:
+    except (stages.NoStackError, BotoCoreError, ClientError, OSError) as failed:
         return _refused(stages.advice(failed))
     except KeyboardInterrupt:
         return _stopped(asked)
