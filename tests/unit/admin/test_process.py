@@ -44,6 +44,14 @@ def test_who_stops_a_look_is_told_that_nothing_was_changed(capsys: pytest.Captur
     assert (told.out, told.err) == ("", "stopped: nothing was changed.\n")
 
 
+def test_a_disk_that_does_not_take_it_is_a_refusal_and_no_trace(capsys: pytest.CaptureFixture[str]) -> None:
+    def full(stage: str | None) -> World:
+        raise PermissionError(13, "Permission denied", "/backups/today")
+
+    assert run(["people", "show", "usr_1", "--local"], full) == 1
+    assert "Permission denied: '/backups/today'" in capsys.readouterr().err
+
+
 def test_who_stops_a_plan_that_is_carried_out_is_told_to_repeat_it(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -212,6 +220,11 @@ def test_a_series_is_drawn_for_a_person_and_told_to_a_program(capsys: pytest.Cap
     assert "▁▄█" in capsys.readouterr().out
     showing.show(found, Namespace(json=True))
     assert json.loads(capsys.readouterr().out)["rows"][0]["weeks"] == [0, 50, 100]
+
+
+def test_names_of_facts_are_no_markup_either(capsys: pytest.CaptureFixture[str]) -> None:
+    showing.show(Answer([{"of a stranger's file": {"[/x]": 1, "[red]y": 2}}]), Namespace(json=False))
+    assert {"[/x]", "[red]y"} <= set(capsys.readouterr().out.split())
 
 
 def test_facts_of_facts_are_sections_of_their_own(capsys: pytest.CaptureFixture[str]) -> None:
