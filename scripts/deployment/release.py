@@ -274,7 +274,7 @@ def tidy(stack: Stack, most: int = KEPT_VERSIONS) -> None:
 
 
 def _place(stack: Stack) -> str:
-    return f"releases/{stack.name}/"
+    return f"{stack.name}/releases/"
 
 
 def keep(stack: Stack, made: Release) -> None:

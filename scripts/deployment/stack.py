@@ -205,11 +205,13 @@ class Stack:
         return f"https://{self.bucket}.s3.{self.session.region_name}.amazonaws.com/{key}"
 
     def _put(self, content: bytes, suffix: str) -> str:
-        """The key, which is the content's hash. S3 refuses what arrives otherwise than it was sent."""
+        """The key: the content's hash, below the stack's name, where who releases another stage cannot write. S3 refuses
+        what arrives otherwise than it was sent.
+        """
         from botocore.exceptions import ClientError
 
         digest = hashlib.sha256(content)
-        key = f"{digest.hexdigest()}.{suffix}"
+        key = f"{self.name}/{digest.hexdigest()}.{suffix}"
         s3 = self.client("s3")
         try:
             s3.head_object(Bucket=self.bucket, Key=key)
