@@ -136,8 +136,7 @@ def _money(world: World, user: str, limit: int) -> Facts:
         "entries": [
             {
                 "at": rfc3339(each.at),
-                "account": each.account.partition(":")[0],
-                "entry": each.seq,
+                "entry": f"{each.account.partition(':')[0]}:{each.seq}",
                 "kind": each.kind,
                 "amount": each.amount,
                 "balance": each.balance,

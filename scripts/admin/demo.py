@@ -259,19 +259,23 @@ class Demo:
                 stock.count(self._present, catalogue.product(self._present, made), pieces, **why)
 
     def _to_come(self) -> None:
-        """A stream in three days, and a booking on the next day that has room for it."""
+        """A stream in three days, and a booking on the next day that has room for it: from the moment they are made."""
         host, client = _ALL_READERS[2], self._person(_ALL_CLIENTS[3])
         stream = derived_id("str", "demo", "to come")
-        starts_at = (self._begun + 3 * DAY) // HOUR * HOUR
-        wanted = live.Wanted(f"Questions to {host.name}", "public", None, starts_at, ())
-        live.create(self._present, self._person(host.name).id, stream, wanted)
+        now = self._present.now()
+        try:
+            live.load(self._present, stream)
+        except NotFound:
+            wanted = live.Wanted(f"Questions to {host.name}", "public", None, (now + 3 * DAY) // HOUR * HOUR, ())
+            live.create(self._present, self._person(host.name).id, stream, wanted)
         booking, slug = derived_id("bok", "demo"), _ALL_READERS[4].slug
         try:
             scheduling.load(self._present, booking)
         except NotFound:
-            free = scheduling.slots(self._present, slug, self._begun, self._begun + 7 * DAY, 15, "voice").starts
+            free = scheduling.slots(self._present, slug, now, now + 7 * DAY, 15, "voice").starts
             who = Side(client.id, client.display_name)
-            scheduling.book(self._present, booking, who, slug, free[0], 15, "voice")
+            for start in free[:1]:
+                scheduling.book(self._present, booking, who, slug, start, 15, "voice")
 
     def _for_admins(self) -> None:
         """A review that somebody reported, and a client who was not satisfied."""

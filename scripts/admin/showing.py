@@ -6,11 +6,12 @@ terminal obeys. Colours are for terminals alone, say nothing that no word says, 
 """
 
 import json
+import os
 import re
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
-from typing import Final, TypeGuard
+from typing import Final, Literal, TypeGuard
 
 from rich.console import Console
 from rich.table import Table
@@ -20,9 +21,15 @@ from scripts.admin.asking import Answer, Facts, Plan
 
 _SHOWN: Final = "\n\u200c\u200d"
 """What is not printable, and harmless: ends of lines, and the joiners that words and families are spelled with."""
-_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.000Z")
-"""Its thousandths are shown where there are any."""
+_MOMENT: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.\d{3}Z")
+"""Its thousandths are for programs."""
 _STEPS: Final = "▁▂▃▄▅▆▇█"
+_SHORT: Final = 20
+"""Characters of what is not folded: a moment, a state."""
+_FOLDED: Final = 12
+"""To how many a column is folded at most."""
+_GAP: Final = 2
+_UNBROKEN: Final = 10_000
 _FADED: Final = "dim"
 _HEAD: Final = "bold"
 _OWED: Final = "color(196)"
@@ -78,19 +85,46 @@ def _show_rows(rows: list[Facts]) -> None:
     elif len(rows) == 1:
         _show_facts(rows[0])
     else:
-        Console().print(_table(rows))
+        _print_table(_console(), rows)
 
 
 def _show_facts(facts: Facts) -> None:
     """The facts, each section, and in one line what there is nothing of."""
     sections = {name: value for name, value in facts.items() if _is_section(value)}
     nothing = [name for name, value in facts.items() if value == []]
-    Console().print(_list({name: value for name, value in facts.items() if name not in (*sections, *nothing)}))
+    console = _console()
+    console.print(_list({name: value for name, value in facts.items() if name not in (*sections, *nothing)}))
     for name, value in sections.items():
-        Console().print(Text(f"\n{inert(name)}", _HEAD))
-        Console().print(_list(value) if isinstance(value, dict) else _table(value))
+        console.print(Text(f"\n{inert(name)}", _HEAD))
+        if isinstance(value, dict):
+            console.print(_list(value))
+        else:
+            _print_table(console, value)
     if nothing:
-        Console().print(Text(f"\nnothing: {inert(', '.join(nothing))}", _FADED))
+        console.print(Text(f"\nnothing: {inert(', '.join(nothing))}", _FADED))
+
+
+def _console() -> Console:
+    """As wide as the terminal; a pipe has lines as long as they are, to be searched and cut."""
+    piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+    return Console(width=_UNBROKEN if piped else None)
+
+
+def _print_table(console: Console, rows: list[Facts]) -> None:
+    """A table where it fits, its long columns folded; else one list below the other: no short word is ever broken."""
+    if _fits(rows, console.width):
+        console.print(_table(rows))
+        return
+    for place, row in enumerate(rows):
+        if place:
+            console.print()
+        console.print(_list(row))
+
+
+def _fits(rows: list[Facts], width: int) -> bool:
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    widest = [max(len(name), *(len(_text(row.get(name))) for row in rows)) for name in names]
+    return sum(each if each <= _SHORT else _FOLDED for each in widest) + _GAP * (len(names) - 1) <= width
 
 
 def _is_section(value: object) -> bool:
@@ -113,7 +147,9 @@ def _table(rows: list[Facts]) -> Table:
     table = Table(box=None, pad_edge=False, header_style=_HEAD)
     names = list(dict.fromkeys(name for row in rows for name in row))
     for name in names:
-        table.add_column(Text(inert(name)), overflow="fold", justify="right" if _are_numbers(rows, name) else "left")
+        short = all(len(_text(row.get(name))) <= _SHORT for row in rows)
+        justify: Literal["left", "right"] = "right" if _are_numbers(rows, name) else "left"
+        table.add_column(Text(inert(name)), overflow="fold", no_wrap=short, justify=justify)
     for row in rows:
         table.add_row(*(_text(row.get(name)) for name in names))
     return table
@@ -133,7 +169,7 @@ def _text(value: object) -> Text:
     if isinstance(value, int) and value < 0:
         return Text(str(value), _OWED)
     written = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
-    return Text(inert(written.replace(".000Z", "Z") if _MOMENT.fullmatch(written) else written))
+    return Text(inert(f"{moment[1]}Z" if (moment := _MOMENT.fullmatch(written)) else written))
 
 
 def _is_series(value: object) -> TypeGuard[list[int]]:

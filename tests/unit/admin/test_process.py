@@ -234,6 +234,63 @@ def test_facts_of_facts_are_sections_of_their_own(capsys: pytest.CaptureFixture[
     assert lines == ["id  usr_1", "", "reader", "state  verified", "", "notes", "n", "1", "2", "", "nothing: none"]
 
 
+READINGS = [
+    {"at": "2026-11-26T12:00:00.120Z", "reading": "ses_54CNEWYYTNTATM9GFEXH9QSVXB", "state": "finalized", "rate": rate}
+    for rate in (250, 3_000)
+]
+
+
+@pytest.mark.parametrize(
+    ("columns", "lines"),
+    [
+        (
+            80,
+            [
+                "at                    reading                         state      rate",
+                "2026-11-26T12:00:00Z  ses_54CNEWYYTNTATM9GFEXH9QSVXB  finalized   250",
+                "2026-11-26T12:00:00Z  ses_54CNEWYYTNTATM9GFEXH9QSVXB  finalized  3000",
+            ],
+        ),
+        (
+            55,
+            [
+                "at                    reading           state      rate",
+                "2026-11-26T12:00:00Z  ses_54CNEWYYTNTA  finalized   250",
+                "                      TM9GFEXH9QSVXB",
+                "2026-11-26T12:00:00Z  ses_54CNEWYYTNTA  finalized  3000",
+                "                      TM9GFEXH9QSVXB",
+            ],
+        ),
+        (
+            40,
+            [
+                "at       2026-11-26T12:00:00Z",
+                "reading  ses_54CNEWYYTNTATM9GFEXH9QSVXB",
+                "state    finalized",
+                "rate     250",
+                "",
+                "at       2026-11-26T12:00:00Z",
+                "reading  ses_54CNEWYYTNTATM9GFEXH9QSVXB",
+                "state    finalized",
+                "rate     3000",
+            ],
+        ),
+    ],
+)
+def test_what_is_too_wide_folds_its_ids_and_then_is_a_list(
+    columns: int, lines: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    showing.show(Answer(READINGS), Namespace(json=False))
+    assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == lines
+
+
+def test_a_pipe_has_whole_lines(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    showing.show(Answer([{"id": "x" * 300, "n": n} for n in range(2)]), Namespace(json=False))
+    assert capsys.readouterr().out.splitlines()[1].startswith("x" * 300 + "  0")
+
+
 @pytest.mark.parametrize("no_color", [False, True])
 def test_colours_are_for_terminals_that_want_them(no_color: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")

@@ -19,7 +19,7 @@ from chalicelib.wallet import statement
 from scripts.admin import demo
 from scripts.admin.cli import run
 from tests.support.memory import MemoryTables
-from tests.support.worlds import hand_world
+from tests.support.worlds import NOON, Executions, HandClock, hand_world
 
 WHY = ["--reason", "something to look at", "--yes"]
 Command = Callable[..., tuple[int, Any]]
@@ -40,6 +40,10 @@ def seeded(world: World, capsys: pytest.CaptureFixture[str]) -> tuple[int, Any]:
     code = run(["seed", "demo", "--local", "--json", *WHY], lambda _: world, lambda: "arn:ops")
     told = capsys.readouterr().out
     return code, json.loads(told) if told else None
+
+
+def begun(tables: MemoryTables) -> dict[str, int]:
+    return {row["pk"]: row["created_at"] for row in tables.rows["sessions"].values() if "created_at" in row}
 
 
 def everything(tables: MemoryTables) -> dict[str, int]:
@@ -70,6 +74,12 @@ def test_something_waits_for_an_admin_and_something_is_to_come(
     assert len(afterwards.pending_guarantees(world)) == 1
     upcoming, _ = live.listing(world, "upcoming", None, None, 10, None)
     assert len(upcoming) == 1
+
+
+def test_no_clock_is_wound_for_what_is_over(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    seeded(world, capsys)
+    assert isinstance(world.clock, Executions)
+    assert {name.partition("_")[0] for name in world.clock.started} == {"str", "bok"}
 
 
 def test_made_twice_it_is_there_once(world: World, tables: MemoryTables, capsys: pytest.CaptureFixture[str]) -> None:
@@ -112,10 +122,11 @@ def test_what_was_cut_off_is_gone_on_with(tables: MemoryTables, capsys: pytest.C
     failing = Failing()
     assert seeded(hand_world(failing), capsys)[0] == 1
     failing.left = -1
-    assert seeded(hand_world(failing), capsys)[0] == 0
+    later = hand_world(failing, now=HandClock(NOON + 3 * DAY))
+    assert seeded(later, capsys)[0] == 0
     whole = MemoryTables()
     seeded(hand_world(whole), capsys)
-    assert len(failing.rows["sessions"]) == len(whole.rows["sessions"])
+    assert begun(failing) == begun(whole), "its month is the one of the first try"
     balance = statement.trial_balance(hand_world(failing))
     assert not any(balance.total.values())
 
