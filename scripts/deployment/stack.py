@@ -205,8 +205,8 @@ class Stack:
         return f"https://{self.bucket}.s3.{self.session.region_name}.amazonaws.com/{key}"
 
     def _put(self, content: bytes, suffix: str) -> str:
-        """The key: the content's hash, below the stack's name, where who releases another stage cannot write. S3 refuses
-        what arrives otherwise than it was sent.
+        """The key: the content's hash, below the stack's name, where who releases another stage cannot write. S3
+        refuses what arrives otherwise than it was sent.
         """
         from botocore.exceptions import ClientError
 
