@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from botocore.exceptions import ClientError, NoCredentialsError, ProfileNotFound
 from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
 from chalicelib.runtime.identity import Claims
+from chalicelib.runtime.logs import log
 from scripts.admin import cli, progress, showing
 from scripts.admin.asking import Answer
 from scripts.admin.cli import VERBS, run
@@ -185,6 +187,23 @@ def test_a_bar_is_for_who_looks_at_a_terminal(
     assert ("following chains" in stream.getvalue()) == seen
 
 
+@pytest.mark.parametrize(("stream", "seen"), [(Screen(), ["gone_wrong"]), (io.StringIO(), ["moved", "gone_wrong"])])
+def test_of_what_services_log_a_terminal_shows_what_is_wrong_and_a_file_has_all(
+    stream: io.StringIO, seen: list[str], world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def connect(stage: str | None) -> World:
+        del stage
+        with progress.bar(Namespace(json=False), "working"):
+            log.info("moved", state="ended")
+            log.error("gone_wrong", state="ended")
+        return world
+
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stderr", stream)
+    assert run(["gifts", "list", "--local"], connect) == 0
+    assert re.findall(r'"event":"(\w+)"', stream.getvalue()) == seen
+
+
 def test_what_is_logged_while_a_bar_is_drawn_is_printed_beside_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -192,7 +211,7 @@ def test_what_is_logged_while_a_bar_is_drawn_is_printed_beside_it(
     screen = Screen()
     monkeypatch.setattr(sys, "stderr", screen)
     with progress.bar(Namespace(json=False), "working") as advance:
-        sys.stdout.write("told\n")
+        sys.stderr.write("told\n")
         advance(1)
     assert "told" in screen.getvalue()
     assert capsys.readouterr().out == ""
