@@ -233,6 +233,16 @@ def test_a_series_is_drawn_for_a_person_and_told_to_a_program(capsys: pytest.Cap
     assert json.loads(capsys.readouterr().out)["rows"][0]["weeks"] == [0, 50, 100]
 
 
+def test_who_did_it_is_named_without_the_account_that_all_of_a_stage_are_of(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    found = Answer([{"by": "arn:aws:sts::123456789012:assumed-role/Desk/ann"}])
+    showing.show(found, Namespace(json=False))
+    assert capsys.readouterr().out.split() == ["by", "assumed-role/Desk/ann"]
+    showing.show(found, Namespace(json=True))
+    assert "arn:aws:sts::123456789012:assumed-role/Desk/ann" in capsys.readouterr().out
+
+
 def test_facts_of_facts_are_sections_of_their_own(capsys: pytest.CaptureFixture[str]) -> None:
     found = Answer([{"id": "usr_1", "reader": {"state": "verified"}, "notes": [{"n": 1}, {"n": 2}], "none": []}])
     showing.show(found, Namespace(json=False))
