@@ -66,6 +66,8 @@ def check(world: World, session: Session, *, earned: Cents, refunded: Cents) -> 
         raise Invalid(errors=({"field": "earned", "message": message},))
     if refunded and accounts.is_deleted(world, session.client.user):
         raise InvalidState("The client has left: nobody could spend it.")
+    if earned and accounts.is_deleted(world, session.reader.user):
+        raise InvalidState("The reader has left: nobody could be paid.")
     return found
 
 

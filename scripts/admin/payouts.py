@@ -14,6 +14,7 @@ from chalicelib.payouts.model import LEAST, Payout
 from chalicelib.payouts.service import earnings_of
 from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, an_id, takes_nothing, takes_user
 from scripts.admin.progress import bar
+from scripts.backup import history
 
 _SHOWN: Final = 100
 """Payouts of a reader, newest first."""
@@ -96,12 +97,25 @@ def unfreeze_payouts(world: World, asked: Namespace) -> Plan:
     if why is None:
         return Plan((), lambda *_: Answer([]))
     reconciliation.check_clean(world)
+    _refuse_before_all_is_looked_at(world)
 
     def act(operator: str, reason: str) -> Answer:
         paying.unfreeze(world, actor=operator, reason=reason, checks=lambda: (reconciliation.check_clean(world),))
         return Answer([{"frozen": paying.why_frozen(world)}])
 
     return Plan((f"let payouts go on, which were stopped: {why}",), act)
+
+
+def _refuse_before_all_is_looked_at(world: World) -> None:
+    """After a backup was brought back: a run of before it, or one that looks at nothing so young, has not seen what
+    was paid out since the backup's moment, and all of that would be paid once more.
+    """
+    back, run = history.brought_back_at(world), reconciliation.last_run(world)
+    if back and (run is None or run.until <= back):
+        raise InvalidState(
+            f"A backup was brought back at {rfc3339(back)}, and the last reconciliation has not looked at what was "
+            "paid until then. Run `ledger reconcile --margin 0` first."
+        )
 
 
 def _refuse_while_frozen(world: World) -> None:

@@ -128,7 +128,7 @@ def _read(asked: Namespace) -> Any:
         return json.loads(text)
     except OSError:
         raise Invalid(errors=({"field": "--file", "message": "it cannot be read"},)) from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Invalid(errors=({"field": "--file", "message": "it holds no JSON"},)) from None
 
 

@@ -141,7 +141,7 @@ def _list(facts: Facts) -> Table:
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in facts.items():
-        table.add_row(inert(name), _text(value))
+        table.add_row(Text(inert(name)), _text(value))
     return table
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from chalicelib.gateways import World
+from chalicelib.kernel.time import Millis
 from chalicelib.runtime import audit
 from chalicelib.runtime.tables import Item
 
@@ -40,6 +41,13 @@ def unfinished(world: World) -> Unfinished | None:
             case "restore_began":
                 return Unfinished(row["detail"]["backup"], frozenset(done))
     return None
+
+
+def brought_back_at(world: World) -> Millis | None:
+    """When a backup was begun to be brought back here for the last time: what left the house before that, and after
+    its moment, nobody here knows of.
+    """
+    return next((int(row["at"]) for row in told(world) if row["action"] == "restore_began"), None)
 
 
 def say(world: World, action: str, operator: str, reason: str, subject: str = BACKUPS, **detail: str | int) -> None:

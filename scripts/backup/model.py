@@ -2,7 +2,10 @@
 
 import base64
 import gzip
+import itertools
 import json
+import re
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, BinaryIO, Final
@@ -15,6 +18,16 @@ Item = dict[str, Any]
 
 VERSION: Final = 1
 NOTE: Final = "backup.json"
+LARGEST_NOTE: Final = 64 * 1024 * 1024
+_LONGEST_LINE: Final = 16 * 1024 * 1024
+"""Bytes: an item has 400 KB at most, each of which may be written as six. More is no item of anybody's."""
+_FILE: Final = re.compile(r"tables(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+")
+"""Within the backup, and nowhere else."""
+_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_LAST: Final = 253_402_300_799_999
+"""The last moment of the year 9999."""
+_UNREADABLE: Final = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
+"""What reading something else than what was written may end in."""
 WORTHLESS: Final = frozenset({"limits", "idempotency"})
 """Tables that no backup holds: counts of minutes, by keys that live for a day; and answers to repeat for a day, which
 are made again from the same ids.
@@ -66,13 +79,25 @@ def read(note: bytes) -> Backup:
         if told["version"] != VERSION:
             raise DamagedError(f"This backup is of version {told['version']}, and this program reads {VERSION}.")
         tables = {
-            str(name): tuple(File(str(each["name"]), int(each["items"])) for each in files)
+            str(name): tuple(File(_fit(_FILE, each["name"]), _count(each["items"])) for each in files)
             for name, files in told["tables"].items()
         }
-        objects = {str(name): int(count) for name, count in told["objects"].items()}
-        return Backup(str(told["id"]), str(told["stage"]), int(told["at"]), tables, objects)
-    except (ValueError, KeyError, TypeError, AttributeError):
+        objects = {str(name): _count(count) for name, count in told["objects"].items()}
+        return Backup(_fit(_ID, told["id"]), str(told["stage"]), _count(told["at"]), tables, objects)
+    except _UNREADABLE:
         raise DamagedError(f"Its {NOTE} cannot be read.") from None
+
+
+def _fit(form: re.Pattern[str], told: Any) -> str:
+    if not form.fullmatch(told):
+        raise ValueError("not of that form")
+    return str(told)
+
+
+def _count(told: Any) -> int:
+    if type(told) is not int or not 0 <= told <= _LAST:
+        raise ValueError("no count and no moment")
+    return told
 
 
 def packed(lines: Iterable[Any]) -> bytes:
@@ -82,12 +107,14 @@ def packed(lines: Iterable[Any]) -> bytes:
 
 
 def lines(content: BinaryIO) -> Iterator[Any]:
-    """What was packed. Raises DamagedError where the content was changed, or is not all there."""
+    """What was packed. Raises DamagedError where the content was changed, is not all there, or has no end."""
     try:
         with gzip.GzipFile(fileobj=content) as opened:
-            for line in opened:
+            while line := opened.readline(_LONGEST_LINE + 1):
+                if len(line) > _LONGEST_LINE:
+                    raise ValueError("a line without an end")
                 yield json.loads(line)
-    except (OSError, EOFError, ValueError):
+    except (OSError, EOFError, zlib.error, *_UNREADABLE):
         raise DamagedError("A file of the backup is damaged.") from None
 
 
@@ -117,6 +144,30 @@ def items_of(content: BinaryIO, file: File) -> Iterator[Item]:
     count = 0
     for line in lines(content):
         count += 1
-        yield {name: _value(value, base64.b64decode) for name, value in line["Item"].items()}
+        if count > file.items:
+            raise DamagedError(f"{file.name} holds more than its {file.items} items.")
+        yield _item(line, file)
     if count != file.items:
         raise DamagedError(f"{file.name} holds {count} items instead of {file.items}.")
+
+
+def _item(line: Any, file: File) -> Item:
+    try:
+        return {name: _value(value, _bytes) for name, value in line["Item"].items()}
+    except _UNREADABLE:
+        raise DamagedError(f"{file.name} holds something that is no item.") from None
+
+
+def _bytes(written: str) -> bytes:
+    return base64.b64decode(written, validate=True)
+
+
+def objects_of(content: BinaryIO, bucket: str, count: int) -> list[tuple[str, str]]:
+    """The key and the type of each object of a bucket, as many as there must be. Raises DamagedError."""
+    try:
+        listed = [(str(each["key"]), str(each["type"])) for each in itertools.islice(lines(content), count + 1)]
+    except _UNREADABLE:
+        raise DamagedError(f"The list of {bucket} cannot be read.") from None
+    if len(listed) != count:
+        raise DamagedError(f"The list of {bucket} does not hold {count} objects.")
+    return listed

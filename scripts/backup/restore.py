@@ -38,7 +38,7 @@ _MOST_SAID: Final = 200
 def read(place: Place) -> Backup:
     """Raises DamagedError."""
     with place.reading(model.NOTE) as content:
-        return model.read(content.read())
+        return model.read(content.read(model.LARGEST_NOTE))
 
 
 def check(world: World, backup: Backup) -> Unfinished | None:
@@ -112,12 +112,11 @@ def put_all(physical: str, items: Sequence[Item], sleep: Callable[[float], None]
 def _bring_back_objects(place: Place, name: str, bucket: str, count: int, advance: Advance) -> None:
     """What is there already stays as it is: objects are never changed."""
     with place.reading(f"objects/{name}.json.gz") as content:
-        listed = list(model.lines(content))
-    if len(listed) != count:
-        raise DamagedError(f"The list of {name} holds {len(listed)} objects instead of {count}.")
+        listed = model.objects_of(content, name, count)
 
-    def put(told: dict[str, str]) -> None:
-        give_back(place, model.object_name(name, told["key"]), bucket, told["key"], told["type"])
+    def put(told: tuple[str, str]) -> None:
+        key, media_type = told
+        give_back(place, model.object_name(name, key), bucket, key, media_type)
         advance(1)
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:

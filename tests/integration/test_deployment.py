@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from scripts.deployment import cli
-from scripts.deployment.release import CALLS_BACK, Outcome, releases, tidy
+from scripts.deployment.release import CALLS_BACK, Asked, Hands, Outcome, release, releases, tidy
 from scripts.deployment.settings import read
 from scripts.deployment.smoke import Check
 from scripts.deployment.stack import DeployFailed, Stack, Wanted
@@ -217,6 +217,16 @@ def test_a_table_is_not_lost_unless_it_is_named(stage: Stage, capsys: pytest.Cap
     assert "Ledger" in stage.stack.resources()
     stage.template["Resources"]["Ledger"] = ledger
     assert stage.deploy("--allow-replacement", "Ledger") == Outcome.DONE
+
+
+def test_whoever_agrees_to_a_loss_has_not_named_it(stage: Stage) -> None:
+    assert stage.deploy() == Outcome.DONE
+    template = json.loads(stage.stack.template())
+    del template["Resources"]["Ledger"]
+    wanted = Wanted(stage.stack.keep(json.dumps(template)), stage.stack.parameters())
+    careless = Hands(lambda shown: True, print, print, lambda outputs, new: [], lambda: "now")
+    assert release(stage.stack, Asked(wanted, "by mistake"), careless) == Outcome.REFUSED
+    assert "Ledger" in stage.stack.resources()
 
 
 def test_what_cloudformation_takes_back_by_itself_is_told_with_its_reason(

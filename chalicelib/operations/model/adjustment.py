@@ -8,7 +8,7 @@
 | posted | done; of one alone at once | never |
 | rejected | nothing was done | never |
 
-A pending one that nobody has decided in time has expired: it is done no more, and may be asked for anew.
+A pending one that nobody has decided in time has expired: it is done no more, and may be asked for anew, as it was.
 """
 
 from __future__ import annotations

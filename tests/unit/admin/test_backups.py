@@ -1,6 +1,9 @@
 """How a backup is written, and what of a command is no backup's."""
 
+import contextlib
+import gzip
 import io
+import json
 from typing import Any
 
 import pytest
@@ -36,11 +39,72 @@ def test_an_item_comes_back_as_dynamodb_gave_it_whatever_it_holds() -> None:
     assert packed == model.packed([model.line_of(item)])
 
 
-@pytest.mark.parametrize("count", [0, 2])
-def test_a_file_that_holds_more_or_less_than_was_said_is_damaged(count: int) -> None:
+@pytest.mark.parametrize(("count", "why"), [(0, "holds more than its 0"), (2, "holds 1 items")])
+def test_a_file_that_holds_more_or_less_than_was_said_is_damaged(count: int, why: str) -> None:
     packed = model.packed([model.line_of({"pk": {"S": "a"}})])
-    with pytest.raises(DamagedError, match="holds 1 items"):
+    with pytest.raises(DamagedError, match=why):
         list(model.items_of(io.BytesIO(packed), File("x", count)))
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"tables": {"ledger": [{"name": "../../etc/passwd", "items": 1}]}},
+        {"tables": {"ledger": [{"name": "/etc/passwd", "items": 1}]}},
+        {"tables": {"ledger": [{"name": "tables/../../x", "items": 1}]}},
+        {"tables": {"ledger": [{"name": "tables/ledger/0-0.json.gz", "items": -1}]}},
+        {"tables": {"ledger": [{"name": "tables/ledger/0-0.json.gz", "items": 1.5}]}},
+        {"objects": {"files": True}},
+        {"id": "bkp\x1b[2J"},
+        {"at": float("inf")},
+        {"at": 10**18},
+    ],
+)
+def test_a_note_that_leads_elsewhere_or_counts_what_cannot_be_is_damaged(told: dict[str, Any]) -> None:
+    with pytest.raises(DamagedError):
+        model.read(json.dumps(json.loads(model.written(BACKUP)) | told).encode())
+
+
+def test_a_file_with_any_byte_changed_is_as_it_was_or_damaged() -> None:
+    items = [{"pk": {"S": f"a{number}"}} for number in range(20)]
+    packed, silent = model.packed(map(model.line_of, items)), 0
+    for place in range(len(packed)):
+        changed = bytearray(packed)
+        changed[place] ^= 0xFF
+        with contextlib.suppress(DamagedError):
+            assert list(model.items_of(io.BytesIO(bytes(changed)), File("x", len(items)))) == items
+            silent += 1
+    assert silent <= 10  # of the head: a moment, a system
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[1]",
+        '{"Item": 5}',
+        '{"Item": {"a": {}}}',
+        '{"Item": {"a": "b"}}',
+        '{"Item": {"a": {"B": "!!!"}}}',
+        "[" * 100_000,
+    ],
+)
+def test_a_line_that_is_no_item_is_damage(line: str) -> None:
+    with pytest.raises(DamagedError):
+        list(model.items_of(io.BytesIO(gzip.compress(line.encode())), File("x", 1)))
+
+
+def test_a_line_without_an_end_is_not_read_to_it() -> None:
+    bomb = gzip.compress(b" " * 40_000_000, compresslevel=1)
+    content = io.BytesIO(bomb)
+    with pytest.raises(DamagedError):
+        list(model.lines(content))
+    assert content.tell() < len(bomb) * 3 / 4
+
+
+@pytest.mark.parametrize("listed", [[], [{"key": "a", "type": "b"}] * 2, [{"key": "a"}], [["a", "b"]], [{"type": "b"}]])
+def test_a_list_of_objects_is_as_long_as_was_said_and_of_objects(listed: list[Any]) -> None:
+    with pytest.raises(DamagedError):
+        model.objects_of(io.BytesIO(model.packed(listed)), "files", 1)
 
 
 def test_a_key_of_an_object_is_one_name_and_leads_nowhere_else() -> None:

@@ -12,6 +12,7 @@ from chalicelib.kernel.time import DAY, MINUTE
 from chalicelib.operations import reconciliation
 from chalicelib.payouts import paying
 from scripts.admin.cli import run
+from scripts.backup import history
 from tests.support.payee import ACCOUNT, READER, Desk
 from tests.support.people import person
 from tests.support.reading import pay_in
@@ -79,6 +80,20 @@ def test_payouts_are_stopped_and_go_on_only_after_a_clean_reconciliation(soulsee
     assert (code, told["rows"]) == (0, [{"frozen": None}])
     assert soulseer("payouts", "unfreeze", *WHY)[1]["rows"] == []
     assert desk.paid_out() is not None
+
+
+def test_after_a_backup_was_brought_back_payouts_go_on_once_all_was_looked_at(soulseer: Command, desk: Desk) -> None:
+    assert soulseer("ledger", "reconcile", *WHY)[0] == 0  # it comes back with the backup, as clean as it was
+    desk.clock.forward(DAY)
+    history.say(desk.world, "restore_began", OPERATOR, "because", backup="bkp_1", at=desk.clock() - MINUTE)
+    paying.freeze(desk.world, actor=OPERATOR, reason="brought back")
+    desk.clock.forward(MINUTE)
+    history.say(desk.world, "restored", OPERATOR, "because", backup="bkp_1", faults=0)
+    assert soulseer("payouts", "unfreeze", *WHY)[0] == 1
+    assert soulseer("ledger", "reconcile", *WHY)[0] == 0  # which looks at nothing of the last two hours
+    assert soulseer("payouts", "unfreeze", *WHY)[0] == 1
+    assert soulseer("ledger", "reconcile", "--margin", "0", *WHY)[0] == 0
+    assert soulseer("payouts", "unfreeze", *WHY)[0] == 0
 
 
 def test_a_reconciliation_that_finds_something_says_so_and_stops_payouts(soulseer: Command, desk: Desk) -> None:

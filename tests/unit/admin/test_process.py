@@ -46,6 +46,14 @@ def test_who_stops_a_look_is_told_that_nothing_was_changed(capsys: pytest.Captur
     assert (told.out, told.err) == ("", "stopped: nothing was changed.\n")
 
 
+def test_a_disk_that_does_not_take_it_is_a_refusal_and_no_trace(capsys: pytest.CaptureFixture[str]) -> None:
+    def full(stage: str | None) -> World:
+        raise PermissionError(13, "Permission denied", "/backups/today")
+
+    assert run(["people", "show", "usr_1", "--local"], full) == 1
+    assert "Permission denied: '/backups/today'" in capsys.readouterr().err
+
+
 def test_who_stops_a_plan_that_is_carried_out_is_told_to_repeat_it(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -241,6 +249,11 @@ def test_who_did_it_is_named_without_the_account_that_all_of_a_stage_are_of(
     assert capsys.readouterr().out.split() == ["by", "assumed-role/Desk/ann"]
     showing.show(found, Namespace(json=True))
     assert "arn:aws:sts::123456789012:assumed-role/Desk/ann" in capsys.readouterr().out
+
+
+def test_names_of_facts_are_no_markup_either(capsys: pytest.CaptureFixture[str]) -> None:
+    showing.show(Answer([{"of a stranger's file": {"[/x]": 1, "[red]y": 2}}]), Namespace(json=False))
+    assert {"[/x]", "[red]y"} <= set(capsys.readouterr().out.split())
 
 
 def test_facts_of_facts_are_sections_of_their_own(capsys: pytest.CaptureFixture[str]) -> None:

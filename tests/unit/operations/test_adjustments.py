@@ -293,19 +293,21 @@ def test_what_is_rejected_is_never_done_and_who_asked_may_take_it_back(hands: Ha
     assert hands.balance() == 20_000
 
 
-def test_a_request_expires_after_seven_days_and_may_be_made_anew_with_other_words(hands: Hands) -> None:
+def test_a_request_expires_after_seven_days_and_may_be_made_anew_but_not_of_another_amount(hands: Hands) -> None:
     asked = hands.makes(20_000)
     hands.forward(VALID)
     for decide in (hands.approves, hands.rejects):
         with pytest.raises(InvalidState):
             decide(asked)
-    anew = hands.makes(30_000)
-    assert (anew.id, anew.state, anew.amount) == (asked.id, "pending", 30_000)
+    with pytest.raises(AlreadyDone):  # whoever was shown the one would approve the other by its id
+        hands.makes(30_000)
+    anew = hands.makes(20_000, by=BEA)
+    assert (anew.id, anew.state, anew.asked_by) == (asked.id, "pending", BEA)
     listed = adjustments.adjustments(hands.world, None, None, 10)
-    assert [(each.id, each.amount) for each in listed] == [(asked.id, 30_000)]
+    assert [(each.id, each.asked_by) for each in listed] == [(asked.id, BEA)]
     hands.forward(VALID - 1)
-    hands.approves(anew)
-    assert hands.balance() == 30_000
+    hands.approves(anew, by=ANN)
+    assert hands.balance() == 20_000
 
 
 def test_what_cannot_be_done_any_more_is_refused_and_goes_on_waiting(hands: Hands) -> None:

@@ -129,6 +129,14 @@ def test_who_has_left_is_given_nothing_back_and_the_reader_is_paid_all_the_same(
     assert settled(stage, 525).state == "finalized"
 
 
+def test_a_reader_who_has_left_has_nothing_of_it_for_nobody_could_be_paid() -> None:
+    stage = mismatched()
+    stage.tables.write(*accounts.closing(stage.world, accounts.person(stage.world, READER), "asked for"))
+    with pytest.raises(InvalidState):
+        settled(stage, 1)
+    assert settled(stage, 0, 750).state == "finalized"
+
+
 def test_one_in_review_is_listed_until_it_is_divided() -> None:
     stage = mismatched()
     assert [each.id for each in settling.in_review(stage.world, 10)] == [SESSION]
