@@ -338,8 +338,9 @@ def test_colours_are_for_terminals_that_want_them(no_color: bool, monkeypatch: p
 def test_a_process_that_is_stopped_says_so_with_130_and_no_trace(tmp_path: Path) -> None:
     slow = "import time; print('ready', flush=True); time.sleep(60)"
     program = f"""
-import sys
+import signal, sys
 from scripts.admin import cli
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has it ignored in what it starts in the background
 def connect(stage):
     {slow}
 sys.exit(cli.run(["ledger", "trial-balance", "--local"], connect))
