@@ -75,6 +75,8 @@ def _change(told: Mapping[str, Any]) -> Change:
         if action in ("Add", "Import")
         else "remove"
         if action == "Remove"
+        else "may replace"
+        if action == "Dynamic"  # CloudFormation knows only when it does it
         else _REPLACEMENT.get(told.get("Replacement", ""), "change")
     )
     return Change(

@@ -2,16 +2,17 @@
 
 Exit codes: 0 deployed and answering, or nothing to do; 1 refused or failed, and nothing has changed; 2 wrong usage;
 3 it did not answer as it should, and the release before is in its place again; 4 it does not answer as it should, and
-nothing better could be put in its place.
+nothing better could be put in its place, or nobody knows yet what became of it.
 """
 
 import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from getpass import getpass
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,7 +26,7 @@ from scripts.deployment import screen, settings
 from scripts.deployment.release import Asked, Hands, Outcome, Release, Shown
 from scripts.deployment.settings import StageSettings, UnusableSettings
 from scripts.deployment.smoke import Check, Place, place, smoke
-from scripts.deployment.stack import DeployFailed, Stack, Wanted
+from scripts.deployment.stack import DeployFailed, NotSettled, Stack, Wanted, hidden
 from scripts.package import PackagingError, package
 
 _LOG_WIDTH: Final = 160
@@ -77,12 +78,18 @@ def run(arguments: Sequence[str], connect: Connect = connect, smoke: Smoke = smo
         return _refused(console, problem)
     try:
         return _run(asked, wanted, stack, _hands(asked, stack, console, smoke), console)
+    except NotSettled as problem:
+        return _unknown(console, str(problem))
     except DeployFailed as problem:
         return _refused(console, problem)
     except (BotoCoreError, ClientError) as problem:
-        console.print(Text(f"AWS could not be asked any more: {problem}", style="red"))
-        console.print("What is under way there goes on without this command. Repeat it: it says how things stand.")
-        return Outcome.STANDS
+        return _unknown(console, f"AWS could not be asked any more: {problem}")
+
+
+def _unknown(console: Console, why: str) -> int:
+    console.print(Text(why, style="red"))
+    console.print("What is under way there goes on without this command. Repeat it: it says how things stand.")
+    return Outcome.STANDS
 
 
 def _refused(console: Console, problem: Exception) -> int:
@@ -108,8 +115,8 @@ def parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         type=_pair,
-        metavar="NAME=VALUE",
-        help="before the stage's own; may be repeated",
+        metavar="NAME[=VALUE]",
+        help="before the stage's own; may be repeated; without a value it is asked for, as what is hidden must be",
     )
     made.add_argument(
         "--allow-replacement",
@@ -156,9 +163,21 @@ def _packaged(asked: argparse.Namespace, stage: StageSettings) -> _Packaged:
     if not asked.package:
         package(asked.stage, folder)
     template = yaml.safe_load((folder / "sam.yaml").read_text())
-    parameters = settings.parameters(template, stage.parameters, dict(asked.parameter))
+    parameters = settings.parameters(template, stage.parameters, _added(asked.parameter, hidden(template)))
     minutes = stage.watch_minutes if asked.watch_minutes is None else asked.watch_minutes
     return _Packaged(folder, parameters, minutes)
+
+
+def _added(pairs: Sequence[tuple[str, str | None]], hidden: Collection[str]) -> dict[str, str]:
+    """The parameters of the command. Raises UnusableSettings for a hidden one in it, where a shell keeps it."""
+    for name, value in pairs:
+        if value and name in hidden:
+            raise UnusableSettings(f"{name} is for nobody's eyes: --parameter {name}, without =, asks for it.")
+    return {name: _asked_for(name) if value is None else value for name, value in pairs}
+
+
+def _asked_for(name: str) -> str:
+    return getpass(f"{name}: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
 
 
 def _run(asked: argparse.Namespace, made: _Packaged | None, stack: Stack, hands: Hands, console: Console) -> int:
@@ -207,7 +226,10 @@ def _hands(asked: argparse.Namespace, stack: Stack, console: Console, smoke: Smo
         screen.show_checks(console, checks)
         return checks
 
-    return Hands(agree, console.print, tell, look, _now)
+    def say(text: str) -> None:
+        console.print(Text(text))  # CloudFormation's words hold brackets, and are no markup
+
+    return Hands(agree, say, tell, look, _now)
 
 
 def _now() -> str:
@@ -235,11 +257,11 @@ def _commit() -> str:
     return said.stdout.strip() or "no commit"
 
 
-def _pair(written: str) -> tuple[str, str]:
+def _pair(written: str) -> tuple[str, str | None]:
     name, equals, value = written.partition("=")
-    if not equals or not name:
-        raise argparse.ArgumentTypeError("write NAME=VALUE")
-    return name, value
+    if not name:
+        raise argparse.ArgumentTypeError("write NAME=VALUE, or NAME to be asked for it")
+    return name, value if equals else None
 
 
 def _minutes(written: str) -> int:

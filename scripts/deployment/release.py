@@ -45,7 +45,9 @@ class Outcome(IntEnum):
     WENT_BACK = 3
     """It did not answer as it should, and the release before is in its place again."""
     STANDS = 4
-    """It does not answer as it should and nothing better could be put in its place: somebody is wanted now."""
+    """It does not answer as it should and nothing better could be put in its place, or nobody knows yet what became of
+    it: somebody is wanted now.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +277,7 @@ def tidy(stack: Stack, most: int = KEPT_VERSIONS) -> None:
 
 
 def _place(stack: Stack) -> str:
-    return f"releases/{stack.name}/"
+    return f"{stack.name}/releases/"
 
 
 def keep(stack: Stack, made: Release) -> None:

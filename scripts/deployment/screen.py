@@ -102,5 +102,5 @@ def list_releases(console: Console, found: list[Release]) -> None:
     """The newest first; the first is what stands."""
     table = Table("released", "what", "template", box=None, pad_edge=False)
     for each in found:
-        table.add_row(each.at, escape(each.said), each.template_key[:12])
+        table.add_row(each.at, escape(each.said), each.template_key.rpartition("/")[2][:12])
     console.print(table if found else "Nothing has been released yet.")

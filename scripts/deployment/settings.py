@@ -70,7 +70,7 @@ def parameters(template: Mapping[str, Any], given: Mapping[str, str], added: Map
     wanted = {**given, **added}
     problems = [f"{name}: the template has no such parameter." for name in sorted(wanted.keys() - declared.keys())]
     problems += [
-        f"{name} is for nobody's eyes: give it once, by --parameter; it stays, and the file says nothing of it."
+        f"{name} is for nobody's eyes: give it once, by --parameter {name}, which asks for it; it stays."
         for name, about in sorted(declared.items())
         if about.get("NoEcho") and given.get(name)
     ]
@@ -89,12 +89,13 @@ def _unfit(value: str, about: Mapping[str, Any]) -> Iterator[str]:
     if _SECRET.search(value):
         yield "this looks like a key. Keys go into the secrets: scripts/soulseer secrets set."
         return
+    shown = "what was given" if about.get("NoEcho") else repr(value)
     allowed = [str(each) for each in about.get("AllowedValues", ())]
     if allowed and value not in allowed:
-        yield f"it is one of {', '.join(allowed)}, not {value!r}."
+        yield f"it is one of {', '.join(allowed)}, not {shown}."
     pattern = about.get("AllowedPattern")
     if pattern and not re.search(pattern, value):
-        yield f"{value!r} does not fit {pattern}."
+        yield f"{shown} does not fit {pattern}."
     if about.get("Type") == "Number":
         yield from _out_of_bounds(value, about)
 

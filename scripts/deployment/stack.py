@@ -55,6 +55,10 @@ class DeployFailed(Exception):
     """The stack was not deployed. The message lists what failed, as CloudFormation tells it."""
 
 
+class NotSettled(DeployFailed):
+    """A change was begun, and is not made and not taken back: it goes on, or it is stuck half-way."""
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """Something that became of a resource."""
@@ -201,11 +205,13 @@ class Stack:
         return f"https://{self.bucket}.s3.{self.session.region_name}.amazonaws.com/{key}"
 
     def _put(self, content: bytes, suffix: str) -> str:
-        """The key, which is the content's hash. S3 refuses what arrives otherwise than it was sent."""
+        """The key: the content's hash, below the stack's name, where who releases another stage cannot write. S3
+        refuses what arrives otherwise than it was sent.
+        """
         from botocore.exceptions import ClientError
 
         digest = hashlib.sha256(content)
-        key = f"{digest.hexdigest()}.{suffix}"
+        key = f"{self.name}/{digest.hexdigest()}.{suffix}"
         s3 = self.client("s3")
         try:
             s3.head_object(Bucket=self.bucket, Key=key)
@@ -292,7 +298,9 @@ class Stack:
     # --- what is done --------------------------------------------------------------------------------------------
 
     def carry_out(self, proposal: Proposal, told: Callable[[Event], None] = _untold) -> None:
-        """Make the change and wait until it is made. Raises DeployFailed; CloudFormation has then rolled it back."""
+        """Make the change and wait until it is made. Raises DeployFailed where CloudFormation has rolled it back, and
+        NotSettled where that failed too or takes too long.
+        """
         from botocore.exceptions import ClientError
 
         since = self._newest_event()
@@ -302,10 +310,11 @@ class Stack:
             raise DeployFailed(f"CloudFormation did not carry out the change: {error}") from error
         status = self._settled(since, told)
         if status not in DONE:
-            raise DeployFailed(f"{self.name} is {status}.\n{self._failures(since)}")
+            failed = DeployFailed if status in (*SETTLED, *STILLBORN, DELETED) else NotSettled
+            raise failed(f"{self.name} is {status}.\n{self._failures(since)}")
 
     def _settled(self, since: str, told: Callable[[Event], None] = _untold) -> str:
-        """The status of the stack once nothing is under way. Raises DeployFailed where that takes too long."""
+        """The status of the stack once nothing is under way. Raises NotSettled where that takes too long."""
         deadline = time.monotonic() + self.seconds
         seen: set[str] = set()
         status = "unknown"
@@ -318,7 +327,7 @@ class Stack:
             if not status.endswith("_IN_PROGRESS"):
                 return status
             time.sleep(self.every)
-        raise DeployFailed(f"{self.name} is still {status} after {self.seconds:.0f} s.\n{self._failures(since)}")
+        raise NotSettled(f"{self.name} is still {status} after {self.seconds:.0f} s.\n{self._failures(since)}")
 
     def _failures(self, since: str) -> str:
         """What failed since, a line each, the first first."""

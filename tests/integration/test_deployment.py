@@ -188,9 +188,12 @@ def test_a_first_release_that_does_not_answer_stands_and_is_none_to_go_back_to(s
     assert stage.run("--back") == Outcome.REFUSED
 
 
-def test_what_is_hidden_stays_and_is_written_down_nowhere(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_hidden_stays_and_is_written_down_nowhere(
+    stage: Stage, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     stage.template["Outputs"]["Told"] = {"Value": {"Ref": "PagerUrl"}}
-    assert stage.deploy("--parameter", "PagerUrl=https://pager.test/x") == Outcome.DONE
+    monkeypatch.setattr("sys.stdin", io.StringIO("https://pager.test/x\n"))
+    assert stage.deploy("--parameter", "PagerUrl") == Outcome.DONE
     stage.holds = [False]
     assert stage.deploy(mail="broken@app.test") == Outcome.WENT_BACK
     assert stage.deploy(mail="b@app.test") == Outcome.DONE

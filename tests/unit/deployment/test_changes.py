@@ -15,7 +15,13 @@ def told(action: str, kind: str, name: str = "It", **more: Any) -> dict[str, Any
     "kind", ["AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::SecretsManager::Secret", "AWS::SQS::Queue"]
 )
 @pytest.mark.parametrize(
-    "change", [("Remove", {}), ("Modify", {"Replacement": "True"}), ("Modify", {"Replacement": "Conditional"})]
+    "change",
+    [
+        ("Remove", {}),
+        ("Modify", {"Replacement": "True"}),
+        ("Modify", {"Replacement": "Conditional"}),
+        ("Dynamic", {}),
+    ],
 )
 def test_what_holds_something_is_not_replaced_or_removed_unless_it_is_named(
     kind: str, change: tuple[str, dict[str, str]]

@@ -99,6 +99,13 @@ def test_what_is_hidden_comes_by_the_command_and_never_by_the_file() -> None:
         parameters(template, {"PagerUrl": "https://pager.test/x"}, {})
 
 
+def test_what_is_hidden_and_does_not_fit_is_not_repeated() -> None:
+    template = {"Parameters": {"PagerUrl": {"Default": "", "NoEcho": True, "AllowedPattern": "^(https://.+)?$"}}}
+    with pytest.raises(UnusableSettings, match="what was given does not fit") as told:
+        parameters(template, {}, {"PagerUrl": "http://pager.test/key"})
+    assert "key" not in str(told.value)
+
+
 @pytest.mark.parametrize("key", ["sk_live_1a", "rk_test_1a", "whsec_1a", "AKIA1A", "-----BEGIN PRIVATE KEY-----"])
 def test_a_key_is_no_parameter_and_is_not_repeated(key: str) -> None:
     with pytest.raises(UnusableSettings, match="secrets set") as told:

@@ -104,3 +104,13 @@ def test_no_role_is_made_or_given_a_right_outside_the_boundary_and_nobody_lifts_
             assert statement["Condition"] == {"StringEquals": {"iam:PermissionsBoundary": {"Ref": "Boundary"}}}
     boundary = _role("Boundary")["PolicyDocument"]["Statement"]
     assert not any(each.startswith(("iam:", "sts:", "*")) for statement in boundary for each in statement["Action"])
+
+
+@pytest.mark.parametrize("role", ["Deployer", "Maker"])
+def test_a_package_is_written_and_taken_below_the_name_of_its_stage_alone(role: str) -> None:
+    bucket = "soulseer-packages-${AWS::AccountId}-${AWS::Region}"
+    for statement in _role(role)["Policies"][0]["PolicyDocument"]["Statement"]:
+        where = str(statement["Resource"])
+        if bucket in where and statement["Action"] != "s3:ListBucket":
+            assert f"{bucket}/soulseer-${{Stage}}/*" in where
+            assert statement["Condition"] == {"StringEquals": {"s3:ResourceAccount": {"Ref": "AWS::AccountId"}}}

@@ -1,0 +1,84 @@
+"""What the command says and ends with where CloudFormation does not do as it should."""
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from scripts.deployment.cli import run
+from scripts.deployment.release import Outcome
+from scripts.deployment.settings import read
+from scripts.deployment.stack import STUCK, DeployFailed, Event, NotSettled, Proposal, Stack
+
+ROOT = Path(__file__).resolve().parents[3]
+NO_SESSION: Any = None
+
+
+class Standing(Stack):
+    """A stack that is, and ends, as it is told to."""
+
+    def __init__(self, *statuses: str) -> None:
+        super().__init__("soulseer-dev", "packages", NO_SESSION, seconds=0.05, every=0.01)
+        self.statuses = list(statuses)
+
+    def status(self) -> str:
+        return self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
+
+    def client(self, service: str) -> Any:
+        del service
+        return self
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda **_: {"StackEvents": []}
+
+    def _events(self, since: str) -> list[tuple[str, Event]]:
+        del since
+        return []
+
+
+def ended(stack: Standing, skip: Collection[str] = ()) -> int:
+    words = [word for each in skip for word in ("--skip", each)]
+    return run(["--stage", "dev", "--continue-rollback", *words], lambda *_: stack)
+
+
+def test_what_cloudformation_says_is_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    assert ended(Standing("[/aws/lambda/soulseer]")) == Outcome.REFUSED
+    assert "[/aws/lambda/soulseer]" in capsys.readouterr().out
+
+
+def test_what_goes_on_beyond_the_time_to_wait_is_not_told_as_unchanged(capsys: pytest.CaptureFixture[str]) -> None:
+    assert ended(Standing(STUCK, "UPDATE_ROLLBACK_IN_PROGRESS")) == Outcome.STANDS
+    said = capsys.readouterr().out
+    assert "is still UPDATE_ROLLBACK_IN_PROGRESS" in said
+    assert "Not deployed" not in said
+
+
+@pytest.mark.parametrize(
+    ("status", "unsettled"),
+    [
+        ("UPDATE_ROLLBACK_COMPLETE", False),
+        ("ROLLBACK_COMPLETE", False),
+        ("ROLLBACK_FAILED", False),
+        ("UPDATE_ROLLBACK_FAILED", True),
+        ("UPDATE_FAILED", True),
+        ("UPDATE_IN_PROGRESS", True),
+    ],
+)
+def test_only_what_is_back_where_it_was_counts_as_unchanged(status: str, unsettled: bool) -> None:
+    with pytest.raises(DeployFailed) as failed:
+        Standing(status).carry_out(Proposal("change-1", "UPDATE", ()))
+    assert isinstance(failed.value, NotSettled) is unsettled
+
+
+def test_what_is_hidden_is_no_word_of_a_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = read(ROOT / "infra" / "stages" / "dev.json").parameters
+    told: dict[str, Any] = {name: {"Type": "String", "Default": ""} for name in names}
+    told["PagerUrl"] = {"Type": "String", "Default": "", "NoEcho": True}
+    (tmp_path / "sam.yaml").write_text(yaml.safe_dump({"Parameters": told}))
+    package = ["--package", str(tmp_path), "--parameter", "PagerUrl=https://pager.test/key"]
+    assert run(["--stage", "dev", *package], lambda *_: Standing(STUCK)) == Outcome.REFUSED
+    said = capsys.readouterr().out
+    assert "--parameter PagerUrl" in said
+    assert "pager.test" not in said
