@@ -32,13 +32,11 @@ def seed_demo(world: World, asked: Namespace) -> Plan:
                 step()
                 advance(1)
         _noted(world, _DONE, operator, reason)
-        people = {name: subject(name) for name in NAMES}
-        return Answer(
-            [{"name": name, "id": accounts.person_id(world, sub), "sub": sub} for name, sub in people.items()]
-        )
+        return Answer([_facts(world, name) for name in NAMES])
 
     will = f"make six readers, four clients, and what they did in the last {DAYS} days; no card and no address is used"
-    return Plan(() if _when(world, _DONE) else (will,), act)
+    there = f"Nothing to do: it is there already. Who to sign in as: {', '.join(map(subject, NAMES))}."
+    return Plan(() if _when(world, _DONE) else (will,), act, there)
 
 
 def _facts(world: World, name: str) -> Facts:
