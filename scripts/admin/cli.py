@@ -9,6 +9,7 @@ import os
 import sys
 from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -229,8 +230,9 @@ def _stopped(asked: Namespace) -> int:
     return STOPPED
 
 
+@cache
 def parser() -> ArgumentParser:
-    """What reads the arguments."""
+    """What reads the arguments: made once, for making it is most of what a quick command takes."""
     made = _Front(prog="scripts/soulseer", parents=[_where(None, local=False)])
     nouns = made.add_subparsers(metavar="NOUN", required=True, parser_class=ArgumentParser)
     for noun, about in (each for group in _GROUPS.values() for each in group.items()):

@@ -4,6 +4,7 @@ It is sourced once; completing starts no Python.
 """
 
 from argparse import ArgumentParser
+from copy import copy
 from typing import Final
 
 SHELLS: Final = ("bash", "zsh")
@@ -13,9 +14,9 @@ def script(parser: ArgumentParser, shell: str) -> str:
     """What ``eval "$(scripts/soulseer completion bash)"`` gives the shell."""
     import shtab  # seldom asked for
 
-    # A shell looks a command up by the last part of its path.
-    parser.prog = "soulseer"
-    return str(shtab.complete(parser, shell))
+    shells_own = copy(parser)
+    shells_own.prog = "soulseer"  # a shell looks a command up by the last part of its path
+    return str(shtab.complete(shells_own, shell))
 
 
 def takes_shell(parser: ArgumentParser) -> None:
