@@ -89,8 +89,11 @@ class AppStore(Protocol):
     def verified_notification(self, payload: bytes) -> Notification:
         """The notification of a webhook's body. Raises as ``verified_transaction`` does."""
 
-    def undelivered(self, *, since: Millis, until: Millis, after: str | None) -> tuple[list[Notification], str | None]:
-        """A page of the notifications that Apple could not deliver, and where the next one begins; None on the last.
+    def notifications(
+        self, *, since: Millis, until: Millis, after: str | None, undelivered: bool
+    ) -> tuple[list[Notification], str | None]:
+        """A page of the notifications that Apple sent, and where the next one begins; None on the last. With
+        ``undelivered`` only those that did not get here.
 
         Raises as ``verified_transaction`` does, ProviderFailed when Apple refuses, Unavailable when it is out of reach.
         """
@@ -135,14 +138,16 @@ class AppleStore:
             transaction=self.verified_transaction(inner) if inner is not None else None,
         )
 
-    def undelivered(self, *, since: Millis, until: Millis, after: str | None) -> tuple[list[Notification], str | None]:
+    def notifications(
+        self, *, since: Millis, until: Millis, after: str | None, undelivered: bool
+    ) -> tuple[list[Notification], str | None]:
         import json
 
         import requests
         from appstoreserverlibrary.api_client import APIException
         from appstoreserverlibrary.models.NotificationHistoryRequest import NotificationHistoryRequest
 
-        asked = NotificationHistoryRequest(startDate=since, endDate=until, onlyFailures=True)
+        asked = NotificationHistoryRequest(startDate=since, endDate=until, onlyFailures=undelivered)
         try:
             told = self._client().get_notification_history(after, asked)
         except APIException as refusal:

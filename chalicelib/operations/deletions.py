@@ -50,7 +50,7 @@ from chalicelib.runtime.logs import log
 from chalicelib.runtime.retries import undisturbed
 from chalicelib.runtime.tables import Key, Operation, Put
 from chalicelib.scheduling import service as scheduling
-from chalicelib.sessions import afterwards
+from chalicelib.sessions import afterwards, settling
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model import commands
 from chalicelib.sessions.model.session import Who
@@ -377,7 +377,8 @@ def _call_off_orders(world: World, person_id: str) -> Cents:
 def _owed(world: World, deletion: Deletion) -> tuple[Entry, Entry, Cents]:
     """Give back to the cards what can be. The newest entries of credit and earnings then, and what is still owed, in
     cents: what is on its way back, what a dispute may bring back, what could not be sent yet, orders that cannot be
-    called off yet, and earnings, those on their way and those of what is sold and not sent too.
+    called off yet, readings that an admin must divide, and earnings, those on their way and those of what is sold and
+    not sent too.
     """
     ordered = _call_off_orders(world, deletion.person)
     gives_more = _give_back(world, deletion)
@@ -387,7 +388,7 @@ def _owed(world: World, deletion: Deletion) -> tuple[Entry, Entry, Cents]:
     earnings = max(0, earned.balance) + paying.on_its_way(world, deletion.person)
     earnings += orders.to_earn(world, deletion.person)
     owed = refunds.may_come_back(world, deletion.person) + (refundable if gives_more else 0)
-    return credit, earned, owed + ordered + earnings
+    return credit, earned, owed + ordered + earnings + settling.undivided(world, deletion.person)
 
 
 def _give_back(world: World, deletion: Deletion) -> bool:

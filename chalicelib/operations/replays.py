@@ -59,15 +59,15 @@ def missed(world: World, since: Millis, *, undelivered: bool = False) -> list[Mi
     return found[:MOST][::-1]
 
 
-def missed_of_apple(world: World, since: Millis) -> list[Missed]:
-    """Notifications that Apple could not deliver, of ``since`` or later, that were not applied: 500 at most.
+def missed_of_apple(world: World, since: Millis, *, undelivered: bool = False) -> list[Missed]:
+    """Notifications of Apple's, of ``since`` or later, that were not applied: 500 at most; ``undelivered`` as above.
 
     Raises ProviderFailed, Unavailable, Unauthenticated, Malformed.
     """
     found: list[Missed] = []
     after: str | None = None
     for _ in range(_MOST_PAGES):
-        page, after = world.appstore.undelivered(since=since, until=world.now(), after=after)
+        page, after = world.appstore.notifications(since=since, until=world.now(), after=after, undelivered=undelivered)
         named = {f"apple:{each.id}": each for each in page}
         seen = events.seen_among(world, list(named))
         found += [_missed_of_apple(name, each) for name, each in named.items() if name not in seen]

@@ -16,7 +16,7 @@ from chalicelib.gateways import World
 from chalicelib.gateways.stripe import Refused
 from chalicelib.kernel.errors import NotFound, Problem, ProviderFailed
 from chalicelib.kernel.money import Cents
-from chalicelib.kernel.time import Millis
+from chalicelib.kernel.time import HOUR, Millis
 from chalicelib.payouts import model, payees
 from chalicelib.payouts.model import LEAST, OURS_TO_MEND, TRANSFERS, Payee, Payout, Reversal
 from chalicelib.payouts.payees import rows_of
@@ -36,6 +36,8 @@ _AT_ONCE: Final = 40
 """Reversals in one transaction: each is two operations."""
 _WORRYING_TRIES: Final = 10
 """So many calls without an answer take a day: a person should look."""
+_FRESH: Final[Millis] = HOUR
+"""How long after it was reserved the first call is the first: Stripe knows a key for a day."""
 _PAGE: Final = 100
 _MOST_PAGES: Final = 1_000
 
@@ -166,8 +168,11 @@ def _transferred(world: World, payout: Payout) -> str:
 
 
 def _made_before(world: World, payout: Payout) -> dict[str, Any] | None:
-    """The transfer that an earlier call made, if it did. Raises ProviderFailed."""
-    if payout.tries == 1:
+    """The transfer that an earlier call made, if it did. Raises ProviderFailed.
+
+    Of one that has waited no earlier call may be known, and there was one: a backup was brought back.
+    """
+    if payout.tries == 1 and world.now() < payout.created_at + _FRESH:
         return None
     try:
         found = world.payments.transfers_for(payout.id)

@@ -5,6 +5,7 @@ transaction: the reader has and the client gets back what the admin says, and th
 """
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
@@ -20,6 +21,8 @@ from chalicelib.sessions.model.session import Session
 from chalicelib.sessions.store import Sessions
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.model.buckets import GIVEN, Part, last_part
+
+_MOST: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,12 @@ def reckoning(world: World, session: Session) -> Reckoning:
 def in_review(world: World, limit: int) -> list[Session]:
     """Readings that an admin must decide on, the last ended first."""
     return _rows(world).in_review(limit)
+
+
+def undivided(world: World, user: str) -> Cents:
+    """What readings of this person hold that an admin must divide yet, of the hundred that ended last."""
+    theirs = [each for each in in_review(world, _MOST) if user in (each.client.user, each.reader.user)]
+    return sum(max(0, reckoning(world, each).held) for each in theirs)
 
 
 def is_settled(world: World, session: Session, *, earned: Cents, refunded: Cents) -> bool:

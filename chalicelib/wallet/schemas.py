@@ -28,10 +28,10 @@ MOST_REFUNDED: Final = 10 * MOST
 
 
 class CreditView(Schema):
-    """Credit by origin: paid money, promotional credit, and both."""
+    """Credit by origin: paid money, what was given, and both."""
 
     paid: Money
-    promo: Money
+    promo: Money = Field(description="Promotional, or put in by us: spent first, never sent back to a card.")
     total: Money
 
 

@@ -36,7 +36,7 @@ def replay_missed(world: World, asked: Namespace) -> Plan:
 
 def _missed(world: World, asked: Namespace) -> list[Missed]:
     if asked.vendor == "apple":
-        return replays.missed_of_apple(world, world.now() - asked.since)
+        return replays.missed_of_apple(world, world.now() - asked.since, undelivered=asked.undelivered)
     return replays.missed(world, world.now() - asked.since, undelivered=asked.undelivered)
 
 
@@ -67,9 +67,7 @@ def _event(written: str) -> str:
 def _takes_since(parser: ArgumentParser) -> None:
     parser.add_argument("--since", type=_ago, default=DAY, metavar="AGO", help="how far back: 24h, 7d (24h)")
     parser.add_argument("--vendor", choices=("stripe", "apple"), default="stripe", help="who told it (stripe)")
-    parser.add_argument(
-        "--undelivered", action="store_true", help="only what Stripe could not deliver, as of Apple always"
-    )
+    parser.add_argument("--undelivered", action="store_true", help="only what they could not deliver: quicker")
 
 
 def _takes_which(parser: ArgumentParser) -> None:

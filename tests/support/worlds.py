@@ -159,6 +159,7 @@ class OfflineAppStore:
 
     signed: dict[str, Transaction] = field(default_factory=dict)
     lost: list[Notification] = field(default_factory=list)
+    taken: list[Notification] = field(default_factory=list)
     """What was told and never came."""
     told: list[tuple[str, bool, int]] = field(default_factory=list)
     """Purchase, whether it was delivered, how much of it was used."""
@@ -176,11 +177,13 @@ class OfflineAppStore:
     def verified_notification(self, payload: bytes) -> Notification:
         raise Unauthenticated
 
-    def undelivered(self, *, since: Millis, until: Millis, after: str | None) -> tuple[list[Notification], str | None]:
-        """One a page: what Apple could not deliver is what ``lost`` holds."""
+    def notifications(
+        self, *, since: Millis, until: Millis, after: str | None, undelivered: bool
+    ) -> tuple[list[Notification], str | None]:
+        """One a page: what Apple could not deliver is what ``lost`` holds, and what it did is in ``taken``."""
         if self.down:
             raise Unavailable
-        told = [each for each in self.lost if since <= each.at <= until]
+        told = [each for each in self.lost + ([] if undelivered else self.taken) if since <= each.at <= until]
         first = int(after or 0)
         return told[first : first + 1], str(first + 1) if first + 1 < len(told) else None
 

@@ -10,7 +10,7 @@ from chalicelib.kernel.errors import AlreadyDone, Forbidden, Invalid, InvalidSta
 from chalicelib.kernel.money import Cents, reader_share
 from chalicelib.kernel.time import DAY, HOUR, Millis, rfc3339
 from chalicelib.sessions.model.session import Session
-from chalicelib.wallet.model.buckets import PAID, Split, last_part
+from chalicelib.wallet.model.buckets import GIVEN, PAID, Split, last_part
 
 TIP_LEAST: Final[Cents] = 100
 TIP_MOST: Final[Cents] = 50_000
@@ -118,8 +118,8 @@ class Restitution:
 
     @property
     def promo(self) -> Cents:
-        """The promotional part of what the client gets."""
-        return sum(cents for bucket, cents in self.back if bucket != PAID)
+        """The promotional part of what the client gets: neither paid nor put in by hand, so it expires."""
+        return sum(cents for bucket, cents in self.back if bucket not in (PAID, GIVEN))
 
 
 def restitution(guarantee: Guarantee, paid_from: Split, earned: Cents) -> Restitution:

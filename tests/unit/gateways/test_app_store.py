@@ -366,17 +366,24 @@ def test_what_apple_could_not_deliver_is_read_page_by_page_and_nothing_else(
     requests.put(f"{base}/webhook", json={"url": "http://127.0.0.1:9/"}, timeout=10).raise_for_status()
     made = [requests.post(f"{base}/notifications", json={"kind": "TEST"}, timeout=10).json() for _ in range(23)]
     since, until = made[0]["claims"]["signedDate"], made[-1]["claims"]["signedDate"] + 1
-    first, after = told.undelivered(since=since, until=until, after=None)
-    rest, end = told.undelivered(since=since, until=until, after=after)
+
+    def listed(
+        since: int, until: int, after: str | None = None, *, undelivered: bool = True
+    ) -> tuple[list[Notification], str | None]:
+        return told.notifications(since=since, until=until, after=after, undelivered=undelivered)
+
+    first, after = listed(since, until)
+    rest, end = listed(since, until, after)
     assert (len(first), end) == (20, None)
     assert [each.id for each in first + rest] == [each["id"] for each in made]
-    assert told.undelivered(since=until, until=until + 1, after=None) == ([], None)
+    assert listed(until, until + 1) == ([], None)
+    assert [each.id for each in listed(since, until, undelivered=False)[0]] == [each.id for each in first]
     with pytest.raises(ProviderFailed):
-        told.undelivered(since=until, until=since, after=None)
+        listed(until, since)
     for how, refusal in (("error", ProviderFailed), ("refuse", Unavailable)):
         responder.faults.set(how, 1)
         with pytest.raises(refusal):
-            told.undelivered(since=since, until=until, after=None)
+            listed(since, until)
 
 
 @pytest.mark.parametrize(("number", "again"), [(4_040_010, False), (4_040_006, True), (4_290_000, True)])

@@ -45,10 +45,11 @@ from chalicelib.readers.model import Description
 from chalicelib.runtime.identity import Caller, Claims
 from chalicelib.runtime.tables import Contended, Operation, Put
 from chalicelib.scheduling import service as scheduling
-from chalicelib.sessions import afterwards
+from chalicelib.sessions import afterwards, settling
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model import commands
 from chalicelib.sessions.model.session import Side
+from chalicelib.sessions.store import Sessions
 from chalicelib.shop.store import products_of
 from chalicelib.wallet import coins, limits, packs, purchases, refunds, topups
 from chalicelib.wallet import service as wallet
@@ -593,6 +594,33 @@ def test_a_frozen_wallet_that_holds_money_keeps_its_person(world: World, ada: st
     forward(world, DAY)
     deletions.advance(world, ada)
     assert deletions.deletion_of(world, ada).state == "closed"
+
+
+@pytest.mark.parametrize("leaves", ["client", "reader"])
+def test_a_reading_that_an_admin_must_divide_keeps_who_was_in_it_until_it_is(
+    world: World, ada: str, leaves: str
+) -> None:
+    pay_in(world, ada, 250, "topup:1")
+    reader = accounts.sign_in(world, Claims("auth0|rosa", "rosa@example.test", "Rosa")).id
+    add_reader(world, reader)
+    readers.set_presence(world, reader, "online")
+    sessions.create(world, Side(ada, "Ada Lovelace"), "ses_1", reader, "text")
+    for user, command in ((reader, commands.accept), (ada, commands.join), (reader, commands.join)):
+        sessions.perform(world, "ses_1", user, command)
+    rows, was = Sessions(world.tables, "sessions"), sessions.load(world, "ses_1")
+    world.tables.write(*rows.replace(replace(was, rate=was.rate + 1), was)[1])
+    forward(world, 1_000)
+    sessions.perform(world, "ses_1", ada, commands.finish)
+    person = ada if leaves == "client" else reader
+    confirmed(world, person)
+    forward(world, COOLING)
+    deletions.advance(world, person)
+    held = deletions.deletion_of(world, person)
+    assert (held.state, held.owed) == ("awaiting_refund", 250)
+    settling.settle(world, "ses_1", earned=0, refunded=0, actor="ops", reason="nobody's")
+    forward(world, DAY)
+    deletions.advance(world, person)
+    assert deletions.deletion_of(world, person).state == "closed"
 
 
 def test_the_person_may_take_it_back_while_money_is_owed(world: World, ada: str) -> None:

@@ -157,6 +157,20 @@ def test_what_apple_could_not_deliver_is_applied_once_and_a_late_delivery_adds_n
     assert soulseer("list") == 1
 
 
+def test_what_apple_did_deliver_and_a_restore_has_forgotten_is_found_too() -> None:
+    world = made()
+    store(world).taken = [heard("ONE_TIME_CHARGE", BOUGHT, 1), heard("REFUND", REFUNDED, 2)]
+    assert isinstance(world.now, HandClock)
+    world.now.forward(HOUR)
+    since = world.now() - 2 * HOUR
+    assert replays.missed_of_apple(world, since, undelivered=True) == []
+    found = replays.missed_of_apple(world, since)
+    assert [each.kind for each in found] == ["ONE_TIME_CHARGE", "REFUND"]
+    replays.replay(world, found, **BY)
+    assert sorted(posted(world)) == [-500, 500]
+    assert replays.missed_of_apple(world, since) == []
+
+
 # --- by the command line ---------------------------------------------------------------------------
 
 Command = Callable[..., int]

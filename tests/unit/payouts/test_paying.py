@@ -1,5 +1,6 @@
 """Product §10: reserve, transfer, mark as paid; what is refused or reversed is back in the earnings, once."""
 
+import copy
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +14,7 @@ from chalicelib.payouts import model, payees, paying, service
 from chalicelib.payouts.model import LEAST, MOST, Payout
 from chalicelib.payouts.schemas import PayoutView
 from tests.support.duo import assert_books_balance
-from tests.support.payee import ACCOUNT, READER, Desk
+from tests.support.payee import ACCOUNT, READER, Crash, Desk
 
 
 def test_what_is_available_is_transferred_and_marked_as_paid(desk: Desk) -> None:
@@ -137,6 +138,21 @@ def test_what_is_reserved_waits_out_a_freeze(desk: Desk) -> None:
     assert paying.payout_of(desk.world, payout.id).state == "paid"
     actions = [row["action"] for key, row in desk.tables.rows["audit"].items() if key[0] == "payouts"]
     assert actions == ["payouts_frozen", "payouts_unfrozen"]
+
+
+def test_what_was_sent_before_a_backup_was_brought_back_is_not_sent_again(desk: Desk) -> None:
+    desk.ready().earned(2_000)
+    desk.tables.fates = ["", "crash before"]
+    with pytest.raises(Crash):
+        desk.paid_out()
+    (payout,), _ = paying.payouts_of(desk.world, READER, 10, None)
+    copied = copy.deepcopy(desk.tables.rows)  # between reserving it and calling Stripe
+    assert (payout.tries, paying.advance(desk.world, payout.id).state) == (0, "paid")
+    desk.tables.rows = copied
+    desk.clock.forward(2 * DAY)
+    desk.stripe.kept.clear()  # Stripe has forgotten the key
+    assert paying.advance(desk.world, payout.id).state == "paid"
+    assert (desk.stripe.doubled, desk.balance) == ([], 0)
 
 
 def test_a_freeze_that_comes_between_looking_and_sending_holds_what_is_reserved(desk: Desk) -> None:

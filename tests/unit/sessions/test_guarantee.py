@@ -244,6 +244,7 @@ def test_of_a_part_the_last_spent_comes_back_first() -> None:
     moved = model.restitution(asked, spent, 700)
     assert moved == Restitution((("paid", 250), ("paid", 150), ("pro_1", 100)), 350, 150)
     assert moved.promo == 100
+    assert model.restitution(asked, (("given", 500),), 700).promo == 0  # it does not expire
 
 
 def test_with_all_slots_taken_it_joins_the_lot_that_expires_last() -> None:
