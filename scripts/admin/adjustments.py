@@ -200,7 +200,7 @@ VERBS: Final = (
     Verb(
         "adjustments",
         "reject",
-        "Reject what somebody asked for, or take back what you did.",
+        "Reject what somebody asked for, or take back what you asked for.",
         (f"adjustments reject adj_… --stage prod {WHY}",),
         _takes_adjustment,
         reject_adjustment,

@@ -13,7 +13,7 @@ from chalicelib.gateways import World
 
 Facts = dict[str, Any]
 
-WHY: Final = '--reason "asked for by phone" --yes'
+WHY: Final = '--reason "ticket 1234" --yes'
 """What a changing verb's examples end with."""
 
 _FEW: Final = 10

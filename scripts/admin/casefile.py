@@ -119,11 +119,9 @@ def _reader(world: World, person: Person) -> Facts | None:
 
 def _money(world: World, user: str, limit: int) -> Facts:
     newest = wallet.head(world, user)
-    payments = refunds.payments_of(world, user) + refunds.orders_paid_by(world, user, 0)
     entries = [
         entry for kind in _CHAINS for entry in statement.page(world, statement.account_of(user, kind), limit, None)[0]
     ]
-    newest_payments = sorted(payments, key=lambda each: each.at, reverse=True)[:limit]
     return {
         "wallet": {
             "paid": newest.buckets.paid,
@@ -144,26 +142,7 @@ def _money(world: World, user: str, limit: int) -> Facts:
             }
             for each in sorted(entries, key=lambda each: each.at, reverse=True)[:limit]
         ],
-        "payments": [
-            {
-                "at": rfc3339(each.at),
-                "payment": each.intent,
-                "of": each.reference,
-                "amount": each.amount,
-                "refunded": each.refunded,
-            }
-            for each in newest_payments
-        ],
-        "disputes": [
-            {
-                "dispute": name,
-                "payment": each.intent,
-                "amount": dispute.amount,
-                "state": "returned" if dispute.returned else "lost" if dispute.lost else "open",
-            }
-            for each in newest_payments
-            for name, dispute in each.disputes.items()
-        ],
+        **_payments(world, user, limit),
         "refunds": [
             {
                 "at": rfc3339(each.refund.created_at),
@@ -186,6 +165,34 @@ def _money(world: World, user: str, limit: int) -> Facts:
         "payouts": [
             {"at": rfc3339(each.created_at), "payout": each.id, "amount": each.amount, "state": each.state}
             for each in paying.payouts_of(world, user, limit, None)[0]
+        ],
+    }
+
+
+def _payments(world: World, user: str, limit: int) -> Facts:
+    """By card: what was paid, and what is disputed of it."""
+    payments = refunds.payments_of(world, user) + refunds.orders_paid_by(world, user, 0)
+    newest = sorted(payments, key=lambda each: each.at, reverse=True)[:limit]
+    return {
+        "payments": [
+            {
+                "at": rfc3339(each.at),
+                "payment": each.intent,
+                "of": each.reference,
+                "amount": each.amount,
+                "refunded": each.refunded,
+            }
+            for each in newest
+        ],
+        "disputes": [
+            {
+                "dispute": name,
+                "payment": each.intent,
+                "amount": dispute.amount,
+                "state": "returned" if dispute.returned else "lost" if dispute.lost else "open",
+            }
+            for each in newest
+            for name, dispute in each.disputes.items()
         ],
     }
 

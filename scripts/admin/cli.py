@@ -36,6 +36,7 @@ from scripts.admin import (
     payouts,
     people,
     products,
+    progress,
     promos,
     readers,
     refunds,
@@ -206,8 +207,8 @@ def _found(asked: Namespace, connect: Callable[[str | None], World], operator: C
     """What is to be shown: nothing of it is printed before all of it is known."""
     verb: Verb = asked.verb
     asked.operator = operator
-    # What the services log is for the operator's eyes, and no part of the answer.
-    with contextlib.redirect_stdout(sys.stderr):
+    # What the services log and measure is no part of the answer.
+    with contextlib.redirect_stdout(progress.beside()):
         found = verb.do(connect(None if asked.local else asked.stage), asked)
         if isinstance(found, Plan) and asked.yes and found.will:
             return found.act(operator(), asked.reason)

@@ -130,7 +130,7 @@ VERBS: Final = (
     Verb(
         "people",
         "case",
-        "Show a person's case file: money, readings, orders, reports, what was done to them. The look is recorded.",
+        "Show a person's case file: money in cents, readings, orders, reports, what was done. The look is recorded.",
         (
             'people case usr_… --stage prod --reason "ticket 1234"',
             'people case usr_… --limit 50 --local --json --reason "ticket 1234"',

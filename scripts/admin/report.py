@@ -93,7 +93,7 @@ def _a_file(ending: str) -> Callable[[str], Path]:
 
 def _takes_days(parser: ArgumentParser) -> None:
     parser.add_argument("--days", type=a_number, default=30, help="how many, today the last of them: 1 to 92, else 30")
-    parser.add_argument("--zone", type=a_text, default="UTC", help="whose days: a name as Europe/Berlin, else UTC")
+    parser.add_argument("--zone", type=a_text, default="UTC", help="whose days: a name such as Europe/Berlin, else UTC")
     parser.add_argument("--png", type=_a_file(".png"), metavar="FILE", help="draw a picture instead")
     parser.add_argument("--html", type=_a_file(".html"), metavar="FILE", help="write a page instead")
 
@@ -107,23 +107,23 @@ VERBS: Final = (
     Verb(
         "report",
         "client",
-        "what a client spent, by day",
-        ("report client usr_01 --local", "report client usr_01 --days 7 --zone Europe/Berlin --json --local"),
+        "Draw what a client spent, by day.",
+        ("report client usr_… --local", "report client usr_… --days 7 --zone Europe/Berlin --json --local"),
         _takes_user_and_days,
         report_client,
     ),
     Verb(
         "report",
         "reader",
-        "what a reader earned, by day and source",
-        ("report reader usr_02 --local", "report reader usr_02 --days 92 --png reader.png --stage prod"),
+        "Draw what a reader earned, by day and source.",
+        ("report reader usr_… --local", "report reader usr_… --days 92 --png reader.png --stage prod"),
         _takes_user_and_days,
         report_reader,
     ),
     Verb(
         "report",
         "platform",
-        "what the platform took in, shared and owes a look",
+        "Draw what the platform took in and shared, by day, and say what waits for somebody.",
         ("report platform --local", "report platform --zone America/New_York --html soulseer.html --stage prod"),
         _takes_days,
         report_platform,

@@ -145,7 +145,8 @@ def _asked_for(name: str) -> dict[str, Any]:
 
 
 def _takes_value(parser: ArgumentParser) -> None:
-    parser.add_argument("name", choices=sorted(SHAPES.keys() - OURS), metavar="NAME", help=", ".join(sorted(SHAPES)))
+    settable = sorted(SHAPES.keys() - OURS)
+    parser.add_argument("name", choices=settable, metavar="NAME", help=", ".join(settable))
     parser.add_argument(
         "--file", type=Path, metavar="PATH", help="a JSON file, or - for standard input; without it, it is asked for"
     )

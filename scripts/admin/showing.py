@@ -23,6 +23,8 @@ _SHOWN: Final = "\n\u200c\u200d"
 """What is not printable, and harmless: ends of lines, and the joiners that words and families are spelled with."""
 _MOMENT: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.\d{3}Z")
 """Its thousandths are for programs."""
+_IDENTITY: Final = re.compile(r"arn:aws[\w-]*:(?:iam|sts)::\d{12}:(.+)")
+"""Of a stage all are of one account."""
 _STEPS: Final = "▁▂▃▄▅▆▇█"
 _SHORT: Final = 20
 """Characters of what is not folded: a moment, a state."""
@@ -169,7 +171,9 @@ def _text(value: object) -> Text:
     if isinstance(value, int) and value < 0:
         return Text(str(value), _OWED)
     written = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
-    return Text(inert(f"{moment[1]}Z" if (moment := _MOMENT.fullmatch(written)) else written))
+    if moment := _MOMENT.fullmatch(written):
+        return Text(f"{moment[1]}Z")
+    return Text(inert(identity[1] if (identity := _IDENTITY.fullmatch(written)) else written))
 
 
 def _is_series(value: object) -> TypeGuard[list[int]]:

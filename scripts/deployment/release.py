@@ -129,7 +129,10 @@ def release(stack: Stack, asked: Asked, hands: Hands) -> Outcome:
         tidy(stack)
         return Outcome.DONE
     if before is None:
-        hands.say("This was the first release, so there is none to go back to. Mend it and deploy again.")
+        hands.say("This was the first release, so there is none to go back to.")
+        hands.say(
+            "Where only secrets are missing, set them, and look again with --smoke. Else mend it and deploy again."
+        )
         return Outcome.STANDS
     return _back(stack, before, was_live, hands)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from scripts.admin.cli import parser
+from scripts.deployment.cli import parser as releasing
 from tests.support.asked import aws_faults, curl, route_of, routes
 from tests.support.documents import KINDS, ROOT, Document, bare, commands, document, documents
 
@@ -90,6 +91,19 @@ def test_every_block_that_says_it_is_json_is(page: Document) -> None:
 @pytest.mark.parametrize(("page", "command"), commands("make"))
 def test_every_make_command_of_the_documents_is_a_target(page: str, command: str) -> None:
     assert shlex.split(command)[1] in TARGETS
+
+
+@pytest.mark.parametrize(("page", "command"), [each for each in commands("make deploy") if "STAGE=…" not in each[1]])
+def test_every_release_of_the_documents_is_one_that_deploying_takes(page: str, command: str) -> None:
+    settings = dict(word.split("=", 1) for word in shlex.split(command)[2:])
+    words = ["--stage", settings["STAGE"], *shlex.split(settings.get("ARGS", ""))]
+    assert releasing().parse_args(words)
+
+
+def test_a_runbook_has_the_command_for_what_came_with_a_deployment() -> None:
+    told = [each for each in OURS if each.path.parent.name == "runbooks" and "It came with a deployment" in each.text]
+    assert len(told) > 5
+    assert [each.name for each in told if 'make deploy STAGE=prod ARGS="--back"' not in each.inline] == []
 
 
 @pytest.mark.parametrize(("page", "command"), commands("scripts/soulseer"))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from scripts.admin.charts.report import Chart, Report, ceiling, day_name, said, tick
+from scripts.admin.charts.report import NOTHING, Chart, Report, ceiling, day_name, said, tick
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -100,7 +100,12 @@ def _draw(axes: Axes, chart: Chart, *, titled: bool) -> None:
     axes.set_ylim(ground, top * 1.02)
     axes.set_xlim(-0.7, len(places) - 0.3)
     marks = [*range(0, top + 1, top // 4 if top % 4 == 0 else top // 2), *([ground] if -ground * 8 >= top else [])]
-    axes.set_yticks(marks, [tick(mark, chart.unit) for mark in marks])
+    something = any(any(numbers) for numbers in drawn.parts.values())
+    if something:
+        axes.set_yticks(marks, [tick(mark, chart.unit) for mark in marks])
+    else:
+        axes.set_yticks([])
+        axes.text(0.5, 0.5, NOTHING, transform=axes.transAxes, ha="center", size=9, color=FAINT)
     _name_days(axes, drawn)
     axes.grid(axis="y", color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)
@@ -110,7 +115,7 @@ def _draw(axes: Axes, chart: Chart, *, titled: bool) -> None:
         spine.set_visible(False)
     if titled:
         axes.set_title(f"{chart.title}   {said(sum(chart.sums), chart.unit)}", loc="left", size=11, color=INK, pad=20)
-    if len(chart.parts) > 1:
+    if something and len(chart.parts) > 1:
         axes.legend(
             loc="lower left",
             bbox_to_anchor=(-0.01, 1.0),

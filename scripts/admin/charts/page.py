@@ -26,7 +26,8 @@ h1 { margin: 0; font-size: 1.6rem; overflow-wrap: anywhere }
 h2 { margin: 0 0 .4rem; font-size: 1rem; display: flex; justify-content: space-between; gap: 1rem }
 h2 span, header p, dt, th, td:first-child { color: var(--faint); font-weight: 500 }
 header p { margin: .2rem 0 1.4rem }
-dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.1rem, 1fr)); gap: .7rem; margin: 0 0 1rem }
+dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(max(8.1rem, 22%), 1fr)); gap: .7rem;
+  margin: 0 0 1rem }
 dl div, section { background: var(--card); border-radius: .7rem; padding: .9rem }
 dt { font-size: .8rem; white-space: nowrap }
 dd { margin: 0; font-size: 1.1rem; font-weight: 650; font-variant-numeric: tabular-nums }

@@ -14,6 +14,8 @@ from chalicelib.kernel.money import Cents
 
 Unit = Literal["cents", "count"]
 
+NOTHING: Final = "nothing in these days"
+"""What is said of a chart of zeros, in place of drawing it."""
 _STEPS: Final = (1, 2, 4, 6, 8, 10)
 
 

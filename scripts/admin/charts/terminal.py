@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from infra.local.charts import bar, columns
-from scripts.admin.charts.report import Chart, Report, Sheet, Tile, ceiling, day_name, said, tick
+from scripts.admin.charts.report import NOTHING, Chart, Report, Sheet, Tile, ceiling, day_name, said, tick
 from scripts.admin.showing import inert
 
 _LINES: Final = 8
@@ -57,7 +57,7 @@ def _chart(chart: Chart, width: int) -> RenderableType:
     sums = chart.sums
     heading = Text.assemble((chart.title, "bold"), f"  {said(sum(sums), chart.unit)}")
     if not any(sums):
-        return Group(heading, Text("nothing in these days", style="dim"))
+        return Group(heading, Text(NOTHING, style="dim"))
     return Group(heading, *_columns(chart, width), *_parts(chart))
 
 

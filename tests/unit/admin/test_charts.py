@@ -10,6 +10,7 @@ from rich.console import Console
 
 from scripts.admin.charts import drawing, page, terminal
 from scripts.admin.charts.report import (
+    NOTHING,
     Chart,
     Report,
     Sheet,
@@ -102,7 +103,11 @@ def test_what_somebody_wrote_is_no_command_to_a_terminal_and_no_markup() -> None
 
 
 def test_days_without_anything_say_so() -> None:
-    assert "nothing in these days" in printed(report(chart(0, 0, 0)), 80)
+    assert NOTHING in printed(report(chart(0, 0, 0)), 80)
+    drawn = drawing.svg(chart(0, 0, 0))
+    assert NOTHING in drawn
+    assert "$" not in drawn
+    assert NOTHING not in drawing.svg(chart(0, 5, 0))
 
 
 def test_numbers_stand_behind_the_charts_newest_day_first_and_largest_part_first() -> None:

@@ -247,6 +247,10 @@ def test_what_cannot_be_meant_is_wrong_usage(soulseer: Command, words: tuple[str
     assert stopped.value.code == 2
 
 
+def test_every_verb_says_in_a_sentence_what_it_does() -> None:
+    assert [each.help for each in VERBS if not (each.help[0].isupper() and each.help.endswith("."))] == []
+
+
 @pytest.mark.parametrize("example", [each for verb in VERBS for each in verb.examples])
 def test_every_example_is_one_that_the_command_line_takes(
     example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

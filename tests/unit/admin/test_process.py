@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from botocore.exceptions import ClientError, NoCredentialsError, ProfileNotFound
 from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
 from chalicelib.runtime.identity import Claims
+from chalicelib.runtime.logs import log
 from scripts.admin import cli, progress, showing
 from scripts.admin.asking import Answer
 from scripts.admin.cli import VERBS, run
@@ -195,6 +197,23 @@ def test_a_bar_is_for_who_looks_at_a_terminal(
     assert ("following chains" in stream.getvalue()) == seen
 
 
+@pytest.mark.parametrize(("stream", "seen"), [(Screen(), ["gone_wrong"]), (io.StringIO(), ["moved", "gone_wrong"])])
+def test_of_what_services_log_a_terminal_shows_what_is_wrong_and_a_file_has_all(
+    stream: io.StringIO, seen: list[str], world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def connect(stage: str | None) -> World:
+        del stage
+        with progress.bar(Namespace(json=False), "working"):
+            log.info("moved", state="ended")
+            log.error("gone_wrong", state="ended")
+        return world
+
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stderr", stream)
+    assert run(["gifts", "list", "--local"], connect) == 0
+    assert re.findall(r'"event":"(\w+)"', stream.getvalue()) == seen
+
+
 def test_what_is_logged_while_a_bar_is_drawn_is_printed_beside_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -202,7 +221,7 @@ def test_what_is_logged_while_a_bar_is_drawn_is_printed_beside_it(
     screen = Screen()
     monkeypatch.setattr(sys, "stderr", screen)
     with progress.bar(Namespace(json=False), "working") as advance:
-        sys.stdout.write("told\n")
+        sys.stderr.write("told\n")
         advance(1)
     assert "told" in screen.getvalue()
     assert capsys.readouterr().out == ""
@@ -222,6 +241,16 @@ def test_a_series_is_drawn_for_a_person_and_told_to_a_program(capsys: pytest.Cap
     assert "▁▄█" in capsys.readouterr().out
     showing.show(found, Namespace(json=True))
     assert json.loads(capsys.readouterr().out)["rows"][0]["weeks"] == [0, 50, 100]
+
+
+def test_who_did_it_is_named_without_the_account_that_all_of_a_stage_are_of(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    found = Answer([{"by": "arn:aws:sts::123456789012:assumed-role/Desk/ann"}])
+    showing.show(found, Namespace(json=False))
+    assert capsys.readouterr().out.split() == ["by", "assumed-role/Desk/ann"]
+    showing.show(found, Namespace(json=True))
+    assert "arn:aws:sts::123456789012:assumed-role/Desk/ann" in capsys.readouterr().out
 
 
 def test_names_of_facts_are_no_markup_either(capsys: pytest.CaptureFixture[str]) -> None:
@@ -311,8 +340,9 @@ def test_colours_are_for_terminals_that_want_them(no_color: bool, monkeypatch: p
 def test_a_process_that_is_stopped_says_so_with_130_and_no_trace(tmp_path: Path) -> None:
     slow = "import time; print('ready', flush=True); time.sleep(60)"
     program = f"""
-import sys
+import signal, sys
 from scripts.admin import cli
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has it ignored in what it starts in the background
 def connect(stage):
     {slow}
 sys.exit(cli.run(["ledger", "trial-balance", "--local"], connect))
