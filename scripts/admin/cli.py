@@ -219,7 +219,7 @@ def _printed(show_it: Callable[[], None]) -> None:
     try:
         show_it()
         sys.stdout.flush()
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # the second is how Rich tells the first
         # Python would flush once more on its way out, and complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

@@ -35,7 +35,8 @@ def seed_demo(world: World, asked: Namespace) -> Plan:
         return Answer([_facts(world, name) for name in NAMES])
 
     will = f"make six readers, four clients, and what they did in the last {DAYS} days; no card and no address is used"
-    return Plan(() if _when(world, _DONE) else (will,), act)
+    there = f"Nothing to do: it is there already. Who to sign in as: {', '.join(map(subject, NAMES))}."
+    return Plan(() if _when(world, _DONE) else (will,), act, there)
 
 
 def _facts(world: World, name: str) -> Facts:

@@ -40,8 +40,13 @@ SECTIONS: Final = (
     "By hand",
 )
 """All that hold commands, in an order in which each finds what it says it needs."""
-NOT_RUN: Final = ("scripts/soulseer ledger reconcile", "scripts/soulseer webhooks replay", "$STRIPE/_local/chaos")
-"""What is of the whole stack, on which others play meanwhile: test_books and test_office try it."""
+NOT_RUN: Final = (
+    "scripts/soulseer ledger reconcile",
+    "scripts/soulseer webhooks replay",
+    "scripts/soulseer sessions timeline",
+    "$STRIPE/_local/chaos",
+)
+"""What is of the whole stack, on which others play meanwhile, or of a reading: test_books and test_office try it."""
 OPERATOR: Final = re.compile(r"LOCAL_OPERATOR=(\w+) ")
 STAND_IN: Final = re.compile(
     r"(?P<kind>[a-z]{2,4})_…|(?P<of>bookings|streams|channels)/ID\b"

@@ -37,9 +37,10 @@ def show(report: Report, console: Console) -> None:
 
 
 def _tiles(tiles: tuple[Tile, ...], width: int) -> Table:
-    """As many in a row as there is room for."""
+    """As many in a row as there is room for, and in each row alike."""
     widest = max(max(len(each.name), len(each.value) + len(each.change) + 1) for each in tiles) + 3
-    abreast = max(1, min(len(tiles), width // widest))
+    room = max(1, min(len(tiles), width // widest))
+    abreast = -(-len(tiles) // -(-len(tiles) // room))
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 3, 0, 0))
     for _ in range(abreast):
         table.add_column(no_wrap=True)

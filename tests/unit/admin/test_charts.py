@@ -102,6 +102,12 @@ def test_what_somebody_wrote_is_no_command_to_a_terminal_and_no_markup() -> None
     assert "[red]x[/] \\u001b[31m$x$" in text
 
 
+def test_tiles_that_need_two_rows_are_divided_evenly() -> None:
+    tiles = tuple(Tile(f"tile {number}", "$212.50", "new") for number in range(8))
+    text = printed(Report("SoulSeer", "28 Oct", tiles, (chart(1),), ()), 95)
+    assert [line.count("tile") for line in text.splitlines() if "tile" in line] == [4, 4]
+
+
 def test_days_without_anything_say_so() -> None:
     assert NOTHING in printed(report(chart(0, 0, 0)), 80)
     drawn = drawing.svg(chart(0, 0, 0))

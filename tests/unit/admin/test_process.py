@@ -69,12 +69,14 @@ def test_who_stops_a_plan_that_is_carried_out_is_told_to_repeat_it(
     assert "Repeat the command" in told.err
 
 
-def test_a_reader_who_went_away_is_no_failure(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("how", [["--json"], []])
+def test_a_reader_who_went_away_is_no_failure(how: list[str], world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    ada = accounts.sign_in(world, Claims("auth0|ada", "ada@example.com", "Ada")).id
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "w") as nobody:
         monkeypatch.setattr(sys, "stdout", nobody)
-        assert run(["ledger", "trial-balance", "--local", "--json"], lambda _: world) == 0
+        assert run(["people", "show", ada, "--local", *how], lambda _: world) == 0
 
 
 def refusal(code: str) -> ClientError:

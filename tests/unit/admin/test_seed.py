@@ -87,6 +87,8 @@ def test_made_twice_it_is_there_once(world: World, tables: MemoryTables, capsys:
     before = everything(tables)
     assert seeded(world, capsys) == (0, {"done": True, "would": [], "rows": []})
     assert everything(tables) == before
+    assert run(["seed", "demo", "--local", *WHY], lambda _: world) == 0
+    assert "demo|luna" in capsys.readouterr().out
 
 
 def test_every_step_may_be_repeated(world: World, tables: MemoryTables) -> None:
