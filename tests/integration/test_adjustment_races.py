@@ -11,7 +11,7 @@ import pytest
 
 from chalicelib.gateways import World
 from chalicelib.operations import adjustments
-from tests.integration.test_promo_races import at_once
+from tests.support.crowd import at_once
 from tests.support.duo import assert_whole, refusals
 from tests.support.hands import ANN, BEA, Hands
 

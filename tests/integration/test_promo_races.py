@@ -5,8 +5,7 @@ Those of promotional credit, and the coupons of the shop.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -14,7 +13,6 @@ from uuid import uuid4
 import pytest
 
 from chalicelib.gateways import World
-from chalicelib.kernel.errors import Problem
 from chalicelib.kernel.time import DAY
 from chalicelib.runtime.retries import undisturbed
 from chalicelib.runtime.tables import Put
@@ -24,23 +22,10 @@ from chalicelib.shop.terms_store import terms_of
 from chalicelib.wallet import promos, statement
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.model.promo import Code
+from tests.support.crowd import at_once
 from tests.support.duo import assert_whole, refusals
 
 ADMIN = {"actor": "arn:admin", "reason": "a race"}
-
-
-def at_once(acts: Sequence[Callable[[], Any]]) -> list[Any]:
-    def outcome(act: Callable[[], Any]) -> Any:
-        for _ in range(20):  # Unavailable asks to come again
-            try:
-                return act()
-            except Problem as problem:
-                if problem.code != "unavailable":
-                    return problem
-        raise AssertionError("too busy for ever")
-
-    with ThreadPoolExecutor(len(acts)) as pool:
-        return list(pool.map(outcome, acts))
 
 
 @pytest.fixture

@@ -39,8 +39,6 @@ TROUBLE: Final = ("dies", "dies_after", "refused", "unknown", "raced")
 STEPS: Final = 60
 HISTORIES: Final = range(int(os.environ.get("SOUL_HISTORIES", "40")))
 
-Plan = dict[int, str]
-
 
 class Shop:
     """A history of purchases. What Google lets nobody do is no fault."""

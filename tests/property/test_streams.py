@@ -27,7 +27,6 @@ from tests.support.memory import MemoryTables
 from tests.support.worlds import hand_world
 
 VIEWERS: Final = tuple(f"usr_v{number}" for number in range(4))
-MODERATOR: Final = VIEWERS[0]
 GONE, LATE, LONGEST, TOKEN = 2 * MINUTE, 30 * MINUTE, 8 * HOUR, HOUR
 _INSISTS: Final = 60
 

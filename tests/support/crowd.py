@@ -10,6 +10,7 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from chalicelib.gateways import World
+from chalicelib.kernel.errors import Problem
 from chalicelib.kernel.settings import Settings
 from chalicelib.kernel.time import Millis
 from chalicelib.runtime.tables import DynamoTables
@@ -25,6 +26,22 @@ _END_SECONDS: Final = 120
 
 Act = Callable[..., Any]
 """``act(world, place, *arguments)``, at module level so that another process can find it."""
+
+
+def at_once(acts: Sequence[Callable[[], Any]]) -> list[Any]:
+    """Do different acts in threads of this process; what each returned, or how it was refused, by place."""
+
+    def outcome(act: Callable[[], Any]) -> Any:
+        for _ in range(20):  # Unavailable asks to come again
+            try:
+                return act()
+            except Problem as problem:
+                if problem.code != "unavailable":
+                    return problem
+        raise AssertionError("too busy for ever")
+
+    with ThreadPoolExecutor(len(acts)) as pool:
+        return list(pool.map(outcome, acts))
 
 
 class Crowd:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -139,8 +138,3 @@ def days(count: float) -> Millis:
 
 def hours(count: float) -> Millis:
     return TODAY + round(count * HOUR)
-
-
-def outcomes(found: list[Any]) -> Counter[str]:
-    """How often each state came of it."""
-    return Counter(each.state for each in found if isinstance(each, Booking))

@@ -1,7 +1,6 @@
 """Demo data: a month of a small SoulSeer, made once."""
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -22,7 +21,6 @@ from tests.support.memory import MemoryTables
 from tests.support.worlds import NOON, Executions, HandClock, hand_world
 
 WHY = ["--reason", "something to look at", "--yes"]
-Command = Callable[..., tuple[int, Any]]
 
 
 @pytest.fixture

@@ -39,7 +39,6 @@ from tests.support.worlds import HandClock, hand_world
 NOON = int(datetime(2026, 11, 26, 12, tzinfo=UTC).timestamp()) * 1_000
 COST = 3 * RATE
 SHARE = COST * 70 // 100
-USD = {"currency": "usd"}
 
 
 @pytest.fixture

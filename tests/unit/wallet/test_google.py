@@ -110,9 +110,6 @@ def test_several_of_a_pack_at_once_are_all_given(world: World) -> None:
     assert posted(world) == [("coins_bought", 1_500)]
 
 
-Case = tuple[dict[str, Any], str, str, type[Exception]]
-
-
 @pytest.mark.parametrize(
     ("bought", "user", "product", "refusal"),
     [

@@ -21,8 +21,6 @@ from chalicelib.wallet.model.chain import NOTHING, genesis
 from tests.support.reading import CLIENT, READER, Stage, second
 from tests.support.worlds import NOON
 
-MINUTE = 60
-
 
 def wanted(day: Cents | None = None, week: Cents | None = None, month: Cents | None = None) -> Wanted:
     return Wanted(day, week, month, None)
