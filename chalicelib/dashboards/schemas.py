@@ -1,7 +1,7 @@
 """What the dashboards take and give. Every amount, count and list says what it is, and of when."""
 
 from collections.abc import Iterable
-from typing import Annotated, Final, Self
+from typing import Annotated, Any, Final, Self
 
 from pydantic import Field
 
@@ -91,15 +91,8 @@ class ClientDay(Schema):
     minutes: Minutes
 
     @classmethod
-    def of(cls, day: Day) -> Self:
-        sums = day.sums
-        return cls(
-            day=day.day.isoformat(),
-            spent=_money(sums, *measures.SPENT),
-            topped_up=_money(sums, "topped_up"),
-            readings=sums.get("readings", 0),
-            minutes=sums.get("minutes", 0),
-        )
+    def on(cls, day: Day) -> Self:
+        return cls(**_of_day(cls, ClientNumbers.of(day.sums), day))
 
 
 class ClientTrend(Schema):
@@ -154,7 +147,7 @@ class ClientView(Schema):
             totals=ClientNumbers.of(seen.numbers.totals),
             period=PeriodView.of(seen.numbers),
             trend=ClientTrend(now=ClientNumbers.of(seen.numbers.now), before=ClientNumbers.of(seen.numbers.before)),
-            series=[ClientDay.of(each) for each in seen.numbers.days],
+            series=[ClientDay.on(each) for each in seen.numbers.days],
         )
 
 
@@ -190,7 +183,7 @@ class ReaderDay(ReaderNumbers):
 
     @classmethod
     def on(cls, day: Day) -> Self:
-        return cls(**dict(ReaderNumbers.of(day.sums)), day=day.day.isoformat())
+        return cls(**_of_day(cls, ReaderNumbers.of(day.sums), day))
 
 
 class ReaderTrend(Schema):
@@ -324,10 +317,8 @@ class PlatformDay(Schema):
     people: int
 
     @classmethod
-    def of(cls, day: Day) -> Self:
-        all_of_it = PlatformNumbers.of(day.sums)
-        told = {name: getattr(all_of_it, name) for name in cls.model_fields if name != "day"}
-        return cls(**told, day=day.day.isoformat())
+    def on(cls, day: Day) -> Self:
+        return cls(**_of_day(cls, PlatformNumbers.of(day.sums), day))
 
 
 class PlatformTrend(Schema):
@@ -441,8 +432,14 @@ class PlatformView(Schema):
             trend=PlatformTrend(
                 now=PlatformNumbers.of(seen.numbers.now), before=PlatformNumbers.of(seen.numbers.before)
             ),
-            series=[PlatformDay.of(each) for each in seen.numbers.days],
+            series=[PlatformDay.on(each) for each in seen.numbers.days],
         )
+
+
+def _of_day(view: type[Schema], numbers: Schema, day: Day) -> dict[str, Any]:
+    """What a day's view has: its date, and those of the numbers that it names."""
+    told = {name: value for name, value in numbers if name in view.model_fields}
+    return told | {"day": day.day.isoformat()}
 
 
 def _sum(sums: Sums, names: Iterable[str]) -> int:

@@ -8,6 +8,7 @@ account.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from chalicelib.gateways import World
@@ -16,6 +17,7 @@ from chalicelib.gateways.stripe import MOST_LISTED, Refused
 from chalicelib.kernel.errors import NotFound
 from chalicelib.kernel.time import DAY, SECOND, Millis
 from chalicelib.runtime import audit
+from chalicelib.runtime.tables import Operation
 from chalicelib.shop.events import TOLD, apply_event
 from chalicelib.wallet import apple, events
 
@@ -91,15 +93,19 @@ def replay(
     applied: list[Missed] = []
     for each in found:
         if not events.seen_among(world, [each.id]):
-            event = None if each.notification else _read(world, each.id)
+            apply = _applying(world, each)
             world.tables.write(_audited(world, each, actor, reason))
-            if each.notification:
-                apple.hear(world, each.notification)
-            elif event:
-                apply_event(world, event)
+            apply()
             applied.append(each)
         done(1)
     return applied
+
+
+def _applying(world: World, found: Missed) -> Callable[[], object]:
+    """What applies it, once it is at hand. Raises NotFound, ProviderFailed."""
+    if found.notification:
+        return partial(apple.hear, world, found.notification)
+    return partial(apply_event, world, _read(world, found.id))
 
 
 def _unseen(world: World, page: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -133,7 +139,7 @@ def _missed_of_apple(name: str, told: Notification) -> Missed:
     return Missed(name, told.kind, thing, told.at, under_way=False, notification=told)
 
 
-def _audited(world: World, about: Missed, actor: str, reason: str) -> Any:
+def _audited(world: World, about: Missed, actor: str, reason: str) -> Operation:
     return audit.entry(
         world.settings.tables.audit,
         subject=f"event:{about.id}",

@@ -43,7 +43,7 @@ def open_ones(world: World, state: str | None, limit: int) -> list[Session]:
             found += [each for each in page if each.state != "finalized" and state in (None, each.state)]
             if start is None or len(found) >= limit:
                 break
-    return sorted(found, key=lambda each: (each.created_at, each.id), reverse=True)[:limit]
+    return _newest(found, limit)
 
 
 def of_person(world: World, user: str, state: str | None, limit: int) -> list[Session]:
@@ -56,6 +56,10 @@ def of_person(world: World, user: str, state: str | None, limit: int) -> list[Se
             found += [each for each in page if state in (None, each.state)]
             if start is None or len(found) >= limit:
                 break
+    return _newest(found, limit)
+
+
+def _newest(found: list[Session], limit: int) -> list[Session]:
     return sorted(found, key=lambda each: (each.created_at, each.id), reverse=True)[:limit]
 
 

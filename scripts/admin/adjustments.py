@@ -29,11 +29,11 @@ def by_hand(
     known = adjustments.known(world, change)
     state = known.now(world.now()) if known else None
     if known and state == "pending":
-        return Plan((), _nothing, f"Nothing to do: {known.id} waits for a second person.")
+        return Plan(otherwise=f"Nothing to do: {known.id} waits for a second person.")
     if state == "rejected":
         raise AlreadyDone("It was asked for before, and rejected. Ask under another --ref.")
     if state == "posted":
-        return Plan((), _nothing)
+        return Plan()
     adjustments.check(world, change)
     if adjustments.needs_two(world, change, asked.operator()):
         will = (f"ask a second person to approve this, for it is more than one may alone: {'; '.join(will)}",)
@@ -96,11 +96,6 @@ def reject_adjustment(world: World, asked: Namespace) -> Plan:
         return Answer([_facts(world, adjustments.reject(world, found.id, actor=operator, reason=reason))])
 
     return Plan(() if found.state == "rejected" else (f"reject {_said(found)}, asked for by {found.asked_by}",), act)
-
-
-def _nothing(operator: str, reason: str) -> Answer:
-    del operator, reason
-    return Answer([])
 
 
 def _said(found: Adjustment) -> str:

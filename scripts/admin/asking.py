@@ -7,9 +7,11 @@ import re
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from chalicelib.gateways import World
+from chalicelib.kernel.time import SECOND, Millis
 
 Facts = dict[str, Any]
 
@@ -38,8 +40,8 @@ class Answer:
 class Plan:
     """What a change will do, and how. Nothing to do means that it was done before."""
 
-    will: tuple[str, ...]
-    act: Callable[[str, str], Answer]
+    will: tuple[str, ...] = ()
+    act: Callable[[str, str], Answer] = lambda *_: Answer([])
     """Takes the operator and the reason. Called only if there is something to do."""
     otherwise: str = "Nothing to do: it is so already."
     """What is said where there is nothing to do."""
@@ -87,6 +89,17 @@ def a_number(written: str) -> int:
     if not _NUMBER.fullmatch(written):
         raise ArgumentTypeError("write a number in plain digits, such as 2500")
     return int(written)
+
+
+def a_moment(written: str) -> Millis:
+    """With its zone: whose evening is meant is not guessed."""
+    try:
+        moment = datetime.fromisoformat(written)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise ArgumentTypeError("write a moment with its zone, such as 2026-12-31T23:59:00Z")
+    return round(moment.timestamp() * SECOND)
 
 
 def takes_nothing(parser: ArgumentParser) -> None:

@@ -3,7 +3,6 @@
 import re
 import time
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from datetime import datetime
 from typing import Final
 
 from chalicelib.gateways import World
@@ -12,7 +11,7 @@ from chalicelib.kernel.ids import new_id
 from chalicelib.kernel.time import SECOND, Millis, rfc3339
 from chalicelib.payouts import paying
 from chalicelib.wallet import statement
-from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, a_text, takes_nothing
+from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, a_moment, a_text, takes_nothing
 from scripts.admin.progress import bar
 from scripts.backup import export, history, restore, standstill
 from scripts.backup.model import Backup, DamagedError
@@ -173,14 +172,9 @@ def start_stage(world: World, asked: Namespace) -> Plan:
 # --- arguments -----------------------------------------------------------------------------------
 
 
-def _moment(written: str) -> Millis:
-    try:
-        moment = datetime.fromisoformat(written)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise ArgumentTypeError("write a moment with its zone, such as 2026-11-26T14:00:00Z")
-    return int(moment.timestamp()) * SECOND
+def _second(written: str) -> Millis:
+    """Of parts of it, no export is made."""
+    return a_moment(written) // SECOND * SECOND
 
 
 def _set(written: str) -> str:
@@ -203,7 +197,7 @@ def _place(written: str) -> str:
 
 def _takes_export(parser: ArgumentParser) -> None:
     parser.add_argument("--to", type=_place, required=True, metavar="PLACE", help="a new folder, or s3://BUCKET/FOLDER")
-    parser.add_argument("--at", type=_moment, help="of which moment, for s3:// on AWS (default: the newest there is)")
+    parser.add_argument("--at", type=_second, help="of which moment, for s3:// on AWS (default: the newest there is)")
     parser.add_argument("--set", type=_set, metavar="SET", help="another set of tables than that in use: '' or -2, …")
     parser.add_argument("--tables-only", action="store_true", help="without what lies in the buckets")
 

@@ -20,7 +20,7 @@ def grant_guarantee(world: World, asked: Namespace) -> Plan:
     """Refused where it was refused before."""
     request = afterwards.guarantee(world, asked.guarantee)
     if decided(request, "granted", world.now()) == request:
-        return Plan((), lambda *_: Answer([]))
+        return Plan()
     moved = afterwards.restitution_of(world, request)
     promo = f", {moved.promo} of them promotional, for seven days" if moved.promo else ""
 

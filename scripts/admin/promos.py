@@ -1,18 +1,29 @@
 """The verbs of promotional credit. Money is in cents."""
 
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from datetime import datetime
+from argparse import ArgumentParser, Namespace
 from typing import Final
 
 from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import NotFound
-from chalicelib.kernel.time import SECOND, Millis, rfc3339
+from chalicelib.kernel.time import rfc3339
 from chalicelib.operations.model.adjustment import wanted
 from chalicelib.wallet import promos
 from chalicelib.wallet.model.promo import Code, made
 from scripts.admin.adjustments import by_hand
-from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, a_number, a_text, an_id, takes_nothing, takes_user
+from scripts.admin.asking import (
+    WHY,
+    Answer,
+    Facts,
+    Plan,
+    Verb,
+    a_moment,
+    a_number,
+    a_text,
+    an_id,
+    takes_nothing,
+    takes_user,
+)
 
 
 def make_code(world: World, asked: Namespace) -> Plan:
@@ -92,16 +103,6 @@ def _facts(code: Code) -> Facts:
     }
 
 
-def _moment(written: str) -> Millis:
-    try:
-        moment = datetime.fromisoformat(written)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise ArgumentTypeError("write a moment such as 2026-12-31T23:59:00Z")
-    return round(moment.timestamp() * SECOND)
-
-
 def _takes_code(parser: ArgumentParser) -> None:
     parser.add_argument("code", type=a_text, metavar="CODE", help="4 to 32 letters, digits and hyphens")
 
@@ -109,7 +110,7 @@ def _takes_code(parser: ArgumentParser) -> None:
 def _takes_terms(parser: ArgumentParser) -> None:
     _takes_code(parser)
     parser.add_argument("--amount", type=a_number, required=True, help="cents for each redemption")
-    parser.add_argument("--until", type=_moment, required=True, help="redeemed before then: 2026-12-31T23:59:00Z")
+    parser.add_argument("--until", type=a_moment, required=True, help="redeemed before then: 2026-12-31T23:59:00Z")
     parser.add_argument("--days", type=a_number, required=True, help="how long what was redeemed can be spent")
     parser.add_argument("--per-person", type=a_number, default=1, help="redemptions of one person (1)")
     parser.add_argument("--total", type=a_number, required=True, help="redemptions in all")

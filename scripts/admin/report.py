@@ -32,7 +32,7 @@ def report_client(world: World, asked: Namespace) -> Answer:
     """By id alone: the file may go further than a name should."""
     accounts.person(world, asked.user)
     told = service.numbers(world, rollups.client(asked.user), asked.days, asked.zone)
-    facts = _facts(told, ClientNumbers.of, ClientDay.of)
+    facts = _facts(told, ClientNumbers.of, ClientDay.on)
     return _answer(asked, {"client": asked.user} | facts, figures.client(f"Client {asked.user}", told))
 
 

@@ -18,6 +18,7 @@ from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, a_number, an_id
 _WIDTH: Final = 20
 """Of the bar that is the client's credit."""
 _SIDES: Final[tuple[Who, ...]] = ("client", "reader")
+_IN_A_LIST: Final = ("id", "state", "reason", "client", "reader", "modality", "rate", "created_at", "review")
 
 
 def show_session(world: World, asked: Namespace) -> Answer:
@@ -35,7 +36,7 @@ def list_sessions(world: World, asked: Namespace) -> Answer:
         found = timeline.of_person(world, asked.user, asked.state, asked.limit)
     else:
         found = timeline.open_ones(world, asked.state, asked.limit)
-    return Answer([_line_facts(each) for each in found])
+    return Answer([{name: facts[name] for name in _IN_A_LIST} for facts in map(_session_facts, found)])
 
 
 def show_timeline(world: World, asked: Namespace) -> Answer:
@@ -65,7 +66,7 @@ def settle_session(world: World, asked: Namespace) -> Plan:
     session = sessions.load(world, asked.session)
     earned, refunded = asked.earned or 0, asked.refund or 0
     if settling.is_settled(world, session, earned=earned, refunded=refunded):
-        return Plan((), lambda *_: Answer([]))
+        return Plan()
     found = settling.check(world, session, earned=earned, refunded=refunded)
     client, reader = session.client.user, session.reader.user
     change = division(session.id, client, reader, held=found.held, earned=earned, refunded=refunded)
@@ -124,20 +125,6 @@ def _session_facts(session: Session) -> Facts:
         "earned": session.earned,
         "review": session.review,
         "rev": session.rev,
-    }
-
-
-def _line_facts(session: Session) -> Facts:
-    return {
-        "id": session.id,
-        "state": session.state,
-        "reason": session.reason,
-        "client": session.client.user,
-        "reader": session.reader.user,
-        "modality": session.modality,
-        "rate": session.rate,
-        "created_at": rfc3339(session.created_at),
-        "review": session.review,
     }
 
 

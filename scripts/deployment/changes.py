@@ -23,6 +23,8 @@ HOLDS: Final = {
 ADDRESSES: Final = {"AWS::Lambda::Url": "address that a vendor knows", "AWS::ApiGateway::RestApi": "address of the API"}
 """What is found at another place once it is replaced."""
 _FOLLOWS: Final = frozenset({"ResourceReference", "ResourceAttribute"})
+_ACTIONS: Final[Mapping[str, Kind]] = {"Add": "add", "Import": "add", "Remove": "remove", "Dynamic": "may replace"}
+"""``Dynamic``: CloudFormation knows only when it does it. Of what it modifies, ``Replacement`` says more."""
 _REPLACEMENT: Final[Mapping[str, Kind]] = {"True": "replace", "Conditional": "may replace"}
 
 
@@ -69,16 +71,7 @@ def read(described: Sequence[Mapping[str, Any]]) -> list[Change]:
 
 
 def _change(told: Mapping[str, Any]) -> Change:
-    action = told["Action"]
-    kind: Kind = (
-        "add"
-        if action in ("Add", "Import")
-        else "remove"
-        if action == "Remove"
-        else "may replace"
-        if action == "Dynamic"  # CloudFormation knows only when it does it
-        else _REPLACEMENT.get(told.get("Replacement", ""), "change")
-    )
+    kind = _ACTIONS.get(told["Action"]) or _REPLACEMENT.get(told.get("Replacement", ""), "change")
     return Change(
         kind,
         told["LogicalResourceId"],

@@ -257,7 +257,9 @@ def _live(stack: Stack) -> str:
 
     try:
         alias = stack.client("lambda").get_alias(FunctionName=_api(stack), Name=_ALIAS)
-    except ClientError:
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceNotFoundException":
+            raise  # else a release that fails would find no version to go back to
         return ""
     return str(alias["FunctionVersion"])
 

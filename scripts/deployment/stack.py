@@ -34,21 +34,7 @@ _MOST_PAGES: Final = 40
 _MOST_TRIGGERS: Final = 5
 """Alarms that CloudFormation watches at once."""
 _PROPOSE_SECONDS: Final = 300.0
-
-
-def _untold(event: "Event") -> None:
-    """Where nobody wants to hear of events."""
-
-
-def hidden(template: Mapping[str, Any]) -> set[str]:
-    """The parameters that CloudFormation shows to nobody: who knows one can do something with it."""
-    return {name for name, about in template.get("Parameters", {}).items() if about.get("NoEcho")}
-
-
-def open_of(template: Mapping[str, Any], parameters: Mapping[str, str]) -> dict[str, str]:
-    """The others: what may be shown, written down and hashed."""
-    kept_back = hidden(template)
-    return {name: value for name, value in parameters.items() if name not in kept_back}
+_EVENT: Final = ("LogicalResourceId", "ResourceType", "ResourceStatus", "ResourceStatusReason")
 
 
 class DeployFailed(Exception):
@@ -95,6 +81,21 @@ class Wanted:
     template_key: str
     """Of the template in the bucket."""
     parameters: Mapping[str, str]
+
+
+def _untold(event: Event) -> None:
+    """Where nobody wants to hear of events."""
+
+
+def hidden(template: Mapping[str, Any]) -> set[str]:
+    """The parameters that CloudFormation shows to nobody: who knows one can do something with it."""
+    return {name for name, about in template.get("Parameters", {}).items() if about.get("NoEcho")}
+
+
+def open_of(template: Mapping[str, Any], parameters: Mapping[str, str]) -> dict[str, str]:
+    """The others: what may be shown, written down and hashed."""
+    kept_back = hidden(template)
+    return {name: value for name, value in parameters.items() if name not in kept_back}
 
 
 @dataclass
@@ -374,6 +375,3 @@ class Stack:
         more: dict[str, Any] = {"ResourcesToSkip": sorted(skipped)} if skipped else {}
         self.client("cloudformation").continue_update_rollback(StackName=self.name, **more, **self._by_role())
         return self._settled(since)
-
-
-_EVENT: Final = ("LogicalResourceId", "ResourceType", "ResourceStatus", "ResourceStatusReason")

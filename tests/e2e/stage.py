@@ -335,17 +335,6 @@ class StripeDesk:
 
         return until(f"the delivery of {event_id}", look, seconds=SOON)
 
-    def attempted(self, event_id: str, delivery_id: str) -> list[int]:
-        """How the webhook answered the attempts of one delivery, once there is an answer."""
-
-        def look() -> list[int] | None:
-            for each in self._local("GET", f"deliveries?event={event_id}")["data"]:
-                if each["id"] == delivery_id and each["attempts"]:
-                    return [attempt.get("status", 0) for attempt in each["attempts"]]
-            return None
-
-        return until(f"an attempt of {delivery_id}", look, seconds=SOON)
-
     def resend(self, event_id: str, **how: Any) -> list[str]:
         sent: list[str] = self._local("POST", f"events/{event_id}/resend", how)["deliveries"]
         return sent

@@ -23,7 +23,7 @@ from chalicelib.wallet.schemas import entry_view
 from tests.support.connect import Connect
 from tests.support.hands import ANN, BEA, Hands, insisting
 from tests.support.losing import LosingTables
-from tests.support.reading import CLIENT, READER, Stage, add_reader, grant
+from tests.support.reading import Stage, add_reader, grant
 from tests.support.worlds import HandClock, hand_world
 
 
@@ -133,8 +133,7 @@ def test_a_frozen_wallet_is_corrected_and_stays_frozen(hands: Hands) -> None:
 
 def test_of_a_running_reading_what_is_due_is_charged_first_and_what_it_holds_stays() -> None:
     stage = Stage(credit=3_000).begun().beats(60)
-    Hands(stage.world, "").known("client")
-    hands = Hands(stage.world, "")
+    hands = Hands(stage.world, "").known("client")
     stage.at(61)
     with pytest.raises(InsufficientFunds, match="750 can be taken"):  # 3,000 - 2 minutes - 7 held
         hands.makes(-751, "client")
@@ -391,7 +390,3 @@ def test_reconciliation_finds_nothing_amiss_with_what_was_given_and_taken() -> N
     run = reconciliation.go_on(hands.world, reconciliation.begin(hands.world).id)
     assert run.ended_at is not None
     assert (run.open, run.sums["platform:adjustments usd"]) == (0, -29_000)
-
-
-def test_the_stage_of_a_reading_is_as_the_tests_of_hands_name_it() -> None:
-    assert (Hands(hand_world(), "").user("client"), READER) == (CLIENT, "usr_reader")
