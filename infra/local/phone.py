@@ -320,9 +320,8 @@ class Phone:
                 if answer.code == "invalid_state":
                     self._now(self.api.get(self._path))  # the reading is over
                     return
-                if answer.status in _PASSING:
-                    continue
-                self._after(answer)
+                if answer.status == 200:  # noqa: PLR2004 - OK
+                    self._after(answer)
             except (Unreachable, Refused, ChannelRefused):
                 continue
 
