@@ -253,12 +253,12 @@ def letters_sent(served: Served) -> list[tuple[str, str]]:
 
 
 def pipe_to_queue(served: Served) -> str:
-    """What the template's own pipe tells the topic of the alarms."""
+    """What the template's own pipe tells the topic of the pages."""
     queue = new_queue(served, "by-pipe")
     topics = served.aws("sns").list_topics()["Topics"]
-    (alarms,) = (each["TopicArn"] for each in topics if each["TopicArn"].endswith("-alarms"))
+    (pages,) = (each["TopicArn"] for each in topics if each["TopicArn"].endswith("-pages"))
     arn = served.aws("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    served.aws("sns").subscribe(TopicArn=alarms, Protocol="sqs", Endpoint=arn)
+    served.aws("sns").subscribe(TopicArn=pages, Protocol="sqs", Endpoint=arn)
     return queue
 
 

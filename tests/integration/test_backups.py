@@ -27,7 +27,8 @@ from scripts.backup.export import Wanted, dynamodb, tables_of
 from scripts.backup.places import Folder, Place, Prefix, s3
 from tests.support.faults import answer, refusal
 
-WHY = ("--reason", "a test", "--yes", "--local", "--json")
+HERE = ("--local", "--json")
+WHY = ("--reason", "a test", "--yes")
 ODD: dict[str, Any] = {
     "S": "é",
     "N": "-12345678901234567890.5",
@@ -76,7 +77,7 @@ def settings_bucket(world: World, name: str) -> str:
 def soulseer(stage: World) -> Soulseer:
     def asked(*arguments: str) -> int:
         why = () if arguments[:2] == ("backup", "show") else WHY
-        return run([*arguments, *why], lambda _: stage, lambda: "arn:ops")
+        return run([*arguments, *why, *HERE], lambda _: stage, lambda: "arn:ops")
 
     return asked
 
