@@ -77,7 +77,9 @@ PARTS: Final = {
         "/v1/reader/products/{product_id}/file",
     ),
     "chalicelib.notifications.routes": ("/v1/notifications*", "/v1/unsubscribe/*"),
-    "chalicelib.dashboards.routes": ("/v1/dashboard/*",),
+    "chalicelib.dashboards.client_routes": ("/v1/dashboard/client",),
+    "chalicelib.dashboards.reader_routes": ("/v1/dashboard/reader",),
+    "chalicelib.dashboards.platform_routes": ("/v1/dashboard/admin",),
     "chalicelib.operations.routes": (
         "/docs*",
         "/health",

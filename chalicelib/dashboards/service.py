@@ -5,6 +5,8 @@ from the sums that ``rollups`` keeps beside the ledger, some seconds behind it. 
 by a key or an index.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -21,19 +23,9 @@ from chalicelib.kernel.money import Cents
 from chalicelib.kernel.roles import Role
 from chalicelib.kernel.time import Millis
 from chalicelib.moderation.terms import Waiting
-from chalicelib.payouts import service as payouts
-from chalicelib.payouts.model import Earnings
 from chalicelib.readers import service as readers
 from chalicelib.readers.model import Card, Favorite, Presence, Reader
 from chalicelib.runtime.lazy import on_first_use
-from chalicelib.scheduling import service as scheduling
-from chalicelib.scheduling.model.availability import Availability
-from chalicelib.scheduling.model.booking import Booking
-from chalicelib.sessions import afterwards
-from chalicelib.sessions import service as sessions
-from chalicelib.sessions.afterwards import Note
-from chalicelib.sessions.model.session import Session
-from chalicelib.sessions.service import Snapshot
 from chalicelib.wallet import statement
 from chalicelib.wallet.model.chain import Entry
 from chalicelib.wallet.statement import Balance
@@ -42,10 +34,23 @@ if TYPE_CHECKING:
     from chalicelib.moderation import service as moderation
     from chalicelib.operations import adjustments, reconciliation
     from chalicelib.payouts import paying
-    from chalicelib.sessions import settling
+    from chalicelib.payouts import service as payouts
+    from chalicelib.payouts.model import Earnings
+    from chalicelib.scheduling import service as scheduling
+    from chalicelib.scheduling.model.availability import Availability
+    from chalicelib.scheduling.model.booking import Booking
+    from chalicelib.sessions import afterwards, settling
+    from chalicelib.sessions import service as sessions
+    from chalicelib.sessions.afterwards import Note
+    from chalicelib.sessions.model.session import Session
+    from chalicelib.sessions.service import Snapshot
     from chalicelib.wallet import refunds
 else:
-    # Most who ask are clients.
+    # No dashboard needs all of these.
+    afterwards = on_first_use("chalicelib.sessions.afterwards")
+    payouts = on_first_use("chalicelib.payouts.service")
+    scheduling = on_first_use("chalicelib.scheduling.service")
+    sessions = on_first_use("chalicelib.sessions.service")
     moderation = on_first_use("chalicelib.moderation.service")
     adjustments = on_first_use("chalicelib.operations.adjustments")
     reconciliation = on_first_use("chalicelib.operations.reconciliation")

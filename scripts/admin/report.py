@@ -11,15 +11,11 @@ from rich.console import Console
 
 from chalicelib.accounts import service as accounts
 from chalicelib.dashboards import rollups, service
+from chalicelib.dashboards.client_schemas import ClientDay, ClientNumbers
 from chalicelib.dashboards.model.series import Day, Sums
-from chalicelib.dashboards.schemas import (
-    ClientDay,
-    ClientNumbers,
-    PeriodView,
-    PlatformView,
-    ReaderDay,
-    ReaderNumbers,
-)
+from chalicelib.dashboards.platform_schemas import PlatformView
+from chalicelib.dashboards.reader_schemas import ReaderDay, ReaderNumbers
+from chalicelib.dashboards.schemas import PeriodView
 from chalicelib.dashboards.service import Numbers
 from chalicelib.gateways import World
 from chalicelib.readers import service as readers

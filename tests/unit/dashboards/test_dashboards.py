@@ -8,16 +8,11 @@ import pytest
 
 from chalicelib.accounts import service as accounts
 from chalicelib.dashboards import folding, service
+from chalicelib.dashboards.client_schemas import ClientNumbers, ClientView
 from chalicelib.dashboards.model.measures import MEANINGS
 from chalicelib.dashboards.model.news import Chain
-from chalicelib.dashboards.schemas import (
-    ClientNumbers,
-    ClientView,
-    PlatformNumbers,
-    PlatformView,
-    ReaderNumbers,
-    ReaderView,
-)
+from chalicelib.dashboards.platform_schemas import PlatformNumbers, PlatformView
+from chalicelib.dashboards.reader_schemas import ReaderNumbers, ReaderView
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import Forbidden, Invalid, NotFound
 from chalicelib.kernel.time import DAY, HOUR, MINUTE, rfc3339

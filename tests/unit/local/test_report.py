@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from chalicelib.dashboards.model.series import days_until
-from chalicelib.dashboards.schemas import PlatformView
+from chalicelib.dashboards.platform_schemas import PlatformView
 from chalicelib.dashboards.service import Books, Numbers, PlatformDashboard, Waits
 from infra.local.fifth_act import Takings
 from infra.local.fourth_act import Shares
