@@ -16,7 +16,7 @@ from chalicelib.dashboards.model.fold import QUARTER, TOTAL, Place, Row, Step, b
 from chalicelib.dashboards.model.measures import PLATFORM, Added, Thing, asked, of_entry, of_fact
 from chalicelib.dashboards.model.news import Came, Posted, Stands, news_of
 from chalicelib.dashboards.rollups import builds, shown
-from chalicelib.dashboards.store import of_build
+from chalicelib.dashboards.store import Rollups, of_build
 from chalicelib.dashboards.things import thing
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import InvalidState
@@ -65,8 +65,9 @@ def check(world: World, margin: Millis, advance: Advance) -> list[Difference]:
             found += _of_hour(place.subject, *pair, until=None if margin == 0 else until)
         elif margin == 0:
             found += _apart(place.subject, None, stored.get(place, {}), right.get(place, {}))
+    sums = shown(world)
     for subject in sorted(subjects):
-        found += _not_adding_up(world, subject)
+        found += _not_adding_up(sums, subject)
     return found
 
 
@@ -86,15 +87,15 @@ def _apart(
             yield Difference(subject, begins, measure, is_, should)
 
 
-def _not_adding_up(world: World, subject: str) -> list[Difference]:
+def _not_adding_up(sums: Rollups, subject: str) -> list[Difference]:
     """What a subject's hours add up to and its total does not say, or the other way round."""
     found: list[Difference] = []
     for _ in range(_LOOKS):  # something may be added between the two reads
-        total = shown(world).total(subject)
-        sums = Counter[str]()
-        for quarter in by_quarter(shown(world).between(subject, _FIRST, _LAST)).values():
-            sums.update(quarter)
-        found = list(_apart(subject, None, total.sums, sums))
+        total = sums.total(subject)
+        added = Counter[str]()
+        for quarter in by_quarter(sums.between(subject, _FIRST, _LAST)).values():
+            added.update(quarter)
+        found = list(_apart(subject, None, total.sums, added))
         if not found:
             break
     return found

@@ -12,14 +12,13 @@ from chalicelib.dashboards.schemas import (
     Moneys,
     PeriodView,
     Readings,
+    coins_of,
     money_by,
     money_of,
     of_day,
-    sum_of,
 )
 from chalicelib.dashboards.service import ClientDashboard
 from chalicelib.gateways import World
-from chalicelib.kernel.money import COINS
 from chalicelib.kernel.time import rfc3339
 from chalicelib.readers import pictures
 from chalicelib.readers.schemas import FavoriteView, ReaderCard
@@ -47,8 +46,8 @@ class ClientNumbers(Schema):
             spent_on=money_by(sums, measures.SPENT),
             topped_up=money_of(sums, "topped_up"),
             refunded=money_of(sums, "refunded"),
-            coins_bought=Money(amount=sums.get("coins.bought", 0), currency=COINS),
-            coins_spent=Money(amount=sum_of(sums, measures.COINS_SPENT), currency=COINS),
+            coins_bought=coins_of(sums, "coins.bought"),
+            coins_spent=coins_of(sums, *measures.COINS_SPENT),
             readings=sums.get("readings", 0),
             minutes=sums.get("minutes", 0),
         )

@@ -13,14 +13,13 @@ from chalicelib.dashboards.schemas import (
     Moneys,
     PeriodView,
     Readings,
+    coins_of,
     money_by,
     money_of,
     name_of,
     of_day,
-    sum_of,
 )
 from chalicelib.dashboards.service import PlatformDashboard, Waits
-from chalicelib.kernel.money import COINS
 from chalicelib.kernel.time import Millis, rfc3339
 from chalicelib.readers.model import Reader
 from chalicelib.runtime.schemas import Money, Schema
@@ -65,8 +64,8 @@ class PlatformNumbers(Schema):
             disputed=money_of(sums, "disputed", "coin_sales.disputed", "order_sales.disputed"),
             paid_out=money_of(sums, "paid_out"),
             promo_granted=money_of(sums, "promo.granted"),
-            coins_bought=Money(amount=sums.get("coins.bought", 0), currency=COINS),
-            coins_spent=Money(amount=sum_of(sums, measures.COINS_SPENT), currency=COINS),
+            coins_bought=coins_of(sums, "coins.bought"),
+            coins_spent=coins_of(sums, *measures.COINS_SPENT),
             readings=sums.get("readings", 0),
             minutes=sums.get("minutes", 0),
             people=sums.get("people", 0),

@@ -11,13 +11,13 @@ from chalicelib.dashboards.store import Builds, Rollups
 from chalicelib.gateways import World
 from chalicelib.kernel.time import DAY, Millis
 
-__all__ = ["LONGEST", "PLATFORM", "QUARTER", "client", "quarters", "reader", "totals"]
+__all__ = ["LONGEST", "PLATFORM", "QUARTER", "client", "quarters", "reader", "shown", "totals"]
 
 LONGEST: Final[Millis] = 93 * DAY
 """What is read at once."""
 
 
-def quarters(world: World, subject: str, since: Millis, until: Millis) -> dict[Millis, dict[str, int]]:
+def quarters(sums: Rollups, subject: str, since: Millis, until: Millis) -> dict[Millis, dict[str, int]]:
     """What was added from ``since`` to before ``until``, by the beginning of each quarter of an hour in which something
     was, oldest first. Both are beginnings of quarters, at most 93 days apart: ValueError otherwise. Raises Unavailable.
 
@@ -25,8 +25,8 @@ def quarters(world: World, subject: str, since: Millis, until: Millis) -> dict[M
     """
     if since % QUARTER or until % QUARTER or not 0 < until - since <= LONGEST:
         raise ValueError(f"not quarters of at most 93 days: {since} to {until}")
-    rows = shown(world).between(subject, hour(since), hour(until - 1))
-    return {begins: sums for begins, sums in by_quarter(rows).items() if since <= begins < until}
+    rows = sums.between(subject, hour(since), hour(until - 1))
+    return {begins: added for begins, added in by_quarter(rows).items() if since <= begins < until}
 
 
 def totals(world: World, subject: str) -> dict[str, int]:
@@ -35,7 +35,7 @@ def totals(world: World, subject: str) -> dict[str, int]:
 
 
 def shown(world: World) -> Rollups:
-    """The sums that people are shown."""
+    """The sums that people are shown, by one read: what is read of them together is of one build."""
     return Rollups(world.tables, world.settings.tables.rollups, builds(world).now().shown)
 
 

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from chalicelib.dashboards.model.series import MOST_DAYS, Day, Sums
 from chalicelib.dashboards.service import Numbers
+from chalicelib.kernel.money import COINS
 from chalicelib.runtime.schemas import Money, Schema
 
 SOURCES: Final = "reading, booking, tip, reply, gift, ticket, product, guarantee (below zero), adjustment."
@@ -49,12 +50,16 @@ def of_day(view: type[Schema], numbers: Schema, day: Day) -> dict[str, Any]:
     return told | {"day": day.day.isoformat()}
 
 
-def sum_of(sums: Sums, names: Iterable[str]) -> int:
+def _sum(sums: Sums, names: Iterable[str]) -> int:
     return sum(sums.get(each, 0) for each in names)
 
 
 def money_of(sums: Sums, *names: str) -> Money:
-    return Money(amount=sum_of(sums, names))
+    return Money(amount=_sum(sums, names))
+
+
+def coins_of(sums: Sums, *names: str) -> Money:
+    return Money(amount=_sum(sums, names), currency=COINS)
 
 
 def money_by(sums: Sums, names: Iterable[str]) -> Moneys:

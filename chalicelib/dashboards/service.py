@@ -17,6 +17,7 @@ from chalicelib.accounts.model.person import known_zone
 from chalicelib.dashboards import rollups
 from chalicelib.dashboards.model import series
 from chalicelib.dashboards.model.series import Day, Span, Sums
+from chalicelib.dashboards.store import Rollups
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import Forbidden, Invalid
 from chalicelib.kernel.money import Cents
@@ -145,8 +146,9 @@ class PlatformDashboard:
 def numbers(world: World, subject: str, days: int, zone: str) -> Numbers:
     """What ``rollups`` says of a subject's last days, and ever. Raises Invalid (days or zone), Unavailable."""
     span = series.days_until(world.now(), _checked(days), _zone(zone))
-    now, before = _summed(world, subject, span), _summed(world, subject, series.days_before(span))
-    return Numbers(span, now, series.total(now), series.total(before), rollups.totals(world, subject))
+    sums = rollups.shown(world)
+    now, before = _summed(sums, subject, span), _summed(sums, subject, series.days_before(span))
+    return Numbers(span, now, series.total(now), series.total(before), sums.total(subject).sums)
 
 
 def client(world: World, user: str, days: int, zone: str) -> ClientDashboard:
@@ -208,8 +210,8 @@ def platform(world: World, days: int, zone: str) -> PlatformDashboard:
     )
 
 
-def _summed(world: World, subject: str, span: Span) -> tuple[Day, ...]:
-    return series.by_day(rollups.quarters(world, subject, span.since, span.until), span)
+def _summed(sums: Rollups, subject: str, span: Span) -> tuple[Day, ...]:
+    return series.by_day(rollups.quarters(sums, subject, span.since, span.until), span)
 
 
 def _checked(days: int) -> int:

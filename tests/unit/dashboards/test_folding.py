@@ -140,7 +140,7 @@ def test_entries_of_more_hours_than_one_transaction_takes_are_summed_in_pieces()
         pay_in(duo.world, "usr_1", 1, f"{number}")
         duo.forward(HOUR)
     assert told(duo.world, Chain("credit:usr_1")) == {"topped_up": folding.MOST_ENTRIES - 1}
-    found = rollups.quarters(duo.world, rollups.client("usr_1"), SHARP, SHARP + 90 * DAY)
+    found = rollups.quarters(rollups.shown(duo.world), rollups.client("usr_1"), SHARP, SHARP + 90 * DAY)
     assert list(found) == [SHARP + number * HOUR for number in range(folding.MOST_ENTRIES - 1)]
 
 
@@ -169,22 +169,22 @@ def test_sums_are_by_the_quarter_and_what_is_asked_for_ends_before_its_end() -> 
         pay_in(duo.world, "usr_1", cents, f"{cents}")
         duo.forward(wait)
     told(duo.world, Chain("credit:usr_1"))
-    found = rollups.quarters(duo.world, rollups.client("usr_1"), SHARP, SHARP + HOUR)
+    found = rollups.quarters(rollups.shown(duo.world), rollups.client("usr_1"), SHARP, SHARP + HOUR)
     assert {(begins - SHARP) // MINUTE: sums["topped_up"] for begins, sums in found.items()} == {
         0: 11,
         15: 100,
         30: 1_000,
     }
-    assert rollups.quarters(duo.world, rollups.client("usr_1"), SHARP + HOUR, SHARP + 2 * HOUR) == {
+    assert rollups.quarters(rollups.shown(duo.world), rollups.client("usr_1"), SHARP + HOUR, SHARP + 2 * HOUR) == {
         SHARP + HOUR: {"topped_up": 10_000}
     }
-    assert rollups.quarters(duo.world, rollups.client("usr_2"), SHARP, SHARP + HOUR) == {}
+    assert rollups.quarters(rollups.shown(duo.world), rollups.client("usr_2"), SHARP, SHARP + HOUR) == {}
 
 
 @pytest.mark.parametrize("ahead", [0, -HOUR, 93 * DAY + rollups.QUARTER, 1])
 def test_only_quarters_are_asked_for_and_no_more_than_93_days(ahead: int) -> None:
     with pytest.raises(ValueError, match="quarters"):
-        rollups.quarters(hand_world(), rollups.PLATFORM, SHARP, SHARP + ahead)
+        rollups.quarters(rollups.shown(hand_world()), rollups.PLATFORM, SHARP, SHARP + ahead)
 
 
 # --- the function ----------------------------------------------------------------------------------
