@@ -16,7 +16,7 @@ from chalicelib.accounts.model.person import Changes, Person, Status
 from chalicelib.accounts.model.preferences import DEFAULTS, Channel, Kind, Preferences, QuietHours
 from chalicelib.kernel.money import Cents
 from chalicelib.kernel.roles import Role
-from chalicelib.kernel.time import SECOND, rfc3339
+from chalicelib.kernel.time import SECOND, rfc3339, rfc3339_or_none
 from chalicelib.runtime.schemas import Id, Money, Schema
 
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -110,7 +110,7 @@ class ConsentView(Schema):
             document=consent.document,
             version=consent.version,
             at=rfc3339(consent.at),
-            withdrawn_at=None if consent.withdrawn_at is None else rfc3339(consent.withdrawn_at),
+            withdrawn_at=rfc3339_or_none(consent.withdrawn_at),
         )
 
 
@@ -304,14 +304,14 @@ class LimitsView(Schema):
             day=_money(held.day.value),
             week=_money(held.week.value),
             month=_money(held.month.value),
-            self_excluded_until=_moment(until.value),
+            self_excluded_until=rfc3339_or_none(until.value),
             pending=Pending(
                 day=_pending(held.day),
                 week=_pending(held.week),
                 month=_pending(held.month),
                 self_excluded_until=None
                 if until.changes_at is None
-                else PendingExclusion(self_excluded_until=_moment(until.then), at=rfc3339(until.changes_at)),
+                else PendingExclusion(self_excluded_until=rfc3339_or_none(until.then), at=rfc3339(until.changes_at)),
             ),
         )
 
@@ -351,10 +351,6 @@ class AttachmentView(Schema):
 
 def _money(cents: Cents | None) -> Money | None:
     return None if cents is None else Money(amount=cents)
-
-
-def _moment(moment: int | None) -> str | None:
-    return None if moment is None else rfc3339(moment)
 
 
 def _pending(setting: Setting) -> PendingAmount | None:

@@ -11,7 +11,7 @@ from chalicelib.community.model.categories import Category, CategoryId
 from chalicelib.community.model.thread import LONGEST_TEXT, LONGEST_TITLE
 from chalicelib.kernel.roles import Role
 from chalicelib.kernel.standing import Standing
-from chalicelib.kernel.time import rfc3339
+from chalicelib.kernel.time import rfc3339, rfc3339_or_none
 from chalicelib.runtime.schemas import Id, ListQuery, PersonView, Schema
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ def post_view(seen: SeenPost) -> PostView:
         attachments=[AttachmentView.of(*each) for each in zip(post.attachments, seen.files, strict=True)],
         standing=post.standing,
         deleted=post.deleted_at is not None,
-        edited_at=rfc3339(post.edited_at) if post.edited_at is not None else None,
+        edited_at=rfc3339_or_none(post.edited_at),
         at=rfc3339(post.at),
     )
 

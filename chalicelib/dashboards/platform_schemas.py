@@ -20,7 +20,7 @@ from chalicelib.dashboards.schemas import (
     of_day,
 )
 from chalicelib.dashboards.service import PlatformDashboard, Waits
-from chalicelib.kernel.time import Millis, rfc3339
+from chalicelib.kernel.time import rfc3339, rfc3339_or_none
 from chalicelib.readers.model import Reader
 from chalicelib.runtime.schemas import Money, Schema
 
@@ -109,7 +109,7 @@ class WaitsView(Schema):
 
     @classmethod
     def of(cls, waits: Waits) -> Self:
-        return cls(count=waits.count, more=waits.more, since=_moment(waits.since))
+        return cls(count=waits.count, more=waits.more, since=rfc3339_or_none(waits.since))
 
 
 class NewReaderView(Schema):
@@ -193,7 +193,7 @@ class PlatformView(Schema):
             ),
             books=BooksView(
                 reconciling=books.reconciling,
-                reconciled_at=_moment(books.reconciled_at),
+                reconciled_at=rfc3339_or_none(books.reconciled_at),
                 differences=books.differences,
                 payouts_frozen=books.payouts_frozen,
                 unsettled=WaitsView.of(books.unsettled),
@@ -206,7 +206,3 @@ class PlatformView(Schema):
             ),
             series=[PlatformDay.on(each) for each in seen.numbers.days],
         )
-
-
-def _moment(moment: Millis | None) -> str | None:
-    return None if moment is None else rfc3339(moment)

@@ -20,6 +20,11 @@ def rfc3339(moment: Millis) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{millis:03d}Z"
 
 
+def rfc3339_or_none(moment: Millis | None) -> str | None:
+    """The same of a moment that may not be."""
+    return None if moment is None else rfc3339(moment)
+
+
 def ceil_div(number: int, divisor: int) -> int:
     """``number / divisor`` rounded up, exactly, for ``divisor > 0``."""
     return -(-number // divisor)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import ConfigDict, Field
 
 from chalicelib.gateways.agora import Lease
-from chalicelib.kernel.time import Millis, rfc3339
+from chalicelib.kernel.time import rfc3339, rfc3339_or_none
 from chalicelib.live.model.terms import (
     INVITED_AT_ONCE,
     MOST_COINS,
@@ -97,8 +97,8 @@ class StreamView(Schema):
             state=stream.state,
             reason=stream.ended_for,
             starts_at=rfc3339(stream.starts_at),
-            started_at=_moment(stream.started_at),
-            ended_at=_moment(stream.ended_at),
+            started_at=rfc3339_or_none(stream.started_at),
+            ended_at=rfc3339_or_none(stream.ended_at),
             viewers=seen.viewers,
             peak=seen.peak,
             role=role if user else None,
@@ -155,7 +155,3 @@ def media_of(lease: Lease) -> MediaView:
         rtm_token=lease.rtm_token,
         expires_at=rfc3339(lease.expires_at),
     )
-
-
-def _moment(moment: Millis | None) -> str | None:
-    return None if moment is None else rfc3339(moment)

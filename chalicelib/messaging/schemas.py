@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field
 
 from chalicelib.accounts.model.attachment import Attachment
 from chalicelib.accounts.schemas import AttachmentView, Uploads
-from chalicelib.kernel.time import rfc3339
+from chalicelib.kernel.time import rfc3339, rfc3339_or_none
 from chalicelib.messaging.model import TEXT_LENGTH, Conversation, Message, Who, readable
 from chalicelib.runtime.schemas import Id, ListQuery, Money, PersonView, Schema
 
@@ -120,7 +120,7 @@ def message_view(message: Message, who: Who, link: Callable[[Attachment], str]) 
         attachment_count=len(message.attachments),
         price=Money(amount=message.price) if message.price else None,
         locked=message.on_sale,
-        unlocked_at=rfc3339(message.unlocked_at) if message.unlocked_at is not None else None,
+        unlocked_at=rfc3339_or_none(message.unlocked_at),
         standing="deleted" if message.erased else message.standing,
         at=rfc3339(message.at),
     )

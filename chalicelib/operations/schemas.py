@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import StringConstraints
 
-from chalicelib.kernel.time import rfc3339
+from chalicelib.kernel.time import rfc3339, rfc3339_or_none
 from chalicelib.operations.model import deletion, export
 from chalicelib.operations.model.deletion import Deletion
 from chalicelib.operations.model.export import Export
@@ -95,7 +95,7 @@ class ExportView(Schema):
             status=made.status(now),
             requested_at=rfc3339(made.requested_at),
             url=url,
-            expires_at=None if made.expires_at is None else rfc3339(made.expires_at),
+            expires_at=rfc3339_or_none(made.expires_at),
         )
 
 
@@ -122,6 +122,6 @@ class DeletionView(Schema):
             status=going.state,
             requested_at=rfc3339(going.requested_at),
             code_expires_at=rfc3339(going.code.expires_at) if going.code else None,
-            deletes_at=None if going.runs_at is None else rfc3339(going.runs_at),
+            deletes_at=rfc3339_or_none(going.runs_at),
             owed=Money(amount=going.owed) if going.owed else None,
         )

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field
 
-from chalicelib.kernel.time import rfc3339
+from chalicelib.kernel.time import rfc3339_or_none
 from chalicelib.readers.model import (
     Card,
     Description,
@@ -195,7 +195,7 @@ class QueueView(Schema):
         return cls(
             position=queue.position(client) or 0,
             waiting=len(queue.waiting),
-            offered_until=None if mine is None else rfc3339(mine),
+            offered_until=rfc3339_or_none(mine),
         )
 
 

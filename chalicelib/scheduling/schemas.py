@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, ConfigDict, Field
 
 from chalicelib.accounts.model.person import known_zone
 from chalicelib.kernel.errors import Invalid
-from chalicelib.kernel.time import Millis, rfc3339
+from chalicelib.kernel.time import Millis, rfc3339, rfc3339_or_none
 from chalicelib.runtime.schemas import Id, ListQuery, Moment, Money, PersonView, Schema
 from chalicelib.scheduling.model.availability import (
     MOST_HOURS,
@@ -253,7 +253,7 @@ class BookingView(Schema):
             refund_if_cancelled=Money(amount=refund_of_client(booking, now)) if may_cancel else None,
             session=booking.session,
             created_at=rfc3339(booking.created_at),
-            closed_at=rfc3339(booking.closed_at) if booking.closed_at is not None else None,
+            closed_at=rfc3339_or_none(booking.closed_at),
         )
 
 

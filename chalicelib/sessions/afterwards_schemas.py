@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from chalicelib.kernel.time import Millis, rfc3339
+from chalicelib.kernel.time import rfc3339, rfc3339_or_none
 from chalicelib.runtime.schemas import Money, Schema
 from chalicelib.sessions.model.afterwards import (
     GUARANTEE_LENGTH,
@@ -120,7 +120,7 @@ def review_view(review: "Review") -> ReviewView:
 
 def note_view(note: "Note") -> NoteView:
     """The note."""
-    return NoteView(text=note.text, updated_at=_moment(note.at))
+    return NoteView(text=note.text, updated_at=rfc3339_or_none(note.at))
 
 
 def guarantee_view(guarantee: Guarantee) -> GuaranteeView:
@@ -131,9 +131,5 @@ def guarantee_view(guarantee: Guarantee) -> GuaranteeView:
         status=guarantee.status,
         amount=Money(amount=guarantee.amount),
         created_at=rfc3339(guarantee.asked_at),
-        decided_at=_moment(guarantee.decided_at),
+        decided_at=rfc3339_or_none(guarantee.decided_at),
     )
-
-
-def _moment(moment: Millis | None) -> str | None:
-    return None if moment is None else rfc3339(moment)

@@ -6,7 +6,7 @@ from pydantic import ConfigDict, Field
 
 from chalicelib.gateways.agora import Lease
 from chalicelib.kernel.settings import Rules
-from chalicelib.kernel.time import SECOND, Millis, ceil_div, rfc3339
+from chalicelib.kernel.time import SECOND, Millis, ceil_div, rfc3339, rfc3339_or_none
 from chalicelib.runtime.schemas import Id, ListQuery, MediaView, Money, PersonView, Schema
 from chalicelib.sessions.model.due import deadline
 from chalicelib.sessions.model.session import Modality, Reason, Session, Side, State, Who
@@ -126,16 +126,16 @@ def session_view(session: Session, who: Who, funds: Funds | None, now: Millis, r
         state=session.state,
         reason=session.reason,
         created_at=rfc3339(session.created_at),
-        accepted_at=_moment(session.accepted_at),
-        started_at=_moment(session.started_at),
-        ended_at=_moment(session.ended_at),
+        accepted_at=rfc3339_or_none(session.accepted_at),
+        started_at=rfc3339_or_none(session.started_at),
+        ended_at=rfc3339_or_none(session.ended_at),
         connected_seconds=connected // SECOND,
         minutes_charged=minutes,
         charged=Money(amount=minutes * session.rate),
         refunded=Money(amount=session.refunded),
         seconds_left=left // SECOND if shown else None,
         low_balance_warning=low,
-        deadline_at=_moment(ends),
+        deadline_at=rfc3339_or_none(ends),
         next_beat_seconds=max(1, rules.beat // SECOND),
         present=PresentView(client=session.client.here(now, rules), reader=session.reader.here(now, rules)),
     )
@@ -170,7 +170,3 @@ def receipt_view(receipt: Receipt, session: Session) -> ReceiptView:
 
 def _person(side: Side) -> PersonView:
     return PersonView(id=side.user, display_name=side.name)
-
-
-def _moment(moment: Millis | None) -> str | None:
-    return None if moment is None else rfc3339(moment)

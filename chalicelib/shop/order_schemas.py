@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from chalicelib.kernel.money import COINS
-from chalicelib.kernel.time import Millis, rfc3339
+from chalicelib.kernel.time import rfc3339, rfc3339_or_none
 from chalicelib.runtime.schemas import Id, Money, Schema
 from chalicelib.shop.model.order import MOST_LINES, MOST_UNITS, Item, Order, Rail, Refund, State, Why
 from chalicelib.shop.model.product import Kind
@@ -190,7 +190,7 @@ def order_view(order: Order) -> OrderView:
         expires_at=rfc3339(waits.expires_at) if waits else None,
         cancelled_for=order.cancelled_for,
         created_at=rfc3339(order.created_at),
-        paid_at=_moment(order.paid_at),
+        paid_at=rfc3339_or_none(order.paid_at),
     )
 
 
@@ -226,9 +226,9 @@ def _item(item: Item, order: Order) -> OrderItem:
         unit_price=_paid(order, item.unit, item.coins // item.quantity),
         amount=_paid(order, item.net, item.coins),
         state=item.state,
-        fulfilled_at=_moment(item.fulfilled_at),
-        shipped_at=_moment(item.shipped_at),
-        delivered_at=_moment(item.delivered_at),
+        fulfilled_at=rfc3339_or_none(item.fulfilled_at),
+        shipped_at=rfc3339_or_none(item.shipped_at),
+        delivered_at=rfc3339_or_none(item.delivered_at),
         carrier=item.carrier,
         tracking=item.tracking,
         downloads=item.downloads,
@@ -255,7 +255,3 @@ def _address(address: Address | None) -> AddressBody | None:
 
 def _paid(order: Order, cents: int, coins: int) -> Money:
     return Money(amount=coins, currency=COINS) if order.rail == "coins" else Money(amount=cents)
-
-
-def _moment(at: Millis | None) -> str | None:
-    return None if at is None else rfc3339(at)

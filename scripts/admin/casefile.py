@@ -13,7 +13,7 @@ from chalicelib.accounts.service import Person
 from chalicelib.dashboards import rollups
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import NotFound
-from chalicelib.kernel.time import Millis, rfc3339
+from chalicelib.kernel.time import rfc3339, rfc3339_or_none
 from chalicelib.live import service as live
 from chalicelib.messaging import service as messaging
 from chalicelib.moderation import service as moderation
@@ -53,7 +53,7 @@ def show_case(world: World, asked: Namespace) -> Answer:
                 "document": each.document,
                 "version": each.version,
                 "at": rfc3339(each.at),
-                "withdrawn_at": _moment(each.withdrawn_at),
+                "withdrawn_at": rfc3339_or_none(each.withdrawn_at),
             }
             for each in reversed(accounts.consents_of(world, person.id).given[-limit:])
         ],
@@ -274,14 +274,10 @@ def _case(case: Case) -> Facts:
         "state": case.state,
         "reports": case.reports,
         "decided": case.decision.verdict if case.decision else None,
-        "appealed_at": _moment(case.appeal.at if case.appeal else None),
+        "appealed_at": rfc3339_or_none(case.appeal.at if case.appeal else None),
         "reviewed": case.review.verdict if case.review else None,
     }
 
 
 def _as_summed(person: Person) -> str:
     return rollups.reader(person.id) if person.role == "reader" else rollups.client(person.id)
-
-
-def _moment(at: Millis | None) -> str | None:
-    return rfc3339(at) if at is not None else None

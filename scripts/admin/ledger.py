@@ -7,7 +7,7 @@ from typing import Final
 
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import NotFound
-from chalicelib.kernel.time import SECOND, rfc3339
+from chalicelib.kernel.time import SECOND, rfc3339, rfc3339_or_none
 from chalicelib.operations import reconciliation
 from chalicelib.operations.model.reconciliation import MARGIN
 from chalicelib.operations.reconciliation_store import Difference
@@ -115,7 +115,7 @@ def _difference_facts(difference: Difference) -> Facts:
         "about": difference.about,
         "detail": difference.detail,
         "since": rfc3339(difference.found_at),
-        "accepted_at": rfc3339(difference.accepted_at) if difference.accepted_at is not None else None,
+        "accepted_at": rfc3339_or_none(difference.accepted_at),
     }
 
 

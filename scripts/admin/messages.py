@@ -5,7 +5,7 @@ from typing import Final
 
 from chalicelib.gateways import World
 from chalicelib.kernel.money import reader_share
-from chalicelib.kernel.time import rfc3339
+from chalicelib.kernel.time import rfc3339_or_none
 from chalicelib.messaging import model, unlocking
 from chalicelib.messaging import service as messages
 from chalicelib.messaging.model import Message
@@ -44,7 +44,7 @@ def _facts(message: Message) -> Facts:
         "standing": "deleted" if message.erased else message.standing,
         "price": message.price,
         "entry": message.entry,
-        **{name: rfc3339(at) if (at := getattr(message, name)) is not None else None for name in moments},
+        **{name: rfc3339_or_none(getattr(message, name)) for name in moments},
         "attachments": [f"{each.id} {each.media_type} {each.size}" for each in message.attachments],
     }
 

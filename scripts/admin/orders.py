@@ -7,7 +7,7 @@ from typing import Final
 
 from chalicelib.gateways import World
 from chalicelib.kernel.ids import new_id
-from chalicelib.kernel.time import rfc3339
+from chalicelib.kernel.time import rfc3339, rfc3339_or_none
 from chalicelib.shop import fulfilment, orders, returns
 from chalicelib.shop.model import order as model
 from chalicelib.shop.model import returns as reckoning
@@ -126,7 +126,7 @@ def _row(order: Order) -> Facts:
         "id": order.id,
         "state": order.state,
         "buyer": order.buyer,
-        "paid_at": _moment(order.paid_at),
+        "paid_at": rfc3339_or_none(order.paid_at),
         "items": [f"{each.id}: {each.left} x {each.name}, {each.state}" for each in order.items],
     }
 
@@ -142,7 +142,7 @@ def _facts(order: Order) -> Facts:
         "discount": f"{order.discount.amount} by {order.discount.code}" if order.discount else None,
         "shipping": f"{shipping.amount} by {shipping.rate}" if shipping else None,
         "created_at": rfc3339(order.created_at),
-        "paid_at": _moment(order.paid_at),
+        "paid_at": rfc3339_or_none(order.paid_at),
         "cancelled_for": order.cancelled_for,
         "payment": order.intent or order.entry,
         "items": [_item(each) for each in order.items],
@@ -170,10 +170,6 @@ def _item(item: Item) -> Facts:
         "seller": item.seller,
         "tracking": f"{item.carrier} {item.tracking}" if item.tracking else None,
     }
-
-
-def _moment(at: int | None) -> str | None:
-    return None if at is None else rfc3339(at)
 
 
 def _units(written: str) -> tuple[str, int]:

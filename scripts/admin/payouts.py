@@ -7,7 +7,7 @@ from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import InvalidState
 from chalicelib.kernel.money import Cents
-from chalicelib.kernel.time import rfc3339
+from chalicelib.kernel.time import rfc3339, rfc3339_or_none
 from chalicelib.operations import reconciliation
 from chalicelib.payouts import payees, paying
 from chalicelib.payouts.model import LEAST, Payout
@@ -151,7 +151,7 @@ def _payout_facts(payout: Payout) -> Facts:
         "transfer": payout.transfer,
         "tries": payout.tries,
         "created_at": rfc3339(payout.created_at),
-        "ended_at": rfc3339(payout.ended_at) if payout.ended_at is not None else None,
+        "ended_at": rfc3339_or_none(payout.ended_at),
     }
 
 

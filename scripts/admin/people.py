@@ -9,7 +9,7 @@ from chalicelib.accounts.model.person import with_role
 from chalicelib.accounts.service import Person, Role
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import NotFound
-from chalicelib.kernel.time import rfc3339
+from chalicelib.kernel.time import rfc3339, rfc3339_or_none
 from chalicelib.live import service as live
 from chalicelib.moderation import suspension
 from chalicelib.operations import deletions
@@ -30,7 +30,7 @@ def show_person(world: World, asked: Namespace) -> Answer:
         facts["open_session"] = {"id": seen.session.id, "state": seen.session.state}
     with suppress(NotFound):
         leaving = deletions.deletion_of(world, person.id)
-        runs_at = rfc3339(leaving.runs_at) if leaving.runs_at is not None else None
+        runs_at = rfc3339_or_none(leaving.runs_at)
         facts["deletion"] = {"state": leaving.state, "runs_at": runs_at, "owed": leaving.owed}
     return Answer([facts])
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from chalicelib.gateways import World
 from chalicelib.kernel.ids import derived_id
-from chalicelib.kernel.time import rfc3339
+from chalicelib.kernel.time import rfc3339, rfc3339_or_none
 from chalicelib.runtime.tables import Key
 from chalicelib.shop import catalogue, files, selling, stock, sync
 from chalicelib.shop.model import wanted as model
@@ -134,7 +134,7 @@ def sync_products(world: World, asked: Namespace) -> Plan:
 
 
 def _run_facts(run: Run) -> Facts:
-    ended_at = rfc3339(run.ended_at) if run.ended_at is not None else None
+    ended_at = rfc3339_or_none(run.ended_at)
     return {"run": run.id, "ended_at": ended_at} | {name: run.counts.get(name, 0) for name in _COUNTS}
 
 

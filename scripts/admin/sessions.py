@@ -7,7 +7,7 @@ from typing import Final
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import Invalid
 from chalicelib.kernel.money import Cents
-from chalicelib.kernel.time import rfc3339
+from chalicelib.kernel.time import rfc3339, rfc3339_or_none
 from chalicelib.operations.model.adjustment import division
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions import settling, timeline
@@ -119,7 +119,7 @@ def _session_facts(session: Session) -> Facts:
         "reader": session.reader.user,
         "modality": session.modality,
         "rate": session.rate,
-        **{name: rfc3339(at) if (at := getattr(session, name)) is not None else None for name in moments},
+        **{name: rfc3339_or_none(getattr(session, name)) for name in moments},
         "pauses": session.pauses,
         "refunded": session.refunded,
         "earned": session.earned,

@@ -4,7 +4,7 @@ from argparse import ArgumentParser, Namespace
 from typing import Final
 
 from chalicelib.gateways import World
-from chalicelib.kernel.time import Millis, rfc3339
+from chalicelib.kernel.time import rfc3339, rfc3339_or_none
 from chalicelib.live import service as live
 from chalicelib.live.model.stream import Stream
 from chalicelib.runtime.tables import Key
@@ -32,10 +32,10 @@ def show_stream(world: World, asked: Namespace) -> Answer:
     seen = live.as_listed(world, stream)
     more = {
         "peak": seen.peak,
-        "host_gone_since": _moment(stream.gone_since),
+        "host_gone_since": rfc3339_or_none(stream.gone_since),
         "moderators": list(stream.moderators),
         "invited": stream.invited,
-        "finalized_at": _moment(stream.finalized_at),
+        "finalized_at": rfc3339_or_none(stream.finalized_at),
         "to_be_put_out": "somebody may still be in the channel" if stream.owes_removal else None,
         "rev": stream.rev,
     }
@@ -64,14 +64,10 @@ def _facts(stream: Stream, viewers: int) -> Facts:
         "visibility": stream.visibility,
         "price": stream.price,
         "starts_at": rfc3339(stream.starts_at),
-        "started_at": _moment(stream.started_at),
-        "ended_at": _moment(stream.ended_at),
+        "started_at": rfc3339_or_none(stream.started_at),
+        "ended_at": rfc3339_or_none(stream.ended_at),
         "viewers": viewers,
     }
-
-
-def _moment(moment: Millis | None) -> str | None:
-    return None if moment is None else rfc3339(moment)
 
 
 def _takes_state(parser: ArgumentParser) -> None:
