@@ -77,11 +77,16 @@ class Round:
         ]
 
 
-def lose_and_bring_back(admin: Admin, dynamodb: Any, tables: Sequence[str], others: Sequence[str], to: Path) -> Round:
+def lose_and_bring_back(
+    admin: Admin, dynamodb: Any, tables: Sequence[str], others: Sequence[str], to: Path, phones: Sequence[Phone]
+) -> Round:
     """Stop the stage, copy it, empty every table and bring the copy back; the stage takes calls again.
 
-    ``others`` are tables that no backup holds.
+    ``others`` are tables that no backup holds. ``phones`` are silent meanwhile: the local AWS has a function that may
+    not be called answer those who come by its alias.
     """
+    for phone in phones:
+        phone.api.online = False
     admin("stage", "stop", "--settle", str(SETTLE_SECONDS))
     before = look(dynamodb, tables)
     admin("backup", "export", "--to", str(to))
@@ -89,6 +94,8 @@ def lose_and_bring_back(admin: Admin, dynamodb: Any, tables: Sequence[str], othe
     admin("backup", "restore", "--from", str(to))
     found = Round(before, look(dynamodb, tables))
     admin("stage", "start")
+    for phone in phones:
+        phone.api.online = True
     return found
 
 
@@ -140,10 +147,7 @@ def _rehearsed(stack: Stack, to: Path, console: Console) -> int:
 
     names = tables_of(stack.world())
     others = [name for name in stack.tables.values() if name not in names.values()]
-    # The local AWS has a function that may not be called answer those who come by its alias: nobody does.
-    talks.api.online = reader.api.online = False
-    found = lose_and_bring_back(admin, stack.aws("dynamodb"), list(names.values()), others, to)
-    talks.api.online = reader.api.online = True
+    found = lose_and_bring_back(admin, stack.aws("dynamodb"), list(names.values()), others, to, (talks, reader))
     if found.faults:
         raise _Failed(f"not what it was: {', '.join(found.faults[:5])}")
     with _step(console, "The reading goes on: a further minute is paid"):

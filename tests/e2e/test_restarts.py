@@ -203,10 +203,8 @@ def rehearse(served: Served, office: Office, backup: Path) -> None:
     named = served.addresses["tables"]
     worthless = [named[logical] for logical in WORTHLESS]
     kept = [each for each in named.values() if each not in worthless]
-    # The local AWS has a function that may not be called answer those who come by its alias: nobody does.
-    talks.client.api.online = talks.reader.api.online = False
-    found = lose_and_bring_back(partial(admin, office), served.aws("dynamodb"), kept, worthless, backup)
-    talks.client.api.online = talks.reader.api.online = True
+    phones = (talks.client, talks.reader)
+    found = lose_and_bring_back(partial(admin, office), served.aws("dynamodb"), kept, worthless, backup, phones)
     came_back = served.world().now()
     assert found.items > len(kept)
     assert found.faults == []
