@@ -24,14 +24,15 @@ def by_hand(
 ) -> Plan:
     """The plan of what somebody does alone, or asks another person to approve; ``done`` tells of it once it is posted.
 
-    Refused where it was rejected before: another try needs another ``--ref``.
+    Refused where it was rejected before: another try needs another ``--ref``, or another code.
     """
     known = adjustments.known(world, change)
     state = known.now(world.now()) if known else None
     if known and state == "pending":
         return Plan(otherwise=f"Nothing to do: {known.id} waits for a second person.")
     if state == "rejected":
-        raise AlreadyDone("It was asked for before, and rejected. Ask under another --ref.")
+        other = "on other terms, or by another name" if change.what == "code" else "under another --ref"
+        raise AlreadyDone(f"It was asked for before, and rejected. Ask {other}.")
     if state == "posted":
         return Plan()
     adjustments.check(world, change)
@@ -104,6 +105,8 @@ def _said(found: Adjustment) -> str:
             return f"to divide {found.ref}: {found.earned} cents to the reader, {found.refunded} to the client"
         case "coins_granted" | "coins_withdrawn":
             return f"{found.amount:+} coins for {found.user}"
+        case "code":
+            return f"the code {found.ref}: {found.each} cents for {found.days} days, {found.amount} in all"
         case "promo":
             return f"{found.amount:+} cents of promotional credit for {found.user}, for {found.days} days"
         case _:
@@ -116,7 +119,7 @@ def _facts(world: World, found: Adjustment) -> Facts:
         "id": found.id,
         "state": state,
         "what": _said(found),
-        "user": found.user,
+        "user": found.user or None,
         "amount": found.amount,
         "ref": found.ref,
         "asked_by": found.asked_by,
