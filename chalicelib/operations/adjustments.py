@@ -185,7 +185,7 @@ def _posted(world: World, done: Adjustment, written: Sequence[Operation]) -> Adj
     """It, once it is done. Somebody else may be doing the same: what that took or gave is no reason to refuse."""
     try:
         check(world, done)
-        _post(world, done, written)
+        _post(world, done, [*written, *(accounts.still_there(world, each) for each in done.receivers)])
     except Problem:
         found = _rows(world).get(done.id)
         if found and found.state == "posted":

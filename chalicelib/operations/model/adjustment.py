@@ -87,6 +87,13 @@ class Adjustment:
         return (self.user, *self.others) if self.user else self.others
 
     @property
+    def receivers(self) -> tuple[str, ...]:
+        """Of these, who must still be there for it."""
+        if self.what != "reading":
+            return self.people
+        return (self.user,) * bool(self.refunded) + self.others * bool(self.earned)
+
+    @property
     def subject(self) -> str:
         """What the audit log has it under."""
         match self.what:

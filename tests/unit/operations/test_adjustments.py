@@ -23,6 +23,7 @@ from chalicelib.operations.model.adjustment import (
 )
 from chalicelib.operations.model.operator import same
 from chalicelib.payouts import service as payouts
+from chalicelib.runtime.tables import Operation, Put
 from chalicelib.sessions.model.commands import finish
 from chalicelib.wallet import coins, promos, refunds, statement
 from chalicelib.wallet import service as wallet
@@ -32,6 +33,7 @@ from chalicelib.wallet.schemas import entry_view
 from tests.support.connect import Connect
 from tests.support.hands import ANN, BEA, Hands, insisting
 from tests.support.losing import LosingTables
+from tests.support.memory import MemoryTables
 from tests.support.reading import Stage, add_reader, grant
 from tests.support.worlds import NOON, HandClock, hand_world
 
@@ -163,6 +165,32 @@ def test_who_has_left_and_who_is_unknown_are_given_nothing(hands: Hands) -> None
     with pytest.raises(NotFound):
         hands.makes(1, "nobody")
     assert hands.balance() == 0
+
+
+class LeavingTables(MemoryTables):
+    """Tables in which the door is shut in the moment before something is next posted."""
+
+    leaver: str = ""
+
+    def write(self, *operations: Operation) -> None:
+        if self.leaver and any(each.table == "ledger" for each in operations if isinstance(each, Put)):
+            leaver, self.leaver = self.leaver, ""
+            world = hand_world(self)
+            self.write(*accounts.closing(world, accounts.person(world, leaver), "asked for"))
+        super().write(*operations)
+
+
+@pytest.mark.parametrize("what", ["credit", "earnings", "coins_granted", "promo"])
+def test_of_a_deletion_and_what_is_given_at_once_one_comes_first(what: Any) -> None:
+    tables = LeavingTables()
+    hands = Hands(hand_world(tables)).known("ada", "bob")
+    user = reader(hands)
+    days = 7 if what == "promo" else 0
+    tables.leaver = user
+    with pytest.raises(InvalidState):
+        hands.makes(500, what=what, days=days)
+    assert statement.trial_balance(hands.world).accounts == {}
+    assert hands.told() == []
 
 
 @pytest.mark.parametrize("amount", [0, 1_000_001, -1_000_001])
