@@ -14,6 +14,7 @@ from chalicelib.kernel.errors import AlreadyDone
 from chalicelib.kernel.time import rfc3339
 from chalicelib.operations import adjustments
 from chalicelib.operations.model.adjustment import VALID, Adjustment, approved, rejected, wanted
+from chalicelib.wallet import refunds
 from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, an_id, takes_limit, takes_user
 
 _SIGNED: Final = re.compile(r"[+-]?[0-9]{1,9}")
@@ -54,12 +55,19 @@ def adjust_wallet(world: World, asked: Namespace) -> Plan:
     change = wanted(asked.account, person.id, asked.amount, asked.ref)
     name = f"{person.display_name} ({person.id})"
     moved = f"{abs(asked.amount)} cents of {asked.account}"
-    will = f"give {name} {moved}" if asked.amount > 0 else f"take {moved} from {name}"
+    will = [f"give {name} {moved}" if asked.amount > 0 else f"take {moved} from {name}"]
+    if asked.amount > 0 and asked.account == "credit":
+        will += [
+            f"do so beside {dispute.amount} cents that come back by themselves if dispute {id_} is won"
+            for payment in refunds.payments_of(world, person.id)
+            for id_, dispute in payment.disputes.items()
+            if dispute.open
+        ]
 
     def done() -> Facts:
         return {"user": person.id, "account": asked.account, "amount": asked.amount, "adjustment": change.id}
 
-    return by_hand(world, asked, change, (will,), done)
+    return by_hand(world, asked, change, tuple(will), done)
 
 
 def list_adjustments(world: World, asked: Namespace) -> Answer:
