@@ -1,5 +1,6 @@
 """The rows that the services write are noted; what compares them with the data model and the sums comes last."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,3 +28,13 @@ def seen() -> Iterator[Seen]:
     MemoryTables.witness = seen.note
     yield seen
     MemoryTables.witness = None
+
+
+@pytest.fixture
+def far_from_greenwich(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The machine is set to another zone than the functions', which is UTC."""
+    monkeypatch.setenv("TZ", "EST5")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()

@@ -145,6 +145,23 @@ def test_what_is_the_platforms_alone_is_in_its_journals(
     assert of_fact(fact(journal, key, amount), Thing()) == {PLATFORM: {measure: adds}}
 
 
+def test_what_is_an_order_in_another_journal_is_asked_of_nobody() -> None:
+    assert asked(fact("sales", "order:ord_1", 1)) is None
+
+
+@pytest.mark.parametrize(
+    ("account", "whose"),
+    [
+        ("credit:u", "client:u"),
+        ("coins:u", "client:u"),
+        ("earnings:r", "reader:r"),
+        ("stream:str_1:3", "stream:str_1:3"),
+    ],
+)
+def test_how_far_a_chain_is_summed_stands_with_its_owners_totals_or_by_itself(account: str, whose: str) -> None:
+    assert home(account) == whose
+
+
 @pytest.mark.parametrize(
     ("key", "amount", "adds"), [("order:ord_1", -2_094, 2_094), ("order_refund:ord_1:r1", 595, -595)]
 )
@@ -219,6 +236,7 @@ def test_what_nobody_knows_is_counted_as_that(account: str) -> None:
     assert not measures.is_known(unknown)
     added = of_entry(unknown, BEFORE, Thing(reader="r"))
     assert added[PLATFORM] == {"other": 1}
+    assert added.keys() <= {"client:u", "reader:r", PLATFORM}
     assert of_fact(fact("moons", "eclipse:1", 3), Thing()) == {PLATFORM: {"other": 1}}
 
 
