@@ -27,6 +27,7 @@ from chalicelib.wallet import coins, packs, promos, purchases, recharges, refund
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.model.purchase import Told
 from chalicelib.wallet.model.recharge import Wanted as WantedCharges
+from chalicelib.wallet.recharge_store import recharges_of
 from tests.support.connect import Connect
 from tests.support.diary import Diary
 from tests.support.duo import Duo
@@ -225,7 +226,7 @@ class Town:
         """Whoever has a saved card charged where credit is short; or does so no more."""
         recharges.set_auto(self.world, "usr_p", WantedCharges(self.rng.random() < 0.8, 10_000, 2_500, 10_000))
         name = recharges.settings_of(self.world, "usr_p").in_flight
-        charge = recharges._rows(self.world).get(name) if name else None
+        charge = recharges_of(self.world).get(name) if name else None
         if charge:
             recharges.advance(self.world, charge.id)
             events.apply_event(self.world, recharge_event(f"evt_{self.name}", "payment_intent.succeeded", charge))
