@@ -22,7 +22,8 @@ from chalicelib.kernel.errors import (
     SpendingLimitReached,
 )
 from chalicelib.kernel.time import DAY, HOUR
-from chalicelib.notifications.model import Notice, words
+from chalicelib.notifications.model.notice import Notice
+from chalicelib.notifications.model.said import words
 from chalicelib.runtime.identity import Claims
 from chalicelib.runtime.tables import Item, Key
 from chalicelib.wallet import limits, promos, statement
