@@ -7,7 +7,7 @@ Whoever stops reading (``| head``) changes none of them.
 import contextlib
 import os
 import sys
-from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
+from argparse import SUPPRESS, ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, Final
@@ -53,7 +53,7 @@ from scripts.admin import (
     webhooks,
     words,
 )
-from scripts.admin.asking import WHY, Answer, Plan, Verb
+from scripts.admin.asking import WHY, Answer, Plan, Verb, a_reason
 from scripts.admin.showing import complain, show
 
 DONE: Final = 0
@@ -92,9 +92,6 @@ VERBS: Final = (
     *report.VERBS,
     *rollups.VERBS,
 )
-
-_SHORTEST_REASON: Final = 3
-_LONGEST_REASON: Final = 500
 
 _REPEAT: Final = "what was done before stays done. Repeat the command: it finds out, and does the rest."
 
@@ -296,19 +293,10 @@ def _add(names: Any, verb: Verb) -> None:
     )
     verb.arguments(reading)
     if verb.changes or verb.recorded:
-        reading.add_argument("--reason", required=True, type=_reason, help="why; kept in the audit log for ever")
+        reading.add_argument("--reason", required=True, type=a_reason, help="why; kept in the audit log for ever")
     if verb.changes:
         reading.add_argument("--yes", action="store_true", help="do it; without this, only say what would be done")
     reading.set_defaults(verb=verb)
-
-
-def _reason(written: str) -> str:
-    reason = written.strip()
-    if not reason.isprintable():
-        raise ArgumentTypeError("write plain text on one line")
-    if not _SHORTEST_REASON <= len(reason) <= _LONGEST_REASON:
-        raise ArgumentTypeError(f"write {_SHORTEST_REASON} to {_LONGEST_REASON} characters")
-    return reason
 
 
 def _refused(why: str, errors: tuple[dict[str, str], ...] = ()) -> int:
