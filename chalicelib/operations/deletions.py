@@ -31,7 +31,7 @@ from chalicelib.kernel.errors import (
 from chalicelib.kernel.ids import derived_id
 from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import Millis
-from chalicelib.live import belongings
+from chalicelib.live import belongings, looking
 from chalicelib.live import service as live
 from chalicelib.messaging import belongings as messages
 from chalicelib.notifications import inbox
@@ -294,7 +294,7 @@ def _bookings(side: Who, world: World, person_id: str, start: Any) -> str | None
 
 def _streams(world: World, person_id: str, start: Any) -> Key | None:
     """Take the person's name out of a page of the streams that they hosted; answer where the next one starts."""
-    page, following = live.listing(world, "past", None, person_id, _AT_ONCE, start)
+    page, following = looking.listing(world, "past", None, person_id, _AT_ONCE, start)
     for stream in page:
         live.rename(world, stream.id, FORGOTTEN_NAME)
     return following
@@ -354,7 +354,7 @@ def _settle(world: World, person_id: str) -> None:
     Raises Unavailable while what a stream earned is not settled.
     """
     ended = live.end_open(world, person_id, None, actor="system", note=_LEAVES)
-    if (ended and ended.state != "finalized") or live.unsettled(world, person_id):
+    if (ended and ended.state != "finalized") or looking.unsettled(world, person_id):
         raise Unavailable("A stream of theirs is not settled yet.")
     if seen := sessions.open_session(world, person_id):
         if seen.session.booking:  # as if they did so themselves: what is booked has a price for who calls it off

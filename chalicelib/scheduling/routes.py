@@ -42,11 +42,11 @@ from chalicelib.sessions.model.session import Side
 from chalicelib.sessions.schemas import NewSession, SessionView, session_view
 
 if TYPE_CHECKING:
-    from chalicelib.live import service as live
+    from chalicelib.live import looking
     from chalicelib.scheduling import feed, service
     from chalicelib.scheduling.model.booking import Booking
 else:
-    live = on_first_use("chalicelib.live.service")
+    looking = on_first_use("chalicelib.live.looking")
     feed = on_first_use("chalicelib.scheduling.feed")
     service = on_first_use("chalicelib.scheduling.service")
 
@@ -282,7 +282,7 @@ def start_stream(request: Request[None, None]) -> StreamWithMedia:
     """
     user = request.caller.id
     stream, lease = service.go_live(world(), request.path["stream_id"], user)
-    return StreamWithMedia(stream=StreamView.of(live.as_seen_by(world(), stream, user), user), media=media_of(lease))
+    return StreamWithMedia(stream=StreamView.of(looking.as_seen_by(world(), stream, user), user), media=media_of(lease))
 
 
 # --- readings that are not booked ----------------------------------------------------------------

@@ -24,7 +24,7 @@ from chalicelib.kernel.errors import AlreadyDone, InvalidState, NotFound
 from chalicelib.kernel.ids import derived_id
 from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import DAY, HOUR, MINUTE, Millis
-from chalicelib.live import gifts
+from chalicelib.live import gifts, watching
 from chalicelib.live import service as live
 from chalicelib.live.model.stream import HOST_UID
 from chalicelib.messaging import service as messaging
@@ -213,7 +213,7 @@ class Demo:
             return
         with suppress(InvalidState):
             scheduling.go_live(self._world, stream, host)
-            live.hear(self._world, Notice(stream, HOST_UID, 1, self._world.now(), joined=True))
+            watching.hear(self._world, Notice(stream, HOST_UID, 1, self._world.now(), joined=True))
             given = [each.id for each in gifts.catalogue(self._world).active() if each.coins <= _COINS // 4]
             for place, name in enumerate(_ALL_CLIENTS if given else ()):
                 self._then.moment += 5 * MINUTE

@@ -12,7 +12,7 @@ from chalicelib.gateways import World
 from chalicelib.gateways.agora import Lease, Notice
 from chalicelib.kernel.errors import Forbidden, InvalidState, ReaderBusy, SessionOpen
 from chalicelib.kernel.time import MINUTE
-from chalicelib.live import service
+from chalicelib.live import moderating, service, watching
 from chalicelib.live.model.stream import HOST_UID
 from chalicelib.readers import service as readers
 from chalicelib.scheduling import service as scheduling
@@ -53,21 +53,21 @@ def look(world: World, place: int, stream: str) -> Any:
 
 def ban_or_join(world: World, place: int, stream: str, host: str, user: str) -> Any:
     if place == 0:
-        return service.ban(world, stream, host, user, banned=True)
-    return service.join(world, stream, user)
+        return moderating.ban(world, stream, host, user, banned=True)
+    return watching.join(world, stream, user)
 
 
 def join(world: World, place: int, stream: str, users: list[str]) -> Any:
-    return service.join(world, stream, users[place % len(users)])
+    return watching.join(world, stream, users[place % len(users)])
 
 
 def come(world: World, place: int, stream: str, uids: list[int]) -> Any:
     """Each number comes, and is told of twice."""
-    return service.hear(world, Notice(stream, uids[place % len(uids)], 1, world.now(), True))
+    return watching.hear(world, Notice(stream, uids[place % len(uids)], 1, world.now(), True))
 
 
 def appoint(world: World, place: int, stream: str, host: str, users: list[str]) -> Any:
-    return service.appoint(world, stream, host, users[place], moderator=True)
+    return moderating.appoint(world, stream, host, users[place], moderator=True)
 
 
 def ring_or_go_live(world: World, place: int, air: tuple[str, str], client: str, session: str) -> Any:

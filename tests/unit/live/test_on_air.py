@@ -9,6 +9,7 @@ import pytest
 from chalicelib.accounts.model.person import FORGOTTEN_NAME
 from chalicelib.kernel.errors import ReaderBusy, SessionOpen
 from chalicelib.kernel.time import DAY, MINUTE, SECOND
+from chalicelib.live import moderating
 from chalicelib.live import service as live
 from chalicelib.operations import exports, handlers
 from chalicelib.operations.deletions import _streams as forget_streams
@@ -77,7 +78,7 @@ def test_the_minute_tick_ends_a_stream_and_puts_out_who_is_owed_to_be(air: Air) 
     person(air.world, "usr_v")
     uid = air.joins("usr_v").uid
     air.agora.down = True
-    live.ban(air.world, STREAM, air.host, "usr_v", banned=True)
+    moderating.ban(air.world, STREAM, air.host, "usr_v", banned=True)
     air.agora.down = False
 
     class Context:
