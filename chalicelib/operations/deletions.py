@@ -49,6 +49,7 @@ from chalicelib.runtime import audit, outbox
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.retries import undisturbed
 from chalicelib.runtime.tables import Key, Operation, Put
+from chalicelib.scheduling import belongings as bookings
 from chalicelib.scheduling import service as scheduling
 from chalicelib.sessions import afterwards, settling
 from chalicelib.sessions import service as sessions
@@ -79,7 +80,7 @@ FORGETTING: Final[tuple[Callable[[World, str], None], ...]] = (
     accounts.forget,
     recharges.forget,
     payees.forget,
-    scheduling.forget,
+    bookings.forget,
     exports.forget,
     inbox.forget,
 )
@@ -288,7 +289,7 @@ def _bookings(side: Who, world: World, person_id: str, start: Any) -> str | None
     """Take the person out of a page of their bookings; answer where the next one starts."""
     page, following = scheduling.bookings_of(world, side, person_id, "past", _AT_ONCE, start)
     for booking in page:
-        scheduling.rename(world, booking.id, side, FORGOTTEN_NAME)
+        bookings.rename(world, booking.id, side, FORGOTTEN_NAME)
     return following
 
 
@@ -364,7 +365,7 @@ def _settle(world: World, person_id: str) -> None:
         sessions.force_end(world, seen.session.id, actor="system", note=_LEAVES)
         if seen.session.booking:
             scheduling.look_after(world, seen.session.booking)
-    scheduling.call_off_all(world, person_id)
+    bookings.call_off_all(world, person_id)
     selling.stop_all(world, person_id, actor="system", reason=_LEAVES)
     _call_off_orders(world, person_id)
 

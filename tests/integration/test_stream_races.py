@@ -15,7 +15,7 @@ from chalicelib.kernel.time import MINUTE
 from chalicelib.live import moderating, service, watching
 from chalicelib.live.model.stream import HOST_UID
 from chalicelib.readers import service as readers
-from chalicelib.scheduling import service as scheduling
+from chalicelib.scheduling import unbooked
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model.session import Side
 from tests.support.air import Air, code, wanted
@@ -73,8 +73,8 @@ def appoint(world: World, place: int, stream: str, host: str, users: list[str]) 
 def ring_or_go_live(world: World, place: int, air: tuple[str, str], client: str, session: str) -> Any:
     stream, host = air
     if place % 2:
-        return scheduling.go_live(world, stream, host)
-    return scheduling.ask(world, Side(client, "Cee"), session, host, "text").session
+        return unbooked.go_live(world, stream, host)
+    return unbooked.ask(world, Side(client, "Cee"), session, host, "text").session
 
 
 # --- the host ------------------------------------------------------------------------------------
