@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
-    print("Starting …", flush=True)
+    print("Starting … The first start builds the package, which takes half a minute.", flush=True)
     try:
         with local_stack(
             options.state_dir,

@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
+from textwrap import fill
 from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -118,6 +119,8 @@ exit codes:
   2    wrong usage
   130  stopped by Ctrl-C
 """
+_WIDTH: Final = 78
+"""Of what is said of a verb: argparse breaks no line where examples follow."""
 _MOST_EXAMPLES: Final = 5
 """Of a noun's verbs together."""
 
@@ -295,7 +298,7 @@ def _add(names: Any, verb: Verb) -> None:
     reading: ArgumentParser = names.add_parser(
         verb.name,
         help=verb.help,
-        description=verb.help,
+        description=fill(verb.help, _WIDTH),
         epilog=_examples(verb.examples),
         formatter_class=RawDescriptionHelpFormatter,
         parents=[_where(SUPPRESS, local=SUPPRESS)],

@@ -265,7 +265,9 @@ def test_every_verb_shows_examples_that_name_it(verb: Verb, capsys: pytest.Captu
     with pytest.raises(SystemExit) as stopped:
         run([verb.noun, verb.name, "--help"])
     assert stopped.value.code == 0
-    assert f"scripts/soulseer {verb.noun} {verb.name}" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert f"scripts/soulseer {verb.noun} {verb.name}" in told
+    assert all(len(line) <= 80 for line in told.partition("\n\n")[2].partition("\n\n")[0].splitlines())
 
 
 PLACES = ("tests/e2e", "tests/integration", "infra/local")
