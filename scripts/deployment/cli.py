@@ -21,6 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.text import Text
 
+from scripts.admin.stages import advice
 from scripts.deployment import release as releasing
 from scripts.deployment import screen, settings
 from scripts.deployment.release import Asked, Hands, Outcome, Release, Shown
@@ -72,16 +73,18 @@ def run(arguments: Sequence[str], connect: Connect = connect, smoke: Smoke = smo
     console = Console(highlight=False, width=None if sys.stdout.isatty() else _LOG_WIDTH)
     try:
         stage = settings.read(ROOT / "infra" / "stages" / f"{asked.stage}.json")
+        stack = connect(asked.stage, stage.region, asked.bucket)  # packaging takes longer than to hear a no
         wanted = None if _looks_back(asked) else _packaged(asked, stage)
-        stack = connect(asked.stage, stage.region, asked.bucket)
-    except (UnusableSettings, PackagingError, BotoCoreError, ClientError) as problem:
-        return _refused(console, problem)
+    except (UnusableSettings, PackagingError) as problem:
+        return _refused(console, str(problem))
+    except (BotoCoreError, ClientError) as problem:
+        return _refused(console, advice(problem))
     try:
         return _run(asked, wanted, stack, _hands(asked, stack, console, smoke), console)
     except NotSettled as problem:
         return _unknown(console, str(problem))
     except DeployFailed as problem:
-        return _refused(console, problem)
+        return _refused(console, str(problem))
     except (BotoCoreError, ClientError) as problem:
         return _unknown(console, f"AWS could not be asked any more: {problem}")
 
@@ -92,8 +95,9 @@ def _unknown(console: Console, why: str) -> int:
     return Outcome.STANDS
 
 
-def _refused(console: Console, problem: Exception) -> int:
-    console.print(Text(f"Not deployed. {problem}", style="red"))
+def _refused(console: Console, why: str) -> int:
+    beside = " " if len(why.splitlines()) == 1 else "\n"
+    console.print(Text(f"Not deployed.{beside}{why}", style="red"))
     return Outcome.REFUSED
 
 
@@ -163,7 +167,12 @@ def _packaged(asked: argparse.Namespace, stage: StageSettings) -> _Packaged:
     if not asked.package:
         package(asked.stage, folder)
     template = yaml.safe_load((folder / "sam.yaml").read_text())
-    parameters = settings.parameters(template, stage.parameters, _added(asked.parameter, hidden(template)))
+    added = _added(asked.parameter, hidden(template))
+    try:
+        parameters = settings.parameters(template, stage.parameters, added)
+    except UnusableSettings as problem:
+        where = f"infra/stages/{asked.stage}.json sets them; docs/deployment.md says what each is."
+        raise UnusableSettings(f"{problem}\n{where}") from None
     minutes = stage.watch_minutes if asked.watch_minutes is None else asked.watch_minutes
     return _Packaged(folder, parameters, minutes)
 
