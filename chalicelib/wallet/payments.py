@@ -21,7 +21,7 @@ from chalicelib.runtime.logs import log
 from chalicelib.runtime.tables import Operation
 from chalicelib.wallet.model import meter
 from chalicelib.wallet.model import payment as model
-from chalicelib.wallet.model.chain import Entry, Fact, follow
+from chalicelib.wallet.model.chain import BY_HAND, Entry, Fact, follow
 from chalicelib.wallet.model.payment import Payment, ToldRefund
 from chalicelib.wallet.model.topup import is_id
 from chalicelib.wallet.payments_store import PaymentRows
@@ -35,6 +35,8 @@ else:
     order_payments = on_first_use("chalicelib.wallet.order_payments")
 
 _NONE: Final[Mapping[str, int]] = {}
+_PAGE: Final = 100
+_MOST_PAGES: Final = 10
 
 Told = Callable[[Payment], Payment]
 """What is known of a payment once it was told more."""
@@ -147,6 +149,11 @@ def _words(
         moved: dict[str, str | int | bool | None] = {"coins": abs(coins[key])} if key in coins else {}
         if payment.source == "order":
             moved = {"order": payment.reference, "credited": credit > 0}
+        detail = moved | {"amount": fact.amount, "payment": payment.intent, "of": fact.reference}
+        twice = fact.kind == "dispute_won" and payment.source != "order"
+        if twice and (by_hand := _by_hand_since(world, user, payment, fact)):
+            detail["by_hand"] = by_hand = min(by_hand, abs(coins.get(key, fact.amount)))
+            log.error("dispute_won_after_adjustment", user=user, id=fact.reference, amount=by_hand)
         said += [
             audit.entry(
                 tables.audit,
@@ -155,7 +162,7 @@ def _words(
                 actor="stripe",
                 reason="told by Stripe",
                 at=at,
-                detail=moved | {"amount": fact.amount, "payment": payment.intent, "of": fact.reference},
+                detail=detail,
             ),
             outbox.notice(
                 tables.notices,
@@ -167,6 +174,26 @@ def _words(
             ),
         ]
     return said
+
+
+def _by_hand_since(world: World, user: str, payment: Payment, won: Fact) -> int:
+    """What people of the platform gave by hand, cents or coins, less what they took, since the dispute that is ``won``
+    took its part: if that was to make up for it, it is there twice now. Nobody but them knows, so they are told.
+    """
+    with_coins = payment.source == "coins"
+    account = f"coins:{user}" if with_coins else credit_account(user)
+    taken = ("coins_taken_back", payment.reference) if with_coins else ("dispute", won.reference)
+    given, start = 0, None
+    for _ in range(_MOST_PAGES):
+        page, start = ledger(world).newest_first(account, _PAGE, start)
+        for entry in page:
+            if (entry.kind, entry.reference) == taken:
+                return max(0, given)
+            if entry.counter in BY_HAND:
+                given += entry.amount
+        if start is None:
+            return 0  # told of both at once
+    return max(0, given)
 
 
 # --- Stripe's events ------------------------------------------------------------------------------
