@@ -19,12 +19,12 @@ from chalicelib.runtime import audit, outbox
 from chalicelib.runtime.lazy import on_first_use
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.tables import Operation
-from chalicelib.wallet.model import meter
+from chalicelib.wallet import credit_payments
 from chalicelib.wallet.model import payment as model
-from chalicelib.wallet.model.chain import BY_HAND, Entry, Fact, follow
+from chalicelib.wallet.model.chain import BY_HAND, Fact
 from chalicelib.wallet.model.payment import Payment, ToldRefund
 from chalicelib.wallet.model.topup import is_id
-from chalicelib.wallet.payments_store import PaymentRows
+from chalicelib.wallet.payments_store import payment_rows
 from chalicelib.wallet.service import charge_due, credit_account, ledger
 from chalicelib.wallet.store import Stored
 
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 else:
     coin_payments = on_first_use("chalicelib.wallet.coin_payments")
     order_payments = on_first_use("chalicelib.wallet.order_payments")
+
+__all__ = ["payment_rows"]
 
 _NONE: Final[Mapping[str, int]] = {}
 _PAGE: Final = 100
@@ -69,44 +71,6 @@ def learn(world: World, intent: str, told: Told, *beside: Operation) -> Payment:
     return now
 
 
-def payment_rows(world: World) -> PaymentRows:
-    """The rows of this world's payments."""
-    return PaymentRows(world.tables, world.settings.tables.wallet)
-
-
-def posted_after(
-    world: World, newest: Entry, payment: Payment, due: Mapping[str, Fact]
-) -> tuple[Entry, list[Operation]]:
-    """The operations that post what is ``due`` of a payment, one entry after another; the newest entry then."""
-    book, rules = ledger(world), world.settings.rules
-    operations: list[Operation] = []
-    for key, fact in due.items():
-        now = max(world.now(), newest.at)
-        newest = follow(newest, model.draft(newest, fact, payment, now, rules), now)
-        operations += [book.put(newest), book.put_receipt(key, newest)]
-    return newest, operations
-
-
-def freezes(world: World, newest: Entry, payment: Payment, due: Mapping[str, Fact]) -> list[Operation]:
-    """The entries that freeze the person's credit, whose ``newest`` this is, for a dispute of money that is the
-    platform's and has not come back, or release it.
-    """
-    book, rules = ledger(world), world.settings.rules
-    operations: list[Operation] = []
-    for fact in due.values():
-        now = max(world.now(), newest.at)
-        if fact.kind == "dispute_won":
-            draft = meter.release(newest, fact.reference)
-        elif fact.kind == "dispute" and not payment.disputes[fact.reference].returned:
-            draft = meter.freeze_for(newest, fact.reference, now, rules)
-        else:
-            draft = None
-        if draft:
-            newest = follow(newest, draft, now)
-            operations.append(book.put(newest))
-    return operations
-
-
 def _changes(world: World, was: Payment, now: Payment) -> list[Operation]:
     """The payment's row, what follows from ``now`` and did not from ``was``, and who is told of it."""
     if now == was:
@@ -125,7 +89,7 @@ def _changes(world: World, was: Payment, now: Payment) -> list[Operation]:
         at, postings = order_payments.posted(world, now.user, now, due, gained)
         return [*rows, *postings, *_words(world, now.user, now, due, at, credit=gained)]
     newest = charge_due(world, ledger(world).head(credit_account(now.user)))
-    newest, postings = posted_after(world, newest, now, due)
+    newest, postings = credit_payments.posted(world, newest, now, due)
     return [*rows, *postings, *_words(world, now.user, now, due, newest.at)]
 
 
