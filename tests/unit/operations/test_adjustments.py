@@ -9,6 +9,7 @@ import pytest
 
 from chalicelib.accounts import service as accounts
 from chalicelib.kernel.errors import AlreadyDone, Forbidden, InsufficientFunds, Invalid, InvalidState, NotFound
+from chalicelib.kernel.ids import derived_id
 from chalicelib.kernel.time import DAY, HOUR
 from chalicelib.notifications.model.notice import Notice
 from chalicelib.notifications.model.said import words
@@ -320,6 +321,23 @@ def test_a_code_that_would_be_over_by_now_is_not_made(hands: Hands) -> None:
     for amount, total in ((50_001, 1), (0, 1), (1, 0)):
         with pytest.raises(Invalid):
             offer(amount, total)
+
+
+def test_a_request_for_a_code_is_named_by_all_its_terms() -> None:
+    terms = ("500", "8", "30", "10", str(NOON + DAY))
+    assert offer(500, 8).id == derived_id("adj", "code", "FRIENDS", *terms)
+    changed = ({"code": "OTHERS"}, {"days": 31}, {"per_person": 9}, {"valid_until": NOON + HOUR})
+    assert len({offer(500, 8, **each).id for each in ({}, *changed)}) == 5
+
+
+def test_who_must_still_be_there_and_where_the_audit_log_has_it() -> None:
+    credit = wanted("credit", "usr_1", -5, "t1")
+    assert (credit.receivers, credit.people, credit.subject) == (("usr_1",), ("usr_1",), "usr_1")
+    code = offer(500, 8)
+    assert (code.receivers, code.people, code.subject) == ((), (), "promo:FRIENDS")
+    for earned, refunded, receivers in ((5, 0, ("usr_r",)), (0, 5, ("usr_c",)), (2, 3, ("usr_c", "usr_r")), (0, 0, ())):
+        reading = model.division("ses_1", "usr_c", "usr_r", held=9, earned=earned, refunded=refunded)
+        assert (reading.receivers, reading.subject) == (receivers, "ses_1")
 
 
 # --- orders ----------------------------------------------------------------------------------------
