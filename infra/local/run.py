@@ -17,7 +17,7 @@ from infra.local.play import Play
 from infra.local.report import report
 from infra.local.screen import screen
 from infra.local.stack import DEFAULT_STATE_DIR, local_stack
-from scripts.deployment.stack import DeployFailed
+from scripts.deployment.failures import DeployFailed
 
 LENGTHS: Final = {
     "BILLING_MINUTE_SECONDS": "15",

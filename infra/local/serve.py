@@ -17,7 +17,7 @@ from typing import Final, NoReturn
 
 from infra.local.ministack import WANTED_PORT, CannotStart
 from infra.local.stack import DEFAULT_STATE_DIR, NOTE, SETTINGS, SHELL_NOTE, Stack, local_stack
-from scripts.deployment.stack import DeployFailed
+from scripts.deployment.failures import DeployFailed
 
 _LOOK_SECONDS: Final = 1.0
 
