@@ -55,7 +55,12 @@ def main() -> int:
     except KeyboardInterrupt:
         shown.console.print("\nStopped.")
         return 130
-    return 0 if played.went_well else 1
+    if not played.went_well:
+        return 1
+    shown.console.print(
+        "`make serve` keeps such a stack up, to look around on: docs/local.md says what there is to try."
+    )
+    return 0
 
 
 def _settings(environment: Mapping[str, str]) -> dict[str, str]:

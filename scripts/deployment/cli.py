@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.text import Text
 
+from scripts.admin.stages import advice
 from scripts.deployment import arguments as reading
 from scripts.deployment import history, screen, settings, source
 from scripts.deployment.asked import Asked, Hands, Outcome, Shown
@@ -58,8 +59,8 @@ def run(arguments: Sequence[str], connect: Connect = connect, smoke: Smoke = smo
     console = Console(highlight=False, width=None if sys.stdout.isatty() else _LOG_WIDTH)
     try:
         stage = settings.read(ROOT / "infra" / "stages" / f"{asked.stage}.json")
+        stack = connect(asked.stage, stage.region, asked.bucket)  # packaging takes longer than to hear a no
         wanted = None if _looks_back(asked) else _packaged(asked, stage)
-        stack = connect(asked.stage, stage.region, asked.bucket)
         return _run(asked, wanted, stack, _hands(asked, stack, console, smoke), console)
     except NotSettled as problem:
         console.print(Text(str(problem), style="red"))
@@ -70,18 +71,13 @@ def run(arguments: Sequence[str], connect: Connect = connect, smoke: Smoke = smo
     except (UnusableSettings, PackagingError, DeployFailed) as problem:
         return _refused(console, str(problem))
     except (BotoCoreError, ClientError) as problem:
-        return _refused(console, _advice(problem))
+        return _refused(console, advice(problem))
 
 
 def _refused(console: Console, why: str) -> int:
-    console.print(Text(f"Not deployed. {why}", style="red"))
+    beside = " " if len(why.splitlines()) == 1 else "\n"
+    console.print(Text(f"Not deployed.{beside}{why}", style="red"))
     return Outcome.REFUSED
-
-
-def _advice(problem: Exception) -> str:
-    from scripts.admin.stages import advice  # only where it is needed: it brings the whole desk
-
-    return advice(problem)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +106,12 @@ def _packaged(asked: argparse.Namespace, stage: StageSettings) -> _Packaged:
     made_for = template["Parameters"].get("Stage", {}).get("AllowedValues", [asked.stage])
     if asked.stage not in made_for:
         raise PackagingError(f"{folder} is a package of {', '.join(made_for)}, and not of {asked.stage}.")
-    parameters = settings.parameters(template, stage.parameters, _added(asked.parameter, hidden(template)))
+    added = _added(asked.parameter, hidden(template))
+    try:
+        parameters = settings.parameters(template, stage.parameters, added)
+    except UnusableSettings as problem:
+        where = f"infra/stages/{asked.stage}.json sets them; docs/deployment.md says what each is."
+        raise UnusableSettings(f"{problem}\n{where}") from None
     minutes = stage.watch_minutes if asked.watch_minutes is None else asked.watch_minutes
     return _Packaged(folder, parameters, minutes)
 

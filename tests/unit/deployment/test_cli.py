@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, NoCredentialsError
 
 from scripts.deployment.asked import Outcome
 from scripts.deployment.cli import run
@@ -97,6 +97,26 @@ def test_credentials_that_are_no_longer_good_change_nothing_and_say_so(capsys: p
 
     assert run(["--stage", "dev", "--list"], expired) == Outcome.REFUSED
     assert "Sign in again" in capsys.readouterr().out
+
+
+def test_who_has_not_signed_in_hears_how_before_anything_is_packaged(capsys: pytest.CaptureFixture[str]) -> None:
+    def nobody(*_: Any) -> Stack:
+        raise NoCredentialsError
+
+    assert run(["--stage", "dev", "--package", "nowhere"], nobody) == Outcome.REFUSED
+    assert "aws sso login --profile" in capsys.readouterr().out
+
+
+def test_a_setting_that_is_missing_is_told_with_the_file_that_it_belongs_into(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = read(ROOT / "infra" / "stages" / "dev.json").parameters
+    told = {"Parameters": {name: {"Type": "String", "Default": ""} for name in names} | {"Needed": {"Type": "String"}}}
+    (tmp_path / "sam.yaml").write_text(yaml.safe_dump(told))
+    assert run(["--stage", "dev", "--package", str(tmp_path)], lambda *_: Standing(STUCK)) == Outcome.REFUSED
+    said = capsys.readouterr().out
+    assert "Not deployed.\nNeeded is not set" in said
+    assert "infra/stages/dev.json sets them" in said
 
 
 def test_what_is_hidden_is_no_word_of_a_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,6 +18,7 @@ from chalicelib.gateways.appstore import WHOLE, Notification, Transaction
 from chalicelib.kernel.ids import new_id
 from chalicelib.kernel.time import DAY, MINUTE, SECOND, rfc3339
 from chalicelib.live import service as streams
+from chalicelib.live import watching
 from chalicelib.live.model.stream import HOST_UID
 from chalicelib.moderation import service as moderation
 from chalicelib.moderation.store import cases
@@ -209,7 +210,7 @@ def test_notices_alone_may_end_a_stream_and_settle_it() -> None:
     tables.seen.clear()
     for number, joined in ((2, False), (3, True)):
         at = show.forward((number - 2) * 3 * MINUTE).world.now() // SECOND * SECOND
-        streams.hear(show.world, Notice(show.stream, HOST_UID, number, at, joined=joined))
+        watching.hear(show.world, Notice(show.stream, HOST_UID, number, at, joined=joined))
     assert show.row.state == "finalized"
     assert refused("agora_webhook", tables) == set()
 
@@ -222,7 +223,7 @@ def test_a_notice_of_a_host_who_comes_too_late_may_give_the_tickets_back() -> No
     streams.start(show.world, show.stream, show.host)
     tables.seen.clear()
     at = show.forward(3 * MINUTE).world.now() // SECOND * SECOND
-    streams.hear(show.world, Notice(show.stream, HOST_UID, 1, at, joined=True))
+    watching.hear(show.world, Notice(show.stream, HOST_UID, 1, at, joined=True))
     assert (show.row.state, show.coins(ann)) == ("finalized", 10_000)
     assert refused("agora_webhook", tables) == set()
 

@@ -44,7 +44,7 @@ from chalicelib.readers import service as readers
 from chalicelib.readers.model import Description
 from chalicelib.runtime.identity import Caller, Claims
 from chalicelib.runtime.tables import Contended, Operation, Put
-from chalicelib.scheduling import service as scheduling
+from chalicelib.scheduling import calendars
 from chalicelib.sessions import afterwards, settling
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model import commands
@@ -841,11 +841,11 @@ def test_what_is_booked_is_called_off_by_its_rules_before_it_is_looked_what_is_o
 
 
 def test_the_calendar_of_who_was_deleted_shows_nothing_any_more(world: World, diary: Diary) -> None:
-    secret = scheduling.new_feed(world, diary.reader)
+    secret = calendars.new_feed(world, diary.reader)
     confirmed(world, diary.reader)
     carried_out(world, diary.reader)
     with pytest.raises(NotFound):
-        scheduling.feed(world, secret)
+        calendars.feed(world, secret)
 
 
 def test_a_reading_that_uses_up_what_is_owed_is_not_disturbed(world: World, ada: str) -> None:

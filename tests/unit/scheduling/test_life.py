@@ -8,7 +8,7 @@ from chalicelib.kernel.errors import InvalidState, Problem, ReaderBusy, SessionO
 from chalicelib.kernel.time import DAY, HOUR, MINUTE, SECOND, Millis
 from chalicelib.operations import handlers
 from chalicelib.readers import service as readers
-from chalicelib.scheduling import service
+from chalicelib.scheduling import belongings, service, unbooked
 from chalicelib.scheduling.model import booking as model
 from chalicelib.scheduling.model.booking import Booking
 from chalicelib.sessions import service as sessions
@@ -129,13 +129,13 @@ def test_grace_does_not_run_out_before_the_start() -> None:
 def test_the_platform_calls_off_what_is_ahead_of_whom_it_shuts_out_for_the_whole_price() -> None:
     stage = diary()
     stage.book(START)
-    assert service.has_upcoming(stage.world, stage.reader)
+    assert belongings.has_upcoming(stage.world, stage.reader)
     stage.at(START - HOUR)
     for _ in range(2):
-        service.call_off_all(stage.world, stage.client, by_platform=True)
+        belongings.call_off_all(stage.world, stage.client, by_platform=True)
     done = stage.row()
     assert (done.state, done.refunded, stage.credit()) == ("cancelled_by_platform", PRICE, 100_000)
-    assert not service.has_upcoming(stage.world, stage.reader)
+    assert not belongings.has_upcoming(stage.world, stage.reader)
     stage.assert_divided(done)
 
 
@@ -383,7 +383,7 @@ def test_a_reading_that_either_is_in_ends_by_the_start_and_holds_the_booking_up_
 def asked(stage: Diary, client: str = "usr_another") -> Session:
     pay_in(stage.world, client, 50_000, f"topup:{client}")
     readers.set_presence(stage.world, stage.reader, "online")
-    return service.ask(stage.world, Side(client, "C"), f"ses_{client}", stage.reader, "text").session
+    return unbooked.ask(stage.world, Side(client, "C"), f"ses_{client}", stage.reader, "text").session
 
 
 def test_a_reading_asked_for_now_ends_at_either_sides_next_booking() -> None:
@@ -399,7 +399,7 @@ def test_a_reading_asked_for_now_ends_at_either_sides_next_booking() -> None:
     mine.book(START)
     other = Diary(mine.world, "2").ready(cents=0)
     readers.set_presence(mine.at(START - HOUR).world, other.reader, "online")
-    assert service.ask(mine.world, Side(mine.client, "C"), "ses_x", other.reader, "text").session.ends_by == START
+    assert unbooked.ask(mine.world, Side(mine.client, "C"), "ses_x", other.reader, "text").session.ends_by == START
 
 
 def test_of_two_bookings_ahead_the_nearer_one_ends_it() -> None:
@@ -409,7 +409,7 @@ def test_of_two_bookings_ahead_the_nearer_one_ends_it() -> None:
     rival = stage.other(1)
     service.book(stage.world, "bok_x", Side(rival.client, "C"), other.reader, START - HOUR, 15, "voice")
     readers.set_presence(stage.at(START - 2 * HOUR).world, other.reader, "online")
-    seen = service.ask(stage.world, Side(stage.client, "C"), "ses_x", other.reader, "text")
+    seen = unbooked.ask(stage.world, Side(stage.client, "C"), "ses_x", other.reader, "text")
     assert seen.session.ends_by == START - HOUR
 
 
@@ -437,7 +437,7 @@ def test_who_is_wanted_at_a_booking_is_busy(at: Millis) -> None:
     other = Diary(stage.world, "2").ready(cents=0)
     readers.set_presence(stage.world, other.reader, "online")
     with pytest.raises(SessionOpen):
-        service.ask(stage.world, Side(stage.client, "C"), "ses_x", other.reader, "text")
+        unbooked.ask(stage.world, Side(stage.client, "C"), "ses_x", other.reader, "text")
 
 
 def test_a_booking_that_is_over_stands_in_nobodys_way_nor_does_its_buffer() -> None:
