@@ -148,9 +148,12 @@ class PlatformDashboard:
 def numbers(world: World, subject: str, days: int, zone: str) -> Numbers:
     """What ``rollups`` says of a subject's last days, and ever. Raises Invalid (days or zone), Unavailable."""
     span = series.days_until(world.now(), _checked(days), _zone(zone))
-    sums = rollups.shown(world)
-    now, before = _summed(sums, subject, span), _summed(sums, subject, series.days_before(span))
-    return Numbers(span, now, series.total(now), series.total(before), sums.total(subject).sums)
+
+    def read(sums: Rollups) -> Numbers:
+        now, before = _summed(sums, subject, span), _summed(sums, subject, series.days_before(span))
+        return Numbers(span, now, series.total(now), series.total(before), sums.total(subject).sums)
+
+    return rollups.looked(world, read)
 
 
 def client(world: World, user: str, days: int, zone: str) -> ClientDashboard:

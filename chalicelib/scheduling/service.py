@@ -39,6 +39,7 @@ from chalicelib.scheduling.model import availability as hours
 from chalicelib.scheduling.model import booking as model
 from chalicelib.scheduling.model.booking import Booking, Look, Open, Outcome, Remind
 from chalicelib.scheduling.store import PLACE, Due, When, schedule_of
+from chalicelib.sessions import asking, sooner
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model import commands, moves
 from chalicelib.sessions.model.session import Booked, Modality, Session, Side, Step, Who
@@ -338,7 +339,7 @@ def _opened(world: World, booking: Booking, now: Millis) -> Booking | None:
     if load(world, booking.id).rev != booking.rev:
         return None  # called off since it was read: nobody's reading has to end for it
     for side in (booking.client, booking.reader):
-        sessions.end_by(world, side.user, booking.start, unless=session_id)
+        sooner.end_by(world, side.user, booking.start, unless=session_id)
     opened = replace(booking, state="in_session", session=session_id, at=now)
     raised, operations = schedule_of(world).replace(opened, was=booking)
     booked = Booked(
@@ -354,7 +355,7 @@ def _opened(world: World, booking: Booking, now: Millis) -> Booking | None:
         ends_at=booking.end,
     )
     try:
-        sessions.open_booked(world, booked, *operations)
+        asking.open_booked(world, booked, *operations)
     except ConditionFailed:
         return None
     log.info("booking_opened", booking=booking.id, session=session_id)

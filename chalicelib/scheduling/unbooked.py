@@ -12,6 +12,7 @@ from chalicelib.runtime.tables import ConditionFailed
 from chalicelib.scheduling.model import booking as model
 from chalicelib.scheduling.service import advance, load
 from chalicelib.scheduling.store import schedule_of
+from chalicelib.sessions import asking
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model.session import Modality, Side
 from chalicelib.sessions.service import Snapshot
@@ -22,7 +23,7 @@ _TRIES: Final = 30
 def ask(world: World, client: Side, session_id: str, reader_id: str, modality: Modality) -> Snapshot:
     """Ask a reader for a reading now. It ends at either side's next booking.
 
-    Raises as ``sessions.create`` does; SessionOpen and ReaderBusy also where a booking of theirs is about to begin, and
+    Raises as ``asking.create`` does; SessionOpen and ReaderBusy also where a booking of theirs is about to begin, and
     ReaderBusy while the reader is live.
     """
     if (on_air := live.open_of(world, reader_id)) and on_air.state == "live":
@@ -32,7 +33,7 @@ def ask(world: World, client: Side, session_id: str, reader_id: str, modality: M
         for user, refusal in ((client.user, SessionOpen), (reader_id, ReaderBusy))
         if (begins := _next_start(world, user, refusal)) is not None
     ]
-    return sessions.create(world, client, session_id, reader_id, modality, ends_by=min(ends_by, default=None))
+    return asking.create(world, client, session_id, reader_id, modality, ends_by=min(ends_by, default=None))
 
 
 def _next_start(world: World, user: str, refusal: type[Problem]) -> Millis | None:

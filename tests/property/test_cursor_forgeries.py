@@ -43,6 +43,7 @@ from chalicelib.runtime.identity import Caller, Claims
 from chalicelib.scheduling import availability
 from chalicelib.scheduling import service as scheduling
 from chalicelib.scheduling.model.availability import MIDNIGHT
+from chalicelib.sessions import asking
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model import commands
 from chalicelib.sessions.model.session import Side
@@ -321,7 +322,7 @@ class Everybody:
 
     def _read(self, client: str, reader: str, session: str) -> None:
         readers.set_presence(self.world, self.ids[reader], "online")
-        sessions.create(self.world, Side(self.ids[client], client), session, self.ids[reader], "text")
+        asking.create(self.world, Side(self.ids[client], client), session, self.ids[reader], "text")
         sessions.perform(self.world, session, self.ids[client], commands.cancel)
 
     def _book(self, client: str, reader: str, booking: str, number: int) -> None:

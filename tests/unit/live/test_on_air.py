@@ -16,6 +16,7 @@ from chalicelib.operations.deletions import _streams as forget_streams
 from chalicelib.runtime import webhooks
 from chalicelib.runtime.tables import ConditionFailed
 from chalicelib.scheduling import unbooked
+from chalicelib.sessions import asking
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model import commands
 from chalicelib.sessions.model.session import Side
@@ -39,7 +40,7 @@ def air(duo: Duo) -> Air:
 
 
 def ring(duo: Duo) -> None:
-    sessions.create(duo.world, Side(duo.client, "Cee"), duo.session, duo.reader, "text")
+    asking.create(duo.world, Side(duo.client, "Cee"), duo.session, duo.reader, "text")
 
 
 def test_a_reader_in_a_reading_does_not_go_live(duo: Duo, air: Air) -> None:

@@ -11,6 +11,7 @@ from chalicelib.readers import service as readers
 from chalicelib.scheduling import belongings, service, unbooked
 from chalicelib.scheduling.model import booking as model
 from chalicelib.scheduling.model.booking import Booking
+from chalicelib.sessions import asking
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model import commands
 from chalicelib.sessions.model.session import Session, Side
@@ -147,7 +148,7 @@ def test_a_booking_that_was_called_off_since_it_was_read_ends_nobodys_reading() 
     service.decline(stage.world, stale.id, stage.reader)
     stage.at(START - 10 * MINUTE)
     readers.set_presence(stage.world, stage.reader, "online")
-    sessions.create(stage.world, Side(stage.client, "Cee"), "ses_other", stage.reader, "text")
+    asking.create(stage.world, Side(stage.client, "Cee"), "ses_other", stage.reader, "text")
     assert service.advance(stage.world, stale).state == "cancelled_by_reader"
     assert sessions.load(stage.world, "ses_other").ends_by is None
 
@@ -347,7 +348,7 @@ def in_another_reading(stage: Diary, user: str) -> str:
         reader, client = stage.reader, "usr_another"
         pay_in(stage.world, client, 50_000, "topup:another")
     readers.set_presence(stage.world, reader, "online")
-    sessions.create(stage.world, Side(client, "C"), "ses_other", reader, "text")
+    asking.create(stage.world, Side(client, "C"), "ses_other", reader, "text")
     for who, command in ((reader, commands.accept), (client, commands.join), (reader, commands.join)):
         sessions.perform(stage.world, "ses_other", who, command)
     return "ses_other"
