@@ -27,7 +27,6 @@ from tests.support.hands import ANN, BEA
 
 NOW = 1_900_000_000_000
 CREDIT = asked(wanted("credit", "usr_1", 500, "t1"), None, ANN, "why", NOW)
-PARTED = division("ses_1", "usr_c", "usr_r", held=750, earned=300, refunded=250)
 CODE = Code("SPRING", 500, NOW + 1, 30, 2, 100, NOW)
 
 
@@ -72,9 +71,10 @@ def test_what_is_just_within_bounds_is_taken(what: Any, amount: int) -> None:
 
 def test_a_division_counts_as_all_that_there_is_and_concerns_whoever_gets_some_of_it() -> None:
     name = derived_id("adj", "reading", "ses_1", "300", "250")
-    assert Adjustment(name, "reading", "usr_c", 550, 750, "ses_1", others=("usr_r",), earned=300) == PARTED
-    assert (PARTED.refunded, PARTED.people, PARTED.subject) == (250, ("usr_c", "usr_r"), "ses_1")
-    assert PARTED.receivers == ("usr_c", "usr_r")
+    parted = division("ses_1", "usr_c", "usr_r", held=750, earned=300, refunded=250)
+    assert parted == Adjustment(name, "reading", "usr_c", 550, 750, "ses_1", others=("usr_r",), earned=300)
+    assert (parted.refunded, parted.people, parted.subject) == (250, ("usr_c", "usr_r"), "ses_1")
+    assert parted.receivers == ("usr_c", "usr_r")
     assert division("ses_1", "usr_c", "usr_r", held=750, earned=0, refunded=1).receivers == ("usr_c",)
     assert division("ses_1", "usr_c", "usr_r", held=750, earned=1, refunded=0).receivers == ("usr_r",)
     assert division("ses_1", "usr_c", "usr_r", held=0, earned=0, refunded=0).worth == 1
