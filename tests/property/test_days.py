@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.dashboards.model.fold import QUARTER
@@ -63,6 +63,7 @@ def test_days_are_those_of_a_naive_reckoning(name: str, now: Millis, days: int) 
 
 @settings(max_examples=60)
 @given(st.sampled_from(ZONES), MOMENTS, st.integers(1, MOST_DAYS))
+@example("Europe/Berlin", 1_795_733_999_000, MOST_DAYS)  # the last second of a day, a month after one of 25 hours
 def test_whatever_days_are_asked_for_are_so_many_and_are_read_at_once(name: str, now: Millis, days: int) -> None:
     span = days_until(now, days, ZoneInfo(name))
     for each in (span, days_before(span)):
