@@ -23,6 +23,7 @@ serve: $(VENV)/.ready $(LOCAL)/.ready ## Keep the local stack up for curl and pr
 	@exec $(BIN)/python -m infra.local.serve
 
 test: $(VENV)/.ready $(LOCAL)/.ready ## All tests: pure, property, on DynamoDB, end to end
+	@$(BIN)/python scripts/package.py --stage dev --out build/local --local
 	$(BIN)/python -m tests
 
 check: $(VENV)/.ready ## Format, lint, types, import contracts, API document
