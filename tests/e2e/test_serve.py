@@ -19,7 +19,7 @@ from tests.e2e.stage import Office
 ROOT = Path(__file__).parents[2]
 WHY = ("--reason", "something to look at", "--yes")
 START_SECONDS = 180
-STOP_SECONDS = 30
+STOP_SECONDS = 120
 
 FIELDS = {
     "api_url",
