@@ -10,6 +10,9 @@ BIN := $(VENV)/bin
 LOCAL := .local/ministack
 LINT := .local/lint
 
+# What Python has compiled it keeps, whatever is set here: a run of all tests starts hundreds of processes.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help run serve test check bench mutate soak rehearse package deploy lint-template openapi format clean
 
