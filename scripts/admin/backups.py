@@ -9,6 +9,7 @@ from chalicelib.gateways import World
 from chalicelib.kernel.errors import InvalidState, NotFound
 from chalicelib.kernel.ids import new_id
 from chalicelib.kernel.time import SECOND, Millis, rfc3339
+from chalicelib.operations import deletions
 from chalicelib.payouts import paying
 from chalicelib.wallet import statement
 from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, a_moment, a_text, takes_nothing
@@ -60,7 +61,9 @@ def show_backup(world: World, asked: Namespace) -> Answer:
 
 
 def restore_backup(world: World, asked: Namespace) -> Plan:
-    """Into empty tables only. Interrupted, it is to be repeated: it goes on. Afterwards payouts are stopped."""
+    """Into empty tables only. Interrupted, it is to be repeated: it goes on. Afterwards payouts are stopped, and
+    who has left since the copy's moment is gone again.
+    """
     place = place_of(asked.source)
     backup = _read(place)
     _refuse_unless_still(world)
@@ -73,11 +76,15 @@ def restore_backup(world: World, asked: Namespace) -> Plan:
                 restore.bring_back(world, place, backup, operator, reason, advance)
         except DamagedError as damaged:
             raise InvalidState(f"{damaged} The stage stands still; what is there already stays.") from None
-        paying.freeze(world, actor=operator, reason=f"brought back as of {rfc3339(backup.at)}: {reason}")
+        why = f"brought back as of {rfc3339(backup.at)}: {reason}"
+        paying.freeze(world, actor=operator, reason=why)
+        with bar(asked, "Playing again who left") as advance:
+            leaving = deletions.play_again(world, operator, why, advance)
         with bar(asked, "Following every chain") as advance:
             faults = _faults(world, advance)
         history.say(world, "restored", operator, reason, backup=backup.id, faults=len(faults))
-        return Answer([_facts(backup) | {"faults": faults, "payouts": "stopped"}], holds=not faults)
+        more: Facts = {"leaving": leaving, "faults": faults, "payouts": "stopped"}
+        return Answer([_facts(backup) | more], holds=not faults)
 
     how = "go on bringing back" if begun else "bring back"
     will = f"{how} {sum(map(backup.items, backup.tables))} items of {rfc3339(backup.at)}, and stop payouts"

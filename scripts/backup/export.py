@@ -6,8 +6,9 @@ import json
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
+from threading import Event
 from typing import Any, Final
 
 from chalicelib.gateways import World
@@ -82,12 +83,18 @@ def copied(world: World, place: Place, wanted: Wanted, advance: Advance) -> Back
 
 
 def _read_table(place: Place, name: str, physical: str, advance: Advance) -> tuple[File, ...]:
+    stopped = Event()
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        parts = pool.map(lambda part: _read_part(place, name, physical, part, advance), range(_AT_ONCE))
-        return tuple(file for part in parts for file in part)
+        parts = [pool.submit(_read_part, place, name, physical, part, advance, stopped) for part in range(_AT_ONCE)]
+        try:
+            files = [file for part in as_completed(parts) for file in part.result()]
+            return tuple(sorted(files, key=lambda file: file.name))
+        except BaseException:
+            stopped.set()  # by a full disk, or Ctrl-C: the other parts are not read to their end
+            raise
 
 
-def _read_part(place: Place, name: str, physical: str, part: int, advance: Advance) -> list[File]:
+def _read_part(place: Place, name: str, physical: str, part: int, advance: Advance, stopped: Event) -> list[File]:
     files: list[File] = []
     items: list[Item] = []
 
@@ -98,6 +105,8 @@ def _read_part(place: Place, name: str, physical: str, part: int, advance: Advan
         items.clear()
 
     for number, page in enumerate(_pages(physical, part), 1):
+        if stopped.is_set():
+            break
         items += page
         advance(len(page))
         if items and number % _PAGES_A_FILE == 0:
@@ -228,11 +237,11 @@ def _take(place: Place, name: str, bucket: str, advance: Advance) -> int:
     than they know of, and does no harm.
     """
 
-    def take(key: str) -> dict[str, str]:
+    def take(key: str) -> Any:
         found = s3().head_object(Bucket=bucket, Key=key)
-        place.take(bucket, key, model.object_name(name, key))
+        digest = place.take(bucket, key, model.object_name(name, key))
         advance(1)
-        return {"key": key, "type": found["ContentType"]}
+        return asdict(model.Object(key, found["ContentType"], found["ContentLength"], digest))
 
     with ThreadPoolExecutor(_OBJECTS_AT_ONCE) as pool:
         listed = list(pool.map(take, _keys(bucket)))
