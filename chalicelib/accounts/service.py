@@ -20,7 +20,7 @@ from chalicelib.accounts.model.person import Changes, Person
 from chalicelib.accounts.model.preferences import Channel, Kind, Preferences, QuietHours
 from chalicelib.accounts.store import Belongings, People
 from chalicelib.gateways import World
-from chalicelib.kernel.errors import Forbidden, NotFound
+from chalicelib.kernel.errors import Forbidden, InvalidState, NotFound
 from chalicelib.kernel.ids import derived_id
 from chalicelib.kernel.roles import Role
 from chalicelib.kernel.time import SECOND
@@ -350,6 +350,18 @@ def closing(world: World, was: Person, reason: str) -> tuple[Operation, ...]:
     """
     closed = people.next_rev(people.forgotten(was), was)
     return _audited(world, closed, was, "person_deleted", "system", reason)
+
+
+def still_there(world: World, person_id: str) -> Operation:
+    """The operation that fails a transaction where the person is gone by then, or stands differently.
+
+    In the transaction itself, so that of a deletion and what is given only one can come first. Raises NotFound,
+    InvalidState where they are gone already.
+    """
+    found = person(world, person_id)
+    if found.deleted:
+        raise InvalidState("This person has left: nobody could spend it.")
+    return _people(world).still(found)
 
 
 def forget(world: World, person_id: str) -> None:

@@ -75,6 +75,10 @@ class People:
         """Changes the person; fails when another write came first."""
         return Put(self._name, _to_item(person), when=(Equals("rev", was.rev),))
 
+    def still(self, person: Person) -> Check:
+        """Fails a transaction where the person has another standing by then."""
+        return Check(self._name, {"pk": person.id, "sk": _PROFILE}, (Equals("status", person.status),))
+
 
 class Belongings:
     """Reads what a person set, and says which operations would write it: each fails when another write came first."""

@@ -108,12 +108,17 @@ class Payments(Protocol):
 
     # What was told. Each of these raises Refused, ProviderFailed.
 
-    def event(self, event: str) -> dict[str, Any]:
-        """The event as Stripe keeps it, for 30 days: what its webhook tells. Refused: there is none of our account."""
+    def event(self, event: str, account: str | None = None) -> dict[str, Any]:
+        """The event as Stripe keeps it, for 30 days: what its webhook tells. Refused: there is none of our account, or
+        of the connected ``account``.
+        """
 
-    def events(self, *, since: int, after: str | None, undelivered: bool) -> tuple[list[dict[str, Any]], bool]:
-        """A page of the events of our account of ``since`` (seconds) or later, newest first, and whether there is more.
-        With ``undelivered`` only those that a webhook has not taken. ``after`` is the last one of the page before.
+    def events(
+        self, *, since: int, after: str | None, undelivered: bool, account: str | None = None
+    ) -> tuple[list[dict[str, Any]], bool]:
+        """A page of the events of our account, or of the connected ``account``, of ``since`` (seconds) or later, newest
+        first, and whether there is more. With ``undelivered`` only those that a webhook has not taken. ``after`` is the
+        last one of the page before.
         """
 
     # Connect. Each of these raises Refused, or ProviderFailed where the outcome is unknown.
@@ -323,19 +328,22 @@ class StripePayments:
 
     # what was told
 
-    def event(self, event: str) -> dict[str, Any]:
-        told = self._asked(lambda client: client.v1.events.retrieve(event))
+    def event(self, event: str, account: str | None = None) -> dict[str, Any]:
+        told = self._asked(lambda client: client.v1.events.retrieve(event, options=_on_behalf_of(account)))
         if not _is_event(told):
             raise ProviderFailed("Stripe answered with something else than an event.")
-        return told
+        # Whose it is stands in what a webhook is told; who asks in an account's name knows it.
+        return told | {"account": account} if account else told
 
-    def events(self, *, since: int, after: str | None, undelivered: bool) -> tuple[list[dict[str, Any]], bool]:
+    def events(
+        self, *, since: int, after: str | None, undelivered: bool, account: str | None = None
+    ) -> tuple[list[dict[str, Any]], bool]:
         params: dict[str, Any] = {"created": {"gte": since}, "limit": MOST_LISTED}
         if undelivered:
             params["delivery_success"] = False
         if after:
             params["starting_after"] = after
-        found = self._asked(lambda client: client.v1.events.list(params=params))
+        found = self._asked(lambda client: client.v1.events.list(params=params, options=_on_behalf_of(account)))
         return list(found["data"]), bool(found["has_more"])
 
     # Connect
@@ -567,6 +575,10 @@ class StripePayments:
             http_client=stripe.RequestsClient(timeout=_TIMEOUT_SECONDS),
             max_network_retries=_RETRIES,
         )
+
+
+def _on_behalf_of(account: str | None) -> dict[str, str]:
+    return {"stripe_account": account} if account else {}
 
 
 @contextmanager

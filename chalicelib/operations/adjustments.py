@@ -4,8 +4,8 @@ Up to a limit in a day one person may alone: counted by who does it, and by whos
 difference. What is more is asked for, and another person approves it. What is done, the row that says so, the tallies,
 the audit log's word and the person's are one transaction; so of two who decide at once one does.
 
-Each kind of value is posted by whom it belongs to: credit, coins and promotional credit by ``wallet``, earnings by
-``payouts``, what a reading took that did not add up by ``sessions.settling``.
+Each kind of value is posted by whom it belongs to: credit, coins, promotional credit and the codes for it by
+``wallet``, earnings by ``payouts``, what a reading took that did not add up by ``sessions.settling``.
 """
 
 from collections.abc import Sequence
@@ -78,12 +78,15 @@ def needs_two(world: World, wanted: Adjustment, actor: str) -> bool:
 
 def check(world: World, wanted: Adjustment) -> None:
     """Raises what ``make`` raises where it can be told before: NotFound, Invalid, InvalidState, InsufficientFunds, and
-    AlreadyDone for a reading that was settled in another way.
+    AlreadyDone for a reading that was settled in another way, or a code that is there on other terms.
     """
     if wanted.what == "reading":
         session, parts = sessions.load(world, wanted.ref), {"earned": wanted.earned, "refunded": wanted.refunded}
         if not settling.is_settled(world, session, **parts):
             settling.check(world, session, **parts)
+        return
+    if wanted.what == "code":
+        promos.check(world, wanted.code(world.now()))
         return
     person = accounts.person(world, wanted.user)
     if person.deleted:
@@ -182,7 +185,7 @@ def _posted(world: World, done: Adjustment, written: Sequence[Operation]) -> Adj
     """It, once it is done. Somebody else may be doing the same: what that took or gave is no reason to refuse."""
     try:
         check(world, done)
-        _post(world, done, written)
+        _post(world, done, [*written, *(accounts.still_there(world, each) for each in done.receivers)])
     except Problem:
         found = _rows(world).get(done.id)
         if found and found.state == "posted":
@@ -205,6 +208,8 @@ def _post(world: World, done: Adjustment, written: Sequence[Operation]) -> None:
             coins.take(world, done.user, -done.amount, done.ref, **by, beside=lambda _: written)
         case "promo":
             promos.grant(world, done.user, done.amount, done.days, done.ref, **by, beside=lambda _: written)
+        case "code":
+            promos.make(world, done.code(world.now()), **by, beside=written)
         case "reading":
             settling.settle(world, done.ref, earned=done.earned, refunded=done.refunded, **by, beside=tuple(written))
 
@@ -234,7 +239,7 @@ def _audited(world: World, about: Adjustment, action: str, actor: str, reason: s
         detail["asked_by"] = about.asked_by
     return audit.entry(
         world.settings.tables.audit,
-        subject=about.ref if about.what == "reading" else about.user,
+        subject=about.subject,
         action=action,
         actor=actor,
         reason=reason,

@@ -56,7 +56,7 @@ from chalicelib.sessions.model import commands
 from chalicelib.sessions.model.session import Who
 from chalicelib.shop import belongings as orders
 from chalicelib.shop import selling
-from chalicelib.wallet import coin_payments, recharges, refunds
+from chalicelib.wallet import packs, recharges, refunds
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.model.chain import Entry
 
@@ -270,7 +270,7 @@ def _look_back(world: World, was: Deletion, now: Millis) -> None:
     if left:
         log.error("deleted_with_balance", user=was.person, amount=left)
     if was.closed_at is not None:  # coins that were paid since are nobody's, and their money is
-        coin_payments.give_back_since(world, was.person, was.closed_at)
+        packs.give_back_since(world, was.person, was.closed_at)
     world.wrote(_rows(world).keep_deletion(model.looked_back(was, now)))
 
 

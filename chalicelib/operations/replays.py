@@ -2,23 +2,24 @@
 
 It is read at the vendor and applied by what the webhook calls, so it has its effect once, whether it comes late by
 itself, is replayed, or both at one moment. The audit entry comes first: a crash between leaves it to be replayed once
-more. Stripe keeps events for 30 days. Those of readers' accounts are not looked for: Stripe lists them account by
-account.
+more. One that cannot be applied holds up no other. Stripe keeps events for 30 days, those of readers' accounts account
+by account.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from chalicelib.gateways import World
 from chalicelib.gateways.appstore import Notification
 from chalicelib.gateways.stripe import MOST_LISTED, Refused
-from chalicelib.kernel.errors import NotFound
+from chalicelib.kernel.errors import NotFound, Problem
 from chalicelib.kernel.time import DAY, SECOND, Millis
+from chalicelib.payouts import payees
 from chalicelib.runtime import audit
+from chalicelib.runtime.logs import log
 from chalicelib.runtime.tables import Operation
-from chalicelib.shop.events import TOLD, apply_event
+from chalicelib.shop.events import TOLD, TOLD_OF_READERS, apply_connect_event, apply_event
 from chalicelib.wallet import apple, events
 
 KEPT: Final[Millis] = 30 * DAY
@@ -39,8 +40,19 @@ class Missed:
     """The id of what it is about."""
     at: Millis
     under_way: bool
+    account: str | None = None
+    """The reader's account at Stripe that it is of; None where it is of ours."""
     notification: Notification | None = None
     """Apple's, as it was verified: there is no other way to read a single one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What became of a replay."""
+
+    applied: list[Missed] = field(default_factory=list)
+    failed: list[tuple[Missed, str]] = field(default_factory=list)
+    """With why: a code, or the kind of a fault of ours."""
 
 
 def missed(world: World, since: Millis, *, undelivered: bool = False) -> list[Missed]:
@@ -49,16 +61,47 @@ def missed(world: World, since: Millis, *, undelivered: bool = False) -> list[Mi
     With ``undelivered`` only those of which Stripe says so itself are looked at, which is quicker. Raises Refused,
     ProviderFailed.
     """
+    return _listed(world, since, None, undelivered=undelivered)[::-1]
+
+
+def missed_of_readers(
+    world: World,
+    readers: Sequence[str],
+    since: Millis,
+    *,
+    undelivered: bool = False,
+    done: Callable[[int], object] = lambda _: None,
+) -> list[Missed]:
+    """The same of the accounts of these ``readers``; 500 of them all. ``done`` is told of each account.
+
+    One that Stripe shows us no more, as its owner has cut it off, has nothing that could be replayed; the daily run
+    reads how it stands. Raises ProviderFailed.
+    """
+    found: list[Missed] = []
+    for reader in readers:
+        payee = payees.payee_of(world, reader)
+        if payee and len(found) < MOST:
+            try:
+                found += _listed(world, since, payee.account, undelivered=undelivered)
+            except Refused as refused:
+                log.warning("account_not_listed", reader=reader, code=refused.code or "refused")
+        done(1)
+    return sorted(found[:MOST], key=lambda each: each.at)
+
+
+def _listed(world: World, since: Millis, account: str | None, *, undelivered: bool) -> list[Missed]:
+    """Newest first."""
+    kinds = TOLD_OF_READERS if account else TOLD
     found: list[Missed] = []
     after: str | None = None
     for _ in range(_MOST_PAGES):
-        page, more = world.payments.events(since=since // SECOND, after=after, undelivered=undelivered)
-        ours = [each for each in page if each["type"] in TOLD and not each.get("account")]
-        found += [_missed(each) for each in _unseen(world, ours)]
+        page, more = world.payments.events(since=since // SECOND, after=after, undelivered=undelivered, account=account)
+        ours = [each for each in page if each["type"] in kinds and each.get("account") in (None, "", account)]
+        found += [_missed(each, account) for each in _unseen(world, ours)]
         if not more or not page or len(found) >= MOST:
             break
         after = str(page[-1]["id"])
-    return found[:MOST][::-1]
+    return found[:MOST]
 
 
 def missed_of_apple(world: World, since: Millis, *, undelivered: bool = False) -> list[Missed]:
@@ -78,34 +121,44 @@ def missed_of_apple(world: World, since: Millis, *, undelivered: bool = False) -
     return found[:MOST]
 
 
-def missing(world: World, ids: Sequence[str]) -> list[Missed]:
-    """Those of these events that were not applied. Raises NotFound for one that Stripe does not have."""
-    return [_missed(each) for each in _unseen(world, [_read(world, event) for event in dict.fromkeys(ids)])]
+def missing(world: World, ids: Sequence[str], account: str | None = None) -> list[Missed]:
+    """Those of these events, of our account or a reader's, that were not applied. Raises NotFound for one that Stripe
+    does not have.
+    """
+    read = [_read(world, event, account) for event in dict.fromkeys(ids)]
+    return [_missed(each, account) for each in _unseen(world, read)]
 
 
 def replay(
     world: World, found: Sequence[Missed], *, actor: str, reason: str, done: Callable[[int], object] = lambda _: None
-) -> list[Missed]:
+) -> Replayed:
     """Apply these, each by itself, audited; what was applied meanwhile is passed over. ``done`` is told of each.
 
-    Raises what applying one raises: those before it stay applied, and it can be replayed again.
+    One that cannot be read or applied is passed over too, and can be replayed again. Raises what storage raises.
     """
-    applied: list[Missed] = []
+    outcome = Replayed()
     for each in found:
         if not events.seen_among(world, [each.id]):
-            apply = _applying(world, each)
             world.tables.write(_audited(world, each, actor, reason))
-            apply()
-            applied.append(each)
+            try:
+                _apply(world, each)
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the next one must not wait for it
+                log.exception("webhook_not_replayed", error, id=each.id, event_type=each.kind)
+                code = error.code if isinstance(error, Problem | Refused) else None
+                outcome.failed.append((each, code or type(error).__name__))
+            else:
+                outcome.applied.append(each)
         done(1)
-    return applied
+    return outcome
 
 
-def _applying(world: World, found: Missed) -> Callable[[], object]:
-    """What applies it, once it is at hand. Raises NotFound, ProviderFailed."""
+def _apply(world: World, found: Missed) -> None:
     if found.notification:
-        return partial(apple.hear, world, found.notification)
-    return partial(apply_event, world, _read(world, found.id))
+        apple.hear(world, found.notification)
+    elif found.account:
+        apply_connect_event(world, _read(world, found.id, found.account))
+    else:
+        apply_event(world, _read(world, found.id))
 
 
 def _unseen(world: World, page: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -117,20 +170,22 @@ def _unseen(world: World, page: Sequence[dict[str, Any]]) -> list[dict[str, Any]
     return unseen
 
 
-def _read(world: World, event: str) -> dict[str, Any]:
+def _read(world: World, event: str, account: str | None = None) -> dict[str, Any]:
     try:
-        return world.payments.event(event)
+        return world.payments.event(event, account)
     except Refused as refused:
-        raise NotFound(f"Stripe has no event {event} of ours: it keeps them for 30 days.") from refused
+        whose = account or "ours"
+        raise NotFound(f"Stripe has no event {event} of {whose}: it keeps them for 30 days.") from refused
 
 
-def _missed(event: dict[str, Any]) -> Missed:
+def _missed(event: dict[str, Any], account: str | None) -> Missed:
     return Missed(
         id=str(event["id"]),
         kind=str(event["type"]),
         thing=str(event["data"]["object"].get("id") or ""),
         at=int(event["created"]) * SECOND,
         under_way=bool(event.get("pending_webhooks")),
+        account=account,
     )
 
 

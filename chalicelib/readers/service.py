@@ -5,7 +5,7 @@ Whether a reader is busy is not known here: a context above, which knows the ope
 
 import hashlib
 import secrets
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -94,6 +94,11 @@ def by_slug(world: World, slug_or_id: str) -> Reader:
     if not found.verified:
         raise NotFound("There is no such reader.")
     return found
+
+
+def everybody(world: World) -> Iterator[str]:
+    """Everybody who ever was a reader, for the command line: it reads the whole table. Raises Unavailable."""
+    return _readers(world).everybody()
 
 
 def unverified(world: World, limit: int) -> tuple[list[Reader], bool]:

@@ -19,12 +19,13 @@ the presence row says a moment, be it over: who finds it over puts both right, o
 The sparse index ``waiting`` lists the readers whom an admin is to verify, by when they were made readers.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Self, cast
 
 from pynamodb.attributes import ListAttribute, MapAttribute, NumberAttribute, UnicodeAttribute
 
+from chalicelib.kernel.errors import Unavailable
 from chalicelib.kernel.time import Millis
 from chalicelib.readers import model
 from chalicelib.readers.model import (
@@ -47,6 +48,7 @@ _PROFILE: Final = "profile"
 _PRESENCE: Final = "presence"
 _QUEUE: Final = "queue"
 _VERIFICATION: Final = "verification"
+_MOST_PAGES: Final = 1_000
 
 
 class ReaderRow(Row):
@@ -140,6 +142,20 @@ class Readers:
         if _PROFILE not in rows:
             return None
         return ReaderRow.from_item(rows[_PROFILE]).reader(rows.get(_PRESENCE, {}), _queue(rows.get(_QUEUE)))
+
+    def everybody(self) -> Iterator[str]:
+        """The ids of all who ever were readers, by reading the whole table: for the command line only.
+
+        Raises Unavailable beyond 1,000 pages (about 1 GB).
+        """
+        start: Key | None = None
+        for _ in range(_MOST_PAGES):
+            page = self._tables.scan(self._name, start=start)
+            yield from (str(item["pk"]) for item in page.items if item["sk"] == _PROFILE)
+            if page.next_key is None:
+                return
+            start = page.next_key
+        raise Unavailable("There are too many readers to look through.")
 
     def owner(self, slug: str) -> str | None:
         """The id of the reader whose slug this is, strongly consistent."""

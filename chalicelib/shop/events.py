@@ -50,6 +50,9 @@ TOLD: Final = (
 )
 """What the endpoint for our own account is subscribed to at Stripe."""
 
+TOLD_OF_READERS: Final = ("account.updated", "account.application.deauthorized", "payout.failed")
+"""The same of the endpoint for readers' accounts."""
+
 _CATALOGUE: Final = ("product.", "price.")
 _PAGES: Final = "checkout.session."
 _ORDERS: Final = "ord_"

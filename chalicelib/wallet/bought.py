@@ -11,11 +11,11 @@ from chalicelib.gateways import World
 from chalicelib.kernel.money import Cents, part_rounded_up
 from chalicelib.kernel.time import Millis
 from chalicelib.runtime.tables import Key
-from chalicelib.wallet import payments
 from chalicelib.wallet.model.packs import DEFAULT, Packs
 from chalicelib.wallet.model.payment import Payment, left_of, rest_of
 from chalicelib.wallet.model.purchase import Purchase
-from chalicelib.wallet.purchases import packs_of, purchase_rows
+from chalicelib.wallet.payments_store import payment_rows
+from chalicelib.wallet.purchases_store import pack_rows, purchase_rows
 
 STRIPE: Final = "stripe"
 _MOST_COUNTED: Final = 100
@@ -41,11 +41,11 @@ def bought_by(
     """A page of a person's purchases of coins of ``since`` or later, newest first: 100 at most."""
     rows = purchase_rows(world)
     names, following = rows.of_user(user, limit, start, since)
-    paid = payments.payment_rows(world).get_many([name for store, name in names if store == STRIPE])
+    paid = payment_rows(world).get_many([name for store, name in names if store == STRIPE])
     told: dict[tuple[str, str], Purchase] = {
         (each.store, each.id): each for each in rows.get_many([each for each in names if each[0] != STRIPE])
     }
-    packs = packs_of(world) if told else DEFAULT
+    packs = pack_rows(world).get() if told else DEFAULT
     found = [
         _by_stripe(paid[name]) if store == STRIPE else _by_store(told[store, name], packs) for store, name in names
     ]
@@ -58,7 +58,7 @@ def bought_since(world: World, user: str, moment: Millis) -> list[tuple[Millis, 
     """
     since = max(0, moment)
     found, _ = bought_by(world, user, _MOST_COUNTED, None, since)
-    ordered = payments.payment_rows(world).newest_of(user, _MOST_COUNTED, since, "order")
+    ordered = payment_rows(world).newest_of(user, _MOST_COUNTED, since, "order")
     return [(each.at, each.cents) for each in found] + [(each.at, rest_of(each)) for each in ordered]
 
 

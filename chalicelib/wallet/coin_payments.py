@@ -7,28 +7,21 @@ Stripe. The coins move in the same transaction, and a dispute freezes the person
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Final
 
 from chalicelib.gateways import World
-from chalicelib.gateways.stripe import Refused
-from chalicelib.kernel.errors import ProviderFailed
 from chalicelib.kernel.money import USD
 from chalicelib.kernel.time import Millis
-from chalicelib.runtime.logs import log
-from chalicelib.runtime.retries import undisturbed
 from chalicelib.runtime.tables import Operation
-from chalicelib.wallet import bought, payments
+from chalicelib.wallet import credit_payments
 from chalicelib.wallet.coins import coins_account
 from chalicelib.wallet.model import meter
 from chalicelib.wallet.model.chain import Fact, follow
-from chalicelib.wallet.model.payment import PAYMENTS, Misfit, Payment, left_of, refund_told
+from chalicelib.wallet.model.payment import PAYMENTS, Payment
 from chalicelib.wallet.service import charge_due, credit_account, ledger
 
 _JOURNAL: Final = "coins"
 _COUNTER: Final = "store:stripe"
-_MOST_SENT: Final = 20
-"""At one time: more than anybody pays on pages that were left open."""
 
 
 def posted(
@@ -54,24 +47,5 @@ def posted(
         operations.append(book.put(follow(newest, meter.receive(newest, kind, moved, _COUNTER, payment.reference), at)))
     if any(fact.kind in ("dispute", "dispute_won") for fact in due.values()):
         credit = charge_due(world, book.head(credit_account(user)))
-        operations += payments.freezes(world, credit, payment, due)
+        operations += credit_payments.freezes(world, credit, payment, due)
     return at, operations
-
-
-def give_back_since(world: World, user: str, moment: Millis) -> None:
-    """Send back to the cards what was paid by Stripe for coins since ``moment``, when nobody could spend them any more.
-
-    It may be repeated, and alarms where something could not be sent, or came back because no bank took it.
-    """
-    found, _ = bought.bought_by(world, user, _MOST_SENT, None, moment)
-    for each in found:
-        if each.store != bought.STRIPE or not each.cents:
-            continue
-        try:
-            told = refund_told(world.payments.refund(intent=each.id, amount=each.cents, part=f"late:{each.id}"))
-            known = undisturbed(world.sleep, partial(payments.learn_all, world, each.id, [told] if told else []))
-            sent = not left_of(known)[0]
-        except (Refused, ProviderFailed, Misfit):
-            sent = False
-        if not sent:
-            log.error("deleted_with_coins", user=user, id=each.id, amount=each.cents)

@@ -14,15 +14,12 @@ from chalicelib.runtime import audit, outbox
 from chalicelib.runtime.tables import Key, Operation
 from chalicelib.wallet import limits
 from chalicelib.wallet.model import meter
-from chalicelib.wallet.model.chain import Draft, Entry, Fact
+from chalicelib.wallet.model.chain import GRANTED, Draft, Entry, Fact
 from chalicelib.wallet.model.purchase import Purchase
 from chalicelib.wallet.service import Beside, head, ledger, nothing, post_once, posted
 
 BURNT: Final = "platform:burnt"
 """Where coins go that were spent."""
-
-GRANTED: Final = "platform:granted"
-"""Where coins come from that an admin gives, and where those go that one takes."""
 MOST_ADJUSTED: Final = 100_000
 
 _PAGE: Final = 100

@@ -14,11 +14,12 @@ from chalicelib.gateways import World
 from chalicelib.kernel.money import USD, Cents
 from chalicelib.kernel.time import Millis
 from chalicelib.runtime.tables import Operation
-from chalicelib.wallet import payments
+from chalicelib.wallet import credit_payments
 from chalicelib.wallet.model import meter
 from chalicelib.wallet.model import payment as model
 from chalicelib.wallet.model.chain import Fact, follow
 from chalicelib.wallet.model.payment import ORDERS, Payment
+from chalicelib.wallet.payments_store import payment_rows
 from chalicelib.wallet.service import charge_due, credit_account, ledger
 
 JOURNAL: Final = "orders"
@@ -42,7 +43,7 @@ def posted(
             draft = meter.receive(newest, kind, credit, ORDERS, payment.reference)
             newest = follow(newest, draft, max(at, newest.at))
             operations.append(book.put(newest))
-        operations += payments.freezes(world, newest, payment, due)
+        operations += credit_payments.freezes(world, newest, payment, due)
     return at, operations
 
 
@@ -51,6 +52,6 @@ def given_back(world: World, was: Payment, part: str, amount: Cents) -> list[Ope
     payment; they fail where more was learned of it since ``was``.
     """
     now, key = model.given_back(was, part, amount), f"refund:{part}"
-    rows = payments.payment_rows(world).replace(now, was)
+    rows = payment_rows(world).replace(now, was)
     aside = model.facts(now).get(key)
     return [*rows, *(ledger(world).journal_once(JOURNAL, key, aside, USD, world.now()) if aside else [])]

@@ -1,20 +1,32 @@
-"""Packs of coins: bought on the web by Stripe Checkout, as a top-up is; made and stopped by admins."""
+"""Packs of coins: bought on the web by Stripe Checkout, as a top-up is, and sent back to the card of who has left; made
+and stopped by admins.
+"""
 
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from functools import partial
+from typing import Final
 
 from chalicelib.gateways import World
-from chalicelib.kernel.errors import NotFound
+from chalicelib.gateways.stripe import Refused
+from chalicelib.kernel.errors import NotFound, ProviderFailed
 from chalicelib.kernel.money import USD
+from chalicelib.kernel.time import Millis
 from chalicelib.runtime import audit
+from chalicelib.runtime.logs import log
 from chalicelib.runtime.retries import undisturbed
-from chalicelib.wallet import limits, topups
+from chalicelib.wallet import bought, limits, payments, topups
 from chalicelib.wallet.model import packs as model
 from chalicelib.wallet.model import rails
 from chalicelib.wallet.model.packs import Pack
+from chalicelib.wallet.model.payment import Misfit, left_of, refund_told
 from chalicelib.wallet.model.topup import TopUp
-from chalicelib.wallet.purchases import pack_of, pack_rows, packs_of
+from chalicelib.wallet.purchases import pack_of, packs_of
+from chalicelib.wallet.purchases_store import pack_rows
+
+_MOST_SENT: Final = 20
+"""At one time: more than anybody pays on pages that were left open."""
 
 
 def sold(world: World) -> list[Pack]:
@@ -37,6 +49,25 @@ def open_checkout(world: World, user: str, topup_id: str, pack: str, where: str)
     limits.must_leave(world, user, wanted.price)
     opened = TopUp(topup_id, user, wanted.price, USD, "pending", world.now(), pack=wanted.id, coins=wanted.coins)
     return topups.open_page(world, opened)
+
+
+def give_back_since(world: World, user: str, moment: Millis) -> None:
+    """Send back to the cards what was paid by Stripe for coins since ``moment``, when nobody could spend them any more.
+
+    It may be repeated, and alarms where something could not be sent, or came back because no bank took it.
+    """
+    found, _ = bought.bought_by(world, user, _MOST_SENT, None, moment)
+    for each in found:
+        if each.store != bought.STRIPE or not each.cents:
+            continue
+        try:
+            told = refund_told(world.payments.refund(intent=each.id, amount=each.cents, part=f"late:{each.id}"))
+            known = undisturbed(world.sleep, partial(payments.learn_all, world, each.id, [told] if told else []))
+            sent = not left_of(known)[0]
+        except (Refused, ProviderFailed, Misfit):
+            sent = False
+        if not sent:
+            log.error("deleted_with_coins", user=user, id=each.id, amount=each.cents)
 
 
 def keep(world: World, pack: Pack, *, actor: str, reason: str) -> Pack:

@@ -19,12 +19,12 @@ from chalicelib.runtime import audit, outbox
 from chalicelib.runtime.lazy import on_first_use
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.tables import Operation
-from chalicelib.wallet.model import meter
+from chalicelib.wallet import credit_payments
 from chalicelib.wallet.model import payment as model
-from chalicelib.wallet.model.chain import Entry, Fact, follow
+from chalicelib.wallet.model.chain import BY_HAND, Fact
 from chalicelib.wallet.model.payment import Payment, ToldRefund
 from chalicelib.wallet.model.topup import is_id
-from chalicelib.wallet.payments_store import PaymentRows
+from chalicelib.wallet.payments_store import payment_rows
 from chalicelib.wallet.service import charge_due, credit_account, ledger
 from chalicelib.wallet.store import Stored
 
@@ -34,7 +34,11 @@ else:
     coin_payments = on_first_use("chalicelib.wallet.coin_payments")
     order_payments = on_first_use("chalicelib.wallet.order_payments")
 
+__all__ = ["payment_rows"]
+
 _NONE: Final[Mapping[str, int]] = {}
+_PAGE: Final = 100
+_MOST_PAGES: Final = 10
 
 Told = Callable[[Payment], Payment]
 """What is known of a payment once it was told more."""
@@ -67,44 +71,6 @@ def learn(world: World, intent: str, told: Told, *beside: Operation) -> Payment:
     return now
 
 
-def payment_rows(world: World) -> PaymentRows:
-    """The rows of this world's payments."""
-    return PaymentRows(world.tables, world.settings.tables.wallet)
-
-
-def posted_after(
-    world: World, newest: Entry, payment: Payment, due: Mapping[str, Fact]
-) -> tuple[Entry, list[Operation]]:
-    """The operations that post what is ``due`` of a payment, one entry after another; the newest entry then."""
-    book, rules = ledger(world), world.settings.rules
-    operations: list[Operation] = []
-    for key, fact in due.items():
-        now = max(world.now(), newest.at)
-        newest = follow(newest, model.draft(newest, fact, payment, now, rules), now)
-        operations += [book.put(newest), book.put_receipt(key, newest)]
-    return newest, operations
-
-
-def freezes(world: World, newest: Entry, payment: Payment, due: Mapping[str, Fact]) -> list[Operation]:
-    """The entries that freeze the person's credit, whose ``newest`` this is, for a dispute of money that is the
-    platform's and has not come back, or release it.
-    """
-    book, rules = ledger(world), world.settings.rules
-    operations: list[Operation] = []
-    for fact in due.values():
-        now = max(world.now(), newest.at)
-        if fact.kind == "dispute_won":
-            draft = meter.release(newest, fact.reference)
-        elif fact.kind == "dispute" and not payment.disputes[fact.reference].returned:
-            draft = meter.freeze_for(newest, fact.reference, now, rules)
-        else:
-            draft = None
-        if draft:
-            newest = follow(newest, draft, now)
-            operations.append(book.put(newest))
-    return operations
-
-
 def _changes(world: World, was: Payment, now: Payment) -> list[Operation]:
     """The payment's row, what follows from ``now`` and did not from ``was``, and who is told of it."""
     if now == was:
@@ -123,7 +89,7 @@ def _changes(world: World, was: Payment, now: Payment) -> list[Operation]:
         at, postings = order_payments.posted(world, now.user, now, due, gained)
         return [*rows, *postings, *_words(world, now.user, now, due, at, credit=gained)]
     newest = charge_due(world, ledger(world).head(credit_account(now.user)))
-    newest, postings = posted_after(world, newest, now, due)
+    newest, postings = credit_payments.posted(world, newest, now, due)
     return [*rows, *postings, *_words(world, now.user, now, due, newest.at)]
 
 
@@ -147,6 +113,11 @@ def _words(
         moved: dict[str, str | int | bool | None] = {"coins": abs(coins[key])} if key in coins else {}
         if payment.source == "order":
             moved = {"order": payment.reference, "credited": credit > 0}
+        detail = moved | {"amount": fact.amount, "payment": payment.intent, "of": fact.reference}
+        twice = fact.kind == "dispute_won" and payment.source != "order"
+        if twice and (by_hand := _by_hand_since(world, user, payment, fact)):
+            detail["by_hand"] = by_hand = min(by_hand, abs(coins.get(key, fact.amount)))
+            log.error("dispute_won_after_adjustment", user=user, id=fact.reference, amount=by_hand)
         said += [
             audit.entry(
                 tables.audit,
@@ -155,7 +126,7 @@ def _words(
                 actor="stripe",
                 reason="told by Stripe",
                 at=at,
-                detail=moved | {"amount": fact.amount, "payment": payment.intent, "of": fact.reference},
+                detail=detail,
             ),
             outbox.notice(
                 tables.notices,
@@ -167,6 +138,26 @@ def _words(
             ),
         ]
     return said
+
+
+def _by_hand_since(world: World, user: str, payment: Payment, won: Fact) -> int:
+    """What people of the platform gave by hand, cents or coins, less what they took, since the dispute that is ``won``
+    took its part: if that was to make up for it, it is there twice now. Nobody but them knows, so they are told.
+    """
+    with_coins = payment.source == "coins"
+    account = f"coins:{user}" if with_coins else credit_account(user)
+    taken = ("coins_taken_back", payment.reference) if with_coins else ("dispute", won.reference)
+    given, start = 0, None
+    for _ in range(_MOST_PAGES):
+        page, start = ledger(world).newest_first(account, _PAGE, start)
+        for entry in page:
+            if (entry.kind, entry.reference) == taken:
+                return max(0, given)
+            if entry.counter in BY_HAND:
+                given += entry.amount
+        if start is None:
+            return 0  # told of both at once
+    return max(0, given)
 
 
 # --- Stripe's events ------------------------------------------------------------------------------

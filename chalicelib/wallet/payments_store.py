@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any, Final, Literal
 
+from chalicelib.gateways import World
 from chalicelib.kernel.time import Millis
 from chalicelib.runtime import due
 from chalicelib.runtime.tables import Absent, Equals, Key, Put, Range, Tables
@@ -60,6 +61,11 @@ class PaymentRows:
         kind = "order" if payment.source == "order" else "payment"
         place = f"{kind}#{_moment(payment.at)}#{payment.intent}"
         return [changed, Put(self._name, {"pk": f"user#{payment.user}", "sk": place})]
+
+
+def payment_rows(world: World) -> PaymentRows:
+    """The rows of this world's payments."""
+    return PaymentRows(world.tables, world.settings.tables.wallet)
 
 
 class RefundRows:

@@ -6,6 +6,7 @@ derives from the request and is the key of its posting, so a repeat finds it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -168,21 +169,30 @@ def _expiry(entry: Entry, lot: str) -> Millis:
 # --- codes, for admins ---------------------------------------------------------------------------
 
 
-def make(world: World, code: Code, *, actor: str, reason: str) -> Code:
-    """Make a code, audited; the one there is where it says the same. Raises Invalid, AlreadyDone."""
+def make(world: World, code: Code, *, actor: str, reason: str, beside: Sequence[Operation] = ()) -> Code:
+    """Make a code, audited, with what is written ``beside`` it; the one there is where it says the same. One try:
+    raises ConditionFailed or Contended where another writer came between.
 
-    def attempt() -> Code:
-        if found := _rows(world).get(code.code):
-            if not same(found, code):
-                raise AlreadyDone("There is such a code, with other terms.")
-            return found
-        wanted = model.made(code)
-        detail = {name: getattr(wanted, name) for name in ("amount", "valid_until", "days", "per_person", "total")}
-        act = _audited(world, wanted.code, "promo_made", actor, reason, detail)
-        world.tables.write(_rows(world).keep(wanted, None), act)
-        return wanted
+    How much may be offered so by one person alone is for the caller to know. Raises Invalid, AlreadyDone.
+    """
+    if found := check(world, code):
+        return found
+    detail = {name: getattr(code, name) for name in ("amount", "valid_until", "days", "per_person", "total")}
+    act = _audited(world, code.code, "promo_made", actor, reason, detail)
+    world.tables.write(_rows(world).keep(code, None), act, *beside)
+    return code
 
-    return undisturbed(world.sleep, attempt)
+
+def check(world: World, code: Code) -> Code | None:
+    """The one there is, where it says the same as ``code``. Raises AlreadyDone where it says something else, Invalid
+    where there is none and this one cannot be made.
+    """
+    found = _rows(world).get(code.code)
+    if found is None:
+        model.made(code)
+    elif not same(found, code):
+        raise AlreadyDone("There is such a code, with other terms.")
+    return found
 
 
 def same(one: Code, other: Code) -> bool:

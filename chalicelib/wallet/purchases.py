@@ -15,7 +15,7 @@ from chalicelib.wallet.model import purchase as model
 from chalicelib.wallet.model.chain import follow
 from chalicelib.wallet.model.packs import Pack, Packs
 from chalicelib.wallet.model.purchase import Purchase, Told
-from chalicelib.wallet.purchases_store import PackRows, PurchaseRows
+from chalicelib.wallet.purchases_store import pack_rows, purchase_rows
 from chalicelib.wallet.service import ledger
 
 
@@ -47,16 +47,6 @@ def pack_of(world: World, product: str) -> Pack | None:
 def packs_of(world: World) -> Packs:
     """All packs, sold or not."""
     return pack_rows(world).get()
-
-
-def pack_rows(world: World) -> PackRows:
-    """The rows of this world's packs."""
-    return PackRows(world.tables, world.settings.tables.wallet)
-
-
-def purchase_rows(world: World) -> PurchaseRows:
-    """The rows of this world's purchases."""
-    return PurchaseRows(world.tables, world.settings.tables.wallet)
 
 
 def _changes(world: World, was: Purchase | None, now: Purchase) -> list[Operation]:

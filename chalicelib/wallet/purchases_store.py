@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+from chalicelib.gateways import World
 from chalicelib.kernel.time import Millis
 from chalicelib.runtime.tables import Absent, Equals, Key, Put, Range, Tables
 from chalicelib.wallet.model import packs as packs_model
@@ -58,6 +59,11 @@ class PurchaseRows:
         return [changed, Put(self._name, place)]
 
 
+def purchase_rows(world: World) -> PurchaseRows:
+    """The rows of this world's purchases."""
+    return PurchaseRows(world.tables, world.settings.tables.wallet)
+
+
 class PackRows:
     """The packs that are sold."""
 
@@ -74,6 +80,11 @@ class PackRows:
         """Puts ``packs`` in the place of those with the same rev."""
         item = _PACKS | packs_model.to_item(replace(packs, rev=packs.rev + 1))
         return Put(self._name, item, when=(Equals("rev", packs.rev) if packs.rev else Absent("pk"),))
+
+
+def pack_rows(world: World) -> PackRows:
+    """The rows of this world's packs."""
+    return PackRows(world.tables, world.settings.tables.wallet)
 
 
 def _row(store: str, purchase: str) -> Key:

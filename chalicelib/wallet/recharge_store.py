@@ -7,6 +7,7 @@
 from dataclasses import asdict, replace
 from typing import Any, Final
 
+from chalicelib.gateways import World
 from chalicelib.kernel.time import MINUTE, Millis
 from chalicelib.runtime import due
 from chalicelib.runtime.tables import Absent, Clause, Delete, Equals, Key, Put, Tables
@@ -57,6 +58,11 @@ class Recharges:
     def due(self, shard: str, now: Millis, limit: int, start: Key | None) -> tuple[list[Key], Key | None]:
         """A page of keys of the charges whose outcome should be known by now. It may be a moment behind."""
         return due.page(self._tables, self._name, KIND, shard, now, limit, start)
+
+
+def recharges_of(world: World) -> Recharges:
+    """The rows of this world."""
+    return Recharges(world.tables, world.settings.tables.wallet, world.settings.tick_shards)
 
 
 def _settings(user: str) -> Key:

@@ -1,9 +1,8 @@
 """Auto-recharge: a person's saved card, charged in their absence when their credit gets short (product §4).
 
-``begin`` is called wherever credit was spent; it only writes down that a charge is wanted, so nobody waits for Stripe.
-An execution of the clock, or the minute tick, has ``advance`` make the call, again and again under the same key until
-its outcome is known. Credit comes by webhook alone. Whether the card is to be charged stands in the newest entry, so
-who has no saved card pays no read for it.
+Wherever credit was spent ``saved_card.begin`` writes down that a charge is wanted. An execution of the clock, or the
+minute tick, has ``advance`` make the call, again and again under the same key until its outcome is known. Credit comes
+by webhook alone.
 """
 
 from __future__ import annotations
@@ -14,13 +13,12 @@ from typing import Any, Final
 
 from chalicelib.gateways import World
 from chalicelib.gateways.stripe import Refused
-from chalicelib.kernel.errors import NotFound, Problem, ProviderFailed
-from chalicelib.kernel.ids import derived_id
+from chalicelib.kernel.errors import NotFound, ProviderFailed
 from chalicelib.kernel.time import SECOND, Millis
 from chalicelib.runtime import metrics, outbox
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.retries import undisturbed
-from chalicelib.runtime.tables import Contended, Key, Operation
+from chalicelib.runtime.tables import Key, Operation
 from chalicelib.wallet import limits, payments
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.model import meter
@@ -28,9 +26,8 @@ from chalicelib.wallet.model import recharge as model
 from chalicelib.wallet.model.chain import Entry, follow
 from chalicelib.wallet.model.payment import Payment
 from chalicelib.wallet.model.recharge import AutoRecharge, Card, Recharge, Wanted
-from chalicelib.wallet.model.terms import OffReason
 from chalicelib.wallet.model.topup import Ignore, is_id
-from chalicelib.wallet.recharge_store import KIND, Recharges
+from chalicelib.wallet.recharge_store import recharges_of
 from chalicelib.wallet.store import Stored
 
 _TRIES: Final = 40
@@ -45,7 +42,7 @@ _BY_CLOCK: Final[Millis] = 120 * SECOND
 
 def settings_of(world: World, user: str) -> AutoRecharge:
     """The person's saved card, and when it is charged."""
-    return _rows(world).of(user)
+    return recharges_of(world).of(user)
 
 
 def open_setup(world: World, user: str, setup: str) -> str:
@@ -55,11 +52,11 @@ def open_setup(world: World, user: str, setup: str) -> str:
     """
 
     def customer_of() -> str:
-        was = _rows(world).of(user)
+        was = recharges_of(world).of(user)
         if was.customer:
             return was.customer
         made = world.payments.make_customer(user=user)
-        world.tables.write(_rows(world).keep(replace(was, customer=made), was))
+        world.tables.write(recharges_of(world).keep(replace(was, customer=made), was))
         return made
 
     customer = undisturbed(world.sleep, customer_of)
@@ -79,7 +76,7 @@ def set_auto(world: World, user: str, wanted: Wanted) -> AutoRecharge:
         newest = wallet.charge_due(world, wallet.head(world, user))
         if wanted.enabled:  # asked after the newest entry was read: an exclusion is an entry
             limits.must_not_be_excluded(world, user)
-        was = _rows(world).of(user)
+        was = recharges_of(world).of(user)
         decided = model.asked(was, wanted)
         if decided != was:
             world.tables.write(*_kept(world, decided, was, newest))
@@ -87,21 +84,14 @@ def set_auto(world: World, user: str, wanted: Wanted) -> AutoRecharge:
 
     decided = undisturbed(world.sleep, attempt, tries=_TRIES)
     wallet.look_after(world, wallet.head(world, user))
-    return _rows(world).of(user) if decided.enabled else decided
-
-
-def turned_off(world: World, user: str, reason: OffReason) -> list[Operation]:
-    """The operations that turn it off, for a transaction in which the newest entry says so too."""
-    was = _rows(world).of(user)
-    after = model.off(was, reason)
-    return [_rows(world).keep(after, was)] if after != was else []
+    return recharges_of(world).of(user) if decided.enabled else decided
 
 
 def forget(world: World, user: str) -> None:
     """Take the card of a deleted person away. It may be repeated. Raises Unavailable."""
 
     def attempt() -> None:
-        was = _rows(world).of(user)
+        was = recharges_of(world).of(user)
         blank = AutoRecharge(user, rev=was.rev)
         if was != blank:
             newest = wallet.charge_due(world, wallet.head(world, user))
@@ -119,7 +109,7 @@ def card_saved(world: World, event: Mapping[str, Any], stored: Stored) -> str:
     page = event["data"]["object"]
     metadata, setup = page.get("metadata"), page.get("setup_intent")
     user = metadata.get("user") if isinstance(metadata, Mapping) else None
-    was = _rows(world).of(user) if is_id(user) else None
+    was = recharges_of(world).of(user) if is_id(user) else None
     if was is None or was.customer is None or was.customer != page.get("customer") or not is_id(setup):
         return _ignored(world, event, Ignore("no page of ours"), stored)
     saved = world.payments.saved_card(setup)
@@ -129,7 +119,7 @@ def card_saved(world: World, event: Mapping[str, Any], stored: Stored) -> str:
         saved.payment_method, saved.brand, saved.last4, saved.exp_month, saved.exp_year, int(event.get("created") or 0)
     )
     after = model.with_card(was, card)
-    keep = [_rows(world).keep(after, was)] if after != was else []
+    keep = [recharges_of(world).keep(after, was)] if after != was else []
     world.tables.write(stored("card saved"), *keep)
     return "card saved"
 
@@ -137,39 +127,11 @@ def card_saved(world: World, event: Mapping[str, Any], stored: Stored) -> str:
 # --- charging ------------------------------------------------------------------------------------
 
 
-def begin(world: World, user: str) -> None:
-    """Write down that the card is to be charged, and have the clock see to it, unless a charge is in flight, the day's
-    are used up, or the person's limits would let nobody spend it. It never raises for what can wait a minute.
-    """
-    try:
-        rows, newest = _rows(world), wallet.head(world, user)
-        now = max(world.now(), newest.at)
-        if not meter.short(newest, now, world.settings.rules) or _pointless(world, newest, now):
-            return
-        was = rows.of(user)
-        wanted = model.begun(was, derived_id("rch", user, str(was.rev)), now)
-    except (Contended, Problem):
-        log.warning("recharge_put_off", user=user)  # the next minute, or the next spending, tries again
-        return
-    if wanted is None:
-        return
-    after, charge = wanted
-    if world.wrote(rows.keep(after, was), rows.add(charge)):
-        log.info("recharge_begun", id=charge.id, amount=charge.amount)
-        world.wind(KIND, charge.id, 0, now)
-
-
-def _pointless(world: World, newest: Entry, now: Millis) -> bool:
-    """Whether the limits of the person let them spend no more than is there already."""
-    ceiling = limits.ceiling(world, newest, now)
-    return ceiling is not None and ceiling - newest.spent <= newest.buckets.paid
-
-
 def advance(world: World, recharge: str) -> Millis | None:
     """Make the call of a charge whose outcome is not known, always under the same key; answer when to ask again, or
     None. It may be called at any moment, any number of times, at the same time. Raises NotFound, Unavailable.
     """
-    charge = _rows(world).get(recharge)
+    charge = recharges_of(world).get(recharge)
     if charge is None:
         raise NotFound("There is no such recharge.")
     if charge.status != "pending":
@@ -195,7 +157,7 @@ def advance(world: World, recharge: str) -> Millis | None:
         log.warning("recharge_unanswered", id=charge.id)
         now = world.now()
         return now + _AGAIN if now < charge.created_at + _BY_CLOCK else None
-    world.wrote(_rows(world).replace(replace(charge, status="sent", intent=intent), charge))
+    world.wrote(recharges_of(world).replace(replace(charge, status="sent", intent=intent), charge))
     return None
 
 
@@ -209,7 +171,7 @@ def told(world: World, event: Mapping[str, Any], stored: Stored) -> str:
     name = metadata.get("recharge") if isinstance(metadata, Mapping) else None
     if name is None:  # a top-up's is told by its page
         return _ignored(world, event, Ignore("not ours to handle"), stored)
-    charge = _rows(world).get(name) if is_id(name) else None
+    charge = recharges_of(world).get(name) if is_id(name) else None
     verdict = model.judge(event["type"], intent, charge)
     if charge is None or isinstance(verdict, Ignore):
         return _ignored(world, event, verdict if isinstance(verdict, Ignore) else Ignore("no recharge of ours"), stored)
@@ -222,7 +184,7 @@ def told(world: World, event: Mapping[str, Any], stored: Stored) -> str:
 
 
 def _credit(world: World, charge: Recharge, intent: str, *beside: Operation) -> None:
-    rows, now = _rows(world), world.now()
+    rows, now = recharges_of(world), world.now()
     was = rows.of(charge.user)
     after = model.paid(was, charge.id)
     keep = [rows.keep(after, was)] if after != was else []
@@ -236,7 +198,7 @@ def _ended(world: World, recharge: str, code: str) -> None:
     """The charge brought nothing, for ``code``; done once, whoever hears of it first. Raises Unavailable."""
 
     def attempt() -> None:
-        charge = _rows(world).get(recharge)
+        charge = recharges_of(world).get(recharge)
         if charge and charge.status in ("pending", "sent"):
             world.tables.write(*_refusal(world, charge, code))
             log.info("recharge_refused", id=recharge, code=code)
@@ -247,7 +209,7 @@ def _ended(world: World, recharge: str, code: str) -> None:
 
 def _refusal(world: World, charge: Recharge, code: str) -> list[Operation]:
     """The operations that end a charge that was refused; where that turns the recharge off, the person is told."""
-    rows, now = _rows(world), world.now()
+    rows, now = recharges_of(world), world.now()
     was = rows.of(charge.user)
     after = model.refused(was, charge.id, code, now)
     failed = replace(charge, status="unknown" if code == model.UNKNOWN else "failed", code=code)
@@ -266,7 +228,7 @@ def _kept(world: World, settings: AutoRecharge, was: AutoRecharge, newest: Entry
 
     They fail where anything was posted meanwhile.
     """
-    keep = _rows(world).keep(settings, was)
+    keep = recharges_of(world).keep(settings, was)
     below = settings.threshold if settings.enabled else None
     if newest.refill == below:
         return [keep, wallet.unchanged(world, newest)]
@@ -290,8 +252,4 @@ def _ignored(world: World, event: Mapping[str, Any], verdict: Ignore, stored: St
 
 def page_of_shard(world: World, shard: str, limit: int, start: Key | None) -> tuple[list[Key], Key | None]:
     """A page of keys of the charges whose outcome should be known by now, for the minute tick."""
-    return _rows(world).due(shard, world.now(), limit, start)
-
-
-def _rows(world: World) -> Recharges:
-    return Recharges(world.tables, world.settings.tables.wallet, world.settings.tick_shards)
+    return recharges_of(world).due(shard, world.now(), limit, start)

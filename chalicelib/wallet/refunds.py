@@ -28,12 +28,12 @@ from chalicelib.runtime import audit, due, outbox
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.retries import undisturbed
 from chalicelib.runtime.tables import Contended, Key, Operation
-from chalicelib.wallet import payments
+from chalicelib.wallet import credit_payments, payments
 from chalicelib.wallet.model import payment as model
 from chalicelib.wallet.model.chain import Entry
 from chalicelib.wallet.model.payment import REFUNDABLE, Payment, ToldRefund
 from chalicelib.wallet.model.refund import KEY_LIFE, LEAST, Refund, Status, look_again, part_status, split, status
-from chalicelib.wallet.payments_store import PLACE, RefundRows
+from chalicelib.wallet.payments_store import PLACE, RefundRows, payment_rows
 from chalicelib.wallet.service import charge_due, head
 
 __all__ = ["PLACE"]
@@ -109,12 +109,12 @@ def would_be(world: World, user: str, amount: Cents | None) -> tuple[tuple[Payme
 
 def payments_of(world: World, user: str) -> list[Payment]:
     """A person's newest payments, with what became of them."""
-    return payments.payment_rows(world).newest_of(user, _MOST_LOOKED_AT, 0)
+    return payment_rows(world).newest_of(user, _MOST_LOOKED_AT, 0)
 
 
 def orders_paid_by(world: World, user: str, since: Millis) -> list[Payment]:
     """A person's newest payments for orders, of ``since`` or later, with what became of them."""
-    return payments.payment_rows(world).newest_of(user, _MOST_LOOKED_AT, since, "order")
+    return payment_rows(world).newest_of(user, _MOST_LOOKED_AT, since, "order")
 
 
 def may_come_back(world: World, user: str) -> Cents:
@@ -220,7 +220,7 @@ def _told_of(world: World, intent: str, name: str, set_aside_at: Millis) -> list
 
     Raises ProviderFailed.
     """
-    payment = payments.payment_rows(world).get(intent)
+    payment = payment_rows(world).get(intent)
     known = payment.refunds[name].stripe if payment else None
     if not known and world.now() - set_aside_at < KEY_LIFE:
         return None
@@ -259,7 +259,7 @@ def _check_that_all_goes(most: Iterable[tuple[Payment, Cents]], amount: Cents) -
 
 
 def _payments(world: World, user: str, now: Millis) -> list[Payment]:
-    return payments.payment_rows(world).newest_of(user, _MOST_LOOKED_AT, max(0, now - REFUNDABLE))
+    return payment_rows(world).newest_of(user, _MOST_LOOKED_AT, max(0, now - REFUNDABLE))
 
 
 def _set_aside(world: World, newest: Entry, refund: Refund, parts: Iterable[tuple[Payment, Cents]]) -> list[Operation]:
@@ -269,8 +269,8 @@ def _set_aside(world: World, newest: Entry, refund: Refund, parts: Iterable[tupl
         name = refund.name(number)
         now = model.reserved(was, name, amount)
         key = f"refund:{name}"
-        newest, postings = payments.posted_after(world, newest, now, {key: model.facts(now)[key]})
-        operations += [*payments.payment_rows(world).replace(now, was), *postings]
+        newest, postings = credit_payments.posted(world, newest, now, {key: model.facts(now)[key]})
+        operations += [*payment_rows(world).replace(now, was), *postings]
     return operations
 
 
@@ -293,7 +293,7 @@ def _progress(world: World, refunds: list[Refund]) -> list[Progress]:
     intents = list(dict.fromkeys(intent for each in refunds for intent, _ in each.parts))
     known: dict[str, Payment] = {}
     for first in range(0, len(intents), _MOST_LOOKED_AT):
-        known |= payments.payment_rows(world).get_many(intents[first : first + _MOST_LOOKED_AT])
+        known |= payment_rows(world).get_many(intents[first : first + _MOST_LOOKED_AT])
     return [
         Progress(each, tuple(part_status(known, each, number) for number in range(len(each.parts)))) for each in refunds
     ]

@@ -23,33 +23,25 @@ from chalicelib.kernel.time import Millis
 from chalicelib.runtime import metrics
 from chalicelib.runtime.lazy import on_first_use
 from chalicelib.runtime.tables import ConditionFailed, Contended, Item, Key, Operation
-from chalicelib.wallet import limits
+from chalicelib.wallet import ceilings
 from chalicelib.wallet.model import funds as reckoning
 from chalicelib.wallet.model import meter
 from chalicelib.wallet.model.buckets import PAID, Part, Split
 from chalicelib.wallet.model.chain import ADJUSTMENTS, Draft, Entry, Fact, follow
 from chalicelib.wallet.model.receipt import Receipt, paid_from, receipt
-from chalicelib.wallet.store import Ledger, meaning
+from chalicelib.wallet.store import Ledger, credit_account, ledger, meaning, owner_of
 
 if TYPE_CHECKING:
-    from chalicelib.wallet import recharges
+    from chalicelib.wallet import saved_card
 else:
-    recharges = on_first_use("chalicelib.wallet.recharges")
+    saved_card = on_first_use("chalicelib.wallet.saved_card")
+
+__all__ = ["credit_account", "ledger"]
 
 _TRIES: Final = 100
 _SEARCH_PAGE: Final = 25
 _MOST_DUE: Final = 250
 """More minutes than a reading can have, and the lots beside them."""
-
-
-def ledger(world: World) -> Ledger:
-    """The ledger of this world."""
-    return Ledger(world.tables, world.settings.tables.ledger)
-
-
-def credit_account(user: str) -> str:
-    """The chain of a client's credit."""
-    return f"credit:{user}"
 
 
 # --- the meter, for sessions ---------------------------------------------------------------------
@@ -66,7 +58,7 @@ def funds(world: World, newest: Entry, session: str, rate: Cents, minutes: int, 
     A meter that runs is bound already by what the client lets themselves spend; for any other they are asked.
     """
     running = newest.meter is not None and newest.meter.session == session and newest.meter.run is not None
-    ceiling = None if running else limits.ceiling(world, newest, now)
+    ceiling = None if running else ceilings.ceiling(world, newest, now)
     return reckoning.funds(newest, session, rate, minutes, now, world.settings.rules, ceiling)
 
 
@@ -105,7 +97,7 @@ def charge_due(world: World, newest: Entry, before: Millis | None = None) -> Ent
 def look_after(world: World, newest: Entry) -> None:
     """Have the saved card charged where what is left has got short. It waits for no bank, and never raises for it."""
     if meter.short(newest, max(world.now(), newest.at), world.settings.rules):
-        recharges.begin(world, newest.account.partition(":")[2])
+        saved_card.begin(world, owner_of(newest.account))
 
 
 def meter_change(world: World, newest: Entry, change: meter.Change, now: Millis) -> tuple[Entry, Operation] | None:
@@ -121,7 +113,7 @@ def meter_change(world: World, newest: Entry, change: meter.Change, now: Millis)
         world.wrote(book.put(follow(newest, overdue, now)))
         return None
     charged = _charged_entries(book, newest, meter.minutes_cut(newest, change, rules))
-    ceiling = limits.ceiling(world, newest, now) if isinstance(change, meter.Start | meter.Resume) else None
+    ceiling = ceilings.ceiling(world, newest, now) if isinstance(change, meter.Start | meter.Resume) else None
     draft = meter.apply(newest, change, charged, now, rules, ceiling)
     if draft is None:
         return None
@@ -288,7 +280,7 @@ def spend(
     def draft_of(newest: Entry, now: Millis) -> Draft:
         if newest.frozen:
             raise WalletFrozen
-        ceiling = limits.ceiling(world, newest, now)
+        ceiling = ceilings.ceiling(world, newest, now)
         draft = meter.spend(newest, kind, amount, counter, reference, now, rules, ceiling)
         if draft is None:
             barred = meter.limited(newest, ceiling, amount + meter.held(newest, rules), now)

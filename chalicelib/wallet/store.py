@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Final
 
+from chalicelib.gateways import World
 from chalicelib.kernel.errors import Unavailable
 from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import Millis
@@ -108,6 +109,21 @@ class Ledger:
         put = self.journal(kind, key, fact.amount, currency, fact.counter, at)
         item = _receipt_key(key) | meaning(put.item["account"], fact) | {"entry_seq": key, "at": at}
         return [put, Put(self.name, item, when=(Absent("account"),))]
+
+
+def ledger(world: World) -> Ledger:
+    """The ledger of this world."""
+    return Ledger(world.tables, world.settings.tables.ledger)
+
+
+def credit_account(user: str) -> str:
+    """The chain of a client's credit."""
+    return f"credit:{user}"
+
+
+def owner_of(account: str) -> str:
+    """Whose chain it is."""
+    return account.partition(":")[2]
 
 
 def meaning(account: str, fact: Fact) -> Item:

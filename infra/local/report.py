@@ -10,7 +10,6 @@ from rich.table import Table
 from rich.text import Text
 
 from infra.local.books import Crossed
-from infra.local.charts import bar, columns, spread
 from infra.local.fifth_act import Takings
 from infra.local.phone import Json
 from infra.local.play import Played
@@ -18,6 +17,7 @@ from infra.local.proof import ChannelProof, LedgerProof
 from infra.local.screen import CYAN, GREEN
 from infra.local.third_act import Purse, Sales, Show
 from infra.local.watch import dollars
+from scripts.admin.charts.bars import bar, columns, spread
 
 _POSTING: Final = 30
 """So much of the key of a posting is shown."""

@@ -20,10 +20,10 @@ from rich.table import Table
 from rich.text import Text
 
 from chalicelib.moderation.model import HIDING
-from infra.local.charts import bar, columns
 from infra.local.pages import HAS_ONE, Board, Bought, Chat, Counter, Mailbox, Page, Shelf, paragraph
 from infra.local.stream_watch import Shopping, StreamMoment
 from infra.local.watch import Moment, dollars
+from scripts.admin.charts.bars import bar, columns
 
 WIDTH: Final = 80
 _ROWS_BESIDE_TIMELINE: Final = 8

@@ -14,9 +14,9 @@ from chalicelib.live.model.stream import HOST_UID, Stream, runs_out
 from chalicelib.live.service import Seen
 from infra.local.agora import notices
 from infra.local.agora.server import AgoraServer
-from infra.local.charts import spread
 from infra.local.store import Thing
 from infra.local.watch import LEFT, Tell, Watcher
+from scripts.admin.charts.bars import spread
 
 HOST: Final = "the reader"
 """Whose stream it is."""

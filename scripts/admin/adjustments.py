@@ -14,6 +14,7 @@ from chalicelib.kernel.errors import AlreadyDone
 from chalicelib.kernel.time import rfc3339
 from chalicelib.operations import adjustments
 from chalicelib.operations.model.adjustment import VALID, Adjustment, approved, rejected, wanted
+from chalicelib.wallet import refunds
 from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, an_id, takes_limit, takes_user
 
 _SIGNED: Final = re.compile(r"[+-]?[0-9]{1,9}")
@@ -24,14 +25,15 @@ def by_hand(
 ) -> Plan:
     """The plan of what somebody does alone, or asks another person to approve; ``done`` tells of it once it is posted.
 
-    Refused where it was rejected before: another try needs another ``--ref``.
+    Refused where it was rejected before: another try needs another ``--ref``, or another code.
     """
     known = adjustments.known(world, change)
     state = known.now(world.now()) if known else None
     if known and state == "pending":
         return Plan(otherwise=f"Nothing to do: {known.id} waits for a second person.")
     if state == "rejected":
-        raise AlreadyDone("It was asked for before, and rejected. Ask under another --ref.")
+        other = "on other terms, or by another name" if change.what == "code" else "under another --ref"
+        raise AlreadyDone(f"It was asked for before, and rejected. Ask {other}.")
     if state == "posted":
         return Plan()
     adjustments.check(world, change)
@@ -53,12 +55,19 @@ def adjust_wallet(world: World, asked: Namespace) -> Plan:
     change = wanted(asked.account, person.id, asked.amount, asked.ref)
     name = f"{person.display_name} ({person.id})"
     moved = f"{abs(asked.amount)} cents of {asked.account}"
-    will = f"give {name} {moved}" if asked.amount > 0 else f"take {moved} from {name}"
+    will = [f"give {name} {moved}" if asked.amount > 0 else f"take {moved} from {name}"]
+    if asked.amount > 0 and asked.account == "credit":
+        will += [
+            f"do so beside {dispute.amount} cents that come back by themselves if dispute {id_} is won"
+            for payment in refunds.payments_of(world, person.id)
+            for id_, dispute in payment.disputes.items()
+            if dispute.open
+        ]
 
     def done() -> Facts:
         return {"user": person.id, "account": asked.account, "amount": asked.amount, "adjustment": change.id}
 
-    return by_hand(world, asked, change, (will,), done)
+    return by_hand(world, asked, change, tuple(will), done)
 
 
 def list_adjustments(world: World, asked: Namespace) -> Answer:
@@ -104,6 +113,8 @@ def _said(found: Adjustment) -> str:
             return f"to divide {found.ref}: {found.earned} cents to the reader, {found.refunded} to the client"
         case "coins_granted" | "coins_withdrawn":
             return f"{found.amount:+} coins for {found.user}"
+        case "code":
+            return f"the code {found.ref}: {found.each} cents for {found.days} days, {found.amount} in all"
         case "promo":
             return f"{found.amount:+} cents of promotional credit for {found.user}, for {found.days} days"
         case _:
@@ -116,7 +127,7 @@ def _facts(world: World, found: Adjustment) -> Facts:
         "id": found.id,
         "state": state,
         "what": _said(found),
-        "user": found.user,
+        "user": found.user or None,
         "amount": found.amount,
         "ref": found.ref,
         "asked_by": found.asked_by,

@@ -11,7 +11,9 @@ from chalicelib.kernel.time import rfc3339, rfc3339_or_none
 from chalicelib.operations import reconciliation
 from chalicelib.payouts import payees, paying
 from chalicelib.payouts.model import LEAST, Payout
-from chalicelib.payouts.service import earnings_of
+from chalicelib.payouts.service import earnings_account, earnings_of
+from chalicelib.readers import service as readers
+from chalicelib.wallet.service import ledger
 from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, an_id, takes_nothing, takes_user
 from scripts.admin.progress import bar
 from scripts.backup import history
@@ -21,13 +23,13 @@ _SHOWN: Final = 100
 
 
 def preview_payouts(world: World, asked: Namespace) -> Answer:
-    """As the daily run would pay at this moment. Readers who never opened an account at Stripe are not listed."""
+    """As the daily run would pay at this moment. Who has no turn in it is listed where they earned something."""
     least = 1 if asked.all else LEAST
-    readers = [asked.reader] if asked.reader else list(paying.everybody(world))
+    found = [asked.reader] if asked.reader else _who_has_a_turn_or_earned(world)
     frozen = paying.why_frozen(world)
     rows: list[Facts] = []
-    with bar(asked, "reading earnings", len(readers)) as advance:
-        for reader in readers:
+    with bar(asked, "reading earnings", len(found)) as advance:
+        for reader in found:
             earned = earnings_of(world, reader)
             why_not = f"payouts are stopped: {frozen}" if frozen else _why_not(world, reader, earned.available, least)
             rows.append(
@@ -43,8 +45,17 @@ def preview_payouts(world: World, asked: Namespace) -> Answer:
     return Answer(sorted(rows, key=lambda row: (-row["pays"], -row["available"], row["reader"])))
 
 
+def _who_has_a_turn_or_earned(world: World) -> list[str]:
+    have_a_turn = list(paying.everybody(world))
+    others = set(readers.everybody(world)) - set(have_a_turn)
+    return have_a_turn + [each for each in others if ledger(world).head(earnings_account(each)).balance > 0]
+
+
 def _why_not(world: World, reader: str, available: Cents, least: Cents) -> str:
-    if why := _cannot_be_paid(world, reader):
+    why = _cannot_be_paid(world, reader)
+    if accounts.is_deleted(world, reader):
+        return f"they have left, and {why or 'no daily run pays them: `payouts run --reader` does'}"
+    if why:
         return why
     return f"less than {least} cents are available" if available < least else ""
 
@@ -54,9 +65,9 @@ def run_payouts(world: World, asked: Namespace) -> Plan:
     _refuse_while_frozen(world)
     if asked.reader:
         _refuse_who_cannot_be_paid(world, asked.reader)
-    readers = [asked.reader] if asked.reader else list(paying.everybody(world))
+    everybody = [asked.reader] if asked.reader else list(paying.everybody(world))
     least = 1 if asked.all else LEAST
-    due = {reader: amount for reader in readers if (amount := paying.would_pay(world, reader, least))}
+    due = {reader: amount for reader in everybody if (amount := paying.would_pay(world, reader, least))}
 
     def act(operator: str, reason: str) -> Answer:
         made = (paying.pay_out(world, reader, least=least, actor=operator, reason=reason) for reader in due)

@@ -5,11 +5,10 @@ from typing import Final
 
 from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
-from chalicelib.kernel.errors import NotFound
 from chalicelib.kernel.time import rfc3339
-from chalicelib.operations.model.adjustment import wanted
+from chalicelib.operations.model.adjustment import offering, wanted
 from chalicelib.wallet import promos
-from chalicelib.wallet.model.promo import Code, made
+from chalicelib.wallet.model.promo import Code
 from scripts.admin.adjustments import by_hand
 from scripts.admin.asking import (
     WHY,
@@ -27,7 +26,9 @@ from scripts.admin.asking import (
 
 
 def make_code(world: World, asked: Namespace) -> Plan:
-    """Nothing to do where there is one that promises the same; refused where it promises something else."""
+    """Nothing to do where there is one that promises the same; refused where it promises something else. All that may
+    be redeemed of it counts towards what one person may give alone.
+    """
     code = Code(
         code=asked.code.strip().upper(),
         amount=asked.amount,
@@ -38,22 +39,15 @@ def make_code(world: World, asked: Namespace) -> Plan:
         created_at=world.now(),
     )
 
-    def act(operator: str, reason: str) -> Answer:
-        return Answer([_facts(promos.make(world, code, actor=operator, reason=reason))])
-
-    try:
-        found: Code | None = promos.code(world, code.code)
-    except NotFound:
-        found = None
-    if found and promos.same(found, code):
-        return Plan((), act)
-    made(code)
+    if promos.check(world, code):
+        return Plan()
+    change = offering(code)
     will = (
         f"give {code.amount} cents for {code.days} days to whoever redeems {code.code} before "
         f"{rfc3339(code.valid_until)}, {code.per_person} times each and {code.total} in all: up to "
         f"{code.amount * code.total} cents"
     )
-    return Plan((will,), act)
+    return by_hand(world, asked, change, (will,), lambda: _facts(promos.code(world, code.code)))
 
 
 def list_codes(world: World, asked: Namespace) -> Answer:
@@ -127,7 +121,7 @@ VERBS: Final = (
     Verb(
         "promo",
         "make",
-        "Make a promotional code. Money is in cents.",
+        "Make a promotional code. Above a limit a second person approves. Money is in cents.",
         (f"promo make WELCOME5 --amount 500 --until 2026-12-31T23:59:00Z --days 30 --total 1000 --local {WHY}",),
         _takes_terms,
         make_code,

@@ -30,12 +30,12 @@ def limits(phone: Phone, **what: Any) -> Json:
 
 
 def code_made(stage: Stage, **terms: int) -> str:
-    """A code for $5 that lasts a day."""
+    """A code for $5 that lasts a day, of an operator who made nothing else today."""
     name = f"E2E-{uuid4().hex[:12].upper()}"
     told = {"amount": 500, "days": 30, "total": 10} | terms
     options = [each for field, value in told.items() for each in (f"--{field}", str(value))]
     until_then = rfc3339(stage.world.now() + DAY)
-    stage.admin("promo", "make", name, "--until", until_then, *options, *WHY)
+    stage.admin("promo", "make", name, "--until", until_then, *options, *WHY, by=f"ann-{uuid4().hex[:8]}")
     return name
 
 

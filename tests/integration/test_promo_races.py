@@ -25,7 +25,7 @@ from chalicelib.wallet.model.promo import Code
 from tests.support.crowd import at_once
 from tests.support.duo import assert_whole, refusals
 
-ADMIN = {"actor": "arn:admin", "reason": "a race"}
+ADMIN: Any = {"actor": "arn:admin", "reason": "a race"}
 
 
 @pytest.fixture

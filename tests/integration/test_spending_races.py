@@ -22,6 +22,7 @@ from chalicelib.wallet import limits, recharges
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.events import apply_event
 from chalicelib.wallet.model.recharge import Recharge, Wanted
+from chalicelib.wallet.recharge_store import recharges_of
 from tests.support.duo import Duo, assert_whole, refusals
 from tests.support.events import recharge_event, setup_event
 from tests.support.faults import WRITES, fault, never_answers, never_arrives
@@ -121,7 +122,7 @@ def carded(world: World, user: str, payments: OfflinePayments) -> World:
 def charge_in_flight(world: World, user: str) -> Recharge:
     name = recharges.settings_of(world, user).in_flight
     assert name
-    found = recharges._rows(world).get(name)
+    found = recharges_of(world).get(name)
     assert found
     return found
 
@@ -191,7 +192,7 @@ def test_each_write_lost_in_turn_ends_in_the_same_books(
         name = recharges.settings_of(carded, user).in_flight
         if name is None:
             return
-        charge = recharges._rows(carded).get(name)
+        charge = recharges_of(carded).get(name)
         assert charge
         recharges.advance(carded, name)
         if ending == "paid":

@@ -21,6 +21,7 @@ from chalicelib.wallet.events import apply_event
 from chalicelib.wallet.model.buckets import MOST_LOTS, PAID, Lot
 from chalicelib.wallet.model.chain import Entry
 from chalicelib.wallet.model.recharge import AutoRecharge, Recharge, Wanted
+from chalicelib.wallet.recharge_store import recharges_of
 from tests.support.events import checkout_event, recharge_event, refund_event, setup_event
 from tests.support.memory import MemoryTables
 from tests.support.reading import CLIENT, grant, pay_in
@@ -206,7 +207,7 @@ def test_whatever_the_bank_answers_and_whenever_it_tells_each_payment_is_credite
     world = hand_world(tables, payments=bank)
     clock = world.now
     assert isinstance(clock, HandClock)
-    bank.rows = recharges._rows(world).get
+    bank.rows = recharges_of(world).get
     pay_in(world, CLIENT, 3_000, "topup:0")
     recharges.open_setup(world, CLIENT, "set_1")
     apply_event(world, setup_event("evt_setup", CLIENT))
@@ -245,7 +246,7 @@ def test_whatever_the_bank_answers_and_whenever_it_tells_each_payment_is_credite
 
 def _kept_in_order(world: Any, tables: MemoryTables, kept: AutoRecharge) -> set[str]:
     """The charges there are. One at most is in flight, the day's are capped, the newest entry says what is set."""
-    charges = [recharges._rows(world).get(pk.partition("#")[2]) for pk, sk in tables.rows["wallet"] if sk == "recharge"]
+    charges = [recharges_of(world).get(pk.partition("#")[2]) for pk, sk in tables.rows["wallet"] if sk == "recharge"]
     open_ = [charge for charge in charges if charge and charge.status in ("pending", "sent")]
     assert [charge.id for charge in open_] == ([kept.in_flight] if kept.in_flight else [])
     last_day = [cents for _, at, cents in kept.recent if at > world.now() - DAY]

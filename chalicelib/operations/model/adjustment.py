@@ -22,8 +22,9 @@ from chalicelib.kernel.ids import derived_id
 from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import DAY, Millis, ceil_div
 from chalicelib.operations.model.operator import same
+from chalicelib.wallet.model.promo import Code, made
 
-What = Literal["credit", "earnings", "coins_granted", "coins_withdrawn", "promo", "reading"]
+What = Literal["credit", "earnings", "coins_granted", "coins_withdrawn", "promo", "code", "reading"]
 State = Literal["pending", "posted", "rejected", "expired"]
 
 _SIGNS: Final = {"coins_granted": 1, "coins_withdrawn": -1, "promo": 1}
@@ -45,15 +46,21 @@ class Adjustment:
     id: str
     what: What
     user: str
-    """Whose account it is; the client of a reading."""
+    """Whose account it is; the client of a reading. Nobody's of a code, which is for whoever redeems it."""
     amount: int
     worth: Cents
     ref: str
-    """What it is for, such as a ticket; a reading's id where that is divided."""
+    """What it is for, such as a ticket; a reading's id where that is divided; a code's name."""
     others: tuple[str, ...] = ()
     """Who else has money moved: the reader of a reading."""
     days: int = 0
     """How long promotional credit can be spent."""
+    each: Cents = 0
+    """Of a code's ``amount``, which is all that may be redeemed of it: what one redemption gives."""
+    per_person: int = 0
+    """How often one person may redeem a code."""
+    until: Millis = 0
+    """When a code can be redeemed no more."""
     earned: Cents = 0
     """Of a reading's ``amount``: what its reader has. The rest of it goes back to the client."""
     asked_by: str = ""
@@ -77,7 +84,29 @@ class Adjustment:
     @property
     def people(self) -> tuple[str, ...]:
         """Whose money it moves."""
-        return (self.user, *self.others)
+        return (self.user, *self.others) if self.user else self.others
+
+    @property
+    def receivers(self) -> tuple[str, ...]:
+        """Of these, who must still be there for it."""
+        if self.what != "reading":
+            return self.people
+        return (self.user,) * bool(self.refunded) + self.others * bool(self.earned)
+
+    @property
+    def subject(self) -> str:
+        """What the audit log has it under."""
+        match self.what:
+            case "reading":
+                return self.ref
+            case "code":
+                return f"promo:{self.ref}"
+            case _:
+                return self.user
+
+    def code(self, now: Millis) -> Code:
+        """The code that is to be made."""
+        return Code(self.ref, self.each, self.until, self.days, self.per_person, self.amount // self.each, now)
 
 
 def wanted(
@@ -99,6 +128,27 @@ def division(session: str, client: str, reader: str, *, held: Cents, earned: Cen
     name = derived_id("adj", "reading", session, str(earned), str(refunded))
     moved = earned + refunded
     return Adjustment(name, "reading", client, moved, max(1, held), session, others=(reader,), earned=earned)
+
+
+def offering(code: Code) -> Adjustment:
+    """The ``code`` that is wanted: all that may be redeemed of it counts, whoever will. Other terms are a request of
+    their own. Raises Invalid.
+    """
+    made(code)
+    terms = (code.amount, code.total, code.days, code.per_person, code.valid_until)
+    name, worth = derived_id("adj", "code", code.code, *map(str, terms)), code.amount * code.total
+    return Adjustment(
+        name,
+        "code",
+        "",
+        worth,
+        worth,
+        code.code,
+        days=code.days,
+        each=code.amount,
+        per_person=code.per_person,
+        until=code.valid_until,
+    )
 
 
 def is_same(one: Adjustment, other: Adjustment) -> bool:

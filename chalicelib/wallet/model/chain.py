@@ -21,6 +21,9 @@ _STRIPE: Final = "stripe:"
 """Counters by which paid money comes in and goes again; towards any other one but the next it is spent."""
 ADJUSTMENTS: Final = "platform:adjustments"
 """Where the platform takes from what it gives by hand, and puts what it takes."""
+GRANTED: Final = "platform:granted"
+"""The same of coins."""
+BY_HAND: Final = (ADJUSTMENTS, GRANTED)
 
 NOTHING: Final[Cents] = -1
 """The ceiling of who has excluded themselves."""

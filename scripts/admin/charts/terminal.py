@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from infra.local.charts import bar, columns
+from scripts.admin.charts.bars import bar, columns
 from scripts.admin.charts.report import NOTHING, Chart, Report, Sheet, Tile, ceiling, day_name, said, tick
 from scripts.admin.showing import inert
 

@@ -12,8 +12,10 @@ from chalicelib.gateways import World
 from chalicelib.wallet import service as wallet
 from scripts.admin import stages
 from scripts.admin.cli import run
+from tests.support.events import dispute_event
 from tests.support.hands import ANN, BEA
 from tests.support.people import person
+from tests.support.purse import OWNER, Purse
 from tests.support.worlds import hand_world
 
 WHY = ("--reason", "because", "--yes")
@@ -62,6 +64,20 @@ def test_a_small_adjustment_is_said_first_then_done_once(
     assert ann("wallet", "adjust", ada, "--amount", "-301", "--ref", "t3", "--reason", "because") == 1
     assert ann("wallet", "adjust", ada, "--amount", "501", "--ref", "t1", *WHY) == 1
     assert ann("wallet", "adjust", ada, "--amount", "1", "--account", "earnings", "--ref", "t4", *WHY) == 1
+
+
+def test_what_a_won_dispute_would_bring_back_is_said_before_credit_is_given(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    purse = Purse()
+    person(purse.world, OWNER)
+    purse.pays(2_500)
+    adjust = ["wallet", "adjust", OWNER, "--amount", "2500", "--ref", "t1", "--reason", "because", "--local", "--json"]
+    for status, said_of_it in (("needs_response", 1), ("lost", 0)):
+        purse.tell(dispute_event("created", "dp_1", "pi_top_1", 2_500, status))
+        capsys.readouterr()
+        assert run(adjust, lambda _: purse.world, lambda: ANN) == 0
+        assert sum("2500 cents that come back by themselves" in each for each in said(capsys)["would"]) == said_of_it
 
 
 def test_a_large_one_is_asked_for_and_another_person_approves(

@@ -11,11 +11,12 @@ from chalicelib.gateways.stripe import Refused
 from chalicelib.kernel.time import DAY, MINUTE
 from chalicelib.operations import reconciliation
 from chalicelib.payouts import paying
+from chalicelib.payouts import service as payouts
 from scripts.admin.cli import run
 from scripts.backup import history
 from tests.support.payee import ACCOUNT, READER, Desk
 from tests.support.people import person
-from tests.support.reading import pay_in
+from tests.support.reading import add_reader, pay_in
 
 WHY = ["--reason", "because", "--yes"]
 OPERATOR = "arn:aws:iam::000000000000:user/ops"
@@ -225,6 +226,23 @@ def test_a_preview_says_what_would_be_paid_and_moves_nothing(soulseer: Command, 
     expected = {"reader": READER, "pays": 2_000, "available": 2_000, "held": 300, "why_not": None}
     assert (code, told["rows"], desk.balance) == (0, [expected], 2_300)
     assert soulseer("payouts", "run", "--reason", "because")[1]["would"] == [f"pay 2000 cents to {READER}"]
+
+
+def test_a_preview_names_who_earned_and_cannot_be_paid_for_want_of_an_account_or_because_they_left(
+    soulseer: Command, desk: Desk
+) -> None:
+    for name in ("usr_new", "usr_left", "usr_idle"):
+        person(desk.world, name, role="reader")
+        add_reader(desk.world, name)
+    for name in ("usr_new", "usr_left"):
+        payouts.adjust(desk.world, name, 700, f"adjustment:{name}", name)
+    desk.tables.write(*accounts.closing(desk.world, accounts.person(desk.world, "usr_left"), "asked for"))
+    rows = {row["reader"]: row for row in soulseer("payouts", "preview")[1]["rows"]}
+    assert {name: (row["pays"], row["held"], row["why_not"]) for name, row in rows.items()} == {
+        READER: (2_000, 0, None),
+        "usr_new": (0, 700, "they have no account at Stripe"),
+        "usr_left": (0, 700, "they have left, and they have no account at Stripe"),
+    }
 
 
 def test_a_preview_says_why_somebody_is_not_paid(soulseer: Command, desk: Desk) -> None:

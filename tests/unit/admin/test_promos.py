@@ -15,11 +15,12 @@ from chalicelib.runtime.identity import Claims
 from chalicelib.wallet import promos
 from chalicelib.wallet import service as wallet
 from scripts.admin.cli import run
+from tests.support.hands import BEA
 from tests.support.worlds import NOON, hand_world
 
 WHY = ("--reason", "because", "--yes")
 UNTIL = rfc3339(NOON + DAY)
-TERMS = ("--amount", "500", "--until", UNTIL, "--days", "30", "--total", "100")
+TERMS = ("--amount", "500", "--until", UNTIL, "--days", "30", "--total", "10")
 Command = Callable[..., int]
 
 
@@ -47,7 +48,7 @@ def test_making_a_code_says_first_what_it_may_cost(
 ) -> None:
     assert soulseer("promo", "make", "welcome5", *TERMS, "--reason", "because") == 0
     (would,) = said(capsys)["would"]
-    assert "up to 50000 cents" in would
+    assert "up to 5000 cents" in would
     assert promos.codes(world) == []
     assert soulseer("promo", "make", "welcome5", *TERMS, *WHY) == 0
     (row,) = said(capsys)["rows"]
@@ -58,7 +59,7 @@ def test_making_a_code_says_first_what_it_may_cost(
         "days": 30,
         "per_person": 1,
         "used": 0,
-        "total": 100,
+        "total": 10,
         "stopped": False,
     }
 
@@ -71,6 +72,27 @@ def test_making_it_again_is_nothing_to_do_and_on_other_terms_refused(
     assert soulseer("promo", "make", "WELCOME5", *TERMS, *WHY) == 0
     assert said(capsys)["would"] == []
     assert soulseer("promo", "make", "WELCOME5", *TERMS, "--per-person", "2", *WHY) == 1
+
+
+def test_a_code_worth_more_than_one_may_give_alone_waits_for_a_second_person(
+    soulseer: Command, world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    friends = ("promo", "make", "FRIENDS", *TERMS, "--amount", "50000")
+    assert soulseer(*friends, "--reason", "because") == 0
+    (would,) = said(capsys)["would"]
+    assert would.startswith("ask a second person to approve this")
+    assert soulseer(*friends, *WHY) == 0
+    (row,) = said(capsys)["rows"]
+    assert (row["what"], row["state"]) == ("the code FRIENDS: 50000 cents for 30 days, 500000 in all", "pending")
+    assert promos.codes(world) == []
+    assert soulseer(*friends, *WHY) == 0
+    assert said(capsys) == {"done": True, "would": [], "rows": []}
+    assert run(["adjustments", "approve", row["id"], *WHY, "--local", "--json"], lambda _: world, lambda: BEA) == 0
+    capsys.readouterr()
+    assert soulseer("promo", "show", "FRIENDS") == 0
+    assert said(capsys)["rows"][0]["amount"] == 50_000
+    assert soulseer(*friends, *WHY) == 0
+    assert said(capsys)["rows"] == []
 
 
 @pytest.mark.parametrize("change", [("--amount", "0"), ("--days", "366"), ("--total", "0"), ("--per-person", "11")])

@@ -40,6 +40,7 @@ from chalicelib.wallet import apple, google, limits, purchases, recharges, refun
 from chalicelib.wallet import events as stripe_events
 from chalicelib.wallet.model import recharge
 from chalicelib.wallet.model.purchase import Told, account_token
+from chalicelib.wallet.recharge_store import recharges_of
 from infra.local.google import orders
 from tests.support.border import CLIENT, READER, Border, border
 from tests.support.desk import Desk, a_case_to_its_end
@@ -167,7 +168,7 @@ def test_a_top_up_of_who_has_limits_and_is_in_a_reading_may_charge_the_card_agai
     tables = Watched(MemoryTables())
     duo = Duo(hand_world(tables), "1").ready()
     has_bought_coins(duo.world, duo.client)
-    rows = recharges._rows(duo.world)
+    rows = recharges_of(duo.world)
     was = rows.of(duo.client)
     card = recharge.Card("pm_1", "visa", "4242", 1, 2034, 1)
     tables.write(rows.keep(recharge.with_card(replace(was, customer="cus_1"), card), was))

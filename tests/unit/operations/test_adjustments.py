@@ -12,19 +12,30 @@ from chalicelib.kernel.errors import AlreadyDone, Forbidden, InsufficientFunds, 
 from chalicelib.kernel.time import DAY, HOUR
 from chalicelib.notifications.model import Notice, words
 from chalicelib.operations import adjustments, reconciliation
-from chalicelib.operations.model.adjustment import MOST_ALONE, VALID, Tally, too_much, wanted
+from chalicelib.operations.model.adjustment import (
+    MOST_ALONE,
+    VALID,
+    Adjustment,
+    Tally,
+    offering,
+    too_much,
+    wanted,
+)
 from chalicelib.operations.model.operator import same
 from chalicelib.payouts import service as payouts
+from chalicelib.runtime.tables import Operation, Put
 from chalicelib.sessions.model.commands import finish
-from chalicelib.wallet import coins, refunds, statement
+from chalicelib.wallet import coins, promos, refunds, statement
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.model.buckets import GIVEN, NEVER, Lot
+from chalicelib.wallet.model.promo import Code
 from chalicelib.wallet.schemas import entry_view
 from tests.support.connect import Connect
 from tests.support.hands import ANN, BEA, Hands, insisting
 from tests.support.losing import LosingTables
+from tests.support.memory import MemoryTables
 from tests.support.reading import Stage, add_reader, grant
-from tests.support.worlds import HandClock, hand_world
+from tests.support.worlds import NOON, HandClock, hand_world
 
 
 @pytest.fixture
@@ -156,6 +167,32 @@ def test_who_has_left_and_who_is_unknown_are_given_nothing(hands: Hands) -> None
     assert hands.balance() == 0
 
 
+class LeavingTables(MemoryTables):
+    """Tables in which the door is shut in the moment before something is next posted."""
+
+    leaver: str = ""
+
+    def write(self, *operations: Operation) -> None:
+        if self.leaver and any(each.table == "ledger" for each in operations if isinstance(each, Put)):
+            leaver, self.leaver = self.leaver, ""
+            world = hand_world(self)
+            self.write(*accounts.closing(world, accounts.person(world, leaver), "asked for"))
+        super().write(*operations)
+
+
+@pytest.mark.parametrize("what", ["credit", "earnings", "coins_granted", "promo"])
+def test_of_a_deletion_and_what_is_given_at_once_one_comes_first(what: Any) -> None:
+    tables = LeavingTables()
+    hands = Hands(hand_world(tables)).known("ada", "bob")
+    user = reader(hands)
+    days = 7 if what == "promo" else 0
+    tables.leaver = user
+    with pytest.raises(InvalidState):
+        hands.makes(500, what=what, days=days)
+    assert statement.trial_balance(hands.world).accounts == {}
+    assert hands.told() == []
+
+
 @pytest.mark.parametrize("amount", [0, 1_000_001, -1_000_001])
 def test_an_amount_out_of_bounds_is_refused(amount: int) -> None:
     with pytest.raises(Invalid):
@@ -219,6 +256,65 @@ def test_coins_and_promotional_credit_count_towards_the_same_limit(hands: Hands)
 def test_coins_count_as_what_they_are_worth_rounded_up() -> None:
     assert wanted("coins_granted", "usr_1", 101, "t1", cents_per_100_coins=50).worth == 51
     assert wanted("coins_granted", "usr_1", 1, "t1", cents_per_100_coins=1).worth == 1
+
+
+# --- codes -----------------------------------------------------------------------------------------
+
+
+def offer(amount: int, total: int, **terms: Any) -> Adjustment:
+    return offering(replace(Code("FRIENDS", amount, NOON + DAY, 30, 10, total, NOON), **terms))
+
+
+def test_a_code_that_may_give_more_than_one_may_alone_is_no_code_before_another_approves(hands: Hands) -> None:
+    wanted = offer(50_000, 10)
+    asked = adjustments.make(hands.world, wanted, actor=ANN, reason="for friends")
+    assert (asked.state, promos.codes(hands.world)) == ("pending", [])
+    with pytest.raises(NotFound):
+        promos.redeem(hands.world, hands.user(), "red_1", "FRIENDS")
+    with pytest.raises(Forbidden):
+        hands.approves(asked, by=ANN)
+    hands.forward(HOUR)
+    for _ in range(2):
+        assert hands.approves(asked).state == "posted"
+    (code,) = promos.codes(hands.world)
+    assert (code.amount, code.total, code.created_at) == (50_000, 10, NOON + HOUR)
+    said = hands.world.tables.query("audit", ("pk", "promo:FRIENDS")).items
+    assert {(each["action"], each["actor"]) for each in said} == {
+        ("adjustment_asked", ANN),
+        ("adjustment_approved", BEA),
+        ("promo_made", ANN),
+    }
+
+
+def test_codes_count_with_all_that_their_maker_gives_alone(hands: Hands) -> None:
+    hands.makes(6_000)
+    assert adjustments.make(hands.world, offer(500, 8), actor=ANN, reason="ten").state == "posted"
+    second = offer(1, 1, code="SECOND")
+    assert adjustments.make(hands.world, second, actor=ANN, reason="a cent").state == "pending"
+    assert adjustments.make(hands.world, second, actor=BEA, reason="a cent").state == "pending"
+    assert hands.makes(1, "bob", ref="t2").state == "pending"
+    assert hands.makes(1, "bob", ref="t3", by=BEA).state == "posted"
+
+
+def test_other_terms_are_another_request_and_of_two_for_one_name_one_is_made(hands: Hands) -> None:
+    one, other = (adjustments.make(hands.world, offer(50_000, total), actor=ANN, reason="which") for total in (10, 11))
+    assert one.id != other.id
+    hands.approves(one)
+    with pytest.raises(AlreadyDone):
+        hands.approves(other)
+    with pytest.raises(AlreadyDone):
+        adjustments.make(hands.world, offer(1, 1), actor=BEA, reason="a small one")
+    assert [code.total for code in promos.codes(hands.world)] == [10]
+
+
+def test_a_code_that_would_be_over_by_now_is_not_made(hands: Hands) -> None:
+    asked = adjustments.make(hands.world, offer(50_000, 10), actor=ANN, reason="late")
+    hands.forward(DAY)
+    with pytest.raises(Invalid):
+        hands.approves(asked)
+    for amount, total in ((50_001, 1), (0, 1), (1, 0)):
+        with pytest.raises(Invalid):
+            offer(amount, total)
 
 
 # --- slices ----------------------------------------------------------------------------------------
@@ -373,11 +469,13 @@ def test_a_lost_write_at_any_moment_does_it_once(lost: int, after: bool) -> None
     insisting(lambda: hands.approves(asked))
     gone = insisting(lambda: hands.makes(20_000, "bob", ref="t2"))
     insisting(lambda: hands.rejects(gone))
+    insisting(lambda: adjustments.make(hands.world, offer(100, 10), actor=BEA, reason="ticket 7"))
     assert (hands.balance(), hands.balance("bob")) == (4_000, 20_000)
     assert [kind for kind, _ in hands.told("bob")] == ["adjusted"]
     assert [action for action, _, _ in hands.audited()] == ["adjusted"]
     assert hands.makes(6_001, ref="t3").state == "pending"
     assert hands.makes(6_000, ref="t4").state == "posted"
+    assert len(hands.world.tables.query("audit", ("pk", "promo:FRIENDS")).items) == 1
 
 
 def test_reconciliation_finds_nothing_amiss_with_what_was_given_and_taken() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from itertools import permutations
 from typing import Any
@@ -33,6 +34,7 @@ from chalicelib.wallet.model.topup import TopUp
 from chalicelib.wallet.purchases import learn
 from tests.support.events import charge_event, checkout_event, dispute_event, outcome, refund_event
 from tests.support.memory import MemoryTables
+from tests.support.people import person
 from tests.support.purse import OWNER, Purse
 from tests.support.reading import CLIENT, Stage, grant
 from tests.support.worlds import NOON, OfflinePayments, hand_world
@@ -162,6 +164,17 @@ def test_a_dispute_takes_the_coins_once_and_freezes_the_credit(purse: Purse) -> 
     assert purse.journal()[0] == ("dispute:dp_1", -699, "stripe:disputes")
     with pytest.raises(WalletFrozen):
         purse.spends(1)
+
+
+def test_who_made_up_for_disputed_coins_by_hand_is_told_when_it_is_won(
+    purse: Purse, capsys: pytest.CaptureFixture[str]
+) -> None:
+    person(purse.world, OWNER)
+    purse.tell(dispute("funds_withdrawn", "needs_response"))
+    coins.grant(purse.world, OWNER, 300, "t1", actor="arn:ops", reason="goodwill")
+    purse.tell(dispute("closed", "won"))
+    (line,) = [json.loads(each) for each in capsys.readouterr().out.splitlines() if "won_after" in each]
+    assert (line["user"], line["amount"]) == (OWNER, 300)
 
 
 def test_a_dispute_that_is_won_gives_them_back_and_releases_the_credit(purse: Purse) -> None:

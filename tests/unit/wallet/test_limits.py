@@ -14,7 +14,7 @@ from chalicelib.kernel.time import DAY, HOUR
 from chalicelib.sessions import queues
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model.commands import finish, heartbeat, join, leave, reconnect, renew
-from chalicelib.wallet import limits, statement, topups
+from chalicelib.wallet import ceilings, statement, topups
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.model.buckets import PAID
 from chalicelib.wallet.model.chain import NOTHING, genesis
@@ -38,7 +38,7 @@ def excluded(stage: Stage, seconds: float = 30 * 86_400) -> Stage:
 
 
 def ceiling(stage: Stage) -> Cents | None:
-    return limits.ceiling(stage.world, stage.head, max(stage.clock.now, stage.head.at))
+    return ceilings.ceiling(stage.world, stage.head, max(stage.clock.now, stage.head.at))
 
 
 # --- what counts ---------------------------------------------------------------------------------
@@ -85,7 +85,7 @@ def test_an_earnings_chain_spends_nothing() -> None:
 def test_without_limits_there_is_no_ceiling_and_nothing_is_read() -> None:
     stage = Stage()
     nowhere = replace(stage.world, tables=None)  # type: ignore[arg-type]  # whoever reads here fails
-    assert limits.ceiling(nowhere, stage.head, NOON) is None
+    assert ceilings.ceiling(nowhere, stage.head, NOON) is None
 
 
 def test_the_newest_entry_says_whether_there_are_limits() -> None:
@@ -158,7 +158,7 @@ def test_the_beginning_of_a_window_is_found_in_a_chain_of_any_length(entries: in
 def test_an_account_without_an_entry_may_spend_its_limit() -> None:
     stage = Stage(credit=0)
     held = limits_changed(Limits(), wanted(700), NOON)
-    assert limits._ceiling_under(stage.world, held, genesis(f"credit:{CLIENT}"), NOON) == 700
+    assert ceilings.under(stage.world, held, genesis(f"credit:{CLIENT}"), NOON) == 700
 
 
 # --- other spending ------------------------------------------------------------------------------

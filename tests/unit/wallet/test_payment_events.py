@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from itertools import permutations
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from chalicelib.kernel.errors import AlreadyDone, Unavailable
+from chalicelib.runtime import audit
 from chalicelib.wallet import events, payments, topups
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.model.payment import Payment
@@ -308,6 +310,36 @@ def test_an_inquiry_that_becomes_a_dispute_takes_the_money(purse: Purse) -> None
     purse.tell(dispute_event("created", "dp_1", "pi_top_1", 2_500, "warning_needs_response"))
     purse.tell(dispute_event(*WITHDRAWN))
     assert (purse.balance, purse.frozen) == (0, "dispute:dp_1")
+
+
+def by_hand(purse: Purse, amount: int, ref: str = "t1") -> None:
+    wallet.adjust(purse.world, OWNER, amount, f"adjustment:{ref}", ref)
+
+
+def test_who_made_up_for_a_dispute_by_hand_is_told_when_it_is_won(
+    purse: Purse, capsys: pytest.CaptureFixture[str]
+) -> None:
+    by_hand(purse, 100, "before")
+    purse.tell(dispute_event(*OPEN))
+    by_hand(purse, 3_000)
+    by_hand(purse, -200, "t2")
+    purse.tell(dispute_event(*WON))
+    (line,) = [json.loads(each) for each in capsys.readouterr().out.splitlines() if "won_after" in each]
+    assert (line["level"], line["id"], line["amount"]) == ("error", "dp_1", 2_500)
+    row = audit.newest(purse.world.tables, "audit", OWNER, 1)[0]
+    assert (row["action"], row["detail"]["by_hand"]) == ("dispute_won", 2_500)
+    assert all("by_hand" not in each["facts"] for each in purse.world.tables.query("notices", ("pk", OWNER)).items)
+
+
+def test_what_was_taken_back_by_then_and_what_came_before_the_dispute_alarm_nobody(
+    purse: Purse, capsys: pytest.CaptureFixture[str]
+) -> None:
+    by_hand(purse, 900, "before")
+    purse.tell(dispute_event(*OPEN))
+    by_hand(purse, 500)
+    by_hand(purse, -500, "t2")
+    purse.tell(dispute_event(*WON))
+    assert "won_after" not in capsys.readouterr().out
 
 
 def test_part_of_a_payment_may_be_disputed(purse: Purse) -> None:

@@ -28,6 +28,7 @@ from chalicelib.wallet import recharges, statement
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.events import apply_event
 from chalicelib.wallet.model.recharge import DECLINES, REST, AutoRecharge, Recharge, Wanted
+from chalicelib.wallet.recharge_store import recharges_of
 from tests.support.emf import taken
 from tests.support.events import recharge_event, setup_event
 from tests.support.losing import LosingTables
@@ -63,7 +64,7 @@ def settings(stage: Stage) -> AutoRecharge:
 def in_flight(stage: Stage) -> Recharge:
     name = settings(stage).in_flight
     assert name
-    found = recharges._rows(stage.world).get(name)
+    found = recharges_of(stage.world).get(name)
     assert found
     return found
 
@@ -515,7 +516,7 @@ def test_a_refusal_that_comes_after_the_money_ends_nothing(stage: Stage) -> None
     stage.spend(4_500)
     charge = in_flight(stage)
     recharges.advance(hand_world(stage.tables, now=stage.clock, payments=Late()), charge.id)
-    found = recharges._rows(stage.world).get(charge.id)
+    found = recharges_of(stage.world).get(charge.id)
     assert found
     assert (found.status, stage.balance, settings(stage).enabled) == ("succeeded", 3_000, True)
 
@@ -644,7 +645,7 @@ def test_each_write_lost_in_turn_ends_in_the_same_books(at: int, after: bool, en
         if name:
             break
     assert name
-    charge = recharges._rows(world).get(name)
+    charge = recharges_of(world).get(name)
     assert charge
     assert isinstance(world.payments, OfflinePayments)
     if ending == "refused":

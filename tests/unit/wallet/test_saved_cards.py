@@ -15,6 +15,7 @@ from chalicelib.wallet import recharges, statement
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.events import apply_event
 from chalicelib.wallet.model.recharge import AutoRecharge, Recharge, Wanted
+from chalicelib.wallet.recharge_store import recharges_of
 from infra.local.stripe.server import StripeServer
 from infra.local.web import Server
 from tests.support.door import product_on
@@ -87,7 +88,7 @@ def now(world: World) -> AutoRecharge:
 
 
 def charge(world: World, name: str) -> Recharge:
-    found = recharges._rows(world).get(name)
+    found = recharges_of(world).get(name)
     assert found
     return found
 
@@ -155,7 +156,7 @@ def test_the_last_card_saved_is_the_one_that_is_charged(world: World, local: Str
     post_form(page, card="5555555555554444")
     # Two cards within one of Stripe's seconds: the first one told of stays.
     kept = replace(now(world), card=replace(first, at=first.at - 1))
-    world.tables.write(recharges._rows(world).keep(kept, now(world)))
+    world.tables.write(recharges_of(world).keep(kept, now(world)))
     events = client_of(local).v1.events.list(params={"type": "checkout.session.completed"}).data
     assert len(events) == 2
     for event in events:

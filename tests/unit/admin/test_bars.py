@@ -2,7 +2,7 @@
 
 import pytest
 
-from infra.local.charts import bar, columns, spread
+from scripts.admin.charts.bars import bar, columns, spread
 
 
 @pytest.mark.parametrize(
