@@ -48,7 +48,7 @@ from chalicelib.readers import service as readers
 from chalicelib.runtime import audit, outbox
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.retries import undisturbed
-from chalicelib.runtime.tables import Key, Operation, Put
+from chalicelib.runtime.tables import Advance, Key, Operation, Put
 from chalicelib.scheduling import service as scheduling
 from chalicelib.sessions import afterwards, settling
 from chalicelib.sessions import service as sessions
@@ -274,7 +274,7 @@ def _look_back(world: World, was: Deletion, now: Millis) -> None:
     world.wrote(_rows(world).keep_deletion(model.looked_back(was, now)))
 
 
-def play_again(world: World, actor: str, reason: str, advance: Callable[[int], None]) -> int:
+def play_again(world: World, actor: str, reason: str, advance: Advance) -> int:
     """Have every deletion stand as the list of who leaves says, where the tables are older: for a stage that was
     brought back and takes no calls yet. Who was gone is shut out and blank again when this returns; what they share
     with others follows by the tick, as ever. The number of people on the list; it may be repeated.

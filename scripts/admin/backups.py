@@ -11,6 +11,7 @@ from chalicelib.kernel.ids import new_id
 from chalicelib.kernel.time import SECOND, Millis, rfc3339
 from chalicelib.operations import deletions
 from chalicelib.payouts import paying
+from chalicelib.runtime.tables import Advance
 from chalicelib.wallet import statement
 from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, a_moment, a_text, takes_nothing
 from scripts.admin.progress import bar
@@ -91,7 +92,7 @@ def restore_backup(world: World, asked: Namespace) -> Plan:
     return Plan((will,), act)
 
 
-def _faults(world: World, advance: export.Advance) -> list[str]:
+def _faults(world: World, advance: Advance) -> list[str]:
     """What of the ledger does not add up, in words."""
     trial = statement.trial_balance(world)
     found = [f"the trial balance of {currency} is {total}" for currency, total in trial.total.items() if total]

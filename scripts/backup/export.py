@@ -16,12 +16,10 @@ from chalicelib.kernel.errors import InvalidState, Unavailable
 from chalicelib.kernel.ids import derived_id
 from chalicelib.kernel.time import SECOND, Millis, rfc3339
 from chalicelib.runtime.aws import client
+from chalicelib.runtime.tables import MOST_PAGES, Advance
 from scripts.backup import model
 from scripts.backup.model import Backup, File, Item
 from scripts.backup.places import Place, Prefix, s3
-
-Advance = Callable[[int], None]
-"""Takes how many more items or objects are done."""
 
 _AT_ONCE: Final = 4
 """Parts of a table that are read side by side."""
@@ -67,6 +65,17 @@ def dynamodb() -> Any:
     return client("dynamodb", attempts=5, read_seconds=30.0)
 
 
+def scanned(client: Any, table: str, **asked: Any) -> Iterator[Any]:
+    """DynamoDB's answers, page by page, to a scan of a table. Raises Unavailable where they never end."""
+    for _ in range(MOST_PAGES):
+        told = client.scan(TableName=table, ConsistentRead=True, **asked)
+        yield told
+        if "LastEvaluatedKey" not in told:
+            return
+        asked["ExclusiveStartKey"] = told["LastEvaluatedKey"]
+    raise Unavailable(f"{table} is too large to be read.")
+
+
 def refuse_where_there_is_one(place: Place) -> None:
     """Raises InvalidState."""
     if place.has(model.NOTE):
@@ -104,31 +113,16 @@ def _read_part(place: Place, name: str, physical: str, part: int, advance: Advan
         files.append(file)
         items.clear()
 
-    for number, page in enumerate(_pages(physical, part), 1):
+    for number, told in enumerate(scanned(dynamodb(), physical, Segment=part, TotalSegments=_AT_ONCE), 1):
         if stopped.is_set():
             break
-        items += page
-        advance(len(page))
+        items += told["Items"]
+        advance(told["Count"])
         if items and number % _PAGES_A_FILE == 0:
             keep()
     if items:
         keep()
     return files
-
-
-def _pages(physical: str, part: int) -> Iterator[list[Item]]:
-    asked: dict[str, Any] = {
-        "TableName": physical,
-        "ConsistentRead": True,
-        "Segment": part,
-        "TotalSegments": _AT_ONCE,
-    }
-    for _ in range(_MOST_PAGES):
-        answer = dynamodb().scan(**asked)
-        yield answer["Items"]
-        if "LastEvaluatedKey" not in answer:
-            return
-        asked["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
 
 # --- of a moment, by DynamoDB --------------------------------------------------------------------

@@ -17,9 +17,9 @@ from botocore.exceptions import ClientError
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import InvalidState
 from chalicelib.runtime.aws import is_passing_fault
-from chalicelib.runtime.tables import Contended
+from chalicelib.runtime.tables import Advance, Contended
 from scripts.backup import history, model
-from scripts.backup.export import Advance, buckets_of, dynamodb, tables_of
+from scripts.backup.export import buckets_of, dynamodb, scanned, tables_of
 from scripts.backup.history import BACKUPS, STAGE, Unfinished
 from scripts.backup.model import Backup, DamagedError, Item
 from scripts.backup.places import Place, give_back
@@ -32,7 +32,6 @@ _BATCHES: Final = 64
 _TRIES: Final = 12
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 10.0
-_MOST_PAGES: Final = 10_000_000
 _MOST_SAID: Final = 200
 """Rows of an audit log in which nothing has happened but backups."""
 
@@ -146,15 +145,7 @@ def _is_empty(physical: str) -> bool:
 
 def _count(physical: str) -> int:
     """Its items."""
-    count = 0
-    asked: dict[str, Any] = {"TableName": physical, "ConsistentRead": True, "Select": "COUNT"}
-    for _ in range(_MOST_PAGES):
-        told = dynamodb().scan(**asked)
-        count += told["Count"]
-        if "LastEvaluatedKey" not in told:
-            break
-        asked["ExclusiveStartKey"] = told["LastEvaluatedKey"]
-    return count
+    return sum(told["Count"] for told in scanned(dynamodb(), physical, Select="COUNT"))
 
 
 def _is_said_here(item: Item) -> bool:
