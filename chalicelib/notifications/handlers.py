@@ -77,7 +77,7 @@ def _failure(world: World, read: Callable[[], Item | None], left: Left) -> str |
     if left() < _SPARE:
         return "NoTime"
     # Here, not above: the API declares this function too, and tells nobody anything.
-    from chalicelib.notifications.model import notice_of
+    from chalicelib.notifications.model.notice import notice_of
     from chalicelib.notifications.service import tell
 
     kind = "unreadable"

@@ -8,7 +8,9 @@ from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import Invalid, Unavailable
 from chalicelib.kernel.ids import moment_of
-from chalicelib.notifications.model import NOBODY, Notice, Words, words
+from chalicelib.notifications.model.notice import NOBODY, Notice
+from chalicelib.notifications.model.said import words
+from chalicelib.notifications.model.words import Words
 from chalicelib.notifications.service import named
 from chalicelib.notifications.store import inbox_of
 from chalicelib.notifications.telling import PREFIX, Notification, oldest

@@ -13,7 +13,7 @@ from typing import Final
 from chalicelib.accounts.model.preferences import Kind
 from chalicelib.gateways.mail import Letter
 from chalicelib.kernel.text import one_line
-from chalicelib.notifications.model import Words
+from chalicelib.notifications.model.words import Words
 
 PAGES: Final = Path(__file__).parent / "page"
 SAFE: Final = "You get this because it keeps your account safe, so it cannot be turned off."

@@ -15,7 +15,8 @@ from chalicelib.gateways import World
 from chalicelib.gateways.push import DeadToken, Message
 from chalicelib.kernel.errors import NotFound, ProviderFailed
 from chalicelib.kernel.time import DAY, SECOND, Millis
-from chalicelib.notifications.model import Notice, Words, things
+from chalicelib.notifications.model.notice import Notice, things
+from chalicelib.notifications.model.words import Words
 from chalicelib.notifications.telling import notification_of
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.tables import Delete, Key, Put

@@ -10,7 +10,7 @@ from chalicelib.kernel.time import rfc3339
 from chalicelib.runtime.schemas import Id, Schema
 
 if TYPE_CHECKING:
-    from chalicelib.notifications.model import Words
+    from chalicelib.notifications.model.words import Words
     from chalicelib.notifications.telling import Notification
 
 
@@ -51,7 +51,7 @@ class InboxView(Schema):
 
 def notification_view(line: Notification, said: Words) -> NotificationView:
     """The line as its person sees it."""
-    from chalicelib.notifications.model import things
+    from chalicelib.notifications.model.notice import things
 
     return NotificationView(
         id=line.id,

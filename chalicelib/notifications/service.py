@@ -18,7 +18,9 @@ from chalicelib.kernel.errors import NotFound, ProviderFailed, Unavailable
 from chalicelib.kernel.ids import new_id
 from chalicelib.kernel.time import HOUR, MINUTE, Millis
 from chalicelib.notifications import bounces, letters, pushing, unsubscribing
-from chalicelib.notifications.model import Facts, Notice, Words, words
+from chalicelib.notifications.model.notice import Facts, Notice
+from chalicelib.notifications.model.said import words
+from chalicelib.notifications.model.words import Words
 from chalicelib.notifications.store import inbox_of
 from chalicelib.notifications.telling import (
     EMAIL,

@@ -12,7 +12,7 @@ from typing import Final
 
 from chalicelib.gateways import World
 from chalicelib.kernel.time import DAY, SECOND, Millis
-from chalicelib.notifications.model import Notice
+from chalicelib.notifications.model.notice import Notice
 from chalicelib.notifications.telling import KEPT_DAYS, Notification, Telling, Unread
 from chalicelib.runtime.tables import Absent, Delete, Equals, Item, Key, Operation, Put, Range, Tables
 

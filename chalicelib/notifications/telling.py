@@ -11,7 +11,7 @@ from typing import Any, Final
 from chalicelib.accounts.model.preferences import Channel, Preferences
 from chalicelib.kernel.ids import dated_id, first_at
 from chalicelib.kernel.time import DAY, MINUTE, Millis
-from chalicelib.notifications.model import Notice
+from chalicelib.notifications.model.notice import Notice
 
 PREFIX: Final = "ntc"
 KEPT_DAYS: Final = 90

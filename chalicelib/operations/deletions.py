@@ -36,7 +36,7 @@ from chalicelib.live import service as live
 from chalicelib.messaging import belongings as messages
 from chalicelib.notifications import inbox
 from chalicelib.notifications.letters import letter
-from chalicelib.notifications.model import Words
+from chalicelib.notifications.model.words import Words
 from chalicelib.operations import departures, exports
 from chalicelib.operations.model import deletion as model
 from chalicelib.operations.model.deletion import CODE_DIGITS, Deletion, State, Told

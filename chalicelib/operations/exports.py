@@ -22,7 +22,7 @@ from chalicelib.live.gift_schemas import sent_view
 from chalicelib.live.schemas import StreamView
 from chalicelib.notifications import bounces, inbox
 from chalicelib.notifications.letters import letter
-from chalicelib.notifications.model import Words
+from chalicelib.notifications.model.words import Words
 from chalicelib.notifications.schemas import notification_view
 from chalicelib.notifications.telling import Notification
 from chalicelib.operations import traded, written

@@ -23,7 +23,7 @@ from chalicelib.runtime.retries import undisturbed
 from chalicelib.runtime.tables import Operation
 from chalicelib.sessions.model import commands
 from chalicelib.sessions.store import Sessions
-from chalicelib.wallet import service as wallet
+from chalicelib.wallet import metering
 
 _TRIES: Final = 40
 """A whole queue may ask at one moment, and all write one row."""
@@ -45,7 +45,7 @@ def join(world: World, slug_or_id: str, client: str, modality: Modality) -> Queu
         if offline or modality not in reader.rates:
             raise ReaderUnavailable
         # Who could not ask for a reading holds up nobody who can.
-        commands.must_pay(wallet.funds_before(world, client, reader.rates[modality]))
+        commands.must_pay(metering.funds_before(world, client, reader.rates[modality]))
         return model.joined(queue, client, modality, world.now())
 
     return _changed(world, lambda: readers.by_slug(world, slug_or_id), decide)

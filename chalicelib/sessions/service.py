@@ -36,6 +36,7 @@ from chalicelib.sessions.model.commands import Command
 from chalicelib.sessions.model.due import Charge, Settle, decide, wake_at
 from chalicelib.sessions.model.session import Booked, Modality, Session, Side, Step, Who
 from chalicelib.sessions.store import Sessions, shard_of
+from chalicelib.wallet import metering
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.model.buckets import Split, first_part
 from chalicelib.wallet.model.chain import Entry
@@ -99,7 +100,7 @@ class Snapshot:
             left = session.last_moment(self.now, self._world.settings.rules) - self.now
             return Funds(None, session.prepaid or 0, None, None, max(0, left), None)
         minutes = session.max_minutes(self.now, self._world.settings.rules)
-        return wallet.funds(self._world, self.newest, session.id, session.rate, minutes, self.now)
+        return metering.funds(self._world, self.newest, session.id, session.rate, minutes, self.now)
 
 
 # --- asking for a reading ------------------------------------------------------------------------
@@ -429,7 +430,7 @@ def cost(world: World, session: Session) -> Receipt:
     if session.first_seq is None:
         return Receipt((), (), 0, 0)
     last = session.last_seq or wallet.head(world, session.client.user).seq
-    return wallet.session_receipt(world, session.client.user, session.id, session.first_seq, last)
+    return metering.session_receipt(world, session.client.user, session.id, session.first_seq, last)
 
 
 def _booked_cost(session: Session) -> Receipt:
@@ -456,7 +457,7 @@ def paid_from(world: World, session: Session) -> Split:
         return first_part(charge.split, -charge.amount - session.refunded) if charge else ()
     if session.first_seq is None or session.last_seq is None:
         return ()
-    return wallet.session_paid_from(world, session.client.user, session.id, session.first_seq, session.last_seq)
+    return metering.session_paid_from(world, session.client.user, session.id, session.first_seq, session.last_seq)
 
 
 def busy_among(world: World, people: Sequence[str], *, consistent: bool = True) -> set[str]:
@@ -556,7 +557,7 @@ def _commit(world: World, seen: Snapshot, step: Step, *beside: Operation) -> Sna
     session, extra = step.session, [*beside]
     newest = None if session.booking else seen.newest  # what a booking has paid touches no wallet
     if newest is not None and step.change:
-        moved = wallet.meter_change(world, seen.newest, step.change, seen.now)
+        moved = metering.meter_change(world, seen.newest, step.change, seen.now)
         if moved is None:
             return None
         newest, posting = moved

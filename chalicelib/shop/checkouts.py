@@ -34,9 +34,11 @@ from chalicelib.wallet.model.refund import look_again
 from chalicelib.wallet.model.topup import is_id
 
 if TYPE_CHECKING:
+    from chalicelib.accounts import service as accounts
     from chalicelib.shop import catalogue
     from chalicelib.wallet import refunds
 else:  # few payments need them
+    accounts = on_first_use("chalicelib.accounts.service")
     catalogue = on_first_use("chalicelib.shop.catalogue")
     refunds = on_first_use("chalicelib.wallet.refunds")
 
@@ -220,6 +222,8 @@ def told(world: World, event: Mapping[str, Any], stored: Stored) -> str:
     match verdict, order:
         case Paid(intent=intent, late=late), Order():
             payment = Payment(intent, order.buyer, order.total, USD, "order", order.id, world.now())
+            if not late and _a_seller_left(world, order):
+                order, late = _called_off(world, order.id, "refused"), True
             return _paid_late(world, order, payment, stored) if late else _paid(world, order, payment, stored)
         case Over(why=why), Order():
             _, operations = orders.calling_off(world, order, why)
@@ -234,6 +238,13 @@ def told(world: World, event: Mapping[str, Any], stored: Stored) -> str:
             world.tables.write(stored(why))
             return why
     raise AssertionError(verdict)
+
+
+def _a_seller_left(world: World, order: Order) -> bool:
+    """Whether what is paid would earn somebody something who is not there any more. Of a departure in this very moment
+    it may not know.
+    """
+    return any(accounts.is_deleted(world, seller) for seller in {each.seller for each in order.items} if seller)
 
 
 def _paid(world: World, order: Order, payment: Payment, stored: Stored) -> str:

@@ -11,6 +11,7 @@ from typing import Final
 
 from chalicelib.gateways import World
 from chalicelib.gateways.stripe import Refused
+from chalicelib.kernel.errors import ProviderFailed
 from chalicelib.kernel.ids import new_id
 from chalicelib.runtime.tables import MOST_KEYS, Key, Operation
 from chalicelib.shop.model import discount as model
@@ -30,14 +31,17 @@ def quoted(world: World, buyer: str, code: str, lines: Sequence[Line]) -> Discou
     an hour, those of promotional credit too), ProviderFailed, Unavailable.
     """
     written = model.code_of(code)
-    promos.may_guess(world, buyer)
+    guess = promos.take_guess(world, buyer, new_id("gss", world.now()))
     try:
         promotion = world.payments.promotion(written)
     except Refused:
         promotion = None  # Stripe takes no such words
+    except ProviderFailed:
+        promos.give_guess_back(world, buyer, guess)
+        raise
     if promotion is None:
-        promos.guessed_wrong(world, buyer, new_id("gss", world.now()))
         model.refuse("There is no such code.")
+    promos.give_guess_back(world, buyer, guess)
     first = promotion["restrictions"].get("first_time_transaction")
     found = model.discounted(
         promotion, lines, buyer=buyer, now=world.now(), new_customer=not first or not _has_paid(world, buyer)

@@ -83,8 +83,8 @@ def refund(
     """Give back those ``units`` of each item and, with ``shipping``, what sending cost; with ``restock`` what came back
     is on sale again, as what was never sent always is. Audited, once under ``refund_id``.
 
-    Raises NotFound, Invalid, InvalidState (never paid, too many refunds, the buyer has left, or Stripe takes none),
-    ProviderFailed, Unavailable.
+    Raises NotFound, AlreadyDone (something else went back under ``refund_id``), Invalid, InvalidState (never paid, too
+    many refunds, the buyer has left, or Stripe takes none), ProviderFailed, Unavailable.
     """
     return _given_back(world, order_id, refund_id, units, who, shipping=shipping, restock=restock)
 
@@ -102,7 +102,7 @@ def _given_back(
     """``units`` None is what is neither the buyer's nor sent."""
 
     def attempt(was: Order) -> Order:
-        if any(each.id == refund_id for each in was.refunds):
+        if returns.made_before(was, refund_id, units, shipping=shipping):
             return was
         now = max(world.now(), was.paid_at or 0)
         if units is None:

@@ -25,7 +25,7 @@ from chalicelib.wallet.model import meter
 from chalicelib.wallet.model import promo as model
 from chalicelib.wallet.model.buckets import MOST_LOTS, Lot
 from chalicelib.wallet.model.chain import Draft, Entry, Fact
-from chalicelib.wallet.model.promo import Code
+from chalicelib.wallet.model.promo import Code, Tries
 from chalicelib.wallet.promo_store import Promos
 from chalicelib.wallet.service import Beside, credit_account, nothing, post_once, posted
 
@@ -54,42 +54,61 @@ def redeem(world: World, user: str, redemption: str, written: str) -> Promotion:
     rows = _rows(world)
     name, key, lot = model.normalised(written), f"promo:{redemption}", derived_id("pro", redemption)
 
+    def made_before() -> Promotion | None:
+        done = posted(world, key)
+        if done and done.reference != name:
+            raise IdempotencyMismatch
+        return Promotion(done.amount, _expiry(done, lot)) if done else None
+
     def attempt() -> Promotion:
-        now, tries = world.now(), rows.tries(user)
-        code = rows.get(name) if name else None
-        times = rows.times(code.code, user) if code else 0
-        if done := posted(world, key):  # after the counts: this very one, made in between, must be found by it
-            if done.reference != name:
-                raise IdempotencyMismatch
-            return Promotion(done.amount, _expiry(done, lot))
-        model.may_guess(tries, now)
-        if code is None:
-            world.tables.write(rows.keep_tries(user, model.guessed_wrong(tries, redemption, now)))
-            raise NotFound("There is no such code.")
-        used = model.redeemed(code, times, now)
-        beside = (rows.keep(used, code), rows.redeem(code.code, user, times))
-        entry = _grant(world, user, key, lot, code.amount, code.days, code.code, lambda _: beside)
-        log.info("promo_redeemed", user=user, amount=code.amount)
+        known = code(world, written)
+        times = rows.times(known.code, user)
+        if done := made_before():  # after the counts: this very one, made in between, must be found by it
+            return done
+        used = model.redeemed(known, times, world.now())
+        beside = (rows.keep(used, known), rows.redeem(known.code, user, times))
+        entry = _grant(world, user, key, lot, known.amount, known.days, known.code, lambda _: beside)
+        log.info("promo_redeemed", user=user, amount=known.amount)
         return Promotion(entry.amount, _expiry(entry, lot))
+
+    if done := made_before():
+        return done
+    guess = take_guess(world, user, derived_id("gss", redemption, written))
+    code(world, written)
+    give_guess_back(world, user, guess)
+    return undisturbed(world.sleep, attempt, tries=_TRIES)
+
+
+def take_guess(world: World, user: str, guess: str) -> Tries:
+    """Count a guess before it is known to be wrong, so that those that are made at once are counted too. ``guess``
+    names it, as no other. Raises RateLimited where ten in an hour were wrong, or are not known yet; Unavailable.
+    """
+    rows = _rows(world)
+
+    def attempt() -> Tries:
+        tries = rows.tries(user)
+        if tries.last == guess:
+            return tries
+        now = world.now()
+        model.may_guess(tries, now)
+        taken = model.guessed(tries, guess, now)
+        world.tables.write(rows.keep_tries(user, taken))
+        return taken
 
     return undisturbed(world.sleep, attempt, tries=_TRIES)
 
 
-def may_guess(world: World, user: str) -> None:
-    """Raises RateLimited for who guessed wrong ten times in an hour: for whoever else takes codes."""
-    model.may_guess(_rows(world).tries(user), world.now())
-
-
-def guessed_wrong(world: World, user: str, guess: str) -> None:
-    """Count a wrong one. ``guess`` names it, as no other. Raises Unavailable."""
+def give_guess_back(world: World, user: str, taken: Tries) -> None:
+    """It was right, or nobody knows. Raises Unavailable."""
+    rows = _rows(world)
 
     def attempt() -> None:
-        rows = _rows(world)
         tries = rows.tries(user)
-        if tries.last != guess:
-            world.tables.write(rows.keep_tries(user, model.guessed_wrong(tries, guess, world.now())))
+        less = model.not_wrong(tries, taken)
+        if less != tries:
+            world.tables.write(rows.keep_tries(user, less))
 
-    undisturbed(world.sleep, attempt)
+    undisturbed(world.sleep, attempt, tries=_TRIES)
 
 
 def grant(

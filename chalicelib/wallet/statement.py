@@ -12,8 +12,9 @@ from chalicelib.gateways import World
 from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import Millis
 from chalicelib.runtime.tables import Advance, Key, whole
+from chalicelib.wallet import metering
 from chalicelib.wallet.model.chain import Entry, Meter, from_item, genesis, proves
-from chalicelib.wallet.service import charge_due, funds, head, ledger, nothing
+from chalicelib.wallet.service import charge_due, head, ledger, nothing
 
 _PAGE: Final = 100
 
@@ -37,7 +38,7 @@ def balance(world: World, user: str) -> Balance:
     coins = ledger(world).head(f"coins:{user}").balance
     now = max(world.now(), newest.at)
     meter = newest.meter
-    lasts = funds(world, newest, meter.session, meter.rate, 0, now).lasts if meter else 0
+    lasts = metering.funds(world, newest, meter.session, meter.rate, 0, now).lasts if meter else 0
     promo = newest.balance - newest.buckets.paid
     return Balance(newest.buckets.paid, promo, coins, newest.frozen is not None, meter, lasts)
 

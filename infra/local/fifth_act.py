@@ -299,7 +299,7 @@ class FifthAct:
         buyer, order = self._orders["both"]
         api, (earned, fees, _) = self._people[buyer], self._standing()
         price = api.get(f"/v1/orders/{order}")["items"][1]["amount"]["amount"]
-        self._admin("orders", "refund", order, "--item", "2:1", *_DONE)
+        self._admin("orders", "refund", order, "--item", "2:1", "--ref", "ticket-1", *_DONE)
         self._tell("admin", "soulseer orders refund ord_… --item 2:1")
 
         def arrived() -> Json | None:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Final
 
 from chalicelib.gateways import World
-from chalicelib.kernel.ids import new_id
+from chalicelib.kernel.ids import derived_id
 from chalicelib.kernel.time import rfc3339, rfc3339_or_none
 from chalicelib.shop import fulfilment, orders, returns
 from chalicelib.shop.model import order as model
@@ -66,10 +66,15 @@ def deliver_items(world: World, asked: Namespace) -> Plan:
 
 
 def refund_items(world: World, asked: Namespace) -> Plan:
-    """Without ``--item``, all that is left of it. Each time it is another refund, so what went back before is shown."""
+    """Without ``--item``, all that is left of it. ``--ref`` is what makes it once, also of two who are at it at once;
+    under another one it is another refund, so what went back before is shown.
+    """
     order = orders.load(world, asked.order)
-    units = dict(asked.item) or ({} if asked.shipping else reckoning.everything(order))
-    name = new_id("rfd", world.now())
+    name = derived_id("rfd", order.id, "admin", asked.ref)
+    wanted = dict(asked.item) or ({} if asked.shipping else None)
+    if reckoning.made_before(order, name, wanted, shipping=asked.shipping):
+        return Plan()
+    units = reckoning.everything(order) if wanted is None else wanted
     back = reckoning.planned(order, name, units, world.now(), shipping=asked.shipping)
 
     def act(operator: str, reason: str) -> Answer:
@@ -217,6 +222,7 @@ def _takes_refund(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--item", type=_units, action="append", default=[], metavar="N:UNITS", help="so many of an item; without, all"
     )
+    parser.add_argument("--ref", type=an_id, required=True, help="what it is for, such as a ticket: done once a ref")
     parser.add_argument("--shipping", action="store_true", help="what sending it cost too (alone, without --item)")
     parser.add_argument("--restock", action="store_true", help="what was sent came back, and is on sale again")
 
@@ -257,7 +263,7 @@ VERBS: Final = (
     _verb(
         "refund",
         "Give back what was paid for items, the way it was paid.",
-        (f"orders refund ord_01J… --item 2:1 --restock --stage prod {WHY}",),
+        (f"orders refund ord_01J… --item 2:1 --restock --ref ticket-1234 --stage prod {WHY}",),
         _takes_refund,
         refund_items,
         changes=True,

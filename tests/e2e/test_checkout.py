@@ -100,13 +100,13 @@ def test_an_order_is_paid_by_card_and_given_back_in_part(shopper: Shopper) -> No
     assert shopper.desk.pay(order, DECLINED) == 402
     assert shopper.order(order)["state"] == "pending"
     assert shopper.pays(order)["checkout_url"] is None
-    shopper.admin("orders", "refund", order["id"], "--item", "1:1")
+    shopper.admin("orders", "refund", order["id"], "--item", "1:1", "--ref", "t1")
     assert shopper.refunds(order) == [(PRICE, "succeeded")]
     shopper.admin("orders", "ship", order["id"], *POSTED)
     assert shopper.becomes(order, "shipped")["refunded"]["amount"] == PRICE
     assert refusal(shopper.cancels(order)) == (409, "invalid_state")
     assert shopper.left == PIECES - 2  # what had not been sent is on sale again
-    shopper.admin("orders", "refund", order["id"], "--item", "1:2", "--shipping", "--restock")
+    shopper.admin("orders", "refund", order["id"], "--item", "1:2", "--shipping", "--restock", "--ref", "t2")
     assert shopper.becomes(order, "refunded")["refunded"]["amount"] == total
     assert shopper.refunds(order) == [(PRICE, "succeeded"), (2 * PRICE + POSTAGE, "succeeded")]
     assert (shopper.left, shopper.phone.credit()) == (PIECES, 0)

@@ -11,7 +11,7 @@ from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import Problem, Unavailable
 from chalicelib.notifications import inbox
-from chalicelib.notifications.model import Notice
+from chalicelib.notifications.model.notice import Notice
 from chalicelib.notifications.service import tell
 from chalicelib.notifications.telling import notification_of
 from chalicelib.runtime.identity import Claims

@@ -55,11 +55,11 @@ def test_of_32_people_on_a_code_of_5_five_have_it(world: World, code: Any) -> No
             assert statement.verify_chain(world, wallet.credit_account(user)).broken_at is None
 
 
-def test_one_person_twelve_times_at_once_has_it_once(world: World, code: Any) -> None:
+def test_one_person_eight_times_at_once_has_it_once(world: World, code: Any) -> None:
     offered = code(total=100)
     user = f"usr_{uuid4().hex[:8]}"
-    outcomes = at_once([redeeming(world, offered, user, f"red_{user}{number}") for number in range(12)])
-    assert refusals(outcomes) == {"already_done": 11}
+    outcomes = at_once([redeeming(world, offered, user, f"red_{user}{number}") for number in range(8)])
+    assert refusals(outcomes) == {"already_done": 7}
     assert assert_whole(world, wallet.credit_account(user)) == 500
     assert promos.code(world, offered.code).used == 1
 

@@ -29,7 +29,7 @@ from chalicelib.kernel.time import SECOND
 from chalicelib.messaging import service as messages
 from chalicelib.messaging.model import Wanted
 from chalicelib.moderation import service as moderation
-from chalicelib.notifications.model import Notice
+from chalicelib.notifications.model.notice import Notice
 from chalicelib.notifications.service import tell
 from chalicelib.payouts.model import Payout
 from chalicelib.payouts.payees import rows_of

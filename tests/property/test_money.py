@@ -202,7 +202,7 @@ class Border:
 
     def _pull(self, lever: str, body: dict[str, Any]) -> None:
         """Somebody at Stripe, or at a bank, does that, unless Stripe lets nobody."""
-        requests.post(f"{self.local.url}/_local/{lever}", json=body, timeout=10)
+        requests.post(f"{self.local.url}/_local/{lever}", json=body, timeout=60)
 
     def _by_product(self, plan: dict[int, str], act: Callable[[World], object]) -> None:
         """Something of the product's is called, and may die, and may not reach Stripe."""

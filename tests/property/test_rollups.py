@@ -25,6 +25,7 @@ from chalicelib.kernel.time import DAY
 from chalicelib.wallet import statement
 from tests.property.tables import Change, FailingTables, SwiftTables, trouble
 from tests.support.connect import Connect
+from tests.support.kinds import Kind, posted_as, summed
 from tests.support.sums import expected
 from tests.support.town import Town
 from tests.support.worlds import HandClock, hand_world
@@ -32,16 +33,6 @@ from tests.support.worlds import HandClock, hand_world
 HISTORIES: Final = range(int(os.environ.get("SOUL_HISTORIES", "10")))
 STEPS: Final = 40
 SOURCES: Final[dict[str, Source]] = {"ledger": "ledger", "accounts": "accounts", "readers": "readers"}
-
-
-UNPLAYED: Final = {
-    ("credit", "order_credit_taken"),
-    ("credit", "recharge"),
-    ("credit", "recharge_set"),
-    ("credit", "reading_refunded"),
-    ("earnings", "adjusted"),
-}
-"""In all that matters here they are like others."""
 
 
 class Streams:
@@ -169,17 +160,10 @@ def orders_at_stripe(world: World, buyer: str) -> list[Any]:
 
 
 def test_the_histories_post_whatever_can_be_posted() -> None:
-    posted: set[tuple[str, str]] = set()
+    posted = set[Kind | None]()
     for seed in HISTORIES:
         play = Told(seed)
         for _ in range(STEPS):
             play.town.step()
-        for row in play.world.tables.scan("ledger").items:
-            if not row["account"].startswith("receipt:"):
-                journal = row["account"].startswith("platform:")
-                name = row["seq"].partition(":")[0] if journal else row["kind"]
-                posted.add((row["kind"] if journal else row["account"].partition(":")[0], name))
-    known = {(chain, kind) for chain, kinds in measures._CHAINS.items() for kind in kinds}
-    known |= {(journal, name) for journal, kinds in measures._JOURNALS.items() for name in kinds}
-    assert posted <= known
-    assert known - posted <= UNPLAYED
+        posted |= {posted_as(row) for row in play.world.tables.scan("ledger").items}
+    assert posted - {None} == summed()

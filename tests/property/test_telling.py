@@ -19,7 +19,7 @@ from chalicelib.gateways.mail import Letter
 from chalicelib.kernel.errors import Unavailable
 from chalicelib.kernel.time import DAY, MINUTE
 from chalicelib.notifications import inbox
-from chalicelib.notifications.model import Notice
+from chalicelib.notifications.model.notice import Notice
 from chalicelib.notifications.service import tell
 from chalicelib.notifications.store import inbox_of
 from chalicelib.notifications.telling import notification_of, oldest

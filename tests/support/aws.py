@@ -50,7 +50,7 @@ def dynamodb_client(url: str, *, attempts: int = 3, connections: int = 64) -> Dy
         endpoint_url=url,
         config=Config(
             connect_timeout=1,
-            read_timeout=10,  # a crowd on two cores waits longer than a function may
+            read_timeout=60,  # a crowd on two cores waits longer than a function may
             max_pool_connections=connections,
             retries={"mode": "standard", "total_max_attempts": attempts},
             parameter_validation=False,

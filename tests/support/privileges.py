@@ -53,7 +53,7 @@ table/wallet            dynamodb:ConditionCheckItem no  no  no   no  yes  no    
 table/wallet            dynamodb:DeleteItem         no  no  no   no  no   no    no   no    no  no   no   no   no   no
 table/wallet/index/due  dynamodb:Query              yes no  no   no  yes  no    no   no    no  no   no   no   no   no
 
-table/accounts          dynamodb:GetItem            yes yes no   yes yes  yes   yes  no    yes yes  no   no   yes  yes
+table/accounts          dynamodb:GetItem            yes yes yes  yes yes  yes   yes  no    yes yes  no   no   yes  yes
 table/accounts          dynamodb:BatchGetItem       yes no  no   no  yes  yes   no   no    no  no   no   no   no   no
 table/accounts          dynamodb:PutItem            yes no  no   no  yes  yes   yes  no    no  no   no   no   no   no
 table/accounts          dynamodb:Query              yes no  no   no  yes  yes   no   no    no  no   no   no   no   no

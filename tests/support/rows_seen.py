@@ -1,4 +1,6 @@
-"""Which rows the services write: noted while the unit tests run, and compared with docs/data-model.md at their end."""
+"""Which rows the services write, and what they post: noted while the unit tests run, and compared with
+docs/data-model.md, and with what dashboards sum up, at their end.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,7 @@ from typing import Final
 
 from chalicelib.runtime.tables import Item
 from tests.support.documents import document
+from tests.support.kinds import posted_as
 from tests.support.memory import KEYS
 
 PAGE: Final = document("docs/data-model.md")
@@ -45,12 +48,15 @@ def shape_of(shapes: list[Shape], key: tuple[str, ...]) -> Shape | None:
 
 @dataclass
 class Seen:
-    """A row for each kind of key and set of attributes."""
+    """A row for each kind of key and set of attributes; and all that was posted."""
 
     rows: dict[tuple[object, ...], tuple[str, ...]] = field(default_factory=dict)
+    posted: set[tuple[str, str]] = field(default_factory=set)
 
     def note(self, table: str, item: Item) -> None:
         """Cheap: it is told of each write. Keys of one kind begin alike."""
         key = tuple(str(item[name]) for name in KEYS[table])
         begins = tuple(_WORD.match(part)[0] for part in key)  # type: ignore[index]  # it matches nothing at least
         self.rows.setdefault((table, begins, tuple(sorted(item))), key)
+        if table == "ledger" and (posted := posted_as(item)):
+            self.posted.add(posted)

@@ -4,30 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from random import Random
 from typing import Any, Final
 
 from chalicelib.accounts.model.limits import Wanted
 from chalicelib.gateways import World
+from chalicelib.gateways.stripe import SavedCard
 from chalicelib.kernel.errors import Problem
 from chalicelib.kernel.time import DAY, HOUR, MINUTE
 from chalicelib.messaging import unlocking
 from chalicelib.payouts import payees, paying
+from chalicelib.payouts import service as payouts
+from chalicelib.readers import service as readers
 from chalicelib.scheduling import service as scheduling
-from chalicelib.sessions import afterwards
+from chalicelib.sessions import afterwards, settling
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model import commands
+from chalicelib.sessions.store import Sessions
 from chalicelib.shop import events, fulfilment
-from chalicelib.wallet import coins, packs, promos, purchases, refunds, topups
+from chalicelib.wallet import coins, packs, promos, purchases, recharges, refunds, topups
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.model.purchase import Told
+from chalicelib.wallet.model.recharge import Wanted as WantedCharges
+from chalicelib.wallet.recharge_store import recharges_of
 from tests.support.connect import Connect
 from tests.support.diary import Diary
 from tests.support.duo import Duo
-from tests.support.events import checkout_event, dispute_event, refund_event
+from tests.support.events import checkout_event, dispute_event, recharge_event, refund_event, setup_event
 from tests.support.pages import Pages
 from tests.support.pals import Pals
 from tests.support.people import person
+from tests.support.reading import add_reader
 from tests.support.show import Show
 from tests.support.worlds import HandClock
 
@@ -53,6 +61,10 @@ class Town:
         self.diary = Diary(world, "y").ready()
         payees.open_account(world, self.duo.reader)
         self.stripe.onboarded(f"acct_{self.duo.reader}")
+        self.stripe.card = SavedCard("cus_usr_p", "pm_1", "visa", "4242", 4, 2031)
+        recharges.open_setup(world, "usr_p", "set_1")
+        events.apply_event(world, setup_event("evt_setup", "usr_p"))
+        add_reader(world, "usr_j")
 
     @property
     def stripe(self) -> Connect:
@@ -66,9 +78,10 @@ class Town:
 
     def step(self) -> None:
         acts: list[Callable[[], object]] = [
-            self.reads, self.reads, self.tips, self.is_not_satisfied, self.books, self.streams, self.is_called_off,
-            self.replies, self.orders, self.orders, self.pays, self.is_paid_back, self.is_paid_back, self.is_promised,
-            self.has_coins, self.pays_out, self.is_corrected, self.is_careful,
+            self.reads, self.reads, self.tips, self.is_not_satisfied, self.is_divided, self.books, self.streams,
+            self.is_called_off, self.replies, self.orders, self.orders, self.pays, self.is_recharged, self.is_paid_back,
+            self.is_paid_back, self.is_promised, self.has_coins, self.pays_out, self.is_corrected, self.is_careful,
+            self.is_judged,
         ]  # fmt: skip
         self.number += 1
         self.clock.forward(self.rng.choice((0, 1, 1_000, 7 * MINUTE, HOUR)))
@@ -105,6 +118,18 @@ class Town:
         duo = self.rng.choice(self.talked or [self.duo])
         asked = afterwards.ask_guarantee(self.world, duo.session, duo.client, "not what I asked")
         afterwards.grant(self.world, asked.id, **ADMIN)
+
+    def is_divided(self) -> None:
+        """A reading that does not add up pays nobody, until an admin divides what it took."""
+        duo = Duo(self.world, "d", self.number)
+        person(self.world, duo.client)
+        duo.active().talked(150_000).noticed()
+        was = duo.does(duo.client, commands.leave)
+        rows = Sessions(self.world.tables, self.world.settings.tables.sessions)
+        self.world.tables.write(*rows.replace(replace(was, connected_before=was.connected_before + MINUTE), was)[1])
+        duo.does(duo.client, commands.finish)
+        earned, refunded = self.rng.choice(((525, 0), (300, 225), (0, 750)))
+        settling.settle(self.world, duo.session, earned=earned, refunded=refunded, **ADMIN)
 
     def books(self) -> None:
         """A booking that is called off, or not kept, or a talk that may end early."""
@@ -183,6 +208,9 @@ class Town:
                     failed = refund_event("refund.failed", told["id"], told["payment_intent"], told["amount"], "failed")
                     failed["data"]["object"]["metadata"] = {"refund_part": part}
                     events.apply_event(self.world, failed)
+            if self.rng.random() < 0.5:  # and goes back by hand after all
+                by_hand = refund_event("refund.created", f"re_{order.id}", f"pi_{order.id}", order.total, "succeeded")
+                events.apply_event(self.world, by_hand)
 
     # money in and back
 
@@ -193,6 +221,16 @@ class Town:
             topup = packs.open_checkout(self.world, "usr_p", f"top_{self.number}", "coins_500", "web")
         events.apply_event(self.world, checkout_event(f"evt_{self.number}", "checkout.session.completed", topup))
         self.paid.append((f"pi_{topup.id}", topup.amount))
+
+    def is_recharged(self) -> None:
+        """Whoever has a saved card charged where credit is short; or does so no more."""
+        recharges.set_auto(self.world, "usr_p", WantedCharges(self.rng.random() < 0.8, 10_000, 2_500, 10_000))
+        name = recharges.settings_of(self.world, "usr_p").in_flight
+        charge = recharges_of(self.world).get(name) if name else None
+        if charge:
+            recharges.advance(self.world, charge.id)
+            events.apply_event(self.world, recharge_event(f"evt_{self.name}", "payment_intent.succeeded", charge))
+            self.paid.append((f"pi_{charge.id}", charge.amount))
 
     def is_paid_back(self) -> None:
         """By us, by Stripe's dashboard, or by the bank; and it may fail, or be won."""
@@ -245,3 +283,9 @@ class Town:
     def is_corrected(self) -> None:
         amount = self.rng.choice((-50, 70))
         wallet.adjust(self.world, "usr_p", amount, f"adjustment:{self.name}", self.name)
+        payouts.adjust(self.world, self.duo.reader, amount, f"adjustment:{self.name}:earnings", self.name)
+
+    def is_judged(self) -> None:
+        """A reader is taken out of the directory, or let in again."""
+        judge = self.rng.choice((readers.withdraw, readers.verify))
+        judge(self.world, "usr_j", **ADMIN)

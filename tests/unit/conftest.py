@@ -1,5 +1,6 @@
-"""The rows that the services write are noted; what compares them with the data model comes last."""
+"""The rows that the services write are noted; what compares them with the data model and the sums comes last."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,12 +10,13 @@ from tests.support.memory import MemoryTables
 from tests.support.rows_seen import Seen
 
 HERE = Path(__file__).parent
+LAST = ("test_data_model", "test_kinds")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of the tests here, those of the data model come last."""
+    """Of the tests here, those of all that was written come last."""
     places = [place for place, item in enumerate(items) if HERE in item.path.parents]
-    ours = sorted((items[place] for place in places), key=lambda item: item.path.stem == "test_data_model")
+    ours = sorted((items[place] for place in places), key=lambda item: item.path.stem in LAST)
     for place, item in zip(places, ours, strict=True):
         items[place] = item
 
@@ -26,3 +28,13 @@ def seen() -> Iterator[Seen]:
     MemoryTables.witness = seen.note
     yield seen
     MemoryTables.witness = None
+
+
+@pytest.fixture
+def far_from_greenwich(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The machine is set to another zone than the functions', which is UTC."""
+    monkeypatch.setenv("TZ", "EST5")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()

@@ -22,7 +22,8 @@ from chalicelib.gateways.mail import Letter
 from chalicelib.kernel.errors import Problem
 from chalicelib.kernel.text import one_line, paragraphs
 from chalicelib.notifications.letters import letter
-from chalicelib.notifications.model import Notice, words
+from chalicelib.notifications.model.notice import Notice
+from chalicelib.notifications.model.said import words
 from chalicelib.runtime.identity import Claims
 from chalicelib.scheduling import feed
 from chalicelib.sessions import afterwards

@@ -238,9 +238,9 @@ def asked(entry: Entry | JournalFact) -> tuple[What, str] | None:
     kind, _, owner = entry.account.partition(":")
     if kind == "stream":
         return "stream", owner.partition(":")[0]
-    if kind == "earnings" and entry.kind == "reading_earned":
+    if entry.kind == "reading_earned":
         return "session", entry.reference
-    return ("booking", entry.reference) if kind == "earnings" and entry.kind == "booking_earned" else None
+    return ("booking", entry.reference) if entry.kind == "booking_earned" else None
 
 
 def of_entry(entry: Entry, before: Entry, thing: Thing) -> Added:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from chalicelib.kernel.errors import Invalid, InvalidState
+from chalicelib.kernel.errors import AlreadyDone, Invalid, InvalidState
 from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import Millis
 from chalicelib.shop.model.order import MOST_REFUNDS, Item, Order, Refund, State, looked
@@ -54,6 +54,18 @@ def unsent(order: Order) -> dict[str, int]:
 def everything(order: Order) -> dict[str, int]:
     """All units that are left, whatever became of them."""
     return {each.id: each.left for each in order.items if each.left}
+
+
+def made_before(order: Order, refund_id: str, units: Mapping[str, int] | None, *, shipping: bool) -> Refund | None:
+    """The refund of that name, if it was made. Raises AlreadyDone where it gave something else back; ``units`` None is
+    whatever it gave.
+    """
+    made = next((each for each in order.refunds if each.id == refund_id), None)
+    if made and units is not None:
+        postage = order.shipping.amount - order.shipping.refunded if order.shipping else 0
+        if made.units != units or (bool(made.shipping) != shipping and (postage or not shipping)):
+            raise AlreadyDone("Something else was given back under this name before.")
+    return made
 
 
 def called_off(order: Order, refund_id: str, now: Millis) -> Return:

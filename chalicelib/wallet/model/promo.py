@@ -41,7 +41,7 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Tries:
-    """Wrong guesses of one person since ``since``."""
+    """Guesses of one person since ``since`` that were wrong, or are not known yet."""
 
     since: Millis = 0
     count: int = 0
@@ -88,8 +88,16 @@ def may_guess(tries: Tries, now: Millis) -> None:
         raise RateLimited("Too many wrong codes. Try again in an hour.", tries.since + HOUR - now)
 
 
-def guessed_wrong(tries: Tries, request: str, now: Millis) -> Tries:
+def guessed(tries: Tries, request: str, now: Millis) -> Tries:
     """The guesses with one more."""
     if now >= tries.since + HOUR:
         return replace(tries, since=now, count=1, last=request)
     return replace(tries, count=tries.count + 1, last=request)
+
+
+def not_wrong(tries: Tries, taken: Tries) -> Tries:
+    """The guesses without the one that was ``taken``; as they are where it is not counted any more."""
+    given = f"not {taken.last}"
+    if tries.since != taken.since or tries.last == given:
+        return tries
+    return replace(tries, count=max(0, tries.count - 1), last=given)

@@ -10,7 +10,8 @@ import pytest
 
 from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
-from chalicelib.notifications.model import Notice, words
+from chalicelib.notifications.model.notice import Notice
+from chalicelib.notifications.model.said import words
 from chalicelib.runtime.identity import Claims
 from chalicelib.wallet import coins, purchases, statement
 from chalicelib.wallet.model.purchase import Told

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from chalicelib.kernel.errors import AlreadyDone
+from chalicelib.shop import returns
 from scripts.admin.cli import run
 from tests.support.counter import RATE, Counter
 from tests.support.worlds import hand_world
@@ -64,7 +66,7 @@ def test_things_are_sent_and_arrive_once(counter: Counter, soulseer: Command) ->
 def test_a_refund_says_who_bears_it_before_it_is_done(counter: Counter, soulseer: Command) -> None:
     made = counter.orders({"book": 2})
     counter.ships()
-    refund = ("orders", "refund", made.id, "--item", "1:1", "--restock")
+    refund = ("orders", "refund", made.id, "--item", "1:1", "--restock", "--ref", "t1")
     assert soulseer(*refund, "--reason", "because")["would"] == [
         f"give 999 cents back to {counter.buyer}, to their credit",
         f"take 699 cents of that from the earnings of {counter.seller}",
@@ -72,28 +74,46 @@ def test_a_refund_says_who_bears_it_before_it_is_done(counter: Counter, soulseer
     ]
     soulseer(*refund, *WHY)
     assert (counter.order().returned, counter.left("book")) == (999, 9)
-    assert soulseer("orders", "refund", made.id, "--shipping", "--reason", "because")["would"] == [
+    assert soulseer("orders", "refund", made.id, "--shipping", "--ref", "t2", "--reason", "because")["would"] == [
         f"give {RATE} cents back to {counter.buyer}, to their credit",
         "do so beside the 999 cents that were given back before",
     ]
-    assert soulseer("orders", "refund", made.id, "--shipping", *WHY)["rows"][0]["state"] == "shipped"
-    assert soulseer("orders", "refund", made.id, *WHY)["rows"][0]["state"] == "refunded"
-    soulseer("orders", "refund", made.id, *WHY, code=1)
+    assert soulseer("orders", "refund", made.id, "--shipping", "--ref", "t2", *WHY)["rows"][0]["state"] == "shipped"
+    assert soulseer("orders", "refund", made.id, "--ref", "t3", *WHY)["rows"][0]["state"] == "refunded"
+    soulseer("orders", "refund", made.id, "--ref", "t4", *WHY, code=1)
     acts = counter.world.tables.query(counter.world.settings.tables.audit, ("pk", made.id)).items
     assert sorted(each["action"] for each in acts) == [*["order_refunded"] * 3, "order_shipped"]
 
 
+def test_two_who_give_back_the_same_unit_for_one_ticket_give_it_back_once(counter: Counter, soulseer: Command) -> None:
+    made = counter.orders({"book": 3})
+    refund = ("orders", "refund", made.id, "--ref", "ticket-7")
+    for _ in range(2):
+        soulseer(*refund, "--item", "1:1", *WHY)
+    assert counter.order().returned == 999
+    assert soulseer(*refund, *WHY)["rows"] == []
+    soulseer(*refund, "--item", "1:2", *WHY, code=1)
+    soulseer(*refund, "--item", "1:1", "--shipping", *WHY, code=1)
+    name, units = counter.order().refunds[0].id, {"1": 1}
+    how: Any = {"shipping": False, "restock": False}
+    for _ in range(2):  # each of whom had planned it before either did it
+        returns.refund(counter.world, made.id, name, units, returns.Who("arn:bea", "t7"), **how)
+    with pytest.raises(AlreadyDone):
+        returns.refund(counter.world, made.id, name, {"1": 2}, returns.Who("arn:bea", "t7"), **how)
+    assert counter.order().returned == 999
+
+
 def test_coins_go_back_as_coins(counter: Counter, soulseer: Command) -> None:
     made = counter.orders({"song": 1}, "coins")
-    assert soulseer("orders", "refund", made.id, "--reason", "because")["would"] == [
+    assert soulseer("orders", "refund", made.id, "--ref", "t9", "--reason", "because")["would"] == [
         f"give 333 coins back to {counter.buyer}"
     ]
 
 
 def test_what_went_back_before_is_told_in_coins_where_it_was_paid_so(counter: Counter, soulseer: Command) -> None:
     made = counter.orders({"song": 1, "spell": 1}, "coins")
-    soulseer("orders", "refund", made.id, "--item", "1", *WHY)
-    assert soulseer("orders", "refund", made.id, "--reason", "because")["would"] == [
+    soulseer("orders", "refund", made.id, "--item", "1", "--ref", "t1", *WHY)
+    assert soulseer("orders", "refund", made.id, "--ref", "t9", "--reason", "because")["would"] == [
         f"give 501 coins back to {counter.buyer}",
         f"take 350 cents of that from the earnings of {counter.seller}",
         "do so beside the 333 coins that were given back before",

@@ -60,6 +60,8 @@ def test_the_days_before_end_where_a_span_begins() -> None:
     before = days_before(span)
     assert before.days == (date(2026, 11, 21), date(2026, 11, 22), date(2026, 11, 23))
     assert (before.since, before.until) == (moment("2026-11-21T00:00", BERLIN), span.since)
+    west = days_until(moment("2026-11-26T12:34"), 1, ZoneInfo("America/New_York"))
+    assert days_before(west).days == (date(2026, 11, 25),)
 
 
 def test_a_day_has_23_or_25_hours_where_clocks_change() -> None:

@@ -41,4 +41,6 @@ def load(folder: Path, stage: str) -> Package:
     package(stage, folder, local=True)
     with zipfile.ZipFile(folder / "deployment.zip") as opened:
         names = opened.namelist()
-    return Package(folder, yaml.safe_load((folder / "sam.yaml").read_text()), names)
+    read = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # six times as fast, where libyaml is
+    template = yaml.load((folder / "sam.yaml").read_text(), read)  # noqa: S506 - both are safe
+    return Package(folder, template, names)

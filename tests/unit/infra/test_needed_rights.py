@@ -23,7 +23,7 @@ from chalicelib.moderation import service as moderation
 from chalicelib.moderation.store import cases
 from chalicelib.notifications import bounces
 from chalicelib.notifications.handlers import told_again
-from chalicelib.notifications.model import notice_of
+from chalicelib.notifications.model.notice import notice_of
 from chalicelib.notifications.service import tell
 from chalicelib.operations import deletions, exports, handlers
 from chalicelib.payouts import payees, paying

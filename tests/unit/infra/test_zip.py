@@ -8,6 +8,7 @@ import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,28 +44,39 @@ def run_alone(unpacked: Path, packaged: Package, code: str, **more: str) -> str:
     return told.stdout
 
 
-def test_every_handler_is_found_in_the_zip_alone(packaged: Package, unpacked: Path) -> None:
+@pytest.fixture(scope="session")
+def started(packaged: Package, unpacked: Path) -> dict[str, Any]:
+    """What each function is once Lambda has started it, by its name; each in a process of its own, as there."""
+    found = {}
     for name, function in packaged.functions.items():
         module, _, attribute = function["Handler"].rpartition(".")
-        code = f"import importlib; print(callable(importlib.import_module({module!r}).{attribute}))"
-        assert run_alone(unpacked, packaged, code).strip() == "True", name
+        code = f"""
+import {module}
+loaded = {{each.partition(".")[0] for each in sys.modules}}
+import json
+from chalicelib.gateways import world
+print(json.dumps({{
+    "handler": callable({module}.{attribute}), "loaded": sorted(loaded), "worlds": world.cache_info().currsize
+}}))
+"""
+        found[name] = json.loads(run_alone(unpacked, packaged, code, AWS_LAMBDA_FUNCTION_NAME=name))
+    return found
 
 
-def test_no_function_starts_with_what_its_first_call_may_not_need(packaged: Package, unpacked: Path) -> None:
+def test_every_handler_is_found_in_the_zip_alone(started: dict[str, Any]) -> None:
+    assert [name for name, each in started.items() if not each["handler"]] == []
+
+
+def test_no_function_starts_with_what_its_first_call_may_not_need(started: dict[str, Any]) -> None:
     """A start pays for every import: what vendors, tokens and readers need comes with the call that needs it."""
     later = {"agora_token_builder", "aws_lambda_powertools", "boto3", "cryptography", "jwt", "pynamodb", "stripe"}
-    for name, function in packaged.functions.items():
+    for name, each in started.items():
         not_yet = later if name == "api" else later | {"pydantic"}
-        module = function["Handler"].rpartition(".")[0]
-        code = f"import {module}; print([each for each in {sorted(not_yet)!r} if each in sys.modules])"
-        assert run_alone(unpacked, packaged, code, AWS_LAMBDA_FUNCTION_NAME=name).strip() == "[]", name
+        assert not_yet.isdisjoint(each["loaded"]), name
 
 
-def test_a_function_that_lambda_has_started_has_its_clients(packaged: Package, unpacked: Path) -> None:
-    for name, function in packaged.functions.items():
-        module = function["Handler"].rpartition(".")[0]
-        code = f"import {module}\nfrom chalicelib.gateways import world\nprint(world.cache_info().currsize)"
-        assert run_alone(unpacked, packaged, code, AWS_LAMBDA_FUNCTION_NAME=name).strip() == "1", name
+def test_a_function_that_lambda_has_started_has_its_clients(started: dict[str, Any]) -> None:
+    assert {name: each["worlds"] for name, each in started.items()} == dict.fromkeys(started, 1)
 
 
 def test_everything_that_the_product_imports_is_in_the_zip(packaged: Package, unpacked: Path) -> None:

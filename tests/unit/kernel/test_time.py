@@ -1,7 +1,5 @@
 """Moments and spans."""
 
-import time
-from collections.abc import Iterator
 from datetime import datetime
 
 import pytest
@@ -9,15 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.kernel.time import DAY, HOUR, MINUTE, SECOND, ceil_div, rfc3339
-
-
-@pytest.fixture
-def far_from_greenwich(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("TZ", "EST5")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
 
 
 def test_spans_are_milliseconds() -> None:

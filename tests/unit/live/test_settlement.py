@@ -19,8 +19,8 @@ from chalicelib.live import gifts, settlement, shards
 from chalicelib.live import service as streams
 from chalicelib.live.gift_store import gift_rows
 from chalicelib.live.model.stream import HOST_UID
-from chalicelib.notifications.model import Notice as Told
-from chalicelib.notifications.model import words
+from chalicelib.notifications.model.notice import Notice as Told
+from chalicelib.notifications.model.said import words
 from chalicelib.payouts import service as payouts
 from chalicelib.runtime.tables import Contended, Operation
 from chalicelib.wallet import coins

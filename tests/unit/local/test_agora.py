@@ -27,7 +27,7 @@ SECRET = "notices-secret"
 CHANNEL = "ses_1-0"
 START = float(int(time.time()))
 """When a clock by hand begins: a token has an end of its own besides, a day after it was made."""
-QUICK = Retries(first=0.01, longest=0.05, most=5, timeout=2.0)
+QUICK = Retries(first=0.01, longest=0.05, most=5, timeout=60.0)
 
 
 @dataclass
@@ -53,7 +53,7 @@ class Inbox:
 
     def wait(self, condition: Callable[[], bool]) -> None:
         with self.changed:
-            assert self.changed.wait_for(condition, timeout=10), self.told()
+            assert self.changed.wait_for(condition, timeout=60), self.told()
 
     def told(self) -> list[tuple[int, int, int | None]]:
         """Type, uid, and why somebody left, by the sequence of each participant."""
@@ -120,7 +120,7 @@ def refusal(act: Callable[[], object]) -> str:
 
 
 def call(agora: AgoraServer, method: str, path: str, body: Any = None) -> Any:
-    response = requests.request(method, f"{agora.url}/_local/{path}", json=body, timeout=10)
+    response = requests.request(method, f"{agora.url}/_local/{path}", json=body, timeout=60)
     response.raise_for_status()
     return response.json()
 
@@ -132,7 +132,7 @@ def kick(agora: AgoraServer, body: Any = None, credentials: str = "customer:cust
         f"{agora.url}/dev/v1/kicking-rule",
         data=json.dumps(whole) if body is None else body,
         headers={"authorization": f"Basic {base64.b64encode(credentials.encode()).decode()}"},
-        timeout=5,
+        timeout=60,
     )
 
 
@@ -209,7 +209,7 @@ def test_who_leaves_is_out_and_cannot_leave_twice(agora: AgoraServer) -> None:
     assert agora.uids_in(CHANNEL) == set()
     entered = device(agora)
     call(agora, "POST", f"channels/{CHANNEL}/leave", {"device": entered._id})
-    again = requests.post(f"{agora.url}/_local/channels/{CHANNEL}/leave", json={"device": entered._id}, timeout=5)
+    again = requests.post(f"{agora.url}/_local/channels/{CHANNEL}/leave", json={"device": entered._id}, timeout=60)
     assert (again.status_code, again.json()["error"]["code"]) == (409, "not_in_channel")
 
 
@@ -223,19 +223,17 @@ def test_another_device_of_the_same_uid_takes_the_place_of_the_first(agora: Agor
     assert agora.uids_in(CHANNEL) == {1}
 
 
-def test_the_end_of_a_token_puts_its_holder_out_unless_it_is_renewed() -> None:
-    inbox = Inbox()
-    with Server("inbox", inbox.answer) as server, AgoraServer() as agora:
-        agora.open_account(ACCOUNT)
-        agora.send_notices_to(server.url, SECRET)
-        soon = time.time() + 2
-        device(agora, 1, ends=soon)
-        renewing = device(agora, 2, ends=soon)
-        renewing.use(media(2, ends=soon + 300))
-        inbox.wait(lambda: (108, 1, 0) in inbox.told())
-        assert time.time() >= int(soon)
-        assert agora.uids_in(CHANNEL) == {2}
-        assert len(call(agora, "GET", f"notices?channel={CHANNEL}")["data"]) == 3  # a renewal is not told
+def test_the_end_of_a_token_puts_its_holder_out_unless_it_is_renewed(
+    agora: AgoraServer, inbox: Inbox, clock: HandClock
+) -> None:
+    device(agora, 1, ends=START + 300)
+    renewing = device(agora, 2, ends=START + 300)
+    renewing.use(media(2, ends=START + 600))
+    clock.now += 300
+    device(agora, 3, channel="ses_2-0", ends=START + 600)  # it looks for what is due when something new will be
+    inbox.wait(lambda: (108, 1, 0) in inbox.told())
+    assert agora.uids_in(CHANNEL) == {2}
+    assert len(call(agora, "GET", f"notices?channel={CHANNEL}")["data"]) == 3  # a renewal is not told
 
 
 def test_a_lease_for_another_channel_takes_the_device_there(agora: AgoraServer) -> None:
@@ -519,12 +517,12 @@ def test_a_notice_of_anything_else_can_be_made(agora: AgoraServer, inbox: Inbox)
     ],
 )
 def test_what_cannot_be_meant_is_refused(agora: AgoraServer, method: str, path: str, body: Any) -> None:
-    answer = requests.request(method, f"{agora.url}/_local/{path}", json=body, timeout=5)
+    answer = requests.request(method, f"{agora.url}/_local/{path}", json=body, timeout=60)
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid")
 
 
 def test_a_restart_keeps_who_is_there_who_is_barred_and_what_is_to_be_told(tmp_path: Path) -> None:
-    slow = Retries(first=0.2, longest=0.2, timeout=2)
+    slow = Retries(first=0.2, longest=0.2)
     ends = time.time() + 300
     with AgoraServer(tmp_path, retries=slow) as agora:
         agora.open_account(ACCOUNT)

@@ -151,7 +151,7 @@ def test_what_was_bought_and_is_to_be_told_outlives_a_restart(tmp_path: Path, in
     ("body", "lacks"), [({"product": "x"}, "account_token"), ({"account_token": TOKEN}, "product")]
 )
 def test_what_a_purchase_lacks_is_named(store: AppleServer, body: dict[str, Any], lacks: str) -> None:
-    refused = requests.post(f"{store.url}/_local/purchases", json=body, timeout=10)
+    refused = requests.post(f"{store.url}/_local/purchases", json=body, timeout=60)
     assert (refused.status_code, refused.json()["error"]["message"]) == (400, f"{lacks} is missing")
 
 

@@ -38,7 +38,7 @@ def close(agora: AgoraServer, channel: str, **rule: Any) -> None:
         "privileges": ["join_channel"],
     } | rule
     url = f"{agora.url}/dev/v1/kicking-rule"
-    assert requests.post(url, json=body, auth=("customer", "secret"), timeout=5).status_code == 200
+    assert requests.post(url, json=body, auth=("customer", "secret"), timeout=60).status_code == 200
 
 
 def test_closed_and_empty_channels_and_dead_tokens_are_the_proof(agora: AgoraServer) -> None:

@@ -20,7 +20,7 @@ from infra.local.waiting import until
 from infra.local.web import Request, Response, Server
 from tests.support.play import Gateway
 
-QUICK = Retries(first=0.01, longest=0.05, most=5, timeout=2.0)
+QUICK = Retries(first=0.01, longest=0.05, most=5, timeout=60.0)
 ACCOUNT = "0190a1b2-c3d4-4e5f-8a9b-0c1d2e3f4a5b"
 
 
@@ -49,7 +49,7 @@ class Inbox:
 
     def wait(self, count: int) -> list[tuple[str, bytes]]:
         with self.changed:
-            assert self.changed.wait_for(lambda: len(self.received) >= count, timeout=10)
+            assert self.changed.wait_for(lambda: len(self.received) >= count, timeout=60)
             return self.received
 
 
@@ -68,7 +68,7 @@ def inbox(google: GoogleServer) -> Iterator[Inbox]:
 
 
 def call(google: GoogleServer, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-    answer = requests.request(method, f"{google.url}/_local/{path}", json=body, timeout=10)
+    answer = requests.request(method, f"{google.url}/_local/{path}", json=body, timeout=60)
     answer.raise_for_status()
     return answer.json()
 
@@ -134,7 +134,7 @@ def test_purchases_and_keys_outlive_a_restart(tmp_path: Path) -> None:
 
 def test_what_cannot_happen_is_refused(google: GoogleServer) -> None:
     def asked(path: str, body: dict[str, int] | None = None) -> int:
-        return requests.post(f"{google.url}/_local/{path}", json=body, timeout=10).status_code
+        return requests.post(f"{google.url}/_local/{path}", json=body, timeout=60).status_code
 
     token = google.buy("coins_500", ACCOUNT)["id"]
     assert asked(f"purchases/{token}/complete") == 400
@@ -148,9 +148,9 @@ def test_what_cannot_happen_is_refused(google: GoogleServer) -> None:
 
 def test_an_assertion_that_the_service_account_did_not_sign_gets_no_token(google: GoogleServer) -> None:
     form = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": "e30.e30.AAAA"}
-    refused = requests.post(f"{google.url}/token", data=form, timeout=10)
+    refused = requests.post(f"{google.url}/token", data=form, timeout=60)
     assert (refused.status_code, refused.json()["error"]) == (400, "invalid_grant")
     path = "androidpublisher/v3/applications/local.soulseer/purchases/productsv2/tokens/x"
     for headers in ({}, {"authorization": "Bearer ya29.forged"}):
-        answer = requests.get(f"{google.url}/{path}", headers=headers, timeout=10)
+        answer = requests.get(f"{google.url}/{path}", headers=headers, timeout=60)
         assert (answer.status_code, json.loads(answer.content)["error"]["code"]) == (401, 401)

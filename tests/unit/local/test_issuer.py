@@ -22,14 +22,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IssuerServer]:
 
 
 def post_token(server: IssuerServer, body: Any) -> dict[str, Any]:
-    response = requests.post(f"{server.url}/token", json=body, timeout=5)
+    response = requests.post(f"{server.url}/token", json=body, timeout=60)
     response.raise_for_status()
     answer: dict[str, Any] = response.json()
     return answer
 
 
 def verified(server: IssuerServer, token: str) -> dict[str, Any]:
-    keys = jwt.PyJWKClient(f"{server.url}/.well-known/jwks.json", timeout=3)
+    keys = jwt.PyJWKClient(f"{server.url}/.well-known/jwks.json", timeout=60)
     key = keys.get_signing_key_from_jwt(token)
     return jwt.decode(token, key, algorithms=["RS256"], audience=AUDIENCE, issuer=server.issuer.iss)
 
@@ -46,7 +46,7 @@ def test_a_token_is_verified_by_the_keys_at_the_jwks_address(server: IssuerServe
 
 
 def test_the_configuration_names_the_issuer_and_its_keys(server: IssuerServer) -> None:
-    configuration = requests.get(f"{server.url}/.well-known/openid-configuration", timeout=5).json()
+    configuration = requests.get(f"{server.url}/.well-known/openid-configuration", timeout=60).json()
 
     assert configuration["issuer"] == f"{server.url}/"
     assert configuration["jwks_uri"] == f"{server.url}/.well-known/jwks.json"
@@ -112,10 +112,10 @@ def test_the_same_key_has_the_same_id() -> None:
 
 
 def test_the_link_to_the_page_carries_the_tokens_where_no_server_sees_them(server: IssuerServer) -> None:
-    assert requests.get(f"{server.url}/docs", timeout=5).status_code == 404
+    assert requests.get(f"{server.url}/docs", timeout=60).status_code == 404
     link = server.leads_to("http://api.test/dev/docs", {"client": "a.b-c_d", "reader": "e.f"})
 
-    answer = requests.get(link, timeout=5, allow_redirects=False)
+    answer = requests.get(link, timeout=60, allow_redirects=False)
 
     assert answer.status_code == 302
     assert answer.headers["location"] == "http://api.test/dev/docs#client=a.b-c_d&reader=e.f"

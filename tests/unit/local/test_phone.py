@@ -14,6 +14,8 @@ from infra.local.waiting import TookTooLong, until
 from infra.local.web import LostAnswer, Request, Response, Server, json_response
 
 PATH = "/v1/sessions/ses_1"
+SOON = 30.0
+"""Seconds, on the busiest machine."""
 APP, CERTIFICATE = "0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"
 
 
@@ -139,7 +141,7 @@ def joined(backend: Backend, answer: Callable[[Request], Response], *, stays: bo
 
 def test_it_beats_from_joining_until_it_hangs_up(backend: Backend) -> None:
     phone = joined(backend, lambda _: json_response(200, session("active")))
-    until("three beats", lambda: backend.paths().count(f"{PATH}/heartbeat") >= 3, seconds=5, every=0.01)
+    until("three beats", lambda: backend.paths().count(f"{PATH}/heartbeat") >= 3, seconds=SOON, every=0.01)
     phone.hang_up()
     asked = len(backend.asked)
     assert backend.paths() == [f"{PATH}/join"] + [f"{PATH}/heartbeat"] * (asked - 1)
@@ -147,7 +149,7 @@ def test_it_beats_from_joining_until_it_hangs_up(backend: Backend) -> None:
 
 def test_a_beat_that_fails_is_followed_by_the_next(backend: Backend) -> None:
     phone = joined(backend, in_turn(LostAnswer(), problem(503, "unavailable"), json_response(200, session("paused"))))
-    until("a beat that was answered", lambda: phone.state == "paused", seconds=5, every=0.01)
+    until("a beat that was answered", lambda: phone.state == "paused", seconds=SOON, every=0.01)
     phone.hang_up()
 
 
@@ -159,7 +161,7 @@ def test_only_the_phone_that_stayed_asks_back_in_by_itself(backend: Backend, sta
         return json_response(200, session("paused"))
 
     phone = joined(backend, answer, stays=stays)
-    until("three beats", lambda: backend.paths().count(f"{PATH}/heartbeat") >= 3, seconds=5, every=0.01)
+    until("three beats", lambda: backend.paths().count(f"{PATH}/heartbeat") >= 3, seconds=SOON, every=0.01)
     phone.hang_up()
     assert (f"{PATH}/reconnect" in backend.paths()) is stays
 
@@ -171,8 +173,8 @@ def test_a_lease_that_ends_soon_is_renewed(backend: Backend) -> None:
         return json_response(200, session("active"))
 
     phone = joined(backend, answer, lease=0.05)
-    until("a renewal", lambda: f"{PATH}/token" in backend.paths(), seconds=5, every=0.01)
-    until("two more beats", lambda: backend.paths().count(f"{PATH}/heartbeat") >= 3, seconds=5, every=0.01)
+    until("a renewal", lambda: f"{PATH}/token" in backend.paths(), seconds=SOON, every=0.01)
+    until("two more beats", lambda: backend.paths().count(f"{PATH}/heartbeat") >= 3, seconds=SOON, every=0.01)
     phone.hang_up()
     assert backend.paths().count(f"{PATH}/token") == 1
 
@@ -184,7 +186,7 @@ def test_a_reading_that_is_over_is_looked_at_once_more_and_beats_stop(backend: B
         return problem(409, "invalid_state")
 
     phone = joined(backend, answer)
-    until("the end being seen", lambda: phone.state == "finalized", seconds=5, every=0.01)
+    until("the end being seen", lambda: phone.state == "finalized", seconds=SOON, every=0.01)
     assert backend.paths() == [f"{PATH}/join", f"{PATH}/heartbeat", PATH]
     phone.hang_up()
 
@@ -267,7 +269,7 @@ def test_a_channel_that_refuses_is_told_to_the_person_and_does_not_stop_the_beat
     phone = Phone(Api(backend.url), stays=True, session=session("waiting"), device=Device(agora.url))
     phone.join()
     backend.answer = answer
-    until("asking back in, twice", lambda: backend.paths().count(f"{PATH}/reconnect") >= 2, seconds=5, every=0.01)
+    until("asking back in, twice", lambda: backend.paths().count(f"{PATH}/reconnect") >= 2, seconds=SOON, every=0.01)
     phone.hang_up()
 
 
@@ -282,4 +284,4 @@ def test_a_wait_ends_with_what_it_waited_for() -> None:
     with pytest.raises(TookTooLong, match="did not see: the moon"):
         until("the moon", lambda: None, seconds=0.02, every=0.01)
     answers = iter([None, False, 0])
-    assert until("an answer", lambda: next(answers), seconds=5, every=0) == 0
+    assert until("an answer", lambda: next(answers), seconds=SOON, every=0) == 0

@@ -21,7 +21,7 @@ def open_link(client: stripe.StripeClient, account: str) -> str:
 
 
 def get(url: str) -> requests.Response:
-    return requests.get(url, allow_redirects=False, timeout=10)
+    return requests.get(url, allow_redirects=False, timeout=60)
 
 
 def test_a_new_account_can_do_nothing_and_says_what_is_due(client: stripe.StripeClient) -> None:

@@ -136,4 +136,4 @@ def test_an_outcome_must_be_one_of_the_dispute(local: StripeServer, client: stri
 
 
 def post(local: StripeServer, path: str, body: Any) -> int:
-    return requests.post(f"{local.url}{path}", json=body, timeout=10).status_code
+    return requests.post(f"{local.url}{path}", json=body, timeout=60).status_code

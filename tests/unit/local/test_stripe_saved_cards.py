@@ -85,7 +85,7 @@ def test_a_deleted_customer_takes_the_saved_cards_along(client: stripe.StripeCli
 def test_a_setup_page_saves_a_card_and_takes_nothing(client: stripe.StripeClient, inbox: Inbox) -> None:
     customer = new_customer(client)
     session = open_setup(client, customer)
-    page = requests.get(session.url, timeout=5).text
+    page = requests.get(session.url, timeout=60).text
     status, back, _ = post_form(session.url, card=SUCCESS)
 
     done = client.v1.checkout.sessions.retrieve(session.id, params={"expand": ["setup_intent"]})

@@ -195,7 +195,7 @@ def test_an_account_without_means_is_not_paid_out(local: StripeServer, client: s
     account = onboarded(local, client)
 
     for path in (f"/_local/accounts/{account}/payout", "/_local/payout", "/_local/accounts/acct_nobody/payout"):
-        assert requests.post(f"{local.url}{path}", timeout=10).status_code in (400, 404)
+        assert requests.post(f"{local.url}{path}", timeout=60).status_code in (400, 404)
     with pytest.raises(stripe.InvalidRequestError):
         client.v1.payouts.create(
             params={"amount": 1, "currency": "usd"}, options={"stripe_account": new_account(client)}

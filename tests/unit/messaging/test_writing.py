@@ -20,7 +20,8 @@ from chalicelib.kernel.errors import (
 from chalicelib.kernel.time import MINUTE
 from chalicelib.messaging import service as messages
 from chalicelib.messaging.model import Wanted, Who
-from chalicelib.notifications.model import ABOUT, Notice, words
+from chalicelib.notifications.model.notice import ABOUT, Notice
+from chalicelib.notifications.model.said import words
 from chalicelib.readers import service as readers
 from chalicelib.runtime.tables import Operation
 from tests.support.memory import MemoryTables

@@ -4,7 +4,9 @@ from typing import Any, get_args
 
 import pytest
 
-from chalicelib.notifications.model import Notice, Words, words
+from chalicelib.notifications.model.notice import Notice
+from chalicelib.notifications.model.said import words
+from chalicelib.notifications.model.words import Words
 from chalicelib.scheduling.model.booking import State, who_hears_of
 from tests.support.worlds import NOON
 

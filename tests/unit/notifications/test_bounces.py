@@ -14,7 +14,7 @@ from chalicelib.gateways import World
 from chalicelib.notifications import bounces, service
 from chalicelib.notifications.inbox import listing
 from chalicelib.notifications.mail_event import Refusal, refusals
-from chalicelib.notifications.model import notice_of
+from chalicelib.notifications.model.notice import notice_of
 from chalicelib.runtime import outbox
 from chalicelib.runtime.identity import Claims
 from tests.support.worlds import NOON, HandClock, OfflineMail, hand_world

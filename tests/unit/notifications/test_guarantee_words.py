@@ -3,7 +3,8 @@
 import pytest
 
 from chalicelib.accounts import service as accounts
-from chalicelib.notifications.model import Notice, dollars
+from chalicelib.notifications.model.notice import Notice
+from chalicelib.notifications.model.words import dollars
 from chalicelib.notifications.service import tell
 from chalicelib.runtime.identity import Claims
 from chalicelib.sessions import afterwards

@@ -11,8 +11,10 @@ from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import Invalid, Unavailable
 from chalicelib.kernel.time import DAY, HOUR, MINUTE
-from chalicelib.notifications import inbox, model
-from chalicelib.notifications.model import NOBODY, Notice
+from chalicelib.notifications import inbox
+from chalicelib.notifications.model import said
+from chalicelib.notifications.model.notice import NOBODY, Notice, notice_of
+from chalicelib.notifications.model.of_money import SAID as OF_MONEY
 from chalicelib.notifications.service import tell
 from chalicelib.notifications.store import inbox_of
 from chalicelib.notifications.telling import notification_of
@@ -113,7 +115,7 @@ def test_what_there_are_no_words_for_any_more_is_still_a_line(
     told(world, ada, 1)
     told(world, ada, 2, "coins_granted", coins=5)
     monkeypatch.setattr(
-        model, "SAID", {"coins_granted": model._refund_failed, "refund": lambda facts, _: facts["gone"]}
+        said, "SAID", {"coins_granted": OF_MONEY["refund_failed"], "refund": lambda facts, _: facts["gone"]}
     )
     assert len(shown(world, ada)) == 2
     assert "Something happened" in shown(world, ada)
@@ -304,7 +306,7 @@ def test_a_readers_followers_are_told_as_long_as_it_is_worth_a_noise(world: Worl
     for _ in range(2):
         tell(world, Notice(rosa, kind, {"at": NOON, "stream": "str_1"}, "1", NOON))
     (row,) = world.tables.query("notices", ("pk", ada)).items
-    notice = model.notice_of(row)
+    notice = notice_of(row)
     assert (notice.kind, notice.facts["reader"], notice.facts["stream"]) == (told_kind, rosa, "str_1")
     assert notice.worthless_after is not None
     assert NOON < notice.worthless_after <= NOON + HOUR

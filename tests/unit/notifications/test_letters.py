@@ -10,7 +10,7 @@ import pytest
 from chalicelib.accounts.model.preferences import Kind
 from chalicelib.gateways.mail import Letter
 from chalicelib.notifications.letters import ABOUT_WHAT, SAFE, letter
-from chalicelib.notifications.model import Words
+from chalicelib.notifications.model.words import Words
 from tests.support.corpus import GROUPS
 
 STOP = "https://api.test/v1/unsubscribe/AbC-_1"

@@ -9,7 +9,9 @@ import pytest
 from chalicelib.moderation.model import Case, Decision, decided, reported, told
 from chalicelib.moderation.model import Report as Said
 from chalicelib.moderation.terms import Rule, Verdict
-from chalicelib.notifications.model import ABOUT, Notice, Words, words
+from chalicelib.notifications.model.notice import ABOUT, Notice
+from chalicelib.notifications.model.said import words
+from chalicelib.notifications.model.words import Words
 
 RULES: list[Any] = [each for part in get_args(Rule) for each in (get_args(part) or (part,))]
 ITEMS = ("pst_1", "msg_1", "rev_1", "ses_1", "str_1", "usr_1")

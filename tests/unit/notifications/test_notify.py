@@ -16,8 +16,9 @@ from chalicelib.gateways.mail import Letter
 from chalicelib.gateways.push import Message
 from chalicelib.kernel.errors import ProviderFailed, Unavailable
 from chalicelib.kernel.time import MINUTE, SECOND
-from chalicelib.notifications import handlers, inbox, model
-from chalicelib.notifications.model import Words
+from chalicelib.notifications import handlers, inbox
+from chalicelib.notifications.model import notice, said
+from chalicelib.notifications.model.words import Words, when
 from chalicelib.runtime import outbox
 from chalicelib.runtime.identity import Claims
 from chalicelib.runtime.tables import _marshalled
@@ -27,12 +28,12 @@ from tests.support.worlds import NOON, OfflineMail, OfflinePush, OfflineQueue, h
 @pytest.fixture(autouse=True)
 def kinds(monkeypatch: pytest.MonkeyPatch) -> None:
     """A kind of notice of this test's own."""
-    said: Mapping[str, Any] = {
-        **model.SAID,
-        "a_test": lambda facts, zone: Words(f"Number {facts['number']}", model.when(NOON, zone)),
+    kinds: Mapping[str, Any] = {
+        **said.SAID,
+        "a_test": lambda facts, zone: Words(f"Number {facts['number']}", when(NOON, zone)),
     }
-    monkeypatch.setattr(model, "SAID", said)
-    monkeypatch.setattr(model, "ABOUT", {**model.ABOUT, "a_test": "favorites"})
+    monkeypatch.setattr(said, "SAID", kinds)
+    monkeypatch.setattr(notice, "ABOUT", {**notice.ABOUT, "a_test": "favorites"})
 
 
 @pytest.fixture

@@ -8,7 +8,9 @@ import pytest
 
 from chalicelib.accounts.model.preferences import DEFAULTS
 from chalicelib.notifications.letters import ABOUT_WHAT, letter
-from chalicelib.notifications.model import ABOUT, Notice, Words, words
+from chalicelib.notifications.model.notice import ABOUT, Notice
+from chalicelib.notifications.model.said import words
+from chalicelib.notifications.model.words import Words
 
 ORDER = "ord_01JD0000000000000000000001"
 FACTS = {"order": ORDER, "product": "prd_1", "amount": 1_205, "carrier": "UPS", "tracking": "1Z 999", "why": "buyer"}

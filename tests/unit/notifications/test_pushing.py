@@ -13,7 +13,8 @@ from chalicelib.gateways.push import Message
 from chalicelib.kernel.errors import Unavailable
 from chalicelib.kernel.time import DAY, SECOND
 from chalicelib.notifications import pushing
-from chalicelib.notifications.model import Facts, Notice, Words
+from chalicelib.notifications.model.notice import Facts, Notice
+from chalicelib.notifications.model.words import Words
 from chalicelib.notifications.telling import notification_of
 from chalicelib.runtime.identity import Claims
 from chalicelib.runtime.tables import Contended

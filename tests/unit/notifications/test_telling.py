@@ -9,7 +9,8 @@ import pytest
 from chalicelib.accounts.model.preferences import Preferences, QuietHours
 from chalicelib.kernel.ids import moment_of
 from chalicelib.kernel.time import DAY, MINUTE
-from chalicelib.notifications.model import ABOUT, SAID, Notice, things
+from chalicelib.notifications.model.notice import ABOUT, Notice, things
+from chalicelib.notifications.model.said import SAID
 from chalicelib.notifications.telling import (
     PREFIX,
     Notification,

@@ -10,7 +10,8 @@ import pytest
 from chalicelib.accounts import service as accounts
 from chalicelib.kernel.errors import AlreadyDone, Forbidden, InsufficientFunds, Invalid, InvalidState, NotFound
 from chalicelib.kernel.time import DAY, HOUR
-from chalicelib.notifications.model import Notice, words
+from chalicelib.notifications.model.notice import Notice
+from chalicelib.notifications.model.said import words
 from chalicelib.operations import adjustments, reconciliation
 from chalicelib.operations.model.adjustment import (
     MOST_ALONE,

@@ -34,8 +34,8 @@ from chalicelib.kernel.time import DAY, HOUR, MINUTE, Millis
 from chalicelib.live import gifts
 from chalicelib.messaging import service as messages
 from chalicelib.messaging.model import Wanted as Wish
-from chalicelib.notifications import model as notifications
-from chalicelib.notifications.model import Notice
+from chalicelib.notifications.model.notice import Notice
+from chalicelib.notifications.model.said import words
 from chalicelib.notifications.service import tell
 from chalicelib.operations import deletions, exports, handlers
 from chalicelib.operations.model import deletion as model
@@ -1138,9 +1138,7 @@ def insist(act: Callable[[], object]) -> None:
 
 def test_every_notice_of_a_deletion_has_words() -> None:
     for kind in ("deletion_confirmed", "deletion_cancelled", "deletion_awaits_refund"):
-        said = notifications.words(
-            notifications.Notice("usr_1", kind, {"runs_at": NOON, "amount": 1_205}), "Europe/Vienna"
-        )
+        said = words(Notice("usr_1", kind, {"runs_at": NOON, "amount": 1_205}), "Europe/Vienna")
         assert said
         assert said.subject
     assert "$12.05 are owed to you" in (said.text if said else "")

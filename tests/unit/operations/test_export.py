@@ -15,7 +15,7 @@ from chalicelib.gateways.mail import Letter
 from chalicelib.kernel.errors import Forbidden, NotFound, ProviderFailed, RateLimited, Unavailable
 from chalicelib.kernel.time import DAY, MINUTE, rfc3339
 from chalicelib.moderation import service as moderation
-from chalicelib.notifications.model import Notice
+from chalicelib.notifications.model.notice import Notice
 from chalicelib.notifications.service import tell
 from chalicelib.operations import exports, handlers
 from chalicelib.operations.model.export import KEPT, MOST

@@ -6,7 +6,8 @@ import pytest
 
 from chalicelib.kernel.errors import InvalidState, ProviderFailed
 from chalicelib.kernel.time import MINUTE, SECOND
-from chalicelib.notifications.model import Notice, words
+from chalicelib.notifications.model.notice import Notice
+from chalicelib.notifications.model.said import words
 from chalicelib.payouts import payees
 from chalicelib.payouts.model import Payee, as_read, forgotten
 from chalicelib.shop import events

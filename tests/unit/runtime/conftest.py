@@ -103,7 +103,7 @@ def issuer() -> Iterator[Issuer]:
     made.new_key("first")
     yield made
     server.shutdown()
-    thread.join(timeout=5)
+    thread.join(timeout=60)
     server.server_close()
 
 

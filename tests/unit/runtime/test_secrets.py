@@ -49,7 +49,7 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     aws.client.cache_clear()
     secrets._provider.cache_clear()
     server.shutdown()
-    thread.join(timeout=5)
+    thread.join(timeout=60)
     server.server_close()
 
 

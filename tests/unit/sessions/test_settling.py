@@ -13,7 +13,8 @@ from chalicelib.accounts import service as accounts
 from chalicelib.kernel.errors import AlreadyDone, Invalid, InvalidState
 from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import rfc3339
-from chalicelib.notifications.model import Notice, words
+from chalicelib.notifications.model.notice import Notice
+from chalicelib.notifications.model.said import words
 from chalicelib.sessions import afterwards, service, settling, timeline
 from chalicelib.sessions.model.commands import finish, heartbeat, leave
 from chalicelib.sessions.model.session import Session, to_item

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.accounts import service as accounts
 from chalicelib.accounts.model.limits import Wanted
 from chalicelib.gateways.stripe import Refused
 from chalicelib.gateways.stripe_shop import OrderPage
@@ -503,6 +504,17 @@ def test_what_was_paid_late_goes_back_whole_and_nothing_of_it_is_sold(pages: Pag
     assert pages.accounts == {"stripe:payments": -total, "stripe:refunds": total}
     assert (pages.left("deck"), pages.earned()) == (10, [])
     assert ("refund", {"amount": total, "order": order.id, "credited": False}) in pages.told(pages.buyer)
+
+
+def test_a_page_that_is_paid_after_a_seller_left_is_called_off_and_goes_back_whole(pages: Pages) -> None:
+    pages.opens({"deck": 2, "spell": 1})
+    seller = accounts.person(pages.world, pages.seller)
+    pages.world.tables.write(*accounts.closing(pages.world, seller, "asked for"))
+    order = pages.pays()
+    total = order.total
+    assert (order.state, order.cancelled_for, [each.done for each in order.refunds]) == ("refunded", "refused", [True])
+    assert pages.accounts == {"stripe:payments": -total, "stripe:refunds": total}
+    assert (pages.left("deck"), pages.earned()) == (10, [])
 
 
 # --- what goes back ------------------------------------------------------------------------------

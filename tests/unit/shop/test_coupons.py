@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -72,6 +73,31 @@ def test_ten_wrong_codes_are_all_that_somebody_has_in_an_hour(world: World) -> N
     assert coupons.quoted(world, BEN, "SPRING", BOOK).amount == 200
 
 
+def test_of_guesses_that_are_made_at_once_ten_are_looked_up(world: World) -> None:
+    till(world).offers("SPRING", percent_off=10)
+    made: list[str] = []
+
+    def another() -> None:
+        if len(made) < 20:
+            made.append("SUMMER")
+            with suppress(Invalid, RateLimited):
+                coupons.quoted(world, ADA, "SUMMER", BOOK)
+
+    till(world).takes_time = another
+    with pytest.raises(Invalid):
+        coupons.quoted(world, ADA, "SUMMER", BOOK)
+    assert till(world).asked == 10
+
+
+def test_right_codes_use_no_guesses_up(world: World) -> None:
+    till(world).offers("SPRING", percent_off=10)
+    for _ in range(9):
+        with pytest.raises(Invalid):
+            coupons.quoted(world, ADA, "SUMMER", BOOK)
+    for _ in range(3):
+        assert coupons.quoted(world, ADA, "SPRING", BOOK).amount == 200
+
+
 def test_a_code_that_is_not_for_this_order_is_no_wrong_guess(world: World) -> None:
     till(world).offers("SPRING", percent_off=10, minimum_amount=2_001)
     for _ in range(11):
@@ -81,9 +107,12 @@ def test_a_code_that_is_not_for_this_order_is_no_wrong_guess(world: World) -> No
 
 def test_where_stripe_is_out_of_reach_nothing_is_said_of_the_code(world: World) -> None:
     till(world).down = True
-    with pytest.raises(ProviderFailed):
-        coupons.quoted(world, ADA, "SPRING", BOOK)
-    promos.may_guess(world, ADA)
+    for _ in range(11):
+        with pytest.raises(ProviderFailed):
+            coupons.quoted(world, ADA, "SPRING", BOOK)
+    till(world).down = False
+    till(world).offers("SPRING", percent_off=10)
+    assert coupons.quoted(world, ADA, "SPRING", BOOK).amount == 200
 
 
 def test_a_first_order_is_one_of_who_has_never_paid_for_any(world: World) -> None:

@@ -21,7 +21,8 @@ from chalicelib.kernel.errors import (
     WalletFrozen,
 )
 from chalicelib.kernel.time import DAY
-from chalicelib.notifications.model import Notice, words
+from chalicelib.notifications.model.notice import Notice
+from chalicelib.notifications.model.said import words
 from chalicelib.runtime.tables import Operation
 from chalicelib.wallet import bought, coins, limits, packs, refunds, topups
 from chalicelib.wallet import service as wallet

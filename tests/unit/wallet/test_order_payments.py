@@ -12,7 +12,8 @@ import pytest
 from chalicelib.accounts.model.limits import Wanted
 from chalicelib.kernel.errors import SpendingLimitReached
 from chalicelib.kernel.time import DAY, HOUR
-from chalicelib.notifications.model import Notice, words
+from chalicelib.notifications.model.notice import Notice
+from chalicelib.notifications.model.said import words
 from chalicelib.wallet import events, limits, order_payments, payments, refunds, statement
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.model import payment as model

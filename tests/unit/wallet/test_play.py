@@ -34,7 +34,7 @@ def play(google: GoogleServer) -> Gateway:
 
 
 def fault(google: GoogleServer, how: str) -> None:
-    requests.put(f"{google.url}/_local/fault", json={"how": how, "count": 1}, timeout=10).raise_for_status()
+    requests.put(f"{google.url}/_local/fault", json={"how": how, "count": 1}, timeout=60).raise_for_status()
 
 
 # --- purchases -------------------------------------------------------------------------------------

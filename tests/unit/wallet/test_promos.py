@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -21,12 +22,15 @@ from chalicelib.kernel.errors import (
     SpendingLimitReached,
 )
 from chalicelib.kernel.time import DAY, HOUR
-from chalicelib.notifications.model import Notice, words
+from chalicelib.notifications.model.notice import Notice
+from chalicelib.notifications.model.said import words
 from chalicelib.runtime.identity import Claims
+from chalicelib.runtime.tables import Item, Key
 from chalicelib.wallet import limits, promos, statement
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.model.promo import LONGEST, Code, made, normalised
 from tests.support.losing import LosingTables
+from tests.support.memory import MemoryTables
 from tests.support.worlds import NOON, HandClock, hand_world
 
 USER = "usr_ada"
@@ -180,6 +184,40 @@ def test_after_ten_unknown_codes_in_an_hour_a_known_one_is_refused_too(world: Wo
     assert promos.redeem(world, USER, "red_13", "WELCOME5").amount == 500
 
 
+class GuessingTables(MemoryTables):
+    """While a code is looked up, the same person guesses another one, twenty times."""
+
+    looks = 0
+
+    def get(self, table: str, key: Key, *, consistent: bool = True) -> Item | None:
+        if key.get("pk") == "promo" and self.looks < 20:
+            self.looks += 1
+            with suppress(NotFound, RateLimited):
+                promos.redeem(hand_world(self), USER, f"red_{self.looks}", f"GUESS-{self.looks}")
+        return super().get(table, key, consistent=consistent)
+
+
+def test_of_guesses_that_are_made_at_once_ten_are_looked_up() -> None:
+    tables = GuessingTables()
+    with pytest.raises(NotFound):
+        promos.redeem(hand_world(tables), USER, "red_0", "GUESS")
+    assert tables.looks == 10
+
+
+def test_one_key_with_other_codes_is_another_guess_each_time_and_right_ones_use_none_up(world: World) -> None:
+    offered(world)
+    for number in range(9):
+        with pytest.raises(NotFound):
+            promos.redeem(world, USER, "red_1", f"GUESS-{number}")
+    for number in range(3):
+        with pytest.raises(AlreadyDone) if number else nullcontext():
+            promos.redeem(world, USER, f"red_{number}2", "WELCOME5")
+    with pytest.raises(NotFound):
+        promos.redeem(world, USER, "red_1", "GUESS-9")
+    with pytest.raises(RateLimited):
+        promos.redeem(world, USER, "red_1", "GUESS-10")
+
+
 def test_what_can_be_no_code_counts_as_a_guess(world: World) -> None:
     for number in range(10):
         with pytest.raises(NotFound):
@@ -279,7 +317,7 @@ def test_nobody_is_given_what_they_cannot_have(world: World, ada: str) -> None:
 
 
 @pytest.mark.parametrize("after", [False, True])
-@pytest.mark.parametrize("at", [1, 2])
+@pytest.mark.parametrize("at", [1, 2, 3])
 def test_a_lost_write_redeems_once(at: int, after: bool) -> None:
     world = hand_world(LosingTables(at, after=after))
     offered(world)

@@ -12,7 +12,8 @@ import pytest
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import Forbidden
 from chalicelib.kernel.ids import derived_id, new_id
-from chalicelib.notifications.model import Notice, words
+from chalicelib.notifications.model.notice import Notice
+from chalicelib.notifications.model.said import words
 from chalicelib.runtime.retries import undisturbed
 from chalicelib.runtime.tables import Absent, ConditionFailed, Put
 from chalicelib.wallet import coins, purchases, statement

@@ -10,7 +10,7 @@ import pytest
 from chalicelib.kernel.errors import AlreadyDone, Invalid, InvalidState, LinkExpired, RateLimited
 from chalicelib.kernel.time import DAY, HOUR, MINUTE
 from chalicelib.wallet.model import promo
-from chalicelib.wallet.model.promo import Code, Tries, guessed_wrong, made, may_guess
+from chalicelib.wallet.model.promo import Code, Tries, guessed, made, may_guess, not_wrong
 from chalicelib.wallet.model.recharge import (
     CHARGES_A_DAY,
     UNKNOWN,
@@ -250,9 +250,21 @@ def test_a_code_that_gives_nothing_says_so_in_words() -> None:
     assert refused.value.wait == HOUR - 1
 
 
-def test_a_wrong_guess_counts_with_the_request_that_made_it() -> None:
-    first = guessed_wrong(Tries(), "red_1", NOON)
+def test_a_guess_counts_with_the_request_that_made_it() -> None:
+    first = guessed(Tries(), "red_1", NOON)
     assert first == Tries(NOON, 1, "red_1")
-    second = guessed_wrong(first, "red_2", NOON + HOUR - 1)
+    second = guessed(first, "red_2", NOON + HOUR - 1)
     assert second == Tries(NOON, 2, "red_2")
-    assert guessed_wrong(second, "red_3", NOON + HOUR) == Tries(NOON + HOUR, 1, "red_3")
+    assert guessed(second, "red_3", NOON + HOUR) == Tries(NOON + HOUR, 1, "red_3")
+
+
+def test_a_guess_that_was_not_wrong_is_counted_no_more_once_and_only_in_its_hour() -> None:
+    taken = guessed(Tries(NOON, 3, "red_1"), "red_2", NOON + 1)
+    less = not_wrong(taken, taken)
+    assert (less.since, less.count) == (NOON, 3)
+    assert not_wrong(less, taken) == less
+    other = guessed(taken, "red_3", NOON + 2)
+    assert not_wrong(other, taken).count == 4
+    fresh = Tries(NOON + HOUR, 1, "red_4")
+    assert not_wrong(fresh, taken) == fresh
+    assert not_wrong(Tries(NOON, 0, "red_5"), taken).count == 0

@@ -19,7 +19,8 @@ from chalicelib.kernel.errors import (
     SpendingLimitReached,
 )
 from chalicelib.kernel.time import DAY, HOUR, MINUTE
-from chalicelib.notifications.model import Notice, words
+from chalicelib.notifications.model.notice import Notice
+from chalicelib.notifications.model.said import words
 from chalicelib.operations import handlers
 from chalicelib.runtime.tables import Contended, Item, Key
 from chalicelib.sessions import service as sessions
