@@ -14,6 +14,7 @@ from chalicelib.payouts import paying
 from chalicelib.runtime.tables import Advance
 from chalicelib.wallet import statement
 from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, a_moment, a_text, takes_nothing
+from scripts.admin.completion import offers_files
 from scripts.admin.progress import bar
 from scripts.backup import export, history, restore, standstill
 from scripts.backup.model import Backup, DamagedError
@@ -204,15 +205,21 @@ def _place(written: str) -> str:
 
 
 def _takes_export(parser: ArgumentParser) -> None:
-    parser.add_argument("--to", type=_place, required=True, metavar="PLACE", help="a new folder, or s3://BUCKET/FOLDER")
+    offers_files(
+        parser.add_argument(
+            "--to", type=_place, required=True, metavar="PLACE", help="a new folder, or s3://BUCKET/FOLDER"
+        )
+    )
     parser.add_argument("--at", type=_second, help="of which moment, for s3:// on AWS (default: the newest there is)")
     parser.add_argument("--set", type=_set, metavar="SET", help="another set of tables than that in use: '' or -2, …")
     parser.add_argument("--tables-only", action="store_true", help="without what lies in the buckets")
 
 
 def _takes_source(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--from", dest="source", type=_place, required=True, metavar="PLACE", help="where the backup lies"
+    offers_files(
+        parser.add_argument(
+            "--from", dest="source", type=_place, required=True, metavar="PLACE", help="where the backup lies"
+        )
     )
 
 
