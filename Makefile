@@ -16,13 +16,13 @@ LINT := .local/lint
 help: ## This list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: $(VENV)/.ready $(LOCAL)/.ready ## Play on the local AWS: a paid reading, money back and out, a live stream with gifts, messages, a community and a shop
+run: $(VENV)/.ready $(LOCAL)/.ready ## See it: a play in five acts on a local AWS
 	@exec $(BIN)/python -m infra.local.run
 
-serve: $(VENV)/.ready $(LOCAL)/.ready ## Keep the local stack up for curl and programs; Ctrl-C stops it
+serve: $(VENV)/.ready $(LOCAL)/.ready ## Use it: the local stack, up until Ctrl-C
 	@exec $(BIN)/python -m infra.local.serve
 
-test: $(VENV)/.ready $(LOCAL)/.ready ## All tests: pure, property, on DynamoDB, end to end
+test: $(VENV)/.ready $(LOCAL)/.ready ## Prove it: every test there is
 	$(BIN)/python -m tests
 
 check: $(VENV)/.ready ## Format, lint, types, import contracts, API document
@@ -32,22 +32,22 @@ check: $(VENV)/.ready ## Format, lint, types, import contracts, API document
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/openapi.py --check
 
-bench: $(VENV)/.ready $(LOCAL)/.ready ## What the program must reach, and what a minute costs; fails where a target is missed
+bench: $(VENV)/.ready $(LOCAL)/.ready ## What a minute costs; fails where a target is missed
 	@$(BIN)/python -m tests.load.bench
 
-mutate: $(VENV)/.ready ## Try the tests: the decision code, with one small mistake at a time
+mutate: $(VENV)/.ready ## Try the tests, with one small mistake at a time
 	@nice $(BIN)/python -m tests.mutation.run
 
-soak: $(VENV)/.ready ## The whole system on one virtual clock, for a minute, STEPS=… or HOURS=…
+soak: $(VENV)/.ready ## All on one virtual clock: a minute, STEPS=… or HOURS=…
 	@$(BIN)/python -m tests.soak
 
-rehearse: $(VENV)/.ready $(LOCAL)/.ready ## Lose every table of a local stack in the middle of a reading, and bring a backup back
+rehearse: $(VENV)/.ready $(LOCAL)/.ready ## Lose every table of a local stack, bring a backup back
 	@exec $(BIN)/python -m infra.local.rehearse
 
-package: $(VENV)/.ready ## Package STAGE=dev|staging|prod into build/STAGE
+package: $(VENV)/.ready ## Template and zip of STAGE=dev|staging|prod in build/STAGE
 	@$(BIN)/python scripts/package.py --stage $(STAGE) --out build/$(STAGE)
 
-deploy: $(VENV)/.ready ## Deploy STAGE=dev|staging|prod to AWS: show the change, make it, look, go back where it fails; ARGS="--plan"
+deploy: $(VENV)/.ready ## Release STAGE=… to AWS; ARGS="--plan" only shows it
 	@$(BIN)/python scripts/deploy.py --stage $(STAGE) $(ARGS)
 
 lint-template: $(VENV)/.ready $(LINT)/.ready ## Look for what is unsafe in the packaged template

@@ -129,7 +129,7 @@ def list_blocks(request: Request[None, ListQuery]) -> PageOf[BlockView]:
     body=NewBlock,
     returns=BlockView,
     status=201,
-    errors=(InvalidState, NotFound),
+    errors=(InvalidState,),
 )
 def add_block(request: Request[NewBlock, None]) -> BlockView:
     """Keep away from somebody: neither of you can start a reading with the other. They are not told."""

@@ -205,9 +205,10 @@ def _clock(minute: int) -> str:
 
 
 class NewBlock(Schema):
-    """Whom to block."""
+    """Whom to block, here or not."""
 
-    user: Id
+    user: Annotated[str, StringConstraints(pattern=r"^usr_[0-9A-HJKMNP-TV-Z]{26}$")]
+    """A person's id: a slug is none."""
 
 
 class BlockView(Schema):

@@ -273,7 +273,8 @@ def blocks_of(world: World, person_id: str, limit: int, after: str | None) -> tu
 def block(world: World, person_id: str, user: str) -> Block:
     """Keep the person and ``user`` apart from now on; a reading that is open goes on. Repeating keeps the first time.
 
-    Raises Invalid (oneself), NotFound, InvalidState beyond 1,000.
+    Whether there is a ``user`` makes no difference: ids follow from how people sign in, and nobody is to learn by a
+    block who is here. Raises Invalid (oneself), InvalidState beyond 1,000.
     """
     rows = _belongings(world)
 
@@ -282,7 +283,6 @@ def block(world: World, person_id: str, user: str) -> Block:
             return done
         tally = rows.tally(person_id)
         decided = blocks.block(person_id, user, tally, world.now())
-        person(world, user)
         world.tables.write(*rows.add_block(decided, tally))
         return decided
 

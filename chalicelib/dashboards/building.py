@@ -37,7 +37,8 @@ def rebuild(world: World, advance: Advance, *, actor: str, reason: str) -> Build
     """
     begun = builds(world).now()
     if begun.kept == begun.shown:
-        begun = _changed(world, replace(begun, kept=begun.kept + 1), "rollups_begun", actor, reason)
+        begun = replace(begun, kept=begun.kept + 1, since=world.now())
+        begun = _changed(world, begun, "rollups_begun", actor, reason)
     failed = 0
     for source, names in KEYS.items():
         for page in pages(world.tables, getattr(world.settings.tables, source), advance):
@@ -45,7 +46,7 @@ def rebuild(world: World, advance: Advance, *, actor: str, reason: str) -> Build
             failed += len(_folded(world, [each for each in news if each]))
     if failed:
         raise InvalidState(f"{failed} chains or facts could not be summed: the log above says which, and why.")
-    done = _changed(world, replace(begun, shown=begun.kept), "rollups_rebuilt", actor, reason)
+    done = _changed(world, replace(begun, shown=begun.kept, since=0), "rollups_rebuilt", actor, reason)
     _forget_older(world, done.shown, advance)
     return done
 

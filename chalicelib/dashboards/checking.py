@@ -27,8 +27,6 @@ from chalicelib.wallet.model.chain import Entry, JournalFact, fact_from_item, fr
 _SUBJECTS: Final = ("client:", "reader:")
 _STANDING: Final = "standing."
 _LOOKS: Final = 5
-_FIRST, _LAST = "0", "9"
-"""Around the names of all hours."""
 
 Quarters = Mapping[Millis, Mapping[str, int]]
 
@@ -49,14 +47,15 @@ def check(world: World, margin: Millis, advance: Advance) -> list[Difference]:
     """Every sum that is not what it should be, of the quarters that were over ``margin`` ago, and whatever was added
     beside a total or not to it. With a margin of 0, all sums: nothing may be posted meanwhile.
 
-    Raises InvalidState while sums are made anew: those that are shown are not kept up then.
+    Raises InvalidState while sums are made anew, those that are shown are not kept up then, and where others came in
+    their place meanwhile.
     """
     build = builds(world).now()
     if build.kept != build.shown:
         raise InvalidState("The sums are being made anew. `rollups rebuild` goes on with that.")
     until = world.now() - margin
     right = _right(world, advance)
-    stored, subjects = _stored(world, advance)
+    stored = _stored(world, build.shown, advance)
     found: list[Difference] = []
     for place in sorted(right.keys() | stored.keys()):
         if place.sort != TOTAL:
@@ -65,8 +64,10 @@ def check(world: World, margin: Millis, advance: Advance) -> list[Difference]:
         elif margin == 0:
             found += _apart(place.subject, None, stored.get(place, {}), right.get(place, {}))
     sums = shown(world)
-    for subject in sorted(subjects):
+    for subject in sorted(_torn(stored)):
         found += _not_adding_up(sums, subject)
+    if builds(world).now() != build:
+        raise InvalidState("The sums were made anew meanwhile. Ask again.")
     return found
 
 
@@ -86,14 +87,27 @@ def _apart(
             yield Difference(subject, begins, measure, is_, should)
 
 
+def _torn(stored: Mapping[Place, Mapping[str, int]]) -> set[str]:
+    """Whose total is not what their hours add up to, as they were read: one after the other."""
+    apart = defaultdict[str, Counter[str]](Counter)
+    for place, sums in stored.items():
+        if place.sort == TOTAL:
+            apart[place.subject].subtract(sums)
+        else:
+            for quarter in by_quarter([Row(place, dict(sums))]).values():
+                apart[place.subject].update(quarter)
+    return {subject for subject, left in apart.items() if any(left.values())}
+
+
 def _not_adding_up(sums: Rollups, subject: str) -> list[Difference]:
     """What a subject's hours add up to and its total does not say, or the other way round."""
     found: list[Difference] = []
     for _ in range(_LOOKS):  # something may be added between the two reads
         total = sums.total(subject)
         added = Counter[str]()
-        for quarter in by_quarter(sums.between(subject, _FIRST, _LAST)).values():
-            added.update(quarter)
+        for row in sums.hours(subject):
+            for quarter in by_quarter([row]).values():
+                added.update(quarter)
         found = list(_apart(subject, None, total.sums, added))
         if not found:
             break
@@ -103,14 +117,13 @@ def _not_adding_up(sums: Rollups, subject: str) -> list[Difference]:
 # --- what is stored, and what should be ------------------------------------------------------------
 
 
-def _stored(world: World, advance: Advance) -> tuple[dict[Place, Mapping[str, int]], set[str]]:
-    build, found = builds(world).now().shown, dict[Place, Mapping[str, int]]()
-    rows = whole(world.tables, world.settings.tables.rollups, advance)
-    for number, row in filter(None, map(of_build, rows)):
+def _stored(world: World, build: int, advance: Advance) -> dict[Place, Mapping[str, int]]:
+    found: dict[Place, Mapping[str, int]] = {}
+    for number, row in filter(None, map(of_build, whole(world.tables, world.settings.tables.rollups, advance))):
         subject = row.place.subject
         if number == build and (subject == PLATFORM or subject.startswith(_SUBJECTS)):
             found[row.place] = row.sums
-    return found, {place.subject for place in found}
+    return found
 
 
 def _right(world: World, advance: Advance) -> dict[Place, Mapping[str, int]]:

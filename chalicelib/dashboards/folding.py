@@ -18,7 +18,7 @@ from chalicelib.dashboards.model.measures import PLATFORM, asked, home, is_known
 from chalicelib.dashboards.model.news import Came, Chain, News, Posted, Stands
 from chalicelib.dashboards.rollups import builds
 from chalicelib.dashboards.store import Rollups
-from chalicelib.dashboards.things import thing
+from chalicelib.dashboards.things import Unseen, thing
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import Unavailable
 from chalicelib.kernel.time import SECOND, Millis
@@ -80,15 +80,19 @@ def _try(world: World, news: Sequence[News]) -> list[News]:
     rows = Rollups(world.tables, world.settings.tables.rollups, build.kept)
     marks = rows.read({_mark(each) for each in news})  # before what they are of: a mark that is older is found out
     facts = _facts(world, news)
-    plan, left = Plan(MOST_ROWS), list[News]()
+    plan, left = Plan(MOST_ROWS, build.since), list[News]()
     for each in news:
-        if not _all_taken(plan, _steps(world, each, marks[_mark(each)], facts)):
-            left.append(each)
+        try:
+            if not _all_taken(plan, _steps(world, each, marks[_mark(each)], facts)):
+                left.append(each)
+        except Unseen as unseen:
+            if len(news) == 1:
+                raise
+            raise LookupError("it is waited for by itself, for it may be so for good") from unseen
     if plan.places:
         read = marks | rows.read(plan.places - marks.keys())
         world.tables.write(*map(rows.put, plan.rows(read)))
-        if build.kept == build.shown:  # else sums are made anew, and what is old would be told as new
-            _measure(plan.added(Place(PLATFORM, TOTAL)))
+        _measure(plan.new(Place(PLATFORM, TOTAL)))
     return left
 
 

@@ -31,7 +31,9 @@ from chalicelib.sessions.schemas import SessionView, session_view
 class ReaderNumbers(Schema):
     """What a reader did in some time."""
 
-    earned: Money = Field(description="The reader's share; gifts and tickets when they were given and bought.")
+    earned: Money = Field(
+        description="The reader's share; gifts and tickets from when they are given and bought: see `on_streams`."
+    )
     earned_by: Moneys = Field(description=f"That by source: {SOURCES}")
     paid_out: Money = Field(description="Less what came back.")
     readings: ReaderReadings
@@ -73,9 +75,16 @@ class NextPayout(Schema):
 
 
 class ReaderView(Schema):
-    """A reader at one look. `totals`, `trend` and `series` are some seconds behind; all else is as it is now."""
+    """A reader at one look. `totals`, `trend`, `series` and `on_streams` are some seconds behind; all else is as it is
+    now.
+    """
 
     earnings: EarnedView
+    on_streams: Money = Field(
+        description="Of `totals.earned`: what gifts and tickets brought on streams that are not settled yet. It comes"
+        " into `earnings` and the statement with the settlement, and is held from then on: `totals.earned` less"
+        " `totals.paid_out` is `earnings.balance` and this."
+    )
     next_payout: NextPayout | None = Field(
         description="Null where nothing will be paid: less than $15, or no account that is ready."
     )
@@ -98,6 +107,7 @@ class ReaderView(Schema):
         now, rules, reader = world.now(), world.settings.rules, seen.reader
         return cls(
             earnings=EarnedView.now(seen.earnings),
+            on_streams=money_of(seen.numbers.totals, "on_streams"),
             next_payout=NextPayout(at=rfc3339(seen.next_payout[0]), amount=Money(amount=seen.next_payout[1]))
             if seen.next_payout
             else None,

@@ -3,18 +3,23 @@
 What was just posted is in them a few seconds later. ``model/measures.py`` says which measures there are.
 """
 
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeVar
 
 from chalicelib.dashboards.model.fold import QUARTER, by_quarter, hour
 from chalicelib.dashboards.model.measures import PLATFORM, client, reader
 from chalicelib.dashboards.store import Builds, Rollups
 from chalicelib.gateways import World
+from chalicelib.kernel.errors import Unavailable
 from chalicelib.kernel.time import DAY, Millis
 
-__all__ = ["LONGEST", "PLATFORM", "QUARTER", "client", "quarters", "reader", "shown", "totals"]
+__all__ = ["LONGEST", "PLATFORM", "QUARTER", "builds", "client", "looked", "quarters", "reader", "shown", "totals"]
+
+T = TypeVar("T")
 
 LONGEST: Final[Millis] = 93 * DAY
 """What is read at once."""
+_LOOKS: Final = 5
 
 
 def quarters(sums: Rollups, subject: str, since: Millis, until: Millis) -> dict[Millis, dict[str, int]]:
@@ -31,11 +36,28 @@ def quarters(sums: Rollups, subject: str, since: Millis, until: Millis) -> dict[
 
 def totals(world: World, subject: str) -> dict[str, int]:
     """What was added ever, by measure. One that is not named is 0."""
-    return shown(world).total(subject).sums
+    return looked(world, lambda sums: sums.total(subject).sums)
+
+
+def looked(world: World, read: Callable[[Rollups], T]) -> T:
+    """What is read of the sums that people are shown, all of it of one build, and of one that was whole meanwhile.
+
+    Those that are shown are thrown away once others are, so while others are being made it is looked again which they
+    are. Making them takes longer than a look. Raises Unavailable.
+    """
+    build = builds(world).now()
+    for _ in range(_LOOKS):
+        found = read(Rollups(world.tables, world.settings.tables.rollups, build.shown))
+        if build.shown == build.kept:
+            return found
+        was, build = build, builds(world).now()
+        if build.shown == was.shown:
+            return found
+    raise Unavailable
 
 
 def shown(world: World) -> Rollups:
-    """The sums that people are shown, by one read: what is read of them together is of one build."""
+    """The sums that people are shown."""
     return Rollups(world.tables, world.settings.tables.rollups, builds(world).now().shown)
 
 

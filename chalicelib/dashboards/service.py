@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from chalicelib.payouts import paying
     from chalicelib.payouts import service as payouts
     from chalicelib.payouts.model import Earnings
+    from chalicelib.scheduling import availability as hours
     from chalicelib.scheduling import service as scheduling
     from chalicelib.scheduling.model.availability import Availability
     from chalicelib.scheduling.model.booking import Booking
@@ -50,6 +51,7 @@ else:
     # No dashboard needs all of these.
     afterwards = on_first_use("chalicelib.sessions.afterwards")
     payouts = on_first_use("chalicelib.payouts.service")
+    hours = on_first_use("chalicelib.scheduling.availability")
     scheduling = on_first_use("chalicelib.scheduling.service")
     sessions = on_first_use("chalicelib.sessions.service")
     moderation = on_first_use("chalicelib.moderation.service")
@@ -146,9 +148,12 @@ class PlatformDashboard:
 def numbers(world: World, subject: str, days: int, zone: str) -> Numbers:
     """What ``rollups`` says of a subject's last days, and ever. Raises Invalid (days or zone), Unavailable."""
     span = series.days_until(world.now(), _checked(days), _zone(zone))
-    sums = rollups.shown(world)
-    now, before = _summed(sums, subject, span), _summed(sums, subject, series.days_before(span))
-    return Numbers(span, now, series.total(now), series.total(before), sums.total(subject).sums)
+
+    def read(sums: Rollups) -> Numbers:
+        now, before = _summed(sums, subject, span), _summed(sums, subject, series.days_before(span))
+        return Numbers(span, now, series.total(now), series.total(before), sums.total(subject).sums)
+
+    return rollups.looked(world, read)
 
 
 def client(world: World, user: str, days: int, zone: str) -> ClientDashboard:
@@ -182,7 +187,7 @@ def reader(world: World, user: str, days: int, zone: str) -> ReaderDashboard:
         bookings=tuple(scheduling.bookings_of(world, "reader", user, "upcoming", SHORT, None)[0]),
         reader=found,
         presence=found.presence(world.now(), busy),
-        availability=scheduling.availability_of(world, user),
+        availability=hours.availability_of(world, user),
         numbers=told,
     )
 

@@ -13,17 +13,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from chalicelib.dashboards.model.fold import TOTAL, Place, Row
 from chalicelib.kernel.errors import Unavailable
+from chalicelib.kernel.time import Millis
 from chalicelib.runtime.tables import MOST_KEYS, Absent, Equals, Item, Key, Put, Range, Tables
 
 _BUILD: Final[Key] = {"pk": "build", "sk": "build"}
 _PAGE: Final = 1_000
 _MOST_PAGES: Final = 20
+_MOST_EVER: Final = 10_000
+"""Pages of all the hours of a subject: a busy platform fills some thirty a year."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,8 @@ class Build:
     shown: int = 1
     kept: int = 1
     rev: int = 0
+    since: Millis = 0
+    """When those others were begun; 0 where there are none. What was posted before was summed before."""
 
 
 class Builds:
@@ -45,11 +50,11 @@ class Builds:
     def now(self) -> Build:
         """The build, strongly consistent."""
         item = self._tables.get(self._name, _BUILD)
-        return Build(item["shown"], item["kept"], item["rev"]) if item else Build()
+        return Build(item["shown"], item["kept"], item["rev"], item.get("since", 0)) if item else Build()
 
     def change(self, build: Build) -> Put:
         """Puts it in the place of the one with the same rev."""
-        item = _BUILD | {"shown": build.shown, "kept": build.kept, "rev": build.rev + 1}
+        item = _BUILD | {"shown": build.shown, "kept": build.kept, "since": build.since, "rev": build.rev + 1}
         return Put(self._name, item, when=(Equals("rev", build.rev) if build.rev else Absent("pk"),))
 
 
@@ -81,16 +86,22 @@ class Rollups:
         return _row(place, self._tables.get(self._name, self._key(place)))
 
     def between(self, subject: str, first: str, last: str) -> list[Row]:
-        """The rows of the hours ``first`` to ``last``, oldest first. Raises Unavailable where pages never end."""
-        found: list[Row] = []
+        """The rows of the hours ``first`` to ``last``, oldest first. Raises Unavailable where that is too much."""
+        return list(self._hours(subject, first, last, _MOST_PAGES))
+
+    def hours(self, subject: str) -> Iterator[Row]:
+        """The rows of all hours, oldest first, for the command line."""
+        return self._hours(subject, "0", "9", _MOST_EVER)
+
+    def _hours(self, subject: str, first: str, last: str, most: int) -> Iterator[Row]:
         start: Key | None = None
         pk = self._key(Place(subject, TOTAL))["pk"]
-        for _ in range(_MOST_PAGES):
+        for _ in range(most):
             page = self._tables.query(self._name, ("pk", pk), within=Range("sk", first, last), limit=_PAGE, start=start)
-            found += [_row(Place(subject, item["sk"]), item) for item in page.items]
+            yield from (_row(Place(subject, item["sk"]), item) for item in page.items)
             start = page.next_key
             if start is None:
-                return found
+                return
         raise Unavailable("There is more than can be read at once. Ask for fewer days.")
 
     def _key(self, place: Place) -> Key:

@@ -12,8 +12,12 @@ from chalicelib.sessions import service as sessions
 from chalicelib.shop import orders
 
 
+class Unseen(Contended):
+    """An entry is there, and what was written with it is not seen yet."""
+
+
 def thing(world: World, asked: tuple[What, str] | None) -> Thing:
-    """What it refers to. Raises Contended while the transaction that wrote both is not seen whole, NotFound."""
+    """What it refers to. Raises Unseen while the transaction that wrote both is not seen whole, NotFound."""
     match asked:
         case ("session", name):
             session = sessions.load(world, name)
@@ -34,4 +38,4 @@ def thing(world: World, asked: tuple[What, str] | None) -> Thing:
 
 def _must_be_over(*, over: bool) -> None:
     if not over:
-        raise Contended("its entry is there, and it is not")
+        raise Unseen("its entry is there, and it is not")

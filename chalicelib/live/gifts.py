@@ -16,8 +16,7 @@ from chalicelib.accounts.service import Person
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import AgeRequired, Forbidden
 from chalicelib.kernel.time import SECOND, Millis
-from chalicelib.live import service as streams
-from chalicelib.live import shards
+from chalicelib.live import shards, watching
 from chalicelib.live.gift_store import Leader, Where, gift_rows
 from chalicelib.live.model import gift as model
 from chalicelib.live.model.gift import Catalogue, Gift, Sent
@@ -99,7 +98,7 @@ def send(world: World, user: str, stream_id: str, gift_id: str, sent_id: str) ->
     """
     if before := _before(world, sent_id):
         return before
-    stream = streams.watched(world, stream_id, user)
+    stream = watching.watched(world, stream_id, user)
     stream.must_be_given_to()
     person = must_be_patron(world, stream, user)
     gift = gift_rows(world).catalogue().gift(gift_id)
@@ -178,11 +177,11 @@ def feed(
     What two moments write at once may come into the list in another order: who asks for what is new asks for a few
     seconds more, and knows what they have by its id. Raises NotFound, Forbidden, Blocked.
     """
-    stream = streams.watched(world, stream_id, user)
+    stream = watching.watched(world, stream_id, user)
     return gift_rows(world).feed(stream.id, since, limit, after)
 
 
 def leaders(world: World, user: str, stream_id: str) -> list[Leader]:
     """Who sent the most coins to a stream, 100 at most, for who may watch it. Raises NotFound, Forbidden, Blocked."""
-    stream = streams.watched(world, stream_id, user)
+    stream = watching.watched(world, stream_id, user)
     return gift_rows(world).leaders(stream.id, MOST_LEADERS)

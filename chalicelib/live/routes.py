@@ -33,10 +33,13 @@ from chalicelib.runtime.lazy import on_first_use
 from chalicelib.runtime.schemas import PageOf, millis
 
 if TYPE_CHECKING:
-    from chalicelib.live import service
+    from chalicelib.live import looking, moderating, service, watching
     from chalicelib.live.model.stream import Stream
 else:
+    looking = on_first_use("chalicelib.live.looking")
+    moderating = on_first_use("chalicelib.live.moderating")
     service = on_first_use("chalicelib.live.service")
+    watching = on_first_use("chalicelib.live.watching")
 
 blueprint = Blueprint(__name__)
 
@@ -91,13 +94,13 @@ def list_streams(request: Request[None, StreamsQuery]) -> PageOf[StreamView]:
     query = request.query
     caller = request.caller if query.state in ("past", "invited") else request.identify()
     user = caller.id if caller else None
-    partition = service.listing_of(query.state, user)
+    partition = looking.listing_of(query.state, user)
     scope = f"streams:{partition}"
     shape: cursors.Shape = {"listing": partition, "listed_at": int, "pk": _KEY, "sk": _KEY}
     start = cursors.decode(query.cursor, scope, shape) if query.cursor else None
-    page, following = service.listing(world(), query.state, query.host, user, query.limit, start)
+    page, following = looking.listing(world(), query.state, query.host, user, query.limit, start)
     return PageOf[StreamView](
-        items=[StreamView.of(service.as_listed(world(), each), user) for each in page],
+        items=[StreamView.of(looking.as_listed(world(), each), user) for each in page],
         next_cursor=cursors.encode(following, scope) if following else None,
     )
 
@@ -114,7 +117,7 @@ def get_stream(request: Request[None, None]) -> StreamView:
     """A stream, up to date: how many watch it, and whether one may."""
     caller = request.identify()
     user = caller.id if caller else None
-    return StreamView.of(service.current(world(), request.path["stream_id"], user), user)
+    return StreamView.of(looking.current(world(), request.path["stream_id"], user), user)
 
 
 @endpoint(blueprint, "POST", f"{_STREAM}/end", returns=StreamView, errors=(Forbidden, NotFound))
@@ -154,7 +157,7 @@ def leave_stream(request: Request[None, None]) -> None:
     A host's word counts at once, also while their device stays in the channel: to take it back, the device must come
     into the channel anew. A lease alone does not.
     """
-    service.leave(world(), request.path["stream_id"], request.caller.id)
+    watching.leave(world(), request.path["stream_id"], request.caller.id)
 
 
 @endpoint(blueprint, "POST", f"{_STREAM}/invitations", body=InvitationsBody, returns=StreamView, errors=_REFUSALS)
@@ -168,7 +171,7 @@ def invite_to_stream(request: Request[InvitationsBody, None]) -> StreamView:
 def appoint_moderator(request: Request[ModeratorBody, None]) -> ViewerView:
     """The host makes somebody a moderator, ten at most, or no longer."""
     stream_id, body = request.path["stream_id"], request.body
-    found = service.appoint(world(), stream_id, request.caller.id, body.user, moderator=body.moderator)
+    found = moderating.appoint(world(), stream_id, request.caller.id, body.user, moderator=body.moderator)
     return ViewerView.of(found)
 
 
@@ -176,7 +179,7 @@ def appoint_moderator(request: Request[ModeratorBody, None]) -> ViewerView:
 def mute_viewer(request: Request[MuteBody, None]) -> ViewerView:
     """The host or a moderator lets somebody write no more, or again: their next lease has no token to write with."""
     stream_id, body = request.path["stream_id"], request.body
-    return ViewerView.of(service.mute(world(), stream_id, request.caller.id, body.user, muted=body.muted))
+    return ViewerView.of(moderating.mute(world(), stream_id, request.caller.id, body.user, muted=body.muted))
 
 
 @endpoint(blueprint, "POST", f"{_STREAM}/ban", body=BanBody, returns=ViewerView, errors=_ORDER)
@@ -186,15 +189,15 @@ def ban_viewer(request: Request[BanBody, None]) -> ViewerView:
     A moderator who is banned stays one, and has that right again once they are let in. Only the host bans a moderator.
     """
     stream_id, body = request.path["stream_id"], request.body
-    return ViewerView.of(service.ban(world(), stream_id, request.caller.id, body.user, banned=body.banned))
+    return ViewerView.of(moderating.ban(world(), stream_id, request.caller.id, body.user, banned=body.banned))
 
 
 def _joined(request: Request[None, None]) -> StreamWithMedia:
     user = request.caller.id
-    stream, lease = service.join(world(), request.path["stream_id"], user)
+    stream, lease = watching.join(world(), request.path["stream_id"], user)
     return StreamWithMedia(stream=_view(request, stream), media=media_of(lease))
 
 
 def _view(request: Request[Any, Any], stream: "Stream") -> StreamView:
     user = request.caller.id
-    return StreamView.of(service.as_seen_by(world(), stream, user), user)
+    return StreamView.of(looking.as_seen_by(world(), stream, user), user)

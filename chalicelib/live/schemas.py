@@ -18,7 +18,8 @@ from chalicelib.live.model.terms import (
 from chalicelib.runtime.schemas import Id, ListQuery, MediaView, Moment, PersonView, Schema
 
 if TYPE_CHECKING:
-    from chalicelib.live.service import Seen, Standing
+    from chalicelib.live.looking import Seen
+    from chalicelib.live.moderating import Standing
 
 Invited = Annotated[list[Id], Field(max_length=INVITED_AT_ONCE, description="Ids of people.")]
 

@@ -7,7 +7,7 @@ from itertools import count
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import AlreadyDone, InvalidState
 from chalicelib.live import service as streams
-from chalicelib.live import shards
+from chalicelib.live import shards, watching
 from chalicelib.live.gift_store import Ticket, gift_rows
 from chalicelib.live.gifts import must_be_patron
 from chalicelib.live.model import gift as model
@@ -28,7 +28,7 @@ def buy(world: World, user: str, stream_id: str, ticket_id: str) -> tuple[Ticket
     ticket = rows.ticket(stream_id, user)
     if ticket is None:
         stream = streams.advance(world, streams.load(world, stream_id))
-        streams.welcome(world, stream, user)
+        watching.welcome(world, stream, user)
         stream.must_be_open()
         must_be_patron(world, stream, user)
         if stream.price is None:

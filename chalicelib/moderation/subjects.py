@@ -14,6 +14,7 @@ from chalicelib.runtime.tables import Operation
 
 if TYPE_CHECKING:
     from chalicelib.community import moderated as posts
+    from chalicelib.live import looking
     from chalicelib.live import service as live
     from chalicelib.messaging import moderated as messages
     from chalicelib.readers import reviews
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from chalicelib.sessions import service as sessions
 else:
     posts = on_first_use("chalicelib.community.moderated")
+    looking = on_first_use("chalicelib.live.looking")
     live = on_first_use("chalicelib.live.service")
     messages = on_first_use("chalicelib.messaging.moderated")
     reviews = on_first_use("chalicelib.readers.reviews")
@@ -77,7 +79,7 @@ def _reading(world: World, item: str, seen_by: str | None) -> Subject:
 
 
 def _stream(world: World, item: str, seen_by: str | None) -> Subject:
-    stream = live.current(world, item, seen_by).stream if seen_by is not None else live.load(world, item)
+    stream = looking.current(world, item, seen_by).stream if seen_by is not None else live.load(world, item)
     return Subject(stream.id, stream.host, "shown", stream.title, (), None, stream.created_at)
 
 

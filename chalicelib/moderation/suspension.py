@@ -16,7 +16,7 @@ from chalicelib.moderation.store import cases
 from chalicelib.readers import service as readers
 from chalicelib.runtime.retries import undisturbed
 from chalicelib.runtime.tables import Key
-from chalicelib.scheduling import service as scheduling
+from chalicelib.scheduling import belongings as bookings
 from chalicelib.sessions import service as sessions
 
 
@@ -37,7 +37,7 @@ def follow(world: World, user: str, *, actor: str, reason: str) -> None:
     if seen := sessions.open_session(world, user):
         sessions.safety_stop(world, seen.session.id, actor=actor, note=reason)
     live.end_open(world, user, "suspended", actor=actor, note=reason)
-    scheduling.call_off_all(world, user, by_platform=True)
+    bookings.call_off_all(world, user, by_platform=True)
 
 
 def carried_out(world: World, case: Case) -> Case:

@@ -24,6 +24,8 @@ from chalicelib.runtime.retries import undisturbed
 from chalicelib.runtime.tables import Key, Operation
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions import settling
+from chalicelib.shop import orders, returns
+from chalicelib.shop.model.returns import made_before, planned
 from chalicelib.wallet import coins, promos
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.service import Beside
@@ -80,14 +82,22 @@ def check(world: World, wanted: Adjustment) -> None:
     """Raises what ``make`` raises where it can be told before: NotFound, Invalid, InvalidState, InsufficientFunds, and
     AlreadyDone for a reading that was settled in another way, or a code that is there on other terms.
     """
-    if wanted.what == "reading":
-        session, parts = sessions.load(world, wanted.ref), {"earned": wanted.earned, "refunded": wanted.refunded}
-        if not settling.is_settled(world, session, **parts):
-            settling.check(world, session, **parts)
-        return
-    if wanted.what == "code":
-        promos.check(world, wanted.code(world.now()))
-        return
+    match wanted.what:
+        case "reading":
+            session, parts = sessions.load(world, wanted.ref), {"earned": wanted.earned, "refunded": wanted.refunded}
+            if not settling.is_settled(world, session, **parts):
+                settling.check(world, session, **parts)
+        case "code":
+            promos.check(world, wanted.code(world.now()))
+        case "order":
+            order = orders.load(world, wanted.ref)
+            if not made_before(order, wanted.id, wanted.units, shipping=wanted.shipping):
+                planned(order, wanted.id, wanted.units, world.now(), shipping=wanted.shipping)
+        case _:
+            _check_account(world, wanted)
+
+
+def _check_account(world: World, wanted: Adjustment) -> None:
     person = accounts.person(world, wanted.user)
     if person.deleted:
         raise InvalidState("This person has left: nobody could spend it.")
@@ -210,6 +220,18 @@ def _post(world: World, done: Adjustment, written: Sequence[Operation]) -> None:
             promos.grant(world, done.user, done.amount, done.days, done.ref, **by, beside=lambda _: written)
         case "code":
             promos.make(world, done.code(world.now()), **by, beside=written)
+        case "order":
+            returns.refund_once(
+                world,
+                done.ref,
+                done.id,
+                done.units,
+                returns.Who(**by),
+                shipping=done.shipping,
+                restock=done.restock,
+                most=done.worth,
+                beside=written,
+            )
         case "reading":
             settling.settle(world, done.ref, earned=done.earned, refunded=done.refunded, **by, beside=tuple(written))
 

@@ -31,7 +31,7 @@ from chalicelib.kernel.errors import (
 from chalicelib.kernel.ids import derived_id
 from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import Millis
-from chalicelib.live import belongings
+from chalicelib.live import belongings, looking
 from chalicelib.live import service as live
 from chalicelib.messaging import belongings as messages
 from chalicelib.notifications import inbox
@@ -49,6 +49,7 @@ from chalicelib.runtime import audit, outbox
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.retries import undisturbed
 from chalicelib.runtime.tables import Advance, Key, Operation, Put
+from chalicelib.scheduling import belongings as bookings
 from chalicelib.scheduling import service as scheduling
 from chalicelib.sessions import afterwards, settling
 from chalicelib.sessions import service as sessions
@@ -79,7 +80,7 @@ FORGETTING: Final[tuple[Callable[[World, str], None], ...]] = (
     accounts.forget,
     recharges.forget,
     payees.forget,
-    scheduling.forget,
+    bookings.forget,
     exports.forget,
     inbox.forget,
 )
@@ -331,13 +332,13 @@ def _bookings(side: Who, world: World, person_id: str, start: Any) -> str | None
     """Take the person out of a page of their bookings; answer where the next one starts."""
     page, following = scheduling.bookings_of(world, side, person_id, "past", _AT_ONCE, start)
     for booking in page:
-        scheduling.rename(world, booking.id, side, FORGOTTEN_NAME)
+        bookings.rename(world, booking.id, side, FORGOTTEN_NAME)
     return following
 
 
 def _streams(world: World, person_id: str, start: Any) -> Key | None:
     """Take the person's name out of a page of the streams that they hosted; answer where the next one starts."""
-    page, following = live.listing(world, "past", None, person_id, _AT_ONCE, start)
+    page, following = looking.listing(world, "past", None, person_id, _AT_ONCE, start)
     for stream in page:
         live.rename(world, stream.id, FORGOTTEN_NAME)
     return following
@@ -397,7 +398,7 @@ def _settle(world: World, person_id: str) -> None:
     Raises Unavailable while what a stream earned is not settled.
     """
     ended = live.end_open(world, person_id, None, actor="system", note=_LEAVES)
-    if (ended and ended.state != "finalized") or live.unsettled(world, person_id):
+    if (ended and ended.state != "finalized") or looking.unsettled(world, person_id):
         raise Unavailable("A stream of theirs is not settled yet.")
     if seen := sessions.open_session(world, person_id):
         if seen.session.booking:  # as if they did so themselves: what is booked has a price for who calls it off
@@ -407,7 +408,7 @@ def _settle(world: World, person_id: str) -> None:
         sessions.force_end(world, seen.session.id, actor="system", note=_LEAVES)
         if seen.session.booking:
             scheduling.look_after(world, seen.session.booking)
-    scheduling.call_off_all(world, person_id)
+    bookings.call_off_all(world, person_id)
     selling.stop_all(world, person_id, actor="system", reason=_LEAVES)
     _call_off_orders(world, person_id)
 

@@ -16,7 +16,7 @@ from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import Forbidden, NotFound, ProviderFailed, Unavailable
 from chalicelib.kernel.time import HOUR, MINUTE, SECOND, Millis, rfc3339
-from chalicelib.live import belongings
+from chalicelib.live import belongings, looking
 from chalicelib.live import service as live
 from chalicelib.live.gift_schemas import sent_view
 from chalicelib.live.schemas import StreamView
@@ -193,11 +193,11 @@ def everything(world: World, person_id: str) -> dict[str, Any]:
     )
     told["streams_hosted"] = all_of(
         "streams_hosted",
-        lambda start: live.listing(world, "past", None, person_id, _PAGE, start),
-        lambda stream: _plain(StreamView.of(live.as_listed(world, stream), person_id)),
+        lambda start: looking.listing(world, "past", None, person_id, _PAGE, start),
+        lambda stream: _plain(StreamView.of(looking.as_listed(world, stream), person_id)),
     )
     if on_air := live.open_of(world, person_id):
-        told["streams_hosted"].append(_plain(StreamView.of(live.as_listed(world, on_air), person_id)))
+        told["streams_hosted"].append(_plain(StreamView.of(looking.as_listed(world, on_air), person_id)))
     told["gifts_sent"] = all_of(
         "gifts_sent",
         lambda start: belongings.gifts_of(world, person_id, _PAGE, start),

@@ -26,6 +26,7 @@ from chalicelib.runtime.tables import Key
 from chalicelib.sessions import service as sessions
 
 if TYPE_CHECKING:
+    from chalicelib.live import moderating, watching
     from chalicelib.live import service as live
     from chalicelib.moderation import suspension
     from chalicelib.operations import deletions, exports, reconciliation
@@ -38,7 +39,9 @@ else:
     deletions = on_first_use("chalicelib.operations.deletions")
     exports = on_first_use("chalicelib.operations.exports")
     google = on_first_use("chalicelib.wallet.google")
+    moderating = on_first_use("chalicelib.live.moderating")
     live = on_first_use("chalicelib.live.service")
+    watching = on_first_use("chalicelib.live.watching")
     advancing = on_first_use("chalicelib.shop.advancing")
     orders = on_first_use("chalicelib.shop.orders")
     recharges = on_first_use("chalicelib.wallet.recharges")
@@ -170,7 +173,8 @@ def _stream_called(world: World, stream: str, epoch: int, turn: int) -> Millis |
 def _removals(world: World, shard: str, limit: int, start: Key | None) -> tuple[list[Waiting], Key | None]:
     found, following = live.page_of_removals(world, shard, limit, start)
     before = [(key["pk"].partition("#")[2], key["sk"], key) for key in found]
-    return [Waiting(user, key, partial(live.put_out, world, stream, user)) for stream, user, key in before], following
+    put_out = partial(moderating.put_out, world)
+    return [Waiting(user, key, partial(put_out, stream, user)) for stream, user, key in before], following
 
 
 def _suspensions(world: World, shard: str, limit: int, start: Key | None) -> tuple[list[Waiting], Key | None]:
@@ -272,7 +276,7 @@ def _hear(payload: bytes, signature: str) -> None:
         return
     if notice.at > world().now() + _AHEAD:
         raise Malformed("Signed, but of a time to come.")
-    hear = live.hear if notice.channel.startswith(_STREAMS) else sessions.hear
+    hear = watching.hear if notice.channel.startswith(_STREAMS) else sessions.hear
     hear(world(), notice)
     metrics.add(WebhookLateness=world().now() - notice.at)
 

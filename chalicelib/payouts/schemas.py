@@ -44,7 +44,9 @@ class YearView(Schema):
 
 
 class EarnedView(Schema):
-    """`balance` is all that is not paid out yet, `pending` the part still held, `available` the rest."""
+    """`balance` is all that is not paid out yet, `pending` the part still held, `available` the rest. Gifts and tickets
+    are in it once their stream is settled.
+    """
 
     balance: Money
     pending: Money

@@ -168,8 +168,8 @@ def _claims(claims: dict[str, Any]) -> Claims:
     subject = _text(claims["sub"])
     if subject is None:
         raise Unauthenticated
-    # Codes and links go to the address: one that the issuer says is not theirs is none.
-    email = None if claims.get("email_verified") is False else _text(claims.get("email"))
+    # Codes and links go to the address: one of which the issuer does not say that it is theirs is none.
+    email = _text(claims.get("email")) if claims.get("email_verified") is True else None
     return Claims(subject, email, _text(claims.get("name")))
 
 

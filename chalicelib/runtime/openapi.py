@@ -33,11 +33,31 @@ _PATH_NAMES: Final = re.compile(r"\{(\w+)\}")
 _DESCRIPTION: Final = """Live readings, paid by the minute, live streams with gifts, messages with paid replies, a
 community, and a shop.
 
+Requests carry `Authorization: Bearer …`, an access token of the sign-in service; somebody's first makes their profile.
+A `POST` that creates or spends takes an `Idempotency-Key`: sent again with the same one, it does nothing twice.
+
 Times are RFC 3339 in UTC. Money is `{"amount": 1999, "currency": "usd"}`, in minor units. Coins, and what is
 priced in them, are whole numbers of coins. Lists take `limit` and `cursor` and answer `{"items": […], "next_cursor":
 …}`. Every refusal is `application/problem+json` (RFC 9457) whose `code` is for programs. Every answer carries
 `X-Request-Id`; one that was counted says in `RateLimit-Policy` and `RateLimit` how many more are taken, and a 429 in
 `Retry-After` when."""
+_TAGS: Final = {
+    "accounts": "Who somebody is: profile, consents, phones, blocks, what they let themselves spend",
+    "community": "Threads, posts and replies",
+    "dashboards": "What days brought to a client, a reader, the platform",
+    "live": "A reader's stream before many: tickets, gifts, keeping order",
+    "messaging": "Conversations of a client with a reader, and replies that are paid for",
+    "moderation": "Reporting something, deciding on it, appealing",
+    "notifications": "The inbox, and no more mail",
+    "operations": "An account as a file, or deleted; how the service is; this document",
+    "payouts": "What a reader earned, and paying it out",
+    "readers": "The directory, and what a reader says of themselves",
+    "scheduling": "Hours, slots, bookings, calendars",
+    "sessions": "A reading, from asking for it to its receipt, tip and review",
+    "shop": "Products, orders, downloads",
+    "wallet": "Credit and coins: buying, statement, giving back",
+}
+"""What the routes of a context are about."""
 
 
 def routes_of(table: Mapping[str, Mapping[str, RouteEntry]]) -> list[Route]:
@@ -76,7 +96,10 @@ def document(routes: Iterable[Route]) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "SoulSeer", "version": API_VERSION, "description": _DESCRIPTION},
         "servers": [{"url": "./", "description": "Where this document was read."}],
-        "tags": [{"name": tag} for tag in sorted({tag for route in listed for tag in route.tags})],
+        "tags": [
+            {"name": tag, "description": _TAGS.get(tag, "")}
+            for tag in sorted({tag for route in listed for tag in route.tags})
+        ],
         "security": [{"bearer": []}],
         "paths": dict(paths),
         "components": {

@@ -42,13 +42,16 @@ from chalicelib.sessions.model.session import Side
 from chalicelib.sessions.schemas import NewSession, SessionView, session_view
 
 if TYPE_CHECKING:
-    from chalicelib.live import service as live
-    from chalicelib.scheduling import feed, service
+    from chalicelib.live import looking
+    from chalicelib.scheduling import availability, calendars, feed, service, unbooked
     from chalicelib.scheduling.model.booking import Booking
 else:
-    live = on_first_use("chalicelib.live.service")
+    looking = on_first_use("chalicelib.live.looking")
     feed = on_first_use("chalicelib.scheduling.feed")
+    availability = on_first_use("chalicelib.scheduling.availability")
+    calendars = on_first_use("chalicelib.scheduling.calendars")
     service = on_first_use("chalicelib.scheduling.service")
+    unbooked = on_first_use("chalicelib.scheduling.unbooked")
 
 blueprint = Blueprint(__name__)
 
@@ -74,14 +77,15 @@ def list_slots(request: Request[None, SlotsQuery]) -> SlotsView:
     What is listed is free at this moment; somebody else may be quicker.
     """
     query, minutes = request.query, int(request.query.duration)
-    found = service.slots(world(), request.path["slug"], millis(query.from_), millis(query.to), minutes, query.modality)
+    slug, first, until = request.path["slug"], millis(query.from_), millis(query.to)
+    found = availability.slots(world(), slug, first, until, minutes, query.modality)
     return SlotsView.of(found, minutes)
 
 
 @endpoint(blueprint, "GET", "/v1/reader/availability", returns=AvailabilityView, role="reader")
 def get_availability(request: Request[None, None]) -> AvailabilityView:
     """One's weekly hours."""
-    return AvailabilityView.of(service.availability_of(world(), request.caller.id))
+    return AvailabilityView.of(availability.availability_of(world(), request.caller.id))
 
 
 @endpoint(
@@ -100,14 +104,14 @@ def put_availability(request: Request[AvailabilityBody, None]) -> AvailabilityVi
     """
     body = request.body
     return AvailabilityView.of(
-        service.set_weekly(world(), request.caller.id, body.hours(), body.buffer_minutes, body.zone())
+        availability.set_weekly(world(), request.caller.id, body.hours(), body.buffer_minutes, body.zone())
     )
 
 
 @endpoint(blueprint, "GET", "/v1/reader/availability/overrides", returns=OverridesView, role="reader")
 def get_overrides(request: Request[None, None]) -> OverridesView:
     """The days on which one's hours differ."""
-    return OverridesView.of(service.availability_of(world(), request.caller.id))
+    return OverridesView.of(availability.availability_of(world(), request.caller.id))
 
 
 @endpoint(
@@ -121,7 +125,7 @@ def get_overrides(request: Request[None, None]) -> OverridesView:
 )
 def put_overrides(request: Request[OverridesBody, None]) -> OverridesView:
     """Say anew all the days on which one's hours differ. A day without hours is off."""
-    return OverridesView.of(service.set_overrides(world(), request.caller.id, request.body.days()))
+    return OverridesView.of(availability.set_overrides(world(), request.caller.id, request.body.days()))
 
 
 # --- bookings ------------------------------------------------------------------------------------
@@ -235,14 +239,14 @@ def create_calendar(request: Request[None, None]) -> CalendarLink:
 
     Asked again it is another one. It takes no `Idempotency-Key`: the address is kept nowhere, not even for a replay.
     """
-    secret = service.new_feed(world(), request.caller.id)
+    secret = calendars.new_feed(world(), request.caller.id)
     return CalendarLink(url=f"{request.base_url(world().settings.api_url)}/v1/calendar/{secret}{_SUFFIX}")
 
 
 @endpoint(blueprint, "DELETE", "/v1/me/calendar", returns=None)
 def delete_calendar(request: Request[None, None]) -> None:
     """No address shows one's bookings any more."""
-    service.revoke_feed(world(), request.caller.id)
+    calendars.revoke_feed(world(), request.caller.id)
 
 
 @endpoint(
@@ -256,7 +260,7 @@ def delete_calendar(request: Request[None, None]) -> None:
 )
 def get_calendar(request: Request[None, None]) -> Text:
     """The calendar behind a secret address, which ends in `.ics`: one's bookings in both roles, times in UTC."""
-    user, bookings = service.feed(world(), request.path["feed_ics"].removesuffix(_SUFFIX))
+    user, bookings = calendars.feed(world(), request.path["feed_ics"].removesuffix(_SUFFIX))
     return Text(feed.rendered(user, bookings), feed.MEDIA_TYPE)
 
 
@@ -281,8 +285,8 @@ def start_stream(request: Request[None, None]) -> StreamWithMedia:
     Not while one is in a reading. Repeating it gives another lease.
     """
     user = request.caller.id
-    stream, lease = service.go_live(world(), request.path["stream_id"], user)
-    return StreamWithMedia(stream=StreamView.of(live.as_seen_by(world(), stream, user), user), media=media_of(lease))
+    stream, lease = unbooked.go_live(world(), request.path["stream_id"], user)
+    return StreamWithMedia(stream=StreamView.of(looking.as_seen_by(world(), stream, user), user), media=media_of(lease))
 
 
 # --- readings that are not booked ----------------------------------------------------------------
@@ -314,7 +318,7 @@ def create_session(request: Request[NewSession, None]) -> SessionView:
     It ends at either side's next booking.
     """
     caller, body = request.caller, request.body
-    seen = service.ask(
+    seen = unbooked.ask(
         world(), Side(caller.id, caller.display_name), request.derived_id("ses"), body.reader, body.modality
     )
     funds = seen.funds if seen.session.is_open else None

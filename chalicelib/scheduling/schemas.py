@@ -22,7 +22,7 @@ from chalicelib.scheduling.model.booking import Booking, State, refund_of_client
 from chalicelib.sessions.model.session import Modality, Reason, Who
 
 if TYPE_CHECKING:
-    from chalicelib.scheduling.service import Slots
+    from chalicelib.scheduling.availability import Slots
 
 Day = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 

@@ -1,21 +1,16 @@
-"""Readings booked ahead: when a reader is to be had, booking and calling off, and what becomes of a booking.
+"""Readings booked ahead: booking and calling off, and what becomes of a booking.
 
 ``advance`` brings a booking up to date: it reminds, opens the reading at its time, and divides the price once that has
 ended. As with a reading, calling it at any moment, twice, late, or from many places at once changes nothing that one
 call would not: each step is one transaction on the booking as it was read.
 """
 
-import hashlib
-import secrets
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, replace
-from datetime import date
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final, get_args
 
 from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
-from chalicelib.gateways.agora import Lease
 from chalicelib.kernel.clock import clock_lost
 from chalicelib.kernel.errors import (
     Blocked,
@@ -32,26 +27,22 @@ from chalicelib.kernel.errors import (
     Unavailable,
 )
 from chalicelib.kernel.ids import derived_id
-from chalicelib.kernel.money import Cents
 from chalicelib.kernel.settings import Rules
-from chalicelib.kernel.time import DAY, Millis
-from chalicelib.live import service as live
-from chalicelib.live.model.stream import Stream
+from chalicelib.kernel.time import Millis
 from chalicelib.payouts import service as payouts
 from chalicelib.readers import service as readers
 from chalicelib.runtime import audit, outbox
 from chalicelib.runtime.logs import log
-from chalicelib.runtime.retries import undisturbed
 from chalicelib.runtime.tables import ConditionFailed, Contended, Key, Operation
+from chalicelib.scheduling.availability import must_fit, rate_of
 from chalicelib.scheduling.model import availability as hours
 from chalicelib.scheduling.model import booking as model
-from chalicelib.scheduling.model.availability import Availability, Hours
 from chalicelib.scheduling.model.booking import Booking, Look, Open, Outcome, Remind
-from chalicelib.scheduling.store import PLACE, Due, Schedule, When
+from chalicelib.scheduling.store import PLACE, Due, When, schedule_of
+from chalicelib.sessions import asking, sooner
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model import commands, moves
 from chalicelib.sessions.model.session import Booked, Modality, Session, Side, Step, Who
-from chalicelib.sessions.service import Snapshot
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.model.chain import Entry
 from chalicelib.wallet.model.funds import Funds
@@ -62,90 +53,7 @@ _STEPS: Final = 10
 """More than a booking can owe at once."""
 _TRIES: Final = 30
 _PROMISES: Final = 3
-_LONGEST_SEARCH: Final[Millis] = 31 * DAY
-_SECRET_BYTES: Final = 32
-_PAGE: Final = 100
-_MOST_PAGES: Final = 1_000
 _ROLES: Final[tuple[Who, ...]] = get_args(Who)
-_FEED_UPCOMING: Final = 100
-_FEED_PAST: Final = 25
-
-
-# --- when a reader is to be had ------------------------------------------------------------------
-
-
-def availability_of(world: World, reader_id: str) -> Availability:
-    """When the reader may be booked. Raises NotFound where there is no such person."""
-    return _rows(world).availability(reader_id, lambda: accounts.person(world, reader_id).time_zone)
-
-
-def set_weekly(world: World, reader_id: str, weekly: tuple[Hours, ...], buffer: int, zone: str | None) -> Availability:
-    """Say the weekly hours anew, in ``zone`` or that of the reader's profile. What is booked stays booked.
-
-    Raises NotFound for who is no reader, Invalid.
-    """
-    readers.reader(world, reader_id)
-    said = Availability(zone or accounts.person(world, reader_id).time_zone, buffer, weekly)
-    world.tables.write(_rows(world).put_weekly(reader_id, said))
-    return availability_of(world, reader_id)
-
-
-def set_overrides(world: World, reader_id: str, overrides: Mapping[date, Hours]) -> Availability:
-    """Say all the days that differ anew. Raises NotFound for who is no reader."""
-    readers.reader(world, reader_id)
-    world.tables.write(_rows(world).put_overrides(reader_id, overrides))
-    return availability_of(world, reader_id)
-
-
-@dataclass(frozen=True, slots=True)
-class Slots:
-    """Where bookings may start, what each costs, and the zone that the reader lives in."""
-
-    starts: list[Millis]
-    price: Cents
-    zone: str
-
-
-def slots(world: World, slug: str, first: Millis, until: Millis, minutes: int, modality: Modality) -> Slots:
-    """The free slots of a verified reader from ``first`` and before ``until``, as they are at this moment.
-
-    Raises NotFound, Invalid (more than 31 days, or none), ReaderUnavailable (does not offer ``modality``).
-    """
-    if not first < until <= first + _LONGEST_SEARCH:
-        raise Invalid(errors=({"field": "to", "message": "After `from`, and at most 31 days."},))
-    rules = world.settings.rules
-    reader = readers.by_slug(world, slug)
-    rate = _rate(reader, modality)
-    said = availability_of(world, reader.id)
-    soonest, latest = hours.bookable(world.now(), rules)
-    first, until = max(first, soonest), min(until, latest + 1)
-    taken = _rows(world).cells_of(reader.id, first, until + hours.span(minutes + said.buffer, rules))
-    return Slots(hours.slots(said, taken, first, until, minutes, rules), rate * minutes, said.zone)
-
-
-def _rate(reader: readers.Reader, modality: Modality) -> Cents:
-    rate = reader.rates.get(modality)
-    if rate is None:
-        raise ReaderUnavailable("The reader does not offer this.")
-    return rate
-
-
-def _must_fit(world: World, reader_id: str, start: Millis, minutes: int, own: str) -> int:
-    """Raise Invalid off the grid, SlotTaken unless the reader is free then, ``own`` booking aside; the buffer."""
-    rules = world.settings.rules
-    if not hours.on_grid(start, rules):
-        raise Invalid(errors=({"field": "start", "message": "A quarter of an hour: 10:00, 10:15, 10:30, 10:45."},))
-    soonest, latest = hours.bookable(world.now(), rules)
-    if not soonest <= start <= latest:
-        raise SlotTaken("That time is too soon or too far ahead. Choose another.")
-    said = availability_of(world, reader_id)
-    found = _rows(world).cells_of(reader_id, start, start + hours.span(minutes + said.buffer, rules) - rules.quarter)
-    taken = {cell for cell, booking in found.items() if booking != own}
-    if not hours.slots(said, taken, start, start + 1, minutes, rules):
-        raise SlotTaken
-    return said.buffer
-
-
 # --- booking -------------------------------------------------------------------------------------
 
 
@@ -158,13 +66,13 @@ def book(
     SpendingLimitReached, WalletFrozen, InvalidState (too many upcoming),
     IdempotencyMismatch (the same id was derived for another request).
     """
-    if done := _rows(world).get(booking_id):
+    if done := schedule_of(world).get(booking_id):
         return advance(world, _same(world, done, reader_slug, start, minutes, modality))
     reader = readers.by_slug(world, reader_slug)
     if reader.id == client.user:
         raise Invalid("Nobody reads for themselves.", ({"field": "reader", "message": "another person"},))
-    rate = _rate(reader, modality)
-    buffer = _must_fit(world, reader.id, start, minutes, own=booking_id)
+    rate = rate_of(reader, modality)
+    buffer = must_fit(world, reader.id, start, minutes, own=booking_id)
     rules = world.settings.rules
 
     def beside(entry: Entry) -> list[Operation]:
@@ -188,7 +96,7 @@ def book(
         )
         _refuse_too_many(world, client.user)
         apart = accounts.unblocked(world, client.user, reader.id)
-        return [*_rows(world).create(booking), *_told(world, booking, "booking_made", "", now), *apart]
+        return [*schedule_of(world).create(booking), *_told(world, booking, "booking_made", "", now), *apart]
 
     try:
         wallet.spend(
@@ -225,7 +133,9 @@ def _same(world: World, done: Booking, reader_slug: str, start: Millis, minutes:
 
 def _refuse_too_many(world: World, client: str) -> None:
     """Two bookings of one client meet on the client's chain, so of two at the limit one is decided again."""
-    upcoming, _ = _rows(world).page_of_person("client", client, "upcoming", world.now(), model.MOST_UPCOMING, None)
+    upcoming, _ = schedule_of(world).page_of_person(
+        "client", client, "upcoming", world.now(), model.MOST_UPCOMING, None
+    )
     if len(upcoming) >= model.MOST_UPCOMING:
         raise InvalidState(f"You have {model.MOST_UPCOMING} bookings ahead of you, and cannot make more.")
 
@@ -244,7 +154,7 @@ def cancel(world: World, booking_id: str, user: str) -> Booking:
         if booking.state == "in_session":
             sessions.perform(world, str(booking.session), user, _calling_off(booking))
             return advance(world, load(world, booking_id))
-        if done := _close(world, booking, model.cancelled(booking, who, _now(world, booking))):
+        if done := close(world, booking, model.cancelled(booking, who, now_of(world, booking))):
             return done
         booking = load(world, booking_id)
     raise Unavailable("The booking is too busy.")
@@ -286,12 +196,12 @@ def reschedule(world: World, booking_id: str, user: str, start: Millis) -> Booki
         booking = advance(world, booking)
         if booking.is_open and booking.start == start:
             return booking
-        moved = model.moved(booking, start, _now(world, booking))
+        moved = model.moved(booking, start, now_of(world, booking))
         if not readers.reader(world, booking.reader.user).verified:
             raise ReaderUnavailable("The reader takes no bookings at present.")
-        buffer = _must_fit(world, booking.reader.user, start, booking.minutes, own=booking.id)
+        buffer = must_fit(world, booking.reader.user, start, booking.minutes, own=booking.id)
         wanted = replace(moved, buffer=hours.span(buffer, world.settings.rules))
-        raised, operations = _rows(world).replace(wanted, was=booking)
+        raised, operations = schedule_of(world).replace(wanted, was=booking)
         operations += _told(world, raised, "booking_moved", str(raised.epoch), raised.at)
         operations += accounts.unblocked(world, booking.client.user, booking.reader.user)
         try:
@@ -326,7 +236,7 @@ def start(world: World, booking_id: str, user: str) -> Booking:
 
 def load(world: World, booking_id: str) -> Booking:
     """The booking as stored. Raises NotFound."""
-    booking = _rows(world).get(booking_id)
+    booking = schedule_of(world).get(booking_id)
     if booking is None:
         raise NotFound("There is no such booking.")
     return booking
@@ -343,8 +253,8 @@ def bookings_of(
     world: World, who: Who, user: str, when: When, limit: int, after: str | None
 ) -> tuple[list[Booking], str | None]:
     """A page of a person's bookings, up to date: the upcoming ones soonest first, the past ones newest first."""
-    page, following = _rows(world).page_of_person(who, user, when, world.now(), limit, after)
-    found = (_rows(world).get(booking_id) for booking_id in page)
+    page, following = schedule_of(world).page_of_person(who, user, when, world.now(), limit, after)
+    found = (schedule_of(world).get(booking_id) for booking_id in page)
     return [advance(world, booking) for booking in found if booking], following
 
 
@@ -358,13 +268,13 @@ def advance(world: World, booking: Booking, *, insist: bool = False) -> Booking:
     """
     rules = world.settings.rules
     for _ in range(_STEPS):
-        now = _now(world, booking)
+        now = now_of(world, booking)
         match model.due(booking, now, rules):
             case None:
                 return _wound(world, booking, now)
             case Remind(behind):
                 notices = _told(world, booking, "booking_reminder", f"{booking.epoch}.{behind}", now)
-                done = _write(world, replace(booking, reminders=behind, at=now), booking, *notices)
+                done = written(world, replace(booking, reminders=behind, at=now), booking, *notices)
             case Open():
                 try:
                     done = _opened(world, booking, now)
@@ -378,7 +288,7 @@ def advance(world: World, booking: Booking, *, insist: bool = False) -> Booking:
                     return _wound(world, booking, now)
                 # Settled already: somebody was faster since the booking was read.
                 settled = session.state == "finalized"
-                done = None if settled else _close(world, booking, model.verdict(booking, session), session)
+                done = None if settled else close(world, booking, model.verdict(booking, session), session)
         booking = done or load(world, booking.id)
     raise Unavailable("The booking is too busy.")
 
@@ -391,10 +301,10 @@ def called_by_clock(world: World, booking_id: str, epoch: int, turn: int) -> Mil
     """
     for _ in range(_PROMISES):
         booking = advance(world, load(world, booking_id))
-        wake = model.wake_at(booking, _now(world, booking), world.settings.rules)
+        wake = model.wake_at(booking, now_of(world, booking), world.settings.rules)
         if wake is None or (booking.epoch, booking.clock_turn) != (epoch, turn):
             return None
-        if _write(world, replace(booking, clock_at=wake), booking):
+        if written(world, replace(booking, clock_at=wake), booking):
             break
     return wake
 
@@ -406,17 +316,17 @@ def look_after(world: World, booking_id: str) -> Booking:
 
 def page_of_shard(world: World, shard: str, limit: int, start: Key | None) -> tuple[list[Due], Key | None]:
     """Bookings that are to be looked at now, for the minute tick. The page may be a moment behind."""
-    return _rows(world).page_of_shard(shard, world.now(), limit, start)
+    return schedule_of(world).page_of_shard(shard, world.now(), limit, start)
 
 
-def _now(world: World, booking: Booking) -> Millis:
+def now_of(world: World, booking: Booking) -> Millis:
     """Never before what the row has seen, so a fast clock elsewhere cannot make time run backwards."""
     return max(world.now(), booking.at)
 
 
-def _write(world: World, wanted: Booking, was: Booking, *beside: Operation) -> Booking | None:
-    """None where somebody was faster, or the outcome is unknown."""
-    raised, operations = _rows(world).replace(wanted, was=was)
+def written(world: World, wanted: Booking, was: Booking, *beside: Operation) -> Booking | None:
+    """The booking as it was written; None where somebody was faster, or the outcome is unknown."""
+    raised, operations = schedule_of(world).replace(wanted, was=was)
     return raised if world.wrote(*operations, *beside) else None
 
 
@@ -429,9 +339,9 @@ def _opened(world: World, booking: Booking, now: Millis) -> Booking | None:
     if load(world, booking.id).rev != booking.rev:
         return None  # called off since it was read: nobody's reading has to end for it
     for side in (booking.client, booking.reader):
-        sessions.end_by(world, side.user, booking.start, unless=session_id)
+        sooner.end_by(world, side.user, booking.start, unless=session_id)
     opened = replace(booking, state="in_session", session=session_id, at=now)
-    raised, operations = _rows(world).replace(opened, was=booking)
+    raised, operations = schedule_of(world).replace(opened, was=booking)
     booked = Booked(
         booking=booking.id,
         session=session_id,
@@ -445,16 +355,16 @@ def _opened(world: World, booking: Booking, now: Millis) -> Booking | None:
         ends_at=booking.end,
     )
     try:
-        sessions.open_booked(world, booked, *operations)
+        asking.open_booked(world, booked, *operations)
     except ConditionFailed:
         return None
     log.info("booking_opened", booking=booking.id, session=session_id)
     return raised
 
 
-def _close(world: World, booking: Booking, outcome: Outcome, session: Session | None = None) -> Booking | None:
+def close(world: World, booking: Booking, outcome: Outcome, session: Session | None = None) -> Booking | None:
     """Divide the price and let everybody's time go, in one transaction; None where it must be decided again."""
-    now = _now(world, booking)
+    now = now_of(world, booking)
     kept = booking.price - outcome.refund
     escrow = f"escrow:{booking.id}"
     earned, operations = payouts.booking_earned(world, booking.reader.user, booking.id, kept, now)
@@ -481,7 +391,7 @@ def _close(world: World, booking: Booking, outcome: Outcome, session: Session | 
     )
     closed = model.closed(booking, outcome, earned, now)
     notices = _told(world, closed, "booking_closed", "", now, model.who_hears_of(closed.state))
-    done = _write(world, closed, booking, *operations, entry, *notices)
+    done = written(world, closed, booking, *operations, entry, *notices)
     if done:
         log.info("booking_closed", booking=booking.id, state=done.state, reason=done.reason or "")
     return done
@@ -527,165 +437,4 @@ def _wound(world: World, booking: Booking, now: Millis) -> Booking:
     if not world.wind("booking", booking.id, booking.epoch, wake, turn, lost=lost):
         return booking
     wound = replace(booking, clock_epoch=booking.epoch, clock_turn=turn, clock_at=wake)
-    return _write(world, wound, booking) or booking
-
-
-# --- readings that are not booked ----------------------------------------------------------------
-
-
-def ask(world: World, client: Side, session_id: str, reader_id: str, modality: Modality) -> Snapshot:
-    """Ask a reader for a reading now. It ends at either side's next booking.
-
-    Raises as ``sessions.create`` does; SessionOpen and ReaderBusy also where a booking of theirs is about to begin, and
-    ReaderBusy while the reader is live.
-    """
-    if (on_air := live.open_of(world, reader_id)) and on_air.state == "live":
-        raise ReaderBusy("The reader is live.")
-    ends_by = [
-        begins
-        for user, refusal in ((client.user, SessionOpen), (reader_id, ReaderBusy))
-        if (begins := _next_start(world, user, refusal)) is not None
-    ]
-    return sessions.create(world, client, session_id, reader_id, modality, ends_by=min(ends_by, default=None))
-
-
-def _next_start(world: World, user: str, refusal: type[Problem]) -> Millis | None:
-    """When the person's next booking begins, if a reading that is asked for now could last until then."""
-    rules = world.settings.rules
-    now = world.now()
-    running = now // rules.quarter * rules.quarter
-    last = now + rules.session_max + rules.ring + rules.join
-    for _ in range(_TRIES):
-        found = _rows(world).next_booking(user, running, last)
-        booking = advance(world, load(world, found)) if found else None
-        if booking is None:
-            return None
-        if booking.is_open:
-            if now >= model.opens_at(booking, rules):
-                raise refusal
-            return booking.start
-    raise Unavailable
-
-
-# --- streams -------------------------------------------------------------------------------------
-
-
-def go_live(world: World, stream_id: str, host: str) -> tuple[Stream, Lease]:
-    """Start a stream of one's own, in no reading. Raises as ``live.start`` does, and SessionOpen."""
-    if sessions.open_session(world, host):  # one whose time is over ends by this
-        raise SessionOpen
-    try:
-        return live.start(world, stream_id, host, sessions.in_none(world, host))
-    except ConditionFailed:
-        raise SessionOpen from None
-
-
-# --- somebody leaves -----------------------------------------------------------------------------
-
-
-def call_off_all(world: World, user: str, *, by_platform: bool = False) -> None:
-    """Call off whatever is ahead of somebody who leaves, in both roles: as if they did so themselves, or,
-    ``by_platform``, for the whole price.
-
-    What has begun ends with its reading. May be repeated. Raises Unavailable.
-    """
-    call_off = _call_off if by_platform else cancel
-    for who in _ROLES:
-        bookings_of(world, who, user, "past", _PAGE, None)  # what ended a moment ago may not be divided yet
-        after: str | None = None
-        for _ in range(_MOST_PAGES):
-            page, after = bookings_of(world, who, user, "upcoming", _PAGE, after)
-            for booking in page:
-                with suppress(InvalidState):
-                    call_off(world, booking.id, user)
-            if after is None:
-                break
-
-
-def has_upcoming(world: World, user: str) -> bool:
-    """Whether anything is booked ahead, in either role."""
-    return any(bookings_of(world, who, user, "upcoming", 1, None)[0] for who in _ROLES)
-
-
-def _call_off(world: World, booking_id: str, user: str) -> Booking:
-    """The platform calls the booking off, for it has shut ``user`` out. One that was opened ends with its reading."""
-    del user
-    booking = load(world, booking_id)
-    for _ in range(_TRIES):
-        booking = advance(world, booking)
-        if booking.state != "booked":
-            return booking
-        if done := _close(world, booking, Outcome("cancelled_by_platform", booking.price)):
-            return done
-        booking = load(world, booking_id)
-    raise Unavailable("The booking is too busy.")
-
-
-def forget(world: World, user: str) -> None:
-    """Drop the hours and the calendar of somebody whose account has ended. May be repeated."""
-    revoke_feed(world, user)
-    world.tables.write(*_rows(world).forget_availability(user))
-
-
-def rename(world: World, booking_id: str, who: Who, name: str) -> None:
-    """Show ``name`` in place of that side's on a booking. May be repeated. Raises NotFound."""
-
-    def attempt() -> None:
-        booking = load(world, booking_id)
-        if booking.side(who).name == name:
-            return
-        side = Side(booking.side(who).user, name)
-        wanted = replace(booking, client=side) if who == "client" else replace(booking, reader=side)
-        _, operations = _rows(world).replace(wanted, was=booking)
-        world.tables.write(*operations)
-
-    undisturbed(world.sleep, attempt)
-
-
-# --- calendar feeds ------------------------------------------------------------------------------
-
-
-def new_feed(world: World, user: str) -> str:
-    """A new secret for the address of the person's calendar; the one before is of no use any more.
-
-    Only its digest is kept.
-    """
-    secret = secrets.token_urlsafe(_SECRET_BYTES)
-    _change_feed(world, user, lambda: _digest(secret))
-    return secret
-
-
-def revoke_feed(world: World, user: str) -> None:
-    """No address shows the person's calendar any more."""
-    _change_feed(world, user, lambda: None)
-
-
-def feed(world: World, secret: str) -> tuple[str, list[Booking]]:
-    """Whose calendar the secret shows, and their bookings in both roles. Raises NotFound."""
-    user = _rows(world).whose_feed(_digest(secret))
-    if user is None or accounts.is_shut_out(world, user):
-        raise NotFound("There is no such calendar.")
-    lists: tuple[tuple[When, int], ...] = (("upcoming", _FEED_UPCOMING), ("past", _FEED_PAST))
-    found: dict[str, Booking] = {}
-    for who in _ROLES:
-        for when, limit in lists:
-            page, _ = _rows(world).page_of_person(who, user, when, world.now(), limit, None)
-            found |= {each: booking for each in page if (booking := _rows(world).get(each))}
-    return user, sorted(found.values(), key=lambda booking: (booking.start, booking.id))
-
-
-def _change_feed(world: World, user: str, new: Callable[[], str | None]) -> None:
-    def attempt() -> None:
-        old, wanted = _rows(world).feed_of(user), new()
-        if old != wanted:
-            world.tables.write(*_rows(world).change_feed(user, old, wanted))
-
-    undisturbed(world.sleep, attempt)
-
-
-def _digest(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()
-
-
-def _rows(world: World) -> Schedule:
-    return Schedule(world.tables, world.settings.tables.scheduling, world.settings.rules)
+    return written(world, wound, booking) or booking

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final, Literal
 
+from chalicelib.gateways import World
 from chalicelib.kernel.errors import Unavailable
 from chalicelib.kernel.settings import Rules
 from chalicelib.kernel.time import SECOND, Millis
@@ -197,6 +198,11 @@ class Schedule:
         if old:
             operations.append(Delete(self._name, {"pk": f"feed#{old}", "sk": "feed"}))
         return operations
+
+
+def schedule_of(world: World) -> Schedule:
+    """The table of this world."""
+    return Schedule(world.tables, world.settings.tables.scheduling, world.settings.rules)
 
 
 def _cell_name(moment: Millis) -> str:

@@ -20,6 +20,7 @@ from chalicelib.runtime import audit, outbox
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.retries import undisturbed
 from chalicelib.runtime.tables import Operation
+from chalicelib.sessions import costs
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.afterwards_store import Afterwards
 from chalicelib.sessions.model import afterwards as model
@@ -77,7 +78,7 @@ def review(world: World, session_id: str, user: str, rating: int, text: str) -> 
     Raises NotFound, Forbidden, Invalid, InvalidState, AlreadyDone.
     """
     session = _of_client(world, session_id, user)
-    model.must_have_paid(session, sessions.cost(world, session).total)
+    model.must_have_paid(session, costs.cost(world, session).total)
     if not _WORST <= rating <= _BEST:
         raise Invalid(errors=({"field": "rating", "message": f"from {_WORST} to {_BEST}"},))
     return reviews.add(
@@ -171,7 +172,7 @@ def ask_guarantee(world: World, session_id: str, user: str, reason: str) -> Guar
     """
     session = _of_client(world, session_id, user)
     cleaned = model.written("reason", reason, model.GUARANTEE_LENGTH, least=1)
-    cost = sessions.cost(world, session).total
+    cost = costs.cost(world, session).total
     rows = _rows(world)
 
     def attempt() -> Guarantee:
@@ -209,7 +210,7 @@ def pending_guarantees(world: World) -> list[Guarantee]:
 def restitution_of(world: World, asked: Guarantee) -> Restitution:
     """What granting the request would move. Raises InvalidState where the ledger does not show the cost."""
     session = sessions.load(world, asked.session)
-    return model.restitution(asked, sessions.paid_from(world, session), session.earned)
+    return model.restitution(asked, costs.paid_from(world, session), session.earned)
 
 
 def grant(world: World, guarantee_id: str, *, actor: str, reason: str) -> Guarantee:

@@ -22,7 +22,7 @@ from chalicelib.runtime import outbox
 from chalicelib.runtime.retries import undisturbed
 from chalicelib.runtime.tables import Operation
 from chalicelib.sessions.model import commands
-from chalicelib.sessions.store import Sessions
+from chalicelib.sessions.store import session_rows
 from chalicelib.wallet import metering
 
 _TRIES: Final = 40
@@ -120,12 +120,8 @@ def _writes(world: World, reader: Reader, queue: Queue) -> list[Operation]:
         at=world.now(),
         facts={"reader": reader.id, "offered_until": queue.offered_until},
     )
-    return [changed, word, _rows(world).free(reader.id)]
+    return [changed, word, session_rows(world).free(reader.id)]
 
 
 def _is_busy(world: World, reader_id: str) -> bool:
-    return _rows(world).open_of(reader_id) is not None
-
-
-def _rows(world: World) -> Sessions:
-    return Sessions(world.tables, world.settings.tables.sessions)
+    return session_rows(world).open_of(reader_id) is not None

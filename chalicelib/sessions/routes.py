@@ -26,7 +26,7 @@ from chalicelib.readers import service as readers
 from chalicelib.runtime import cursors
 from chalicelib.runtime.endpoint import Request, endpoint
 from chalicelib.runtime.schemas import ListQuery, PageOf
-from chalicelib.sessions import queues, service
+from chalicelib.sessions import costs, queues, service, sooner
 from chalicelib.sessions.model import commands
 from chalicelib.sessions.model.commands import Command
 from chalicelib.sessions.schemas import (
@@ -142,7 +142,7 @@ def end_session(request: Request[None, None]) -> SessionView:
 def get_receipt(request: Request[None, None]) -> ReceiptView:
     """Every minute that was paid, and what was given back."""
     seen = service.current(world(), request.path["session_id"], request.caller.id)
-    return receipt_view(service.cost(world(), seen.session), seen.session)
+    return receipt_view(costs.cost(world(), seen.session), seen.session)
 
 
 @endpoint(
@@ -292,7 +292,7 @@ def put_limits(request: Request[LimitsBody, None]) -> LimitsView:
     and a reading stops (`low_balance`, whatever credit there is). Only paid money counts, less what came back. While
     you have excluded yourself nothing can be spent, and nothing can be paid in.
     """
-    return LimitsView.of(service.limit_spending(world(), request.caller.id, request.body.wanted()))
+    return LimitsView.of(sooner.limit_spending(world(), request.caller.id, request.body.wanted()))
 
 
 def _done(request: Request[None, None], command: Command) -> SessionView:

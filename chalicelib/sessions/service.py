@@ -1,4 +1,4 @@
-"""Readings: asking for one, living through it, paying it out.
+"""Readings: living through one, paying it out.
 
 ``advance`` brings a session up to date: it is the one function behind both clocks and every request. It decides in
 pure code (``model.due``), carries out one step as one conditional write, and looks again, until nothing is due.
@@ -8,43 +8,33 @@ Calling it at any moment, twice, late, or from many places at once changes nothi
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 from chalicelib.gateways import World
 from chalicelib.gateways.agora import Lease, Notice
 from chalicelib.kernel.clock import clock_lost
 from chalicelib.kernel.errors import (
-    Blocked,
-    IdempotencyMismatch,
-    Invalid,
     NotFound,
     Problem,
-    ReaderBusy,
-    ReaderUnavailable,
-    SessionOpen,
     Unavailable,
 )
 from chalicelib.kernel.money import Cents
-from chalicelib.kernel.time import MINUTE, Millis, ceil_div
+from chalicelib.kernel.time import Millis, ceil_div
 from chalicelib.payouts import service as payouts
 from chalicelib.runtime import audit, outbox
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.retries import undisturbed
-from chalicelib.runtime.tables import ConditionFailed, Contended, Key, Operation, Put
+from chalicelib.runtime.tables import Key, Operation, Put
+from chalicelib.sessions.costs import cost
 from chalicelib.sessions.model import commands, notices
 from chalicelib.sessions.model.commands import Command
 from chalicelib.sessions.model.due import Charge, Settle, decide, wake_at
-from chalicelib.sessions.model.session import Booked, Modality, Session, Side, Step, Who
-from chalicelib.sessions.store import Sessions, shard_of
+from chalicelib.sessions.model.session import Session, Step, Who
+from chalicelib.sessions.store import session_rows, shard_of
 from chalicelib.wallet import metering
 from chalicelib.wallet import service as wallet
-from chalicelib.wallet.model.buckets import Split, first_part
 from chalicelib.wallet.model.chain import Entry
 from chalicelib.wallet.model.funds import Funds
-from chalicelib.wallet.model.receipt import Minute, Receipt, Refund
-
-if TYPE_CHECKING:
-    from chalicelib.accounts.model.limits import Limits, Wanted
 
 __all__ = ["shard_of"]
 
@@ -54,8 +44,6 @@ _TRIES: Final = 30
 _PROMISES: Final = 3
 _UIDS: Final[dict[Who, int]] = {"client": 1, "reader": 2}
 _SIDES: Final[dict[int, Who]] = {uid: who for who, uid in _UIDS.items()}
-_BLOCKS: Final = (4, 5)
-"""The places of what fails for a block, in the transaction that makes a session."""
 _REMOVALS: Final = 4
 """At most so many channels are emptied in one go; the rest is owed still, and the next minute's."""
 
@@ -103,181 +91,6 @@ class Snapshot:
         return metering.funds(self._world, self.newest, session.id, session.rate, minutes, self.now)
 
 
-# --- asking for a reading ------------------------------------------------------------------------
-
-
-def create(
-    world: World,
-    client: Side,
-    session_id: str,
-    reader_id: str,
-    modality: Modality,
-    *,
-    ends_by: Millis | None = None,
-) -> Snapshot:
-    """Ask ``reader_id`` for a reading and take both people. ``session_id`` derives from the request.
-
-    ``ends_by`` is either side's next booking: the reading must be over by then.
-    Raises NotFound, Invalid (oneself), Blocked, ReaderUnavailable, InsufficientFunds, SpendingLimitReached,
-    WalletFrozen, SessionOpen, ReaderBusy, IdempotencyMismatch (the same id was derived for another request).
-    """
-    # Here, not above: a clock, a webhook and a beat ask nobody for a reading, and need not wait for these at a start.
-    from chalicelib.accounts import service as accounts
-    from chalicelib.readers import service as readers
-    from chalicelib.sessions import queues
-
-    if client.user == reader_id:
-        raise Invalid("Nobody reads for themselves.", ({"field": "reader", "message": "another person"},))
-    rows = _rows(world)
-    for _ in range(_TRIES):
-        if done := rows.get(session_id):
-            if (done.reader.user, done.modality) != (reader_id, modality):
-                raise IdempotencyMismatch
-            return advance(world, done)
-        reader = readers.reader(world, reader_id)
-        rate = reader.rates.get(modality)
-        now = world.now()
-        if rate is None or reader.description is None or reader.presence(now, busy=False) != "online":
-            raise ReaderUnavailable
-        asked = Session(
-            id=session_id,
-            client=client,
-            reader=Side(reader.id, reader.description.name),
-            modality=modality,
-            rate=rate,
-            created_at=now,
-            at=now,
-            shard=shard_of(session_id, world.settings.tick_shards),
-            ends_by=ends_by,
-        )
-        seen = Snapshot(world, asked)
-        commands.must_pay(seen.funds)
-        apart = accounts.unblocked(world, client.user, reader_id)
-        in_turn = queues.turn(world, reader, client.user, lambda: open_session(world, reader_id) is not None)
-        try:
-            world.tables.write(
-                *rows.create(asked), wallet.unchanged(world, seen.newest), *apart, in_turn, _ring(world, asked)
-            )
-        except ConditionFailed as failed:
-            _refuse_if_taken(world, failed)
-            continue
-        except Contended:
-            continue
-        log.info("session_created", session=session_id)
-        return _looked_after(world, seen)
-    raise Unavailable
-
-
-def open_booked(world: World, booked: Booked, *beside: Operation) -> Snapshot:
-    """The session of a booking whose time has come, in one transaction with what the booking writes ``beside`` it: both
-    are taken, and may join. The same one when repeated.
-
-    Raises SessionOpen or ReaderBusy while the client or the reader is in another reading; ConditionFailed where an
-    operation of ``beside`` does not hold.
-    """
-    rows = _rows(world)
-    for _ in range(_TRIES):
-        if done := rows.get(booked.session):
-            return advance(world, done)
-        now = world.now()
-        waiting = Session(
-            id=booked.session,
-            client=booked.client,
-            reader=booked.reader,
-            modality=booked.modality,
-            rate=booked.rate,
-            created_at=now,
-            at=now,
-            shard=shard_of(booked.session, world.settings.tick_shards),
-            state="waiting",
-            epoch=1,
-            accepted_at=now,
-            ends_by=booked.ends_at,
-            booking=booked.booking,
-            prepaid=booked.minutes,
-            join_by=booked.join_by,
-        )
-        own = rows.create(waiting)
-        try:
-            world.tables.write(*own, *beside)
-        except ConditionFailed as failed:
-            if any(place >= len(own) for place in failed.found) and 0 not in failed.found:
-                raise
-            _refuse_if_taken(world, failed)
-            continue
-        except Contended:
-            continue
-        log.info("session_booked", session=waiting.id)
-        return _looked_after(world, Snapshot(world, waiting))
-    raise Unavailable
-
-
-def end_by(world: World, user: str, at: Millis, *, unless: str) -> None:
-    """Have the reading that ``user`` is in over by ``at``, for a booking begins then; not the booking's own session.
-
-    Raises Unavailable when storage stays contended.
-    """
-
-    def ends_before(session: Session) -> bool:
-        return session.id == unless or (session.ends_by or at + 1) <= at
-
-    _look_sooner(world, user, ends_before, ends_by=at)
-
-
-def limit_spending(world: World, user: str, wanted: "Wanted") -> "Limits":
-    """Set what ``user`` lets themselves spend, and have a running reading stop where it is bound by now.
-
-    Raises Invalid, Unavailable when storage stays contended.
-    """
-    from chalicelib.wallet import limits
-
-    held = limits.set_limits(world, user, wanted)
-    _look_sooner(world, user, lambda session: session.state != "active" or session.client.user != user)
-    return held
-
-
-def _look_sooner(world: World, user: str, needless: Callable[[Session], bool], **changes: Any) -> None:
-    """Change the reading that ``user`` is in, and start another execution of its clock: the present one may sleep
-    longer than it lasts now.
-    """
-    for _ in range(_TRIES):
-        seen = open_session(world, user)
-        if seen is None or needless(seen.session):
-            return
-        session = seen.session
-        sooner = replace(session, **changes, clock_epoch=-1, clock_turn=session.clock_turn + 1, clock_at=None)
-        raised, operations = _rows(world).replace(sooner, was=session)
-        if world.wrote(*operations):
-            advance(world, raised)
-            return
-    raise Unavailable("The reading is too busy.")
-
-
-def settle_booked(world: World, session: Session, refunded: Cents, earned: Cents, now: Millis) -> list[Operation]:
-    """The session's part of the transaction in which its booking is settled: ended → finalized.
-
-    Raises ValueError for one that is not an ended session of a booking.
-    """
-    if session.booking is None or session.state != "ended":
-        raise ValueError(f"{session.id} is not for a booking to settle")
-    settled = replace(session, state="finalized", finalized_at=now, refunded=refunded, earned=earned, at=now)
-    _, operations = _rows(world).replace(settled, was=session)
-    return operations
-
-
-def _refuse_if_taken(world: World, failed: ConditionFailed) -> None:
-    """Raise where one blocked the other, and for whoever is in an open reading; a reading whose time is over is ended
-    first, and does not count.
-    """
-    if 0 not in failed.found and not failed.found.keys().isdisjoint(_BLOCKS):
-        raise Blocked
-    for place, refusal in ((1, SessionOpen), (2, ReaderBusy)):
-        if (lock := failed.found.get(place)) and 0 not in failed.found:
-            other = _rows(world).get(str(lock["session"]))
-            if other and advance(world, other).session.is_open:
-                raise refusal
-
-
 # --- living through it ---------------------------------------------------------------------------
 
 
@@ -301,7 +114,7 @@ def hear(world: World, notice: Notice) -> None:
     Raises Unavailable when storage stays contended.
     """
     who, session_id = _SIDES.get(notice.uid), notice.channel.rpartition("-")[0]
-    session = _rows(world).get(session_id) if who and session_id else None
+    session = session_rows(world).get(session_id) if who and session_id else None
     if who is None or session is None or session.channel != notice.channel:
         return
 
@@ -359,7 +172,7 @@ def _take(world: World, session: Session, step_of: Callable[[Snapshot], Step | N
             return seen
         done = _commit(world, seen, step, *beside)
         if done:
-            return _looked_after(world, _brought_up_to_date(world, done))
+            return looked_after(world, _brought_up_to_date(world, done))
         session = load(world, session.id)
     raise Unavailable("The reading is too busy.")
 
@@ -383,7 +196,7 @@ def lease(world: World, seen: Snapshot, user: str) -> Lease | None:
 
 def load(world: World, session_id: str) -> Session:
     """The session as stored. Raises NotFound."""
-    session = _rows(world).get(session_id)
+    session = session_rows(world).get(session_id)
     if session is None:
         raise NotFound("There is no such reading.")
     return session
@@ -398,7 +211,7 @@ def current(world: World, session_id: str, user: str) -> Snapshot:
 
 def open_session(world: World, user: str) -> Snapshot | None:
     """The one open session that ``user`` is in, brought up to date."""
-    rows = _rows(world)
+    rows = session_rows(world)
     found = rows.open_of(user)
     session = rows.get(found) if found else None
     if session is None:
@@ -409,65 +222,33 @@ def open_session(world: World, user: str) -> Snapshot | None:
 
 def in_none(world: World, user: str) -> Operation:
     """The operation that fails a transaction where ``user`` is in an open session."""
-    return _rows(world).free(user)
+    return session_rows(world).free(user)
 
 
 def sessions_of(world: World, who: Who, user: str, limit: int, start: Key | None) -> tuple[list[Snapshot], Key | None]:
     """A page of a person's sessions, newest first; the open one is brought up to date."""
-    found, following = _rows(world).page_of_person(who, user, limit, start)
+    found, following = session_rows(world).page_of_person(who, user, limit, start)
     return [advance(world, session) if session.is_open else Snapshot(world, session) for session in found], following
 
 
 def stored_of(world: World, who: Who, user: str, limit: int, start: Key | None) -> tuple[list[Session], Key | None]:
     """A page of a person's sessions as they are stored, newest first."""
-    return _rows(world).page_of_person(who, user, limit, start)
-
-
-def cost(world: World, session: Session) -> Receipt:
-    """What the session has cost so far, minute by minute: from the client's chain, or as its booking has paid."""
-    if session.booking:
-        return _booked_cost(session)
-    if session.first_seq is None:
-        return Receipt((), (), 0, 0)
-    last = session.last_seq or wallet.head(world, session.client.user).seq
-    return metering.session_receipt(world, session.client.user, session.id, session.first_seq, last)
-
-
-def _booked_cost(session: Session) -> Receipt:
-    ends, prepaid = session.ends_by or session.created_at, session.prepaid or 0
-    begins = ends - prepaid * MINUTE
-    minutes = tuple(Minute(number, begins + (number - 1) * MINUTE, session.rate) for number in range(1, prepaid + 1))
-    refunds = (Refund(session.ended_at or ends, session.refunded),) if session.refunded else ()
-    total = prepaid * session.rate - session.refunded
-    return Receipt(minutes, refunds, total, total)
+    return session_rows(world).page_of_person(who, user, limit, start)
 
 
 def have_met(world: World, reader: str, client: str) -> bool:
     """Whether these two ever talked in a reading."""
-    return _rows(world).have_met(reader, client)
-
-
-def paid_from(world: World, session: Session) -> Split:
-    """Which bucket of the client's credit paid for what of the reading in the end, in the order of spending.
-
-    What a booking has paid is one posting, under the key ``booking:{id}``.
-    """
-    if session.booking:
-        charge = wallet.posted(world, f"booking:{session.booking}")
-        return first_part(charge.split, -charge.amount - session.refunded) if charge else ()
-    if session.first_seq is None or session.last_seq is None:
-        return ()
-    return metering.session_paid_from(world, session.client.user, session.id, session.first_seq, session.last_seq)
+    return session_rows(world).have_met(reader, client)
 
 
 def busy_among(world: World, people: Sequence[str], *, consistent: bool = True) -> set[str]:
     """Which of these people are in an open session; a moment ago, unless ``consistent``."""
-    return _rows(world).among(people, consistent=consistent)
+    return session_rows(world).among(people, consistent=consistent)
 
 
 def page_of_shard(world: World, shard: str, limit: int, start: Key | None) -> tuple[list[Session], Key | None]:
     """Sessions that time can still change, for the minute tick. The page may be a moment behind."""
-    return _rows(world).page_of_shard(shard, limit, start)
+    return session_rows(world).page_of_shard(shard, limit, start)
 
 
 def forget(world: World, session_id: str, who: Who) -> None:
@@ -482,7 +263,7 @@ def forget(world: World, session_id: str, who: Who) -> None:
         session = load(world, session_id)
         nameless = session.with_side(who, name=FORGOTTEN_NAME)
         if nameless != session:
-            _, operations = _rows(world).replace(nameless, was=session)
+            _, operations = session_rows(world).replace(nameless, was=session)
             world.tables.write(*operations)
 
     undisturbed(world.sleep, attempt)
@@ -500,7 +281,7 @@ def advance(world: World, session: Session, *, stale: bool = False) -> Snapshot:
     seen = _brought_up_to_date(world, Snapshot(world, session), stale=stale)
     if stale and seen.session is session and session.owes_removal:
         seen = _reread(world, seen)
-    return _looked_after(world, seen)
+    return looked_after(world, seen)
 
 
 def next_wake(world: World, seen: Snapshot) -> Millis | None:
@@ -521,7 +302,7 @@ def called_by_clock(world: World, session_id: str, epoch: int, turn: int) -> Mil
         wake = next_wake(world, seen)
         if wake is None or (seen.session.epoch, seen.session.clock_turn) != (epoch, turn):
             return None
-        _, operations = _rows(world).replace(replace(seen.session, clock_at=wake), was=seen.session)
+        _, operations = session_rows(world).replace(replace(seen.session, clock_at=wake), was=seen.session)
         if world.wrote(*operations):
             break
     return wake
@@ -566,10 +347,10 @@ def _commit(world: World, seen: Snapshot, step: Step, *beside: Operation) -> Sna
     elif newest is not None and step.on_wallet:
         extra.append(wallet.unchanged(world, newest))
     if seen.session.started_at is None and session.started_at is not None:
-        extra.append(_rows(world).meet(session))
+        extra.append(session_rows(world).meet(session))
     if session.reason == "request_expired":
-        extra.append(_word_to_reader(world, session, "reading_missed", session.at, {"asked_at": session.created_at}))
-    raised, operations = _rows(world).replace(session, was=seen.session)
+        extra.append(word_to_reader(world, session, "reading_missed", session.at, {"asked_at": session.created_at}))
+    raised, operations = session_rows(world).replace(session, was=seen.session)
     if not world.wrote(*operations, *extra):
         return None
     if newest is not None and step.change:
@@ -579,12 +360,7 @@ def _commit(world: World, seen: Snapshot, step: Step, *beside: Operation) -> Sna
     return Snapshot(world, raised, newest)
 
 
-def _ring(world: World, asked: Session) -> Put:
-    until = asked.created_at + world.settings.rules.ring
-    return _word_to_reader(world, asked, "reading_requested", asked.created_at, {"until": until})
-
-
-def _word_to_reader(world: World, session: Session, kind: str, at: Millis, moment: dict[str, Millis]) -> Put:
+def word_to_reader(world: World, session: Session, kind: str, at: Millis, moment: dict[str, Millis]) -> Put:
     """The operation that has the reader told of the client who asks for them, or asked in vain."""
     facts = {"session": session.id, "from": session.client.user, "modality": session.modality}
     return outbox.notice(
@@ -618,11 +394,11 @@ def _settle(world: World, seen: Snapshot) -> Snapshot | None:
     if not owed == receipt.total == receipt.by_ledger:
         log.error("settlement_mismatch", session=session.id, amount=receipt.by_ledger - owed)
         marked = replace(session, review="settlement_mismatch", at=now)
-        raised, operations = _rows(world).replace(marked, was=session)
+        raised, operations = session_rows(world).replace(marked, was=session)
         return Snapshot(world, raised) if world.wrote(*operations) else None
     earned, postings = payouts.reading_earned(world, session.reader.user, session.id, owed, now)
     settled = replace(session, state="finalized", finalized_at=now, earned=earned, at=now)
-    raised, operations = _rows(world).replace(settled, was=session)
+    raised, operations = session_rows(world).replace(settled, was=session)
     entry = audit.entry(
         world.settings.tables.audit,
         subject=session.id,
@@ -635,12 +411,24 @@ def _settle(world: World, seen: Snapshot) -> Snapshot | None:
     return Snapshot(world, raised) if world.wrote(*operations, *postings, entry) else None
 
 
-def _looked_after(world: World, seen: Snapshot) -> Snapshot:
+def settle_booked(world: World, session: Session, refunded: Cents, earned: Cents, now: Millis) -> list[Operation]:
+    """The session's part of the transaction in which its booking is settled: ended → finalized.
+
+    Raises ValueError for one that is not an ended session of a booking.
+    """
+    if session.booking is None or session.state != "ended":
+        raise ValueError(f"{session.id} is not for a booking to settle")
+    settled = replace(session, state="finalized", finalized_at=now, refunded=refunded, earned=earned, at=now)
+    _, operations = session_rows(world).replace(settled, was=session)
+    return operations
+
+
+def looked_after(world: World, seen: Snapshot) -> Snapshot:
     """See that a clock runs for the session, and that nobody is where nobody pays. Neither may disturb the session."""
     done = _emptied(world, _wound(world, seen))
     if done is seen.session:
         return seen
-    raised, operations = _rows(world).replace(done, was=seen.session)
+    raised, operations = session_rows(world).replace(done, was=seen.session)
     return seen.now_as(raised) if world.wrote(*operations) else seen
 
 
@@ -671,7 +459,3 @@ def _emptied(world: World, session: Session) -> Session:
     except Problem as problem:
         log.warning("removal_owed", session=session.id, code=problem.code)
     return session
-
-
-def _rows(world: World) -> Sessions:
-    return Sessions(world.tables, world.settings.tables.sessions)

@@ -16,9 +16,10 @@ from chalicelib.payouts import service as payouts
 from chalicelib.runtime import audit, outbox
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.tables import Operation
+from chalicelib.sessions import costs
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model.session import Session
-from chalicelib.sessions.store import Sessions
+from chalicelib.sessions.store import session_rows
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.model.buckets import GIVEN, Part, last_part
 
@@ -41,14 +42,14 @@ def reckoning(world: World, session: Session) -> Reckoning:
     """What the books say of a reading that an admin must decide on. Raises InvalidState for any other."""
     if not session.in_review:
         raise InvalidState(f"The reading is {session.state}, and waits for nobody's decision.")
-    receipt = sessions.cost(world, session)
+    receipt = costs.cost(world, session)
     minutes = ceil_div(session.connected_before, world.settings.rules.minute)
     return Reckoning(receipt.by_ledger, receipt.total, minutes * session.rate - session.refunded)
 
 
 def in_review(world: World, limit: int) -> list[Session]:
     """Readings that an admin must decide on, the last ended first."""
-    return _rows(world).in_review(limit)
+    return session_rows(world).in_review(limit)
 
 
 def undivided(world: World, user: str) -> Cents:
@@ -108,7 +109,7 @@ def settle(
         entry, postings = wallet.give_back_reading(world, was.client.user, was.id, parts, _key(was.id))
         settled = replace(settled, refunded=was.refunded + refunded, last_seq=entry.seq)
         operations += [*postings, _word(world, was, refunded, now)]
-    raised, moved = _rows(world).replace(settled, was=was)
+    raised, moved = session_rows(world).replace(settled, was=was)
     detail = {"held": found.held, "earned": earned, "refunded": refunded, "fee": fee, "why": was.review}
     said = audit.entry(
         world.settings.tables.audit,
@@ -128,7 +129,7 @@ def _parts(world: World, session: Session, refunded: Cents) -> list[Part]:
     """Where ``refunded`` came from: the last that was spent goes back first. What the entries of the minutes do not
     explain comes back as what was put in by hand, which never goes to a card.
     """
-    back = [(bucket, cents, 0) for bucket, cents in last_part(sessions.paid_from(world, session), refunded)]
+    back = [(bucket, cents, 0) for bucket, cents in last_part(costs.paid_from(world, session), refunded)]
     unexplained = refunded - sum(cents for _, cents, _ in back)
     return [*back, (GIVEN, unexplained, 0)] if unexplained else back
 
@@ -146,7 +147,3 @@ def _word(world: World, session: Session, refunded: Cents, now: Millis) -> Opera
 
 def _key(session_id: str) -> str:
     return f"reading_refunded:{session_id}"
-
-
-def _rows(world: World) -> Sessions:
-    return Sessions(world.tables, world.settings.tables.sessions)

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 
+from chalicelib.gateways import World
 from chalicelib.runtime.tables import MOST_KEYS, Absent, Check, Delete, Equals, Key, Operation, Put, Tables
 from chalicelib.sessions.model.session import REVIEW, Session, Who, from_item, to_item
 
@@ -96,6 +97,11 @@ class Sessions:
     def have_met(self, reader: str, client: str) -> bool:
         """Whether they ever talked, strongly consistent."""
         return self._tables.get(self._name, {"pk": _met(reader, client)}) is not None
+
+
+def session_rows(world: World) -> Sessions:
+    """The rows of this world's sessions."""
+    return Sessions(world.tables, world.settings.tables.sessions)
 
 
 def _lock(user: str) -> str:

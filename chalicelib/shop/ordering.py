@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from chalicelib.accounts import service as accounts
@@ -37,6 +38,7 @@ from chalicelib.shop.order_store import orders_of
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.model import rails
 from chalicelib.wallet.model.chain import Entry
+from chalicelib.wallet.model.held_page import HeldPage
 from chalicelib.wallet.model.rails import Where
 
 if TYPE_CHECKING:
@@ -108,7 +110,6 @@ def _drafted(world: World, buyer: str, order_id: str, wanted: Wanted) -> Order:
         if wallet.head(world, buyer).frozen:
             raise WalletFrozen
         limits.must_not_be_excluded(world, buyer)
-        limits.must_leave(world, buyer, order.total)
     return order
 
 
@@ -210,8 +211,14 @@ def _pending(world: World, order: Order) -> Order:
     if done := rows.get(order.id):
         return done
     waiting, operations = _made(world, model.awaiting(order, world.now()))
-    world.tables.write(*operations)
+    page = HeldPage(order.id, order.total, world.now() + model.PAGE_LIFE)
+    world.tables.write(*operations, *limits.hold_page(world, order.buyer, page, partial(_waits_for_nothing, world)))
     return waiting
+
+
+def _waits_for_nothing(world: World, order_id: str) -> bool:
+    order = orders_of(world).get(order_id)
+    return order is None or order.state != "pending"
 
 
 def _for_nothing(world: World, order: Order) -> Order:

@@ -8,18 +8,20 @@ payment, and Stripe is asked afterwards.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import InvalidState
+from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import Millis
 from chalicelib.payouts import service as payouts
 from chalicelib.runtime import audit
 from chalicelib.runtime.lazy import on_first_use
 from chalicelib.runtime.logs import log
+from chalicelib.runtime.retries import undisturbed
 from chalicelib.runtime.tables import Operation
 from chalicelib.shop import advancing, fulfilment, orders, stock
 from chalicelib.shop.model import returns
@@ -71,59 +73,79 @@ def call_off(world: World, order_id: str, who: Who, why: Why = "buyer") -> Order
         return checkouts.call_off(world, order, why)
     if order.state == "cancelled" or any(each.id == OFF for each in order.refunds):
         return order
-    return _given_back(world, order_id, OFF, None, who, shipping=False, restock=False)
+
+    def attempt(was: Order) -> Order:
+        if any(each.id == OFF for each in was.refunds):
+            return was
+        back = returns.called_off(was, OFF, max(world.now(), was.paid_at or 0))
+        return _write(world, was, back, who, restock=False)
+
+    return advancing.brought_up(world, orders.changed(world, order_id, attempt))
 
 
 # --- giving back -----------------------------------------------------------------------------------
 
 
 def refund(
-    world: World, order_id: str, refund_id: str, units: Mapping[str, int], who: Who, *, shipping: bool, restock: bool
+    world: World,
+    order_id: str,
+    refund_id: str,
+    units: Mapping[str, int],
+    who: Who,
+    *,
+    shipping: bool,
+    restock: bool,
+    most: Cents | None = None,
 ) -> Order:
     """Give back those ``units`` of each item and, with ``shipping``, what sending cost; with ``restock`` what came back
     is on sale again, as what was never sent always is. Audited, once under ``refund_id``.
 
     Raises NotFound, AlreadyDone (something else went back under ``refund_id``), Invalid, InvalidState (never paid, too
-    many refunds, the buyer has left, or Stripe takes none), ProviderFailed, Unavailable.
+    many refunds, the buyer has left, Stripe takes none, or more than ``most`` cents of it are readers' and the
+    platform's already), ProviderFailed, Unavailable.
     """
-    return _given_back(world, order_id, refund_id, units, who, shipping=shipping, restock=restock)
+
+    def attempt() -> Order:
+        return refund_once(world, order_id, refund_id, units, who, shipping=shipping, restock=restock, most=most)
+
+    return undisturbed(world.sleep, attempt, tries=orders.TRIES)
 
 
-def _given_back(
+def refund_once(
     world: World,
     order_id: str,
     refund_id: str,
-    units: Mapping[str, int] | None,
+    units: Mapping[str, int],
     who: Who,
     *,
     shipping: bool,
     restock: bool,
+    most: Cents | None,
+    beside: Sequence[Operation] = (),
 ) -> Order:
-    """``units`` None is what is neither the buyer's nor sent."""
-
-    def attempt(was: Order) -> Order:
-        if returns.made_before(was, refund_id, units, shipping=shipping):
-            return was
-        now = max(world.now(), was.paid_at or 0)
-        if units is None:
-            back = returns.called_off(was, refund_id, now)
-        else:
-            back = returns.planned(was, refund_id, units, now, shipping=shipping)
-        _write(world, was, back, who, restock=restock)
-        log.info("order_refunded", id=was.id, amount=back.refund.amount or back.refund.coins)
-        return orders.load(world, order_id)
-
-    return advancing.brought_up(world, orders.changed(world, order_id, attempt))
+    """As ``refund``, with what is written ``beside`` it. One try: raises ConditionFailed or Contended where another
+    writer came between.
+    """
+    order = orders.load(world, order_id)
+    if not returns.made_before(order, refund_id, units, shipping=shipping):
+        now = max(world.now(), order.paid_at or 0)
+        back = returns.planned(order, refund_id, units, now, shipping=shipping)
+        if most is not None and back.divided > most:
+            raise InvalidState("More of it was sent meanwhile. Look at it again.")
+        order = _write(world, order, back, who, restock=restock, more=beside)
+    return advancing.brought_up(world, order)
 
 
-def _write(world: World, was: Order, back: Return, who: Who, *, restock: bool) -> None:
-    """Write it in one transaction. Raises ConditionFailed or Contended where another writer came between."""
+def _write(world: World, was: Order, back: Return, who: Who, *, restock: bool, more: Sequence[Operation] = ()) -> Order:
+    """Write it in one transaction; the order then. Raises ConditionFailed or Contended where another writer came
+    between.
+    """
     refund, key = back.refund, f"{KIND}:{was.id}:{back.refund.id}"
     if was.rail != "stripe" and accounts.is_deleted(world, was.buyer):
         raise InvalidState("The buyer has left: nobody could spend it.")
 
     def beside(entry: Entry) -> list[Operation]:
-        return _operations(world, was, back, who, restock=restock, at=entry.at)[1]
+        return [*_operations(world, was, back, who, restock=restock, at=entry.at)[1], *more]
 
     if refund.coins:
         coins.give_back(world, was.buyer, KIND, refund.coins, key, was.id, beside)
@@ -137,7 +159,9 @@ def _write(world: World, was: Order, back: Return, who: Who, *, restock: bool) -
         wallet.post_once(world, wallet.credit_account(was.buyer), key, fact, draft_of, beside)
     else:
         after, others = _operations(world, was, back, who, restock=restock, at=refund.at)
-        world.tables.write(*others, *(checkouts.set_aside(world, after, refund) if refund.part else []))
+        world.tables.write(*others, *(checkouts.set_aside(world, after, refund) if refund.part else []), *more)
+    log.info("order_refunded", id=was.id, amount=refund.amount or refund.coins)
+    return orders.load(world, was.id)
 
 
 def _operations(

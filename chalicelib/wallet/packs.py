@@ -12,19 +12,22 @@ from chalicelib.gateways import World
 from chalicelib.gateways.stripe import Refused
 from chalicelib.kernel.errors import NotFound, ProviderFailed
 from chalicelib.kernel.money import USD
-from chalicelib.kernel.time import Millis
+from chalicelib.kernel.time import DAY, Millis
 from chalicelib.runtime import audit
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.retries import undisturbed
 from chalicelib.wallet import bought, limits, payments, topups
 from chalicelib.wallet.model import packs as model
 from chalicelib.wallet.model import rails
+from chalicelib.wallet.model.held_page import HeldPage
 from chalicelib.wallet.model.packs import Pack
 from chalicelib.wallet.model.payment import Misfit, left_of, refund_told
 from chalicelib.wallet.model.topup import TopUp
 from chalicelib.wallet.purchases import pack_of, packs_of
 from chalicelib.wallet.purchases_store import pack_rows
 
+_PAGE_LIFE: Final[Millis] = DAY
+"""How long Stripe lets people pay on a page that says nothing else."""
 _MOST_SENT: Final = 20
 """At one time: more than anybody pays on pages that were left open."""
 
@@ -46,9 +49,9 @@ def open_checkout(world: World, user: str, topup_id: str, pack: str, where: str)
     if wanted is None or not wanted.active:
         raise NotFound("There is no such pack to buy.")
     limits.must_not_be_excluded(world, user)
-    limits.must_leave(world, user, wanted.price)
     opened = TopUp(topup_id, user, wanted.price, USD, "pending", world.now(), pack=wanted.id, coins=wanted.coins)
-    return topups.open_page(world, opened)
+    page = HeldPage(opened.id, opened.amount, opened.created_at + _PAGE_LIFE)
+    return topups.open_page(world, opened, lambda: limits.hold_page(world, user, page))
 
 
 def give_back_since(world: World, user: str, moment: Millis) -> None:

@@ -4,7 +4,7 @@ The top-up is stored before its page is asked for, so a crash in between leaves 
 finishes. Credit comes only by webhook, together with the event and the top-up's new status, in one transaction.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,8 @@ from chalicelib.gateways import World
 from chalicelib.kernel.errors import Forbidden, IdempotencyMismatch, Invalid, NotFound
 from chalicelib.kernel.money import USD, Cents
 from chalicelib.runtime.logs import log
-from chalicelib.runtime.tables import ConditionFailed
+from chalicelib.runtime.retries import undisturbed
+from chalicelib.runtime.tables import ConditionFailed, Operation
 from chalicelib.wallet import limits, payments
 from chalicelib.wallet.model.payment import Payment, Source
 from chalicelib.wallet.model.terms import LEAST, MOST
@@ -34,18 +35,26 @@ def open_topup(world: World, user: str, topup_id: str, amount: Cents) -> TopUp:
     return open_page(world, TopUp(topup_id, user, amount, USD, "pending", world.now()))
 
 
-def open_page(world: World, wanted: TopUp) -> TopUp:
-    """Keep what is ``wanted`` and return it with its payment page; the one there is when repeated.
+def open_page(world: World, wanted: TopUp, beside: Callable[[], Sequence[Operation]] = tuple) -> TopUp:
+    """Keep what is ``wanted``, with what stands ``beside`` it, and return it with its payment page; the one there is
+    when repeated.
 
     Raises IdempotencyMismatch where that is of something else, ProviderFailed when Stripe does not answer.
     """
-    rows, topup = _rows(world), wanted
-    try:
-        world.tables.write(rows.create(topup))
-    except ConditionFailed:
-        topup = topup_of(world, wanted.user, wanted.id)
-        if not same(topup, wanted):
-            raise IdempotencyMismatch from None
+    rows = _rows(world)
+
+    def attempt() -> TopUp:
+        try:
+            world.tables.write(rows.create(wanted), *beside())
+        except ConditionFailed:
+            if rows.get(wanted.id) is None:  # what stands beside it changed: decide again
+                raise
+            return topup_of(world, wanted.user, wanted.id)
+        return wanted
+
+    topup = undisturbed(world.sleep, attempt)
+    if not same(topup, wanted):
+        raise IdempotencyMismatch
     if topup.checkout_url:
         return topup
     page = world.payments.open_checkout(

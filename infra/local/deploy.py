@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from scripts.deployment.release import tidy
-from scripts.deployment.stack import STILLBORN, DeployFailed, Stack, Wanted
+from scripts.deployment.failures import DeployFailed
+from scripts.deployment.stack import Stack, Wanted
+from scripts.deployment.states import STILLBORN
+from scripts.deployment.versions import tidy
 
 if TYPE_CHECKING:
     import boto3
@@ -50,7 +52,7 @@ def deploy(session: "boto3.Session", endpoint: str, package: Path, parameters: M
     if stack.status() in STILLBORN:
         stack.remove()
     try:
-        proposal = stack.propose(Wanted(stack.upload(package, parameters), parameters))
+        proposal = stack.propose(Wanted(stack.packages.upload(package, parameters), parameters))
         if proposal:
             stack.carry_out(proposal)
             tidy(stack, 0)

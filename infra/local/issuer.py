@@ -70,6 +70,7 @@ class Issuer:
             "iat": now,
             "exp": now + LIFETIME_SECONDS,
             "email": email,
+            "email_verified": True if email else None,
             "name": name,
         }
         claims |= overrides

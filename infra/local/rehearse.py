@@ -32,7 +32,7 @@ from infra.local.proof import prove
 from infra.local.stack import DEFAULT_STATE_DIR, Stack, local_stack
 from infra.local.waiting import TookTooLong, until
 from scripts.backup.export import tables_of
-from scripts.deployment.stack import DeployFailed
+from scripts.deployment.failures import DeployFailed
 
 Admin = Callable[..., None]
 """Carries out a command of scripts/soulseer; raises where its exit code is not 0."""

@@ -17,7 +17,7 @@ from infra.local.play import Play
 from infra.local.report import report
 from infra.local.screen import screen
 from infra.local.stack import DEFAULT_STATE_DIR, local_stack
-from scripts.deployment.stack import DeployFailed
+from scripts.deployment.failures import DeployFailed
 
 LENGTHS: Final = {
     "BILLING_MINUTE_SECONDS": "15",
@@ -55,7 +55,12 @@ def main() -> int:
     except KeyboardInterrupt:
         shown.console.print("\nStopped.")
         return 130
-    return 0 if played.went_well else 1
+    if not played.went_well:
+        return 1
+    shown.console.print(
+        "`make serve` keeps such a stack up, to look around on: docs/local.md says what there is to try."
+    )
+    return 0
 
 
 def _settings(environment: Mapping[str, str]) -> dict[str, str]:

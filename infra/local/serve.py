@@ -1,6 +1,6 @@
 """Keep a local stack up: ``python -m infra.local.serve``, or ``make serve``.
 
-Prints the addresses, tokens that are ready to use and a few things to try, and stays until Ctrl-C or SIGTERM.
+Prints the addresses and a few things to try, and stays until Ctrl-C or SIGTERM.
 Everything stays for the next start, under ``.local/state``, after a kill too; ``--fresh`` begins anew.
 
 Short settings come from the environment: ``BILLING_MINUTE_SECONDS=5 GRACE_SECONDS=20 make serve``.
@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from infra.local.ministack import WANTED_PORT, CannotStart
-from infra.local.stack import DEFAULT_STATE_DIR, SETTINGS, Stack, local_stack
-from scripts.deployment.stack import DeployFailed
+from infra.local.stack import DEFAULT_STATE_DIR, NOTE, SETTINGS, SHELL_NOTE, Stack, local_stack
+from scripts.deployment.failures import DeployFailed
 
 _LOOK_SECONDS: Final = 1.0
 
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
-    print("Starting …", flush=True)
+    print("Starting … The first start builds the package, which takes half a minute.", flush=True)
     try:
         with local_stack(
             options.state_dir,
@@ -94,59 +94,47 @@ def _say(text: str) -> None:
     print(text, flush=True)
 
 
+def _shown(path: Path) -> str:
+    """As short as it can be typed from here."""
+    return str(path.relative_to(here)) if path.is_relative_to(here := Path.cwd()) else str(path)
+
+
 def greeting(stack: Stack, state_dir: Path) -> str:
-    """What is said once the stack is up: addresses, tokens, and commands to try."""
+    """What is said once the stack is up: addresses, and commands to try."""
     addresses = stack.addresses
     return f"""
 SoulSeer is up.
 
   API      {addresses.api_url}
   docs     {stack.issuer.leads_to(f"{addresses.api_url}/docs", addresses.tokens)}
-  tokens   {addresses.issuer_url}/token
+  issuer   {addresses.issuer_url}
   Stripe   {addresses.stripe_url}
   Agora    {addresses.agora_url}
   Apple    {addresses.apple_url}
   Google   {addresses.google_url}
   AWS      {addresses.endpoint_url}
   mail     {addresses.endpoint_url}/_ministack/ses/messages
-  all      {state_dir / "stack.json"}
 
-Ready people, for a day:
+In another shell, this sets $API, tokens for a day ($CLIENT, $READER, $ADMIN), and $ISSUER, $STRIPE,
+$AGORA, $APPLE, $GOOGLE; programs read {_shown(state_dir / NOTE)}:
 
-  export API={addresses.api_url}
-  export CLIENT={addresses.tokens["client"]}
-  export READER={addresses.tokens["reader"]}
-  export ADMIN={addresses.tokens["admin"]}
-
-The vendors, for what a phone, a store or a bank does (docs/local.md):
-
-  export STRIPE={addresses.stripe_url}
-  export AGORA={addresses.agora_url}
-  export APPLE={addresses.apple_url}
-  export GOOGLE={addresses.google_url}
+  . {_shown(state_dir / SHELL_NOTE)}
 
 Try:
 
   curl -s $API/v1/me -H "Authorization: Bearer $CLIENT"
   curl -s $API/v1/readers
-  curl -s $API/v1/wallet/topups -H "Authorization: Bearer $CLIENT" -H "Idempotency-Key: $RANDOM$RANDOM" \\
-       -H "Content-Type: application/json" -d '{{"amount": 2500}}'     # then open its checkout_url, or:
-  curl -s CHECKOUT_URL -d card=4242424242424242
+  curl -s $API/v1/wallet/topups -H "Authorization: Bearer $CLIENT" \\
+       -H "Idempotency-Key: $RANDOM$RANDOM" -H "Content-Type: application/json" -d '{{"amount": 2500}}'
+  curl -s CHECKOUT_URL -d card=4242424242424242     # or open it in a browser
   curl -s $API/v1/wallet -H "Authorization: Bearer $CLIENT"
-  curl -s "$API/v1/coins/packs?where=web" -H "Authorization: Bearer $CLIENT"
-  curl -s $API/v1/coins/checkout -H "Authorization: Bearer $CLIENT" -H "Idempotency-Key: $RANDOM$RANDOM" \\
-       -H "Content-Type: application/json" -d '{{"pack": "coins_500", "where": "web"}}'     # paid in the same way
 
-Bookings, streams, messages, the shop and what the vendors do: docs/local.md.
-
-A token for anybody else (five new people in five minutes, unless it was started with RATE_LIMITS=off):
-
-  curl -s {addresses.issuer_url}/token -d '{{"sub": "local|grace", "email": "grace@example.test", "name": "Grace"}}'
-
-Somebody to look at, a month of readers and clients (docs/desk.md):
+A month of readers and clients, and what they did, as charts:
 
   scripts/soulseer seed demo --local --reason "to look around" --yes
+  scripts/soulseer report platform --local
 
+What else there is to try, and a token for anybody: docs/local.md.
 Ctrl-C stops everything.
 """
 

@@ -14,6 +14,7 @@ Settings come from ``environment`` by the names of ``.chalice/config.json``: ``B
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -90,7 +91,9 @@ CONNECT_EVENTS: Final = ("account.updated", "account.application.deauthorized", 
 """What its endpoint for connected accounts is subscribed to."""
 
 PACKAGE_SECONDS: Final = 600
-_NOTE: Final = "stack.json"
+NOTE: Final = "stack.json"
+SHELL_NOTE: Final = "stack.env"
+"""The same for a shell, which reads it by ``. .local/stack.env``."""
 WARM_SECONDS: Final = 60
 
 Say = Callable[[str], None]
@@ -116,6 +119,18 @@ class Addresses:
     """For DynamoDB in place of ``endpoint_url``: what is written there survives a kill."""
     tables: dict[str, str]
     tokens: dict[str, str]
+
+    def variables(self) -> dict[str, str]:
+        """What docs/local.md calls them: ``$API``, a token of each of the ready people, and the counterparts."""
+        people = {name.upper(): token for name, token in self.tokens.items()}
+        return people | {
+            "API": self.api_url,
+            "ISSUER": self.issuer_url,
+            "STRIPE": self.stripe_url,
+            "AGORA": self.agora_url,
+            "APPLE": self.apple_url,
+            "GOOGLE": self.google_url,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,9 +206,11 @@ def local_stack(
     package = package or _package(say)
     with ExitStack() as running:
         stack = _up(running, _Options(state_dir, settings, package, port, fresh, enforce_policies, keep, warm, say))
-        note = state_dir / _NOTE
-        _write(note, json.dumps(asdict(stack.addresses), indent=2) + "\n")
-        running.callback(note.unlink, missing_ok=True)
+        exports = [f"export {name}={shlex.quote(value)}\n" for name, value in stack.addresses.variables().items()]
+        notes = {SHELL_NOTE: "".join(exports), NOTE: json.dumps(asdict(stack.addresses), indent=2) + "\n"}
+        for name, content in notes.items():
+            _write(state_dir / name, content)
+            running.callback((state_dir / name).unlink, missing_ok=True)
         yield stack
 
 
@@ -234,7 +251,8 @@ class _Counterparts:
 
 def _up(running: ExitStack, options: _Options) -> Stack:
     end_left_over(options.state_dir)
-    (options.state_dir / _NOTE).unlink(missing_ok=True)  # a kill leaves it, and nobody is at its addresses
+    for name in (NOTE, SHELL_NOTE):  # a kill leaves them, and nobody is at their addresses
+        (options.state_dir / name).unlink(missing_ok=True)
     state = options.state_dir / "state"
     if options.fresh:
         shutil.rmtree(state, ignore_errors=True)

@@ -7,11 +7,12 @@ from typing import Final
 
 from chalicelib.gateways import World
 from chalicelib.kernel.time import SECOND, Millis
+from chalicelib.live import looking
 from chalicelib.live import service as streams
 from chalicelib.live.gift_store import gift_rows
+from chalicelib.live.looking import Seen
 from chalicelib.live.model.gift import Sent
 from chalicelib.live.model.stream import HOST_UID, Stream, runs_out
-from chalicelib.live.service import Seen
 from infra.local.agora import notices
 from infra.local.agora.server import AgoraServer
 from infra.local.store import Thing
@@ -105,7 +106,7 @@ class StreamWatch(Watcher):
             return
         heard = self._agora.notices(self._stream_id)  # before the row, which is then no older than they are
         stream = streams.load(self._world, self._stream_id)
-        self._read = streams.as_seen_by(self._world, stream, None)
+        self._read = looking.as_seen_by(self._world, stream, None)
         if stream.is_open:  # whatever happens in a stream follows its beginning and leads to its end
             self._look_at_state(stream)
         self._look_at_agora(heard)

@@ -115,6 +115,9 @@ def _said(found: Adjustment) -> str:
             return f"{found.amount:+} coins for {found.user}"
         case "code":
             return f"the code {found.ref}: {found.each} cents for {found.days} days, {found.amount} in all"
+        case "order":
+            of = ", ".join(f"{count} of item {item}" for item, count in found.units.items()) or "what sending cost"
+            return f"to give {of} of {found.ref} back, of which {found.worth} cents are divided"
         case "promo":
             return f"{found.amount:+} cents of promotional credit for {found.user}, for {found.days} days"
         case _:

@@ -34,6 +34,8 @@ class Answer:
     holds: bool = True
     drawn: Callable[[], None] | None = None
     """Prints it for people, where a table would not do."""
+    otherwise: str = "Nothing found."
+    """What is said where there are no rows."""
 
 
 @dataclass(frozen=True, slots=True)

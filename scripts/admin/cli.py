@@ -7,9 +7,20 @@ Whoever stops reading (``| head``) changes none of them.
 import contextlib
 import os
 import sys
-from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
+from argparse import (
+    SUPPRESS,
+    Action,
+    ArgumentError,
+    ArgumentParser,
+    ArgumentTypeError,
+    Namespace,
+    RawDescriptionHelpFormatter,
+)
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from functools import cache
+from importlib import import_module
+from textwrap import fill
 from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -18,80 +29,14 @@ from chalicelib.gateways import World
 from chalicelib.gateways.stripe import Refused
 from chalicelib.kernel.errors import Invalid, Problem
 from chalicelib.runtime.tables import ConditionFailed, Contended
-from scripts.admin import (
-    adjustments,
-    auditing,
-    backups,
-    coins,
-    completion,
-    deadletters,
-    files,
-    gifts,
-    guarantees,
-    ledger,
-    mail,
-    messages,
-    moderation,
-    orders,
-    payouts,
-    people,
-    products,
-    progress,
-    promos,
-    readers,
-    refunds,
-    report,
-    reviews,
-    rollups,
-    secrets,
-    seed,
-    sessions,
-    shipping,
-    stages,
-    streams,
-    wallet,
-    webhooks,
-    words,
-)
+from scripts.admin import completion, progress, stages
 from scripts.admin.asking import WHY, Answer, Plan, Verb
 from scripts.admin.showing import complain, show
 
 DONE: Final = 0
 REFUSED: Final = 1
+WRONG: Final = 2
 STOPPED: Final = 130
-
-VERBS: Final = (
-    *readers.VERBS,
-    *people.VERBS,
-    *sessions.VERBS,
-    *streams.VERBS,
-    *guarantees.VERBS,
-    *reviews.VERBS,
-    *ledger.VERBS,
-    *promos.VERBS,
-    *payouts.VERBS,
-    *wallet.VERBS,
-    *adjustments.VERBS,
-    *coins.VERBS,
-    *refunds.VERBS,
-    *gifts.VERBS,
-    *products.VERBS,
-    *orders.VERBS,
-    *shipping.VERBS,
-    *messages.VERBS,
-    *moderation.VERBS,
-    *words.VERBS,
-    *mail.VERBS,
-    *webhooks.VERBS,
-    *deadletters.VERBS,
-    *backups.VERBS,
-    *auditing.VERBS,
-    *seed.VERBS,
-    *secrets.VERBS,
-    *files.VERBS,
-    *report.VERBS,
-    *rollups.VERBS,
-)
 
 _SHORTEST_REASON: Final = 3
 _LONGEST_REASON: Final = 500
@@ -141,6 +86,16 @@ _GROUPS: Final = {
         "completion": "have the Tab key complete all this",
     },
 }
+_MODULES: Final = {
+    "wallet": ("wallet", "adjustments"),
+    "promo": ("promos",),
+    "products": ("products", "files"),
+    "backup": ("backups",),
+    "stage": ("backups",),
+    "audit": ("auditing",),
+    "completion": (),
+}
+"""Where a noun's verbs are, if not in the module of its name."""
 _EXAMPLES: Final = (
     "people find --email luna@example.com --stage prod",
     f"readers verify usr_… --stage prod {WHY}",
@@ -164,6 +119,8 @@ exit codes:
   2    wrong usage
   130  stopped by Ctrl-C
 """
+_WIDTH: Final = 78
+"""Of what is said of a verb: argparse breaks no line where examples follow."""
 _MOST_EXAMPLES: Final = 5
 """Of a noun's verbs together."""
 
@@ -176,9 +133,8 @@ def run(
     """Do what the arguments ask; the exit code. Wrong usage raises SystemExit(2), as argparse does."""
     reading = parser()
     asked = reading.parse_args(arguments)
-    if asked.verb is None:
-        _printed(lambda: print(completion.script(reading, asked.shell)))
-        return DONE
+    if "verb" not in asked:
+        return _without_verb(asked, reading)
     if bool(asked.stage) == asked.local:
         reading.error("say where: --stage dev|staging|prod, or --local")
     try:
@@ -201,6 +157,17 @@ def run(
         return _stopped(asked)
     _printed(lambda: show(found, asked))
     return DONE if isinstance(found, Plan) or found.holds else REFUSED
+
+
+def _without_verb(asked: Namespace, reading: "_Front") -> int:
+    """The script for a shell; or who asked for nothing is shown what there is."""
+    if "shell" not in asked:
+        asked.page.print_help(sys.stderr)
+        return WRONG
+    for noun in reading.nouns.values():
+        noun.read()
+    _printed(lambda: print(completion.script(reading, asked.shell)))
+    return DONE
 
 
 def _found(asked: Namespace, connect: Callable[[str | None], World], operator: Callable[[], str]) -> Answer | Plan:
@@ -231,31 +198,73 @@ def _stopped(asked: Namespace) -> int:
     return STOPPED
 
 
+def verbs_of(noun: str) -> list[Verb]:
+    """Reads the modules of this noun and no other: reading all of them takes most of a second."""
+    modules = [import_module(f"scripts.admin.{each}") for each in _MODULES.get(noun, (noun,))]
+    return [verb for module in modules for verb in module.VERBS if verb.noun == noun]
+
+
+def every_verb() -> list[Verb]:
+    return [verb for group in _GROUPS.values() for noun in group for verb in verbs_of(noun)]
+
+
 @cache
-def parser() -> ArgumentParser:
-    """What reads the arguments: made once, for making it is most of what a quick command takes."""
+def parser() -> "_Front":
+    """What reads the arguments: made once, and of a noun only when it is asked for."""
     made = _Front(prog="scripts/soulseer", parents=[_where(None, local=False)])
-    nouns = made.add_subparsers(metavar="NOUN", required=True, parser_class=ArgumentParser)
+    made.set_defaults(page=made)
+    nouns = made.add_subparsers(metavar="NOUN", parser_class=_Noun)
     for noun, about in (each for group in _GROUPS.values() for each in group.items()):
-        verbs = [verb for verb in VERBS if verb.noun == noun]
-        reading = nouns.add_parser(
+        made.nouns[noun] = nouns.add_parser(
             noun,
             help=about,
             description=f"{about[0].upper()}{about[1:]}.",
-            epilog=_examples([verb.examples[0] for verb in verbs][:_MOST_EXAMPLES]),
             formatter_class=RawDescriptionHelpFormatter,
         )
-        if noun == "completion":
-            completion.takes_shell(reading)
-            continue
-        names = reading.add_subparsers(metavar="VERB", required=True)
-        for verb in verbs:
-            _add(names, verb)
+        made.nouns[noun].noun = noun
     return made
 
 
-class _Front(ArgumentParser):
+class _Helpful(ArgumentParser):
+    """Says what was perhaps meant, and does not list thirty words."""
+
+    def _check_value(self, action: Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices and action.metavar is not None:
+            near = get_close_matches(str(value), map(str, action.choices), 1)
+            meant = f"did you mean {near[0]}? " if near else ""
+            raise ArgumentError(action, f"there is no {value!r}: {meant}`{self.prog} --help` lists what there is")
+        super()._check_value(action, value)
+
+
+class _Noun(_Helpful):
+    """A noun, whose verbs are read when it is what was asked for."""
+
+    noun = ""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        self.read()
+        return super().parse_known_args(args, namespace)
+
+    def read(self) -> None:
+        """Once."""
+        noun, self.noun = self.noun, ""
+        if noun == "completion":
+            completion.takes_shell(self)
+        elif noun:
+            verbs = verbs_of(noun)
+            self.set_defaults(page=self)
+            self.epilog = _examples([verb.examples[0] for verb in verbs][:_MOST_EXAMPLES])
+            names = self.add_subparsers(metavar="VERB", parser_class=ArgumentParser)
+            for verb in verbs:
+                _add(names, verb)
+
+
+class _Front(_Helpful):
     """The first page of the help: what there is, by what it is about."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.nouns: dict[str, _Noun] = {}
 
     def format_help(self) -> str:
         groups = [
@@ -289,7 +298,7 @@ def _add(names: Any, verb: Verb) -> None:
     reading: ArgumentParser = names.add_parser(
         verb.name,
         help=verb.help,
-        description=verb.help,
+        description=fill(verb.help, _WIDTH),
         epilog=_examples(verb.examples),
         formatter_class=RawDescriptionHelpFormatter,
         parents=[_where(SUPPRESS, local=SUPPRESS)],

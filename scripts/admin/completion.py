@@ -30,4 +30,3 @@ def takes_shell(parser: ArgumentParser) -> None:
     """The only noun without verbs, which looks at no stage."""
     parser.add_argument("shell", choices=SHELLS, help="whose script is to be printed")
     parser.epilog = "examples:\n" + "\n".join(f'  eval "$(scripts/soulseer completion {shell})"' for shell in SHELLS)
-    parser.set_defaults(verb=None)

@@ -24,7 +24,7 @@ from chalicelib.kernel.errors import AlreadyDone, InvalidState, NotFound
 from chalicelib.kernel.ids import derived_id
 from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import DAY, HOUR, MINUTE, Millis
-from chalicelib.live import gifts
+from chalicelib.live import gifts, watching
 from chalicelib.live import service as live
 from chalicelib.live.model.stream import HOST_UID
 from chalicelib.messaging import service as messaging
@@ -34,6 +34,7 @@ from chalicelib.readers import reviews
 from chalicelib.readers import service as readers
 from chalicelib.readers.model import MODALITIES, Description
 from chalicelib.runtime.identity import Caller, Claims
+from chalicelib.scheduling import availability, unbooked
 from chalicelib.scheduling import service as scheduling
 from chalicelib.sessions import afterwards
 from chalicelib.sessions import service as sessions
@@ -155,7 +156,7 @@ class Demo:
         described = Description(told.slug, told.name, told.about, told.specialties, ("en",))
         readers.describe(self._world, user, described)
         readers.set_rates(self._world, user, dict.fromkeys(MODALITIES, told.rate))
-        scheduling.set_weekly(self._world, user, (*(_DAYTIME for _ in range(5)), (), ()), 0, "UTC")
+        availability.set_weekly(self._world, user, (*(_DAYTIME for _ in range(5)), (), ()), 0, "UTC")
         readers.verify(self._world, user, actor=self._actor, reason=self._reason)
 
     def _client(self, name: str) -> None:
@@ -178,7 +179,7 @@ class Demo:
         except NotFound:
             readers.set_presence(self._world, reader, "online")
             who = Side(client.id, client.display_name)
-            scheduling.ask(self._world, who, session, reader, MODALITIES[number % len(MODALITIES)])
+            unbooked.ask(self._world, who, session, reader, MODALITIES[number % len(MODALITIES)])
         with suppress(InvalidState):
             self._talk(session, client.id, reader, 2 + number % 4)
         readers.set_presence(self._world, reader, "offline")
@@ -212,8 +213,8 @@ class Demo:
         if not begun.is_open:
             return
         with suppress(InvalidState):
-            scheduling.go_live(self._world, stream, host)
-            live.hear(self._world, Notice(stream, HOST_UID, 1, self._world.now(), joined=True))
+            unbooked.go_live(self._world, stream, host)
+            watching.hear(self._world, Notice(stream, HOST_UID, 1, self._world.now(), joined=True))
             given = [each.id for each in gifts.catalogue(self._world).active() if each.coins <= _COINS // 4]
             for place, name in enumerate(_ALL_CLIENTS if given else ()):
                 self._then.moment += 5 * MINUTE
@@ -272,7 +273,7 @@ class Demo:
         try:
             scheduling.load(self._present, booking)
         except NotFound:
-            free = scheduling.slots(self._present, slug, now, now + 7 * DAY, 15, "voice").starts
+            free = availability.slots(self._present, slug, now, now + 7 * DAY, 15, "voice").starts
             who = Side(client.id, client.display_name)
             for start in free[:1]:
                 scheduling.book(self._present, booking, who, slug, start, 15, "voice")

@@ -88,7 +88,18 @@ def list_differences(world: World, asked: Namespace) -> Answer:
     """Exit code 1 where there are any that nobody accepted."""
     del asked
     found = reconciliation.differences(world)
-    return Answer([_difference_facts(each) for each in found], holds=all(each.accepted_at for each in found))
+    holds = all(each.accepted_at for each in found)
+    return Answer([_difference_facts(each) for each in found], holds, otherwise=_how_proven(world))
+
+
+def _how_proven(world: World) -> str:
+    """No differences were found, also where nobody ever looked for any."""
+    last = reconciliation.last_run(world)
+    if last is None:
+        return "The books were never proven here. `ledger reconcile` proves them."
+    if last.ended_at is None:
+        return "None so far: the books are being proven."
+    return f"None: the books were proven at {rfc3339(last.ended_at)}."
 
 
 def accept_difference(world: World, asked: Namespace) -> Plan:

@@ -8,11 +8,13 @@ from typing import Final
 from chalicelib.gateways import World
 from chalicelib.kernel.ids import derived_id
 from chalicelib.kernel.time import rfc3339, rfc3339_or_none
+from chalicelib.operations.model.adjustment import returning
 from chalicelib.shop import fulfilment, orders, returns
 from chalicelib.shop.model import order as model
 from chalicelib.shop.model import returns as reckoning
 from chalicelib.shop.model.order import Item, Order, Shipment
 from chalicelib.shop.returns import Who
+from scripts.admin.adjustments import by_hand
 from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, a_text, an_id
 
 _MOST_LISTED: Final = 100
@@ -67,10 +69,11 @@ def deliver_items(world: World, asked: Namespace) -> Plan:
 
 def refund_items(world: World, asked: Namespace) -> Plan:
     """Without ``--item``, all that is left of it. ``--ref`` is what makes it once, also of two who are at it at once;
-    under another one it is another refund, so what went back before is shown.
+    under another one it is another refund, so what went back before is shown. What readers and the platform have of it
+    already counts towards what one person may give alone.
     """
     order = orders.load(world, asked.order)
-    name = derived_id("rfd", order.id, "admin", asked.ref)
+    name = derived_id("adj", "order", order.id, asked.ref)
     wanted = dict(asked.item) or ({} if asked.shipping else None)
     if reckoning.made_before(order, name, wanted, shipping=asked.shipping):
         return Plan()
@@ -78,9 +81,8 @@ def refund_items(world: World, asked: Namespace) -> Plan:
     back = reckoning.planned(order, name, units, world.now(), shipping=asked.shipping)
 
     def act(operator: str, reason: str) -> Answer:
-        who = Who(operator, reason)
-        done = returns.refund(world, order.id, name, units, who, shipping=asked.shipping, restock=asked.restock)
-        return Answer([_facts(done)])
+        who, how = Who(operator, reason), {"shipping": asked.shipping, "restock": asked.restock}
+        return Answer([_facts(returns.refund(world, order.id, name, units, who, **how, most=0))])
 
     sellers = {each.seller for each in back.borne if each.seller}
     taken = [(seller, sum(each.share for each in back.borne if each.seller == seller)) for seller in sorted(sellers)]
@@ -95,7 +97,10 @@ def refund_items(world: World, asked: Namespace) -> Plan:
     if order.refunds:
         before = f"{order.returned_coins} coins" if order.rail == "coins" else f"{order.returned} cents"
         will.append(f"do so beside the {before} that were given back before")
-    return Plan(tuple(will), act)
+    if not back.divided:
+        return Plan(tuple(will), act)
+    change = returning(name, order, back, restock=asked.restock)
+    return by_hand(world, asked, change, tuple(will), lambda: _facts(orders.load(world, order.id)))
 
 
 def cancel_order(world: World, asked: Namespace) -> Plan:
@@ -262,7 +267,7 @@ VERBS: Final = (
     ),
     _verb(
         "refund",
-        "Give back what was paid for items, the way it was paid.",
+        "Give back what was paid for items, the way it was paid. What was sent counts as given by hand.",
         (f"orders refund ord_01J… --item 2:1 --restock --ref ticket-1234 --stage prod {WHY}",),
         _takes_refund,
         refund_items,

@@ -9,7 +9,7 @@ from chalicelib.live import service as live
 from chalicelib.readers import service as readers
 from chalicelib.readers.model import verified, withdrawn
 from chalicelib.readers.service import Reader
-from chalicelib.scheduling import service as scheduling
+from chalicelib.scheduling import belongings as bookings
 from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, an_email, takes_user
 
 
@@ -42,7 +42,7 @@ def withdraw_reader(world: World, asked: Namespace) -> Plan:
     def act(operator: str, reason: str) -> Answer:
         gone = readers.withdraw(world, asked.user, actor=operator, reason=reason)
         live.end_open(world, asked.user, "admin", actor=operator, note=reason)
-        scheduling.call_off_all(world, asked.user, by_platform=True)
+        bookings.call_off_all(world, asked.user, by_platform=True)
         return Answer([reader_facts(gone)])
 
     will = (
@@ -57,7 +57,7 @@ def withdraw_reader(world: World, asked: Namespace) -> Plan:
 
 def would_call_off(world: World, user: str) -> str:
     """Who is shut out cannot come to what is booked: everybody has their time back, and clients the whole price."""
-    return "call off what is booked, at the whole price" if scheduling.has_upcoming(world, user) else ""
+    return "call off what is booked, at the whole price" if bookings.has_upcoming(world, user) else ""
 
 
 def _named(reader: Reader) -> str:

@@ -49,7 +49,7 @@ def show(found: Answer | Plan, asked: Namespace) -> None:
     if isinstance(found, Answer) and found.drawn:
         found.drawn()
     elif isinstance(found, Answer):
-        _show_rows(found.rows)
+        _show_rows(found)
     elif found.will:
         say("\n".join(f"Would {each}." for each in found.will))
         print("Nothing was done. Repeat it with --yes.")
@@ -81,20 +81,24 @@ def complain(why: str, errors: tuple[dict[str, str], ...] = ()) -> None:
         print(inert(f"  {each['field']}: {each['message']}"), file=sys.stderr)
 
 
-def _show_rows(rows: list[Facts]) -> None:
-    if not rows:
-        print("Nothing found.")
-    elif len(rows) == 1:
-        _show_facts(rows[0])
-    else:
-        _print_table(_console(), rows)
+def _show_rows(found: Answer) -> None:
+    if not found.rows:
+        say(found.otherwise)
+        return
+    console = _console()
+    with console.capture() as drawn:
+        if len(found.rows) == 1:
+            _show_facts(console, found.rows[0])
+        else:
+            _print_table(console, found.rows)
+    # Rich fills each line up to the width of its table.
+    print("\n".join(line.rstrip(" ") for line in drawn.get().splitlines()))
 
 
-def _show_facts(facts: Facts) -> None:
+def _show_facts(console: Console, facts: Facts) -> None:
     """The facts, each section, and in one line what there is nothing of."""
     sections = {name: value for name, value in facts.items() if _is_section(value)}
     nothing = [name for name, value in facts.items() if value == []]
-    console = _console()
     console.print(_list({name: value for name, value in facts.items() if name not in (*sections, *nothing)}))
     for name, value in sections.items():
         console.print(Text(f"\n{inert(name)}", _HEAD))
@@ -103,7 +107,7 @@ def _show_facts(facts: Facts) -> None:
         else:
             _print_table(console, value)
     if nothing:
-        console.print(Text(f"\nnothing: {inert(', '.join(nothing))}", _FADED))
+        console.print(Text(f"\nnone: {inert(', '.join(nothing))}", _FADED))
 
 
 def _console() -> Console:
@@ -168,6 +172,8 @@ def _text(value: object) -> Text:
         return Text("-", _FADED)
     if _is_series(value):
         return Text(sparkline(value), _DRAWN)
+    if isinstance(value, bool):
+        return Text("yes" if value else "no")
     if isinstance(value, int) and value < 0:
         return Text(str(value), _OWED)
     written = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)

@@ -5,6 +5,7 @@ from typing import Final
 
 from chalicelib.gateways import World
 from chalicelib.kernel.time import rfc3339, rfc3339_or_none
+from chalicelib.live import looking
 from chalicelib.live import service as live
 from chalicelib.live.model.stream import Stream
 from chalicelib.runtime.tables import Key
@@ -19,8 +20,8 @@ def list_streams(world: World, asked: Namespace) -> Answer:
     found: list[Facts] = []
     start: Key | None = None
     for _ in range(_MOST_PAGES):
-        page, start = live.listing(world, asked.state, None, None, _PAGE, start)
-        found += [_facts(each, live.as_listed(world, each).viewers) for each in page]
+        page, start = looking.listing(world, asked.state, None, None, _PAGE, start)
+        found += [_facts(each, looking.as_listed(world, each).viewers) for each in page]
         if start is None:
             break
     return Answer(found)
@@ -29,7 +30,7 @@ def list_streams(world: World, asked: Namespace) -> Answer:
 def show_stream(world: World, asked: Namespace) -> Answer:
     """As stored: looking does not bring it up to date."""
     stream = live.load(world, asked.stream)
-    seen = live.as_listed(world, stream)
+    seen = looking.as_listed(world, stream)
     more = {
         "peak": seen.peak,
         "host_gone_since": rfc3339_or_none(stream.gone_since),

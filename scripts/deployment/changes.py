@@ -22,6 +22,8 @@ HOLDS: Final = {
 """What holds something that a new one would not have."""
 ADDRESSES: Final = {"AWS::Lambda::Url": "address that a vendor knows", "AWS::ApiGateway::RestApi": "address of the API"}
 """What is found at another place once it is replaced."""
+TABLE_SET: Final = "TableSet"
+"""The parameter that every table has in its name: another one makes empty tables beside those before, which stay."""
 _FOLLOWS: Final = frozenset({"ResourceReference", "ResourceAttribute"})
 _ACTIONS: Final[Mapping[str, Kind]] = {"Add": "add", "Import": "add", "Remove": "remove", "Dynamic": "may replace"}
 """``Dynamic``: CloudFormation knows only when it does it. Of what it modifies, ``Replacement`` says more."""
@@ -41,6 +43,10 @@ class Change:
     """The properties that change, or what they hang on."""
     follows: bool = False
     """Whether it is listed only because it refers to another resource that changes: mostly nothing comes of it."""
+    renewed_by: frozenset[str] = frozenset()
+    """The parameters for whose sake alone another one is made; empty where something else asks for it too."""
+    stays: bool = False
+    """Whether what was there before stays, outside of the stack: nothing is deleted, and nothing reaches it."""
 
     @property
     def loses(self) -> str:
@@ -51,6 +57,11 @@ class Change:
         if self.kind in ("replace", "remove"):
             return HOLDS.get(self.type) or ADDRESSES.get(self.type, "")
         return HOLDS.get(self.type, "") if self.kind == "may replace" else ""
+
+    @property
+    def is_of_a_new_set(self) -> bool:
+        """Whether it is a table that stays as it is, beside an empty one of another set."""
+        return self.type == "AWS::DynamoDB::Table" and self.stays and self.renewed_by == {TABLE_SET}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +90,21 @@ def _change(told: Mapping[str, Any]) -> Change:
         told.get("PhysicalResourceId", ""),
         tuple(dict.fromkeys(_why(told))) if kind != "add" else (),
         follows=bool(told.get("Details")) and all(each.get("ChangeSource") in _FOLLOWS for each in told["Details"]),
+        renewed_by=_renewed_by(told.get("Details", ())),
+        stays=told.get("PolicyAction", "").endswith("Retain"),
     )
+
+
+def _renewed_by(details: Sequence[Mapping[str, Any]]) -> frozenset[str]:
+    """A property that refers to a parameter is told twice: by that, and as one that may have changed by itself."""
+    renewing = [each for each in details if each.get("Target", {}).get("RequiresRecreation", "Never") != "Never"]
+    told = {each["Target"].get("Name", "") for each in renewing}
+    by_parameter = {
+        each["Target"].get("Name", ""): each.get("CausingEntity", "")
+        for each in renewing
+        if each.get("ChangeSource") == "ParameterReference" and each.get("Evaluation") == "Static"
+    }
+    return frozenset(by_parameter.values()) if told == by_parameter.keys() else frozenset()
 
 
 def _why(told: Mapping[str, Any]) -> Iterator[str]:
@@ -90,9 +115,13 @@ def _why(told: Mapping[str, Any]) -> Iterator[str]:
         yield from told.get("Scope", ())
 
 
-def refused(changes: Sequence[Change], allowed: Collection[str]) -> list[Change]:
-    """Those that would lose something, and were not allowed by name."""
-    return [each for each in changes if each.loses and each.name not in allowed]
+def refused(changes: Sequence[Change], allowed: Collection[str], *, new_set: bool = False) -> list[Change]:
+    """Those that would lose something, and were not allowed by name.
+
+    ``new_set``: tables of another set may come in the place of those before, which stay: nobody writes meanwhile.
+    """
+    losing = [each for each in changes if each.loses and each.name not in allowed]
+    return [each for each in losing if not (new_set and each.is_of_a_new_set)]
 
 
 def rights(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Statement]:

@@ -9,10 +9,12 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from scripts.deployment import history
+from scripts.deployment.asked import Shown
 from scripts.deployment.changes import Change, Kind
-from scripts.deployment.release import Release, Shown
+from scripts.deployment.events import Event
+from scripts.deployment.history import Became, Release
 from scripts.deployment.smoke import Check
-from scripts.deployment.stack import Event
 
 _STYLES: Final[dict[Kind, str]] = {
     "add": "green",
@@ -30,7 +32,9 @@ def show(console: Console, shown: Shown) -> None:
     of_themselves = [each for each in shown.changes if each.loses or not each.follows]
     counted = {kind: sum(each.kind == kind for each in of_themselves) for kind in _STYLES}
     said = ", ".join(f"{number} to {kind}" for kind, number in counted.items() if number)
-    console.print(f"[bold]{'A new stack' if shown.kind == 'CREATE' else 'A change'}[/bold]: {said}.")
+    what = "a new stack" if shown.kind == "CREATE" else "a change"
+    console.print(f"[bold]{shown.stack}[/bold], {what}: {said}.")
+    console.print(Text(f"From {shown.source}.", style="yellow" if "(" in shown.source else ""))
     if shown.kind == "CREATE":
         console.print(_additions(shown.changes))
         return
@@ -48,10 +52,16 @@ def show(console: Console, shown: Shown) -> None:
             sign, style = ("+", "green") if statement.comes else ("-", "red")
             console.print(Text(f"  {sign} {statement.name}: {statement.says}", style=style))
     for lost in shown.refused:
-        console.print(
-            f"[bold red]Refused[/bold red]: {lost.name} is a {lost.loses} that it would {lost.kind}; what is in it "
-            f"would be out of the stage's reach. If that is meant: --allow-replacement {lost.name}"
-        )
+        console.print(Text.assemble(("Refused: ", "bold red"), _refusal(lost)))
+
+
+def _refusal(lost: Change) -> str:
+    """What would be lost, and what to type where that is meant."""
+    fate = "would stay at AWS, out of the stage's reach" if lost.stays else "would be gone"
+    meant = f"If that is meant: --allow-replacement {lost.name}"
+    if lost.is_of_a_new_set:
+        meant = "Where a stage is brought back (docs/runbooks/restore.md): --still REASON"
+    return f"it would {lost.kind} {lost.name}, a {lost.loses}. What is in it {fate}. {meant}"
 
 
 def _changes(changes: Sequence[Change]) -> Table:
@@ -73,18 +83,30 @@ def _additions(changes: Sequence[Change]) -> Table:
 
 
 def teller(console: Console) -> Callable[[Event], None]:
-    """Tells events as they come: on a terminal how far it is, in a log a line for each; always what failed, and why."""
+    """Tells events as they come: on a terminal how far it is, in a log a line for each; always what failed, and why.
+
+    What failed only because another did is not told.
+    """
     done: set[str] = set()
 
+    def over(line: str) -> None:
+        """In the place of the line before, on a terminal."""
+        sys.stdout.write(f"\r\033[K{line[: console.width - 1]}")
+        sys.stdout.flush()
+
     def tell(event: Event) -> None:
-        if event.status.endswith("FAILED"):
+        if console.is_terminal and (event.tells_why or event.is_the_end):
+            over("")
+        if event.tells_why:
             console.print(Text(f"  {event.resource}: {event.status}: {event.reason}", style="red"))
+        elif event.is_the_end:
+            console.print(Text(f"  {event.resource} is {event.status}."))
+            done.clear()  # what comes now is another change: the way back
         elif event.status.endswith("_COMPLETE") and event.resource not in done:
             done.add(event.resource)
             line = f"  {len(done):>3}  {event.resource}"
             if console.is_terminal:
-                sys.stdout.write(f"\r\033[K{line}")
-                sys.stdout.flush()
+                over(line)
             else:
                 console.print(line, markup=False, highlight=False)
 
@@ -98,9 +120,37 @@ def show_checks(console: Console, checks: Sequence[Check]) -> None:
         console.print(Text(f"  {sign}  {each.what}{'' if each.holds else f': {each.found}'}", style=style))
 
 
+_BECAME: Final[dict[Became, str]] = {
+    "running": "bold cyan",
+    "good": "green",
+    "unseen": "yellow",
+    "failed": "red",
+    "went back": "magenta",
+    "bad": "bold red",
+}
+
+
+_ADVICE: Final[dict[Became, str]] = {
+    "running": "A release runs, or ended in its middle: deploying again finds out whether it stands.",
+    "unseen": "What stands has been seen by nobody yet: deploying it again looks whether it answers.",
+    "bad": "What stands does not answer as it should: mend it and deploy, or go --back.",
+}
+
+
 def list_releases(console: Console, found: list[Release]) -> None:
-    """The newest first; the first is what stands."""
-    table = Table("released", "what", "template", box=None, pad_edge=False)
-    for each in found:
-        table.add_row(each.at, escape(each.said), each.template_key.rpartition("/")[2][:12])
+    """The newest first, and which of them stands."""
+    now = history.standing(found)
+    table = Table("", "released", "became", "what", box=None, pad_edge=False)
+    for each in history.told(found):
+        stands = "▸" if now and each.at == now.at else ""
+        table.add_row(stands, each.at, Text(each.became, style=_BECAME[each.became]), Text(_what(each)))
     console.print(table if found else "Nothing has been released yet.")
+    if now and (advice := _ADVICE.get(now.became)):
+        console.print(Text(advice))
+
+
+def _what(one: Release) -> str:
+    """From which commit, by whom, and why; of old releases some of it is not known."""
+    who = one.by.rpartition("/")[2].rpartition(":")[2]
+    made = " by ".join(each for each in (one.source, who) if each)
+    return ": ".join(each for each in (made, one.said) if each)

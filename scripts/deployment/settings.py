@@ -85,6 +85,17 @@ def parameters(template: Mapping[str, Any], given: Mapping[str, str], added: Map
     return wanted
 
 
+def hidden(template: Mapping[str, Any]) -> set[str]:
+    """The parameters that CloudFormation shows to nobody: who knows one can do something with it."""
+    return {name for name, about in template.get("Parameters", {}).items() if about.get("NoEcho")}
+
+
+def open_of(template: Mapping[str, Any], parameters: Mapping[str, str]) -> dict[str, str]:
+    """The others: what may be shown, written down and hashed."""
+    kept_back = hidden(template)
+    return {name: value for name, value in parameters.items() if name not in kept_back}
+
+
 def _unfit(value: str, about: Mapping[str, Any]) -> Iterator[str]:
     if _SECRET.search(value):
         yield "this looks like a key. Keys go into the secrets: scripts/soulseer secrets set."

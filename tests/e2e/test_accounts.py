@@ -156,9 +156,12 @@ def test_blocks_come_in_pages(stage: Stage) -> None:
     assert refusal(me.api.send("GET", "/v1/me/blocks?cursor=forged")) == (422, "invalid")
 
 
-def test_a_block_of_oneself_is_422_and_of_nobody_404(ada: Phone) -> None:
+def test_a_block_of_oneself_is_422_and_of_somebody_unknown_is_taken(ada: Phone) -> None:
     assert refusal(ada.api.send("POST", "/v1/me/blocks", {"user": ada.id})) == (422, "invalid")
-    assert refusal(ada.api.send("POST", "/v1/me/blocks", {"user": "usr_nobody"})) == (404, "not_found")
+    unknown = f"usr_{'0' * 26}"
+    assert ada.api.send("POST", "/v1/me/blocks", {"user": unknown}).status == 201
+    assert ada.api.send("DELETE", f"/v1/me/blocks/{unknown}").status == 204
+    assert refusal(ada.api.send("POST", "/v1/me/blocks", {"user": "usr_nobody"})) == (422, "invalid")
     assert refusal(ada.api.send("POST", "/v1/me/blocks", {"user": "no such id"})) == (422, "invalid")
 
 

@@ -66,6 +66,16 @@ def test_an_admin_proves_the_books_explains_what_was_forged_and_lets_payouts_go_
     assert stage.admin("ledger", "verify", min(statement.chains(stage.world)))["rows"][0]["broken_at"] is None
 
 
+def test_the_sums_that_dashboards_show_are_those_of_the_ledger(stage: Stage) -> None:
+    """What was posted last is summed a moment later."""
+
+    def check() -> bool:
+        code, _, _ = stage.office.run("rollups", "check", "--margin", "0", "--local", "--json")
+        return code == 0
+
+    until("every sum being that of the ledger", check, seconds=SOON, every=2)
+
+
 def is_forged(stage: Stage, key: str) -> bool:
     """Whether a posting stands for something that Stripe does not know."""
     kind, _, name = key.partition(":")

@@ -69,7 +69,7 @@ class Shopper:
         return self.phone.api.send("POST", f"/v1/orders/{order['id']}/cancel")
 
     def admin(self, *verb: str) -> Any:
-        return self.stage.admin(*verb, *WHY)
+        return self.stage.admin(*verb, *WHY, by="ann-checkout")
 
     def refunds(self, order: Json) -> list[tuple[int, str]]:
         """What Stripe gave back, the first first."""

@@ -186,7 +186,7 @@ def test_what_is_over_or_given_back_or_not_paid_is_not_downloaded(stage: Stage, 
     stage.world.tables.write(rows.replace(replace(was, created_at=was.created_at - DAY, rev=was.rev + 1), was))
     assert refusal(opened(buyer, over)) == (410, "link_expired"), "a day later"
     assert opened(buyer, made).status == 200
-    stage.admin("orders", "refund", order, "--ref", "t1", *WHY)
+    stage.admin("orders", "refund", order, "--ref", "t1", *WHY, by="ann-files")
     assert refusal(opened(buyer, made)) == (410, "link_expired")
     assert refusal(link(buyer, order)) == (410, "link_expired")
 

@@ -62,7 +62,7 @@ def test_things_are_bought_from_credit_sent_and_given_back(stage: Stage, deck: s
     stage.admin("orders", "ship", made["id"], *sent, *WHY)
     assert refusal(buyer.api.send("POST", f"{ORDERS}/{made['id']}/cancel")) == (409, "invalid_state")
     stage.admin("orders", "deliver", made["id"], *WHY)
-    stage.admin("orders", "refund", made["id"], "--item", "1:1", "--restock", "--ref", "t1", *WHY)
+    stage.admin("orders", "refund", made["id"], "--item", "1:1", "--restock", "--ref", "t1", *WHY, by="ann-orders")
     arrived = buyer.api.get(f"{ORDERS}/{made['id']}")
     (item,) = arrived["items"]
     assert (arrived["state"], item["tracking"], item["refunded"]) == ("delivered", "9400 1000", 1)
@@ -97,7 +97,7 @@ def test_a_readers_file_is_bought_for_coins_and_they_have_their_share(
     (sale,) = reader.api.get("/v1/reader/sales")["items"]
     assert (sale["order"], sale["earned"]["amount"], "buyer" in sale) == (made["id"], 350, False)
     assert reader.api.get("/v1/reader/earnings")["balance"]["amount"] == 350
-    stage.admin("orders", "refund", made["id"], "--ref", "t2", *WHY)
+    stage.admin("orders", "refund", made["id"], "--ref", "t2", *WHY, by="ann-orders")
     assert buyer.api.get("/v1/wallet")["coins"]["amount"] == 600
     assert reader.api.get("/v1/reader/earnings")["balance"]["amount"] == 0
     own = asked(product, rail="coins")

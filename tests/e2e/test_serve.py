@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -51,12 +52,20 @@ def serving(state_dir: Path, *, stop_by: signal.Signals) -> Iterator[dict[str, A
                 assert process.poll() is None, "it ended before it was up"
                 assert time.monotonic() < deadline, "it was not up in time"
                 time.sleep(0.2)
-            yield json.loads(note.read_text())
+            told = json.loads(note.read_text())
+            assert in_a_shell(state_dir, "$API $CLIENT") == f"{told['api_url']} {told['tokens']['client']}"
+            yield told
         finally:
             process.send_signal(stop_by)
             process.wait(STOP_SECONDS)
     assert process.returncode == 0
-    assert not note.exists()
+    assert not list(state_dir.glob("stack.*"))
+
+
+def in_a_shell(state_dir: Path, words: str) -> str:
+    """What they are in a shell that has read what the stack wrote for it."""
+    script = f". {shlex.quote(str(state_dir / 'stack.env'))}; echo {words}"
+    return subprocess.run(["sh", "-c", script], check=True, capture_output=True, text=True).stdout.strip()  # noqa: S603, S607 - the lines above
 
 
 def call(stack: dict[str, Any], method: str, path: str, who: str, body: Any = None, key: str | None = None) -> Any:

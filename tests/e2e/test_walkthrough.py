@@ -83,15 +83,7 @@ class Desk:
     @property
     def environment(self) -> dict[str, str]:
         """As ``make serve`` has one set it."""
-        told = self.stage.stack.addresses
-        tokens = {name.upper(): token for name, token in told.tokens.items()}
-        vendors = {
-            "STRIPE": told.stripe_url,
-            "AGORA": told.agora_url,
-            "APPLE": told.apple_url,
-            "GOOGLE": told.google_url,
-        }
-        return os.environ | {"API": told.api_url} | tokens | vendors
+        return os.environ | self.stage.stack.addresses.variables()
 
     def types(self, command: str) -> None:
         """Until it is taken; the last refusal is told where it never is."""
@@ -171,7 +163,7 @@ class Desk:
 
 def typed(stage: Stage) -> list[str]:
     """All that one is told to type, in the order of ``SECTIONS``."""
-    said = greeting(stage.stack, Path()).partition("Try:")[2].partition("\nBookings,")[0]
+    said = greeting(stage.stack, Path()).partition("Try:")[2].partition("\nA month")[0]
     blocks = [block for name in SECTIONS for block in document("docs/local.md").blocks if block.section == name]
     return [*commands_of(textwrap.dedent(said)), *(command for block in blocks for command in block.commands)]
 

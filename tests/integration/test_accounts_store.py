@@ -18,6 +18,7 @@ from chalicelib.kernel.errors import Blocked, InvalidState
 from chalicelib.kernel.ids import new_id
 from chalicelib.runtime.identity import Caller, Claims
 from chalicelib.runtime.tables import Put
+from chalicelib.sessions import asking
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model.session import Side
 from chalicelib.wallet import limits
@@ -76,7 +77,7 @@ def ask_or_block(world: World, place: int, own: str) -> None:
     elif place % 4 == 3:
         service.block(world, duo.reader, duo.client)
     else:
-        sessions.create(world, Side(duo.client, "Cee"), duo.session, duo.reader, "text")
+        asking.create(world, Side(duo.client, "Cee"), duo.session, duo.reader, "text")
 
 
 def somebody(world: World) -> str:

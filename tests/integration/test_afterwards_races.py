@@ -17,7 +17,7 @@ from chalicelib.readers import service as readers
 from chalicelib.readers.model import Description
 from chalicelib.readers.reviews import Review
 from chalicelib.runtime.tables import Contended, DynamoTables
-from chalicelib.sessions import afterwards
+from chalicelib.sessions import afterwards, asking, costs
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model.commands import accept, finish, join
 from chalicelib.sessions.model.session import Side
@@ -206,7 +206,7 @@ def test_a_request_made_by_16_at_once_is_one(duo: Duo, crowd: Crowd) -> None:
 
 def test_of_requests_for_two_readings_of_one_client_at_once_one_is_made(duo: Duo, crowd: Crowd) -> None:
     second = second_reading(duo)
-    assert sessions.cost(duo.world, sessions.load(duo.world, second)).total == RATE
+    assert costs.cost(duo.world, sessions.load(duo.world, second)).total == RATE
     outcomes = crowd(8, ask, [(duo.session, duo.client), (second, duo.client)])
     assert refusals(outcomes) == {InvalidState.code: 4}
     listed = [each for each in afterwards.pending_guarantees(duo.world) if each.user == duo.client]
@@ -217,7 +217,7 @@ def second_reading(duo: Duo) -> str:
     """Another reading of the same two, as settled as the first."""
     session = f"{duo.session}b"
     readers.set_presence(duo.world, duo.reader, "online")
-    sessions.create(duo.world, Side(duo.client, "Cee"), session, duo.reader, "text")
+    asking.create(duo.world, Side(duo.client, "Cee"), session, duo.reader, "text")
     for user, command in ((duo.reader, accept), (duo.client, join), (duo.reader, join)):
         sessions.perform(duo.world, session, user, command)
     duo.forward(1_000)

@@ -20,7 +20,7 @@ from chalicelib.gateways.agora import Agora, Notice, notice_of
 from chalicelib.kernel.errors import Malformed, Problem, ProviderFailed, Unavailable
 from chalicelib.operations.handlers import agora_webhook
 from chalicelib.readers import service as readers
-from chalicelib.sessions import service
+from chalicelib.sessions import asking, service
 from chalicelib.sessions.model.commands import accept, join
 from chalicelib.sessions.model.session import Session, Side
 from infra.local.web import LostAnswer, Request, Response, Server, json_response
@@ -139,7 +139,7 @@ def waiting(product: World) -> Session:
     add_reader(product, f"usr_r{own}")
     pay_in(product, f"usr_c{own}", 5_000, f"topup:{own}")
     readers.set_presence(product, f"usr_r{own}", "online")
-    service.create(product, Side(f"usr_c{own}", "Cee"), f"ses_{own}", f"usr_r{own}", "voice")
+    asking.create(product, Side(f"usr_c{own}", "Cee"), f"ses_{own}", f"usr_r{own}", "voice")
     service.perform(product, f"ses_{own}", f"usr_r{own}", accept)
     return service.perform(product, f"ses_{own}", f"usr_c{own}", join).session
 

@@ -15,7 +15,7 @@ from chalicelib.gateways import World
 from chalicelib.kernel.errors import InvalidState, Problem, SlotTaken
 from chalicelib.kernel.time import HOUR, MINUTE, Millis
 from chalicelib.runtime.tables import DynamoTables
-from chalicelib.scheduling import service
+from chalicelib.scheduling import availability, service
 from chalicelib.scheduling.model.booking import Booking
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model.session import Side
@@ -77,7 +77,7 @@ def test_of_clients_who_want_one_slot_at_once_one_gets_it_and_the_others_keep_th
 
 
 def test_bookings_of_different_lengths_that_overlap_never_stand_together(stage: Diary, crowd: Crowd) -> None:
-    service.set_weekly(stage.world, stage.reader, (((0, 1_440),),) * 7, 15, "UTC")
+    availability.set_weekly(stage.world, stage.reader, (((0, 1_440),),) * 7, 15, "UTC")
     people = [stage, *(stage.other(number, 50_000) for number in range(1, 12))]
     shapes = [(place % 5, (15, 30, 45, 60)[place % 4]) for place in range(12)]
     asked = [

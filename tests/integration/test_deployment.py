@@ -8,7 +8,7 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,11 +16,15 @@ import boto3
 import pytest
 import yaml
 
-from scripts.deployment import cli
-from scripts.deployment.release import CALLS_BACK, Asked, Hands, Outcome, release, releases, tidy
+from scripts.deployment import cli, history
+from scripts.deployment.asked import Asked, Hands, Outcome
+from scripts.deployment.before import CALLS_BACK
+from scripts.deployment.failures import DeployFailed
+from scripts.deployment.release import release
 from scripts.deployment.settings import read
 from scripts.deployment.smoke import Check
-from scripts.deployment.stack import DeployFailed, Stack, Wanted
+from scripts.deployment.stack import Stack, Wanted
+from scripts.deployment.versions import tidy
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 CODE: Final = "import os\n\ndef handler(event, context):\n    return os.environ['MAIL_FROM']\n"
@@ -38,6 +42,8 @@ class Stage:
         self.template: dict[str, Any] = _template(name)
         self.holds: list[bool] = []
         """What each look finds; where nothing is said, all is well."""
+        self.meanwhile: Callable[[], object] = lambda: None
+        """What happens while it is looked at."""
 
     def deploy(self, *arguments: str, mail: str = "a@app.test") -> int:
         """By the command line; the exit code."""
@@ -57,8 +63,13 @@ class Stage:
         )
 
     def smoke(self, place: object, document: Mapping[str, Any] | None) -> list[Check]:
+        self.meanwhile()
         holds = self.holds.pop(0) if self.holds else True
         return [Check("it answers", holds, "" if holds else "HTTP 502, not 200")]
+
+    def became(self) -> list[str]:
+        """What became of each release, the newest first."""
+        return [each.became for each in history.told(self.stack.packages.releases())]
 
     def answers(self) -> str:
         """What requests are answered with: by the alias."""
@@ -72,6 +83,7 @@ def _template(name: str) -> dict[str, Any]:
         "Transform": "AWS::Serverless-2016-10-31",
         "Parameters": {
             **{name: text | {"Default": ""} for name in read(ROOT / "infra" / "stages" / "dev.json").parameters},
+            "TableSet": text | {"Default": ""},
             "PagerUrl": text | {"Default": "", "NoEcho": True},
         },
         "Resources": {
@@ -88,15 +100,7 @@ def _template(name: str) -> dict[str, Any]:
                     "Environment": {"Variables": {"MAIL_FROM": {"Ref": "MailFrom"}}},
                 },
             },
-            "Ledger": {
-                "Type": "AWS::DynamoDB::Table",
-                "Properties": {
-                    "TableName": f"soulseer-{name}-ledger",
-                    "BillingMode": "PAY_PER_REQUEST",
-                    "AttributeDefinitions": [{"AttributeName": "account", "AttributeType": "S"}],
-                    "KeySchema": [{"AttributeName": "account", "KeyType": "HASH"}],
-                },
-            },
+            "Ledger": _table(f"soulseer-{name}-ledger${{TableSet}}"),
             "Role": {
                 "Type": "AWS::IAM::Role",
                 "Properties": {
@@ -106,6 +110,20 @@ def _template(name: str) -> dict[str, Any]:
             },
         },
         "Outputs": {"ApiUrl": {"Value": "http://nowhere"}, "ClockMachineArn": {"Value": "arn:machine"}},
+    }
+
+
+def _table(name: str) -> dict[str, Any]:
+    return {
+        "Type": "AWS::DynamoDB::Table",
+        "UpdateReplacePolicy": "Retain",
+        "DeletionPolicy": "Retain",
+        "Properties": {
+            "TableName": {"Fn::Sub": name},
+            "BillingMode": "PAY_PER_REQUEST",
+            "AttributeDefinitions": [{"AttributeName": "account", "AttributeType": "S"}],
+            "KeySchema": [{"AttributeName": "account", "KeyType": "HASH"}],
+        },
     }
 
 
@@ -132,7 +150,7 @@ def test_a_stage_is_made_left_alone_where_nothing_changes_and_changed(
 ) -> None:
     assert stage.deploy() == Outcome.DONE
     assert stage.answers() == "a@app.test"
-    assert "A new stack" in capsys.readouterr().out
+    assert "a new stack" in capsys.readouterr().out
     assert stage.deploy() == Outcome.DONE
     assert "nothing to deploy" in capsys.readouterr().out
     stage.template["Resources"]["Role"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"].append(
@@ -143,7 +161,7 @@ def test_a_stage_is_made_left_alone_where_nothing_changes_and_changed(
     said = capsys.readouterr().out
     assert '+ Role: {"Action": "s3:GetObject", "Effect": "Allow", "Resource": "*"}' in said
     assert "MailFrom" in said
-    assert len(releases(stage.stack)) == 2
+    assert len(stage.stack.packages.releases()) == 2
 
 
 def test_a_plan_and_an_answer_of_nobody_change_nothing(stage: Stage) -> None:
@@ -159,7 +177,8 @@ def test_what_does_not_answer_goes_and_what_was_there_before_is_back(stage: Stag
     assert stage.deploy(mail="broken@app.test") == Outcome.WENT_BACK
     assert stage.answers() == "a@app.test"
     assert stage.stack.parameters()["MailFrom"] == "a@app.test"
-    assert [each.parameters["MailFrom"] for each in releases(stage.stack)] == ["a@app.test"]
+    assert stage.became() == ["went back", "good"]
+    assert stage.run("--back") == Outcome.REFUSED  # there is no good one before the one that stands
 
 
 def test_requests_are_back_before_the_stack_is(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,10 +201,108 @@ def test_a_way_back_that_does_not_answer_either_wants_somebody(stage: Stage) -> 
     assert stage.deploy(mail="broken@app.test") == Outcome.STANDS
 
 
-def test_a_first_release_that_does_not_answer_stands_and_is_none_to_go_back_to(stage: Stage) -> None:
-    stage.holds = [False]
+def test_a_first_release_that_does_not_answer_stands_is_listed_and_is_looked_at_again(
+    stage: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage.holds = [False, False]
     assert stage.deploy() == Outcome.STANDS
+    assert stage.became() == ["bad"]
     assert stage.run("--back") == Outcome.REFUSED
+    assert stage.deploy("--plan") == Outcome.DONE
+    assert stage.deploy() == Outcome.STANDS
+    assert stage.deploy() == Outcome.DONE
+    assert stage.became() == ["good"]
+    stage.holds = [False]
+    assert stage.deploy(mail="b@app.test") == Outcome.WENT_BACK
+    capsys.readouterr()
+    assert stage.run("--list") == Outcome.DONE
+    newest, first = capsys.readouterr().out.splitlines()[-2:]
+    assert "went back" in newest
+    assert first.startswith("▸")
+
+
+def test_a_way_back_loses_nothing_and_says_what_is_in_the_way(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    assert stage.deploy() == Outcome.DONE
+    stage.template["Resources"]["Orders"] = _table(f"{stage.stack.name}-orders")
+    stage.holds = [False]
+    assert stage.deploy(mail="b@app.test") == Outcome.STANDS
+    assert "--back --allow-replacement Orders" in capsys.readouterr().out
+    assert stage.answers() == "a@app.test"
+    assert "Orders" in stage.stack.resources()
+    assert stage.became() == ["bad", "good"]
+    assert stage.run("--back", "--yes") == Outcome.REFUSED
+    assert stage.run("--back", "--yes", "--allow-replacement", "Orders") == Outcome.DONE
+    assert stage.became() == ["good", "went back", "good"]
+
+
+def test_what_somebody_else_has_changed_meanwhile_is_not_taken_back(stage: Stage) -> None:
+    assert stage.deploy() == Outcome.DONE
+
+    def another() -> None:
+        stage.meanwhile = lambda: None
+        assert stage.deploy(mail="theirs@app.test") == Outcome.DONE
+        stage.holds = [False]
+
+    stage.meanwhile = another
+    assert stage.deploy(mail="ours@app.test") == Outcome.STANDS
+    assert stage.answers() == "theirs@app.test"
+
+
+def test_who_stops_it_at_the_question_leaves_nothing_and_in_its_middle_what_the_next_run_mends(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stops(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cli, "_answered", stops)
+        assert stage.run("--parameter", "MailFrom=a@app.test") == Outcome.REFUSED
+    assert stage.stack.status() in (None, "DELETE_COMPLETE")
+    assert stage.became() == []
+    assert stage.deploy() == Outcome.DONE
+    stage.meanwhile = lambda: stops()
+    assert stage.deploy(mail="b@app.test") == Outcome.STANDS
+    assert stage.became() == ["running", "good"]
+    stage.meanwhile = lambda: None
+    assert stage.deploy(mail="b@app.test") == Outcome.DONE
+    assert stage.became() == ["good", "good"]
+    monkeypatch.setattr(stage.stack, "carry_out", stops)
+    assert stage.deploy(mail="c@app.test") == Outcome.STANDS
+    monkeypatch.undo()
+    assert stage.run("--back", "--yes") == Outcome.DONE  # c never stood: from b to a
+    assert stage.answers() == "a@app.test"
+    assert stage.became() == ["good", "failed", "went back", "good"]
+
+
+def test_a_stage_that_stands_still_takes_only_what_is_said_to_be_for_it_and_a_new_set_of_tables(
+    stage: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert stage.deploy() == Outcome.DONE
+    to_set = ("--parameter", "TableSet=-2")
+    assert stage.deploy("--still", "ticket 4711", *to_set) == Outcome.REFUSED
+    assert "does not stand still" in capsys.readouterr().out
+    assert stage.deploy(*to_set) == Outcome.REFUSED
+    assert "--still REASON" in capsys.readouterr().out
+    functions = stage.stack.client("lambda")
+    functions.put_function_concurrency(FunctionName=f"{stage.stack.name}-api", ReservedConcurrentExecutions=0)
+    assert stage.deploy(mail="b@app.test") == Outcome.REFUSED
+    assert "stands still" in capsys.readouterr().out
+    stage.holds = [False]
+    assert stage.deploy("--still", "ticket 4711", *to_set) == Outcome.DONE
+    assert stage.holds == [False]  # nobody has looked
+    assert stage.stack.resources()["Ledger"] == f"{stage.stack.name}-ledger-2"
+    assert stage.stack.packages.releases()[0].said == "ticket 4711"
+    functions.delete_function_concurrency(FunctionName=f"{stage.stack.name}-api")
+    stage.holds = []
+    assert stage.deploy(*to_set) == Outcome.DONE
+    assert stage.became() == ["good", "good"]
+
+
+def test_without_a_bucket_nothing_is_begun(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    stage.stack.client("s3").delete_bucket(Bucket=stage.stack.bucket)
+    assert stage.deploy() == Outcome.REFUSED
+    assert "infra/bootstrap.yaml" in capsys.readouterr().out
+    assert stage.run("--list") == Outcome.REFUSED
 
 
 def test_what_is_hidden_stays_and_is_written_down_nowhere(
@@ -199,7 +316,7 @@ def test_what_is_hidden_stays_and_is_written_down_nowhere(
     assert stage.deploy(mail="b@app.test") == Outcome.DONE
     assert stage.stack.outputs()["Told"] == "https://pager.test/x"
     assert "pager.test" not in capsys.readouterr().out
-    assert all("PagerUrl" not in each.parameters for each in releases(stage.stack))
+    assert all("PagerUrl" not in each.parameters for each in stage.stack.packages.releases())
 
 
 def test_somebody_goes_back_to_an_older_release(stage: Stage) -> None:
@@ -207,12 +324,14 @@ def test_somebody_goes_back_to_an_older_release(stage: Stage) -> None:
         assert stage.deploy(mail=mail) == Outcome.DONE
     assert stage.run("--back", "--yes") == Outcome.DONE
     assert stage.answers() == "a@app.test"
+    assert stage.became() == ["good", "went back", "good"]
+    assert stage.run("--back", "--yes") == Outcome.REFUSED  # and never to the one that was left
     assert stage.run("--back", "--to", "yesterday") == Outcome.REFUSED
 
 
 def test_a_table_is_not_lost_unless_it_is_named(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
     assert stage.deploy() == Outcome.DONE
-    stage.template["Resources"]["Ledger"]["Properties"]["TableName"] += "-new"
+    stage.template["Resources"]["Ledger"]["Properties"]["TableName"] = "another"
     assert stage.deploy() == Outcome.REFUSED
     assert "--allow-replacement Ledger" in capsys.readouterr().out
     ledger = stage.template["Resources"].pop("Ledger")
@@ -226,7 +345,7 @@ def test_whoever_agrees_to_a_loss_has_not_named_it(stage: Stage) -> None:
     assert stage.deploy() == Outcome.DONE
     template = json.loads(stage.stack.template())
     del template["Resources"]["Ledger"]
-    wanted = Wanted(stage.stack.keep(json.dumps(template)), stage.stack.parameters())
+    wanted = Wanted(stage.stack.packages.keep(json.dumps(template)), stage.stack.parameters())
     careless = Hands(lambda shown: True, print, print, lambda outputs, new: [], lambda: "now")
     assert release(stage.stack, Asked(wanted, "by mistake"), careless) == Outcome.REFUSED
     assert "Ledger" in stage.stack.resources()
@@ -291,5 +410,5 @@ def test_an_alarm_that_rings_already_is_told_before_anything_is_changed(
 
 def test_a_template_that_cannot_be_is_refused_and_leaves_nothing(stage: Stage) -> None:
     with pytest.raises(DeployFailed, match="CloudFormation refused the template"):
-        stage.stack.propose(Wanted(stage.stack.keep('{"Resources": {"A": {"Type": "AWS::No::Such"}}}'), {}))
+        stage.stack.propose(Wanted(stage.stack.packages.keep('{"Resources": {"A": {"Type": "AWS::No::Such"}}}'), {}))
     assert stage.stack.status() in (None, "DELETE_COMPLETE")

@@ -11,6 +11,7 @@ import pytest
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import AlreadyDone, InsufficientFunds, WalletFrozen
 from chalicelib.runtime.tables import DynamoTables
+from chalicelib.sessions import costs
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model import commands
 from chalicelib.sessions.model.session import Session
@@ -188,7 +189,7 @@ def test_charges_stops_freezes_topups_and_purchases_at_once_lose_and_make_no_cen
     row = duo.noticed()
     assert row.state == "paused"
     assert row.connected_before <= late
-    spent = sessions.cost(duo.world, row)
+    spent = costs.cost(duo.world, row)
     assert [minute.number for minute in spent.minutes] == list(range(1, -(-row.connected_before // 60_000) + 1))
     assert assert_whole(duo.world, duo.account) == 4_000 + 4 * 500 - bought - spent.total
     duo.assert_ends_well()

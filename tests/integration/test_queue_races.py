@@ -10,7 +10,7 @@ from chalicelib.gateways import World
 from chalicelib.kernel.errors import Problem, ReaderBusy
 from chalicelib.kernel.time import MINUTE, SECOND
 from chalicelib.readers import service as readers
-from chalicelib.sessions import queues, service
+from chalicelib.sessions import asking, queues, service
 from chalicelib.sessions.model import commands
 from chalicelib.sessions.model.session import Side
 from tests.support.crowd import Crowd
@@ -48,7 +48,7 @@ def ask(world: World, place: int, own: str, reader: str, turn: int) -> str:
     """Every place asks under an id of its own for each turn."""
     who = client(own, place)
     try:
-        service.create(world, Side(who, "Cee"), f"ses_{own}{place:02}{turn}", reader, "text")
+        asking.create(world, Side(who, "Cee"), f"ses_{own}{place:02}{turn}", reader, "text")
     except Problem as refused:
         return refused.code
     return who
@@ -152,4 +152,4 @@ def test_one_offer_is_told_once_however_many_make_it(world: World, crowd: Crowd,
 def test_a_stranger_is_refused_while_somebody_waits(world: World, own: str, reader: str) -> None:
     join(world, 0, own, reader)
     with pytest.raises(ReaderBusy):
-        service.create(world, Side(client(own, 1), "Cee"), f"ses_{own}x", reader, "text")
+        asking.create(world, Side(client(own, 1), "Cee"), f"ses_{own}x", reader, "text")

@@ -13,6 +13,7 @@ from chalicelib.kernel.errors import AlreadyDone, InvalidState, ReaderBusy, Sess
 from chalicelib.readers import service as readers
 from chalicelib.readers.model import Description
 from chalicelib.runtime.identity import Caller, Claims
+from chalicelib.sessions import asking
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model import commands
 from chalicelib.sessions.model.session import Side
@@ -128,7 +129,7 @@ def test_heartbeats_of_both_and_ticks_at_once_all_count_and_charge_once(duo: Duo
 def ask(world: World, place: int, asked: list[tuple[str, str, str]]) -> str:
     """Client, session and reader of each place."""
     client, session, reader = asked[place % len(asked)]
-    return sessions.create(world, Side(client, "Cee"), session, reader, "text").session.id
+    return asking.create(world, Side(client, "Cee"), session, reader, "text").session.id
 
 
 def test_a_request_repeated_16_times_at_once_is_one_reading(duo: Duo, crowd: Crowd) -> None:

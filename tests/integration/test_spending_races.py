@@ -16,7 +16,7 @@ from chalicelib.gateways import World
 from chalicelib.gateways.stripe import Refused, SavedCard
 from chalicelib.kernel.errors import Problem
 from chalicelib.kernel.time import DAY
-from chalicelib.sessions import service as sessions
+from chalicelib.sessions import sooner
 from chalicelib.sessions.model import commands
 from chalicelib.wallet import limits, recharges
 from chalicelib.wallet import service as wallet
@@ -89,7 +89,7 @@ def test_a_limit_that_is_set_while_the_reading_starts_bounds_it(world: World) ->
     for number in range(4):
         duo = Duo(world, uuid4().hex[:8], 0).half_joined(5_000)
         join = partial(duo.does, duo.reader, commands.join)
-        at_once([join, partial(sessions.limit_spending, world, duo.client, WantedLimits(250, None, None, None))])
+        at_once([join, partial(sooner.limit_spending, world, duo.client, WantedLimits(250, None, None, None))])
         head = wallet.head(world, duo.client)
         assert head.meter
         assert head.meter.ceiling == 250, number

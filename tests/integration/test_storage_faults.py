@@ -33,6 +33,7 @@ from chalicelib.runtime.tables import (
     Put,
     Tables,
 )
+from chalicelib.sessions import asking, costs
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model import commands
 from chalicelib.sessions.model.commands import Command
@@ -296,7 +297,7 @@ def a_reading(world: World) -> dict[str, Any]:
     for name in ("completed", "async_payment_succeeded"):
         deliver(world, checkout_event(f"evt_{name}{own}", f"checkout.session.{name}", topup))
     insist(lambda: readers.set_presence(world, reader, "online"))
-    insist(lambda: sessions.create(world, Side(client, "Cee"), session, reader, "text"))
+    insist(lambda: asking.create(world, Side(client, "Cee"), session, reader, "text"))
 
     def does(user: str, command: Command) -> None:
         insist(lambda: sessions.perform(world, session, user, command))
@@ -333,7 +334,7 @@ def deliver(world: World, event: dict[str, Any]) -> None:
 def what_came(world: World, client: str, reader: str, session: str) -> dict[str, Any]:
     seen = sessions.load(world, session)
     proofs = [statement.verify_chain(world, account) for account in (f"credit:{client}", f"earnings:{reader}")]
-    cost = sessions.cost(world, seen)
+    cost = costs.cost(world, seen)
     chain = wallet.ledger(world).between(f"credit:{client}", 1, proofs[0].entries)
     return {
         "state": (seen.state, seen.reason, seen.refunded, seen.earned, seen.connected_before),

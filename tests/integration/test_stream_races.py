@@ -12,10 +12,10 @@ from chalicelib.gateways import World
 from chalicelib.gateways.agora import Lease, Notice
 from chalicelib.kernel.errors import Forbidden, InvalidState, ReaderBusy, SessionOpen
 from chalicelib.kernel.time import MINUTE
-from chalicelib.live import service
+from chalicelib.live import moderating, service, watching
 from chalicelib.live.model.stream import HOST_UID
 from chalicelib.readers import service as readers
-from chalicelib.scheduling import service as scheduling
+from chalicelib.scheduling import unbooked
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model.session import Side
 from tests.support.air import Air, code, wanted
@@ -53,28 +53,28 @@ def look(world: World, place: int, stream: str) -> Any:
 
 def ban_or_join(world: World, place: int, stream: str, host: str, user: str) -> Any:
     if place == 0:
-        return service.ban(world, stream, host, user, banned=True)
-    return service.join(world, stream, user)
+        return moderating.ban(world, stream, host, user, banned=True)
+    return watching.join(world, stream, user)
 
 
 def join(world: World, place: int, stream: str, users: list[str]) -> Any:
-    return service.join(world, stream, users[place % len(users)])
+    return watching.join(world, stream, users[place % len(users)])
 
 
 def come(world: World, place: int, stream: str, uids: list[int]) -> Any:
     """Each number comes, and is told of twice."""
-    return service.hear(world, Notice(stream, uids[place % len(uids)], 1, world.now(), True))
+    return watching.hear(world, Notice(stream, uids[place % len(uids)], 1, world.now(), True))
 
 
 def appoint(world: World, place: int, stream: str, host: str, users: list[str]) -> Any:
-    return service.appoint(world, stream, host, users[place], moderator=True)
+    return moderating.appoint(world, stream, host, users[place], moderator=True)
 
 
 def ring_or_go_live(world: World, place: int, air: tuple[str, str], client: str, session: str) -> Any:
     stream, host = air
     if place % 2:
-        return scheduling.go_live(world, stream, host)
-    return scheduling.ask(world, Side(client, "Cee"), session, host, "text").session
+        return unbooked.go_live(world, stream, host)
+    return unbooked.ask(world, Side(client, "Cee"), session, host, "text").session
 
 
 # --- the host ------------------------------------------------------------------------------------

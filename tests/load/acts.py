@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from chalicelib.sessions import asking
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model import commands
 from chalicelib.sessions.model.session import Side
@@ -44,7 +45,7 @@ def bills(stage: Stage) -> Iterator[tuple[str, Bill]]:
         return bill_of(lambda: duo.does(user, command))
 
     asker = Side(duo.client, "Cee")
-    yield "ask for a reading", bill_of(lambda: sessions.create(duo.world, asker, duo.session, duo.reader, "text"))
+    yield "ask for a reading", bill_of(lambda: asking.create(duo.world, asker, duo.session, duo.reader, "text"))
     yield "accept", does(duo.reader, commands.accept)
     yield "join, the first", does(duo.client, commands.join)
     yield "join, the second (minute 1)", does(duo.reader, commands.join)

@@ -23,7 +23,7 @@ from chalicelib.live import gifts
 from chalicelib.messaging import service as messages
 from chalicelib.messaging import unlocking
 from chalicelib.messaging.model import MOST_LOCKED, Wanted
-from chalicelib.sessions import service as sessions
+from chalicelib.sessions import asking
 from chalicelib.sessions.model.session import Side
 from chalicelib.shop import downloads, ordering
 from tests.load.prices import Use
@@ -129,7 +129,7 @@ def _asking(stage: Stage) -> Act:
 
     def asks(n: int) -> None:
         duo = pairs[n]
-        sessions.create(duo.world, Side(duo.client, "Cee"), duo.session, duo.reader, "voice")
+        asking.create(duo.world, Side(duo.client, "Cee"), duo.session, duo.reader, "voice")
 
     return asks
 

@@ -21,6 +21,7 @@ from chalicelib.kernel.settings import Rules
 from chalicelib.kernel.time import SECOND, Millis
 from chalicelib.operations.handlers import tell
 from chalicelib.readers.model import Modality
+from chalicelib.sessions import asking
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model import commands
 from chalicelib.sessions.model.commands import Command
@@ -121,7 +122,7 @@ class Reading:
         duo.ready(RICH)
         asker = Side(duo.client, "Cee")
         self.acts["ask"] += 1
-        sessions.create(self.world, asker, duo.session, duo.reader, self.modality)
+        asking.create(self.world, asker, duo.session, duo.reader, self.modality)
         day.later(10 * SECOND, lambda: self._does("accept", duo.reader, commands.accept))
         day.later(15 * SECOND, lambda: self._comes(duo.client, 1))
         day.later(20 * SECOND, lambda: self._comes(duo.reader, 2))

@@ -20,6 +20,7 @@ from chalicelib.gateways.agora import Notice
 from chalicelib.kernel.time import SECOND, Millis
 from chalicelib.operations.handlers import tell
 from chalicelib.readers import service as readers
+from chalicelib.sessions import asking
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model import commands
 from chalicelib.sessions.model.session import Side
@@ -196,7 +197,7 @@ def _be_moved(meter: Meter) -> None:
     """The tick, the clock and Agora's notices on a reading in voice."""
     duo = meter.stage.duo().ready(RICH)
     with quiet():
-        sessions.create(duo.world, Side(duo.client, "Cee"), duo.session, duo.reader, "voice")
+        asking.create(duo.world, Side(duo.client, "Cee"), duo.session, duo.reader, "voice")
         duo.does(duo.reader, commands.accept)
         duo.does(duo.client, commands.join)
         duo.does(duo.reader, commands.join)

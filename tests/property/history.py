@@ -19,6 +19,7 @@ from chalicelib.kernel.settings import Rules
 from chalicelib.kernel.time import Millis
 from chalicelib.operations.handlers import tell
 from chalicelib.readers import service as readers
+from chalicelib.sessions import asking, costs
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model import commands
 from chalicelib.sessions.model.session import Modality, Session, Side, Who
@@ -94,7 +95,7 @@ class History:
         readers.set_presence(self.world, reader, "online")
         if session not in self.asked:
             self.asked.append(session)
-        return self.attempt(lambda world: sessions.create(world, Side(client, "Cee"), session, reader, modality))
+        return self.attempt(lambda world: asking.create(world, Side(client, "Cee"), session, reader, modality))
 
     def perform(self, session: str, user: str, command: str) -> str:
         return self.attempt(lambda world: sessions.perform(world, session, user, getattr(commands, command)))
@@ -212,7 +213,7 @@ def check_statements(world: World, books: Books) -> None:
         proof = statement.verify_chain(world, account)
         assert (proof.broken_at, proof.balance) == (None, books.heads[account].balance)
     for session in books.sessions.values():
-        receipt = sessions.cost(world, session)
+        receipt = costs.cost(world, session)
         cost = books.paid[f"session:{session.id}"]
         assert receipt.total == receipt.by_ledger == cost
         assert [minute.number for minute in receipt.minutes] == list(range(1, books.minutes[session.id] + 1))

@@ -40,8 +40,10 @@ from chalicelib.readers.model import Filters, Sort, order_of
 from chalicelib.readers.reviews import Review
 from chalicelib.runtime import cursors, openapi
 from chalicelib.runtime.identity import Caller, Claims
+from chalicelib.scheduling import availability
 from chalicelib.scheduling import service as scheduling
 from chalicelib.scheduling.model.availability import MIDNIGHT
+from chalicelib.sessions import asking
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model import commands
 from chalicelib.sessions.model.session import Side
@@ -215,7 +217,7 @@ class Everybody:
                 clock.forward(SECOND)
                 self._read(each, READERS[number % len(READERS)], f"ses_{each}_{number}")
         for each in READERS:
-            scheduling.set_weekly(world, self.ids[each], (((0, MIDNIGHT),),) * 7, 0, "UTC")
+            availability.set_weekly(world, self.ids[each], (((0, MIDNIGHT),),) * 7, 0, "UTC")
         for number in range(2 * READINGS):
             for place, each in enumerate(("ada", "bob")):
                 self._book(each, READERS[(number + place) % 2], f"bok_{each}_{number}", number)
@@ -320,7 +322,7 @@ class Everybody:
 
     def _read(self, client: str, reader: str, session: str) -> None:
         readers.set_presence(self.world, self.ids[reader], "online")
-        sessions.create(self.world, Side(self.ids[client], client), session, self.ids[reader], "text")
+        asking.create(self.world, Side(self.ids[client], client), session, self.ids[reader], "text")
         sessions.perform(self.world, session, self.ids[client], commands.cancel)
 
     def _book(self, client: str, reader: str, booking: str, number: int) -> None:

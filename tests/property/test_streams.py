@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from chalicelib.gateways.agora import Lease, Notice
 from chalicelib.kernel.errors import Forbidden, InvalidState, Unavailable
 from chalicelib.kernel.time import HOUR, MINUTE, SECOND, Millis
-from chalicelib.live import service
+from chalicelib.live import moderating, service, watching
 from chalicelib.live.model.stream import Stream
 from chalicelib.live.model.terms import Reason, Visibility
 from chalicelib.runtime.tables import Contended, Operation
@@ -157,7 +157,7 @@ class History:
 
     def renew(self, ref: Reference) -> None:
         ref.touched(self.now)
-        if done := self.allowed(lambda: service.join(self.air.world, ref.id, HOST), ref.state == "live"):
+        if done := self.allowed(lambda: watching.join(self.air.world, ref.id, HOST), ref.state == "live"):
             self._renewed(ref, done[1])
 
     def _renewed(self, ref: Reference, lease: Lease) -> None:
@@ -174,7 +174,7 @@ class History:
 
     def step_out(self, ref: Reference) -> None:
         ref.touched(self.now)
-        self.insist(lambda: service.leave(self.air.world, ref.id, HOST))
+        self.insist(lambda: watching.leave(self.air.world, ref.id, HOST))
         if ref.state == "live" and ref.gone_since is None:
             ref.gone_since = self.now
 
@@ -183,7 +183,7 @@ class History:
         invited = ref.visibility != "private" or user in VIEWERS[:2]
         ticket = ref.visibility != "premium" or user in (VIEWERS[0], VIEWERS[2])
         may = ref.state == "live" and user not in ref.banned and invited and ticket
-        done = self.allowed(lambda: service.join(self.air.world, ref.id, user), may)
+        done = self.allowed(lambda: watching.join(self.air.world, ref.id, user), may)
         if done is None:
             return
         lease = done[1]
@@ -196,12 +196,12 @@ class History:
 
     def leave(self, ref: Reference, user: str) -> None:
         ref.touched(self.now)
-        self.insist(lambda: service.leave(self.air.world, ref.id, user))
+        self.insist(lambda: watching.leave(self.air.world, ref.id, user))
         ref.present.discard(user)
 
     def ban(self, ref: Reference, user: str, on: bool) -> None:
         ref.touched(self.now)
-        act = lambda: service.ban(self.air.world, ref.id, HOST, user, banned=on)  # noqa: E731
+        act = lambda: moderating.ban(self.air.world, ref.id, HOST, user, banned=on)  # noqa: E731
         if self.allowed(act, ref.state != "over") is None:
             return
         if not on:
@@ -220,7 +220,7 @@ class History:
         at = self.now - delay
         self.seq += 1
         seq = 0 if old and ref.state == "live" and self._heard(ref) else self.seq
-        self.insist(lambda: service.hear(self.air.world, Notice(ref.id, 1, seq, at, joined)))
+        self.insist(lambda: watching.hear(self.air.world, Notice(ref.id, 1, seq, at, joined)))
         if ref.state != "live":
             return
         if seq:
@@ -242,7 +242,7 @@ class History:
         self.seq += 1
         notice = Notice(ref.id, uid, self.seq, self.now, joined)
         for _ in range(2):  # it comes twice
-            self.insist(lambda: service.hear(self.air.world, notice))
+            self.insist(lambda: watching.hear(self.air.world, notice))
         if ref.state == "live":
             (ref.present.add if joined else ref.present.discard)(user)
             ref.peak = max(ref.peak, len(ref.present))
@@ -252,7 +252,7 @@ class History:
         lost = self.lost.get((ref.id, user))
         uid, seq = (lost, self.seq + 1) if lost else (self.uids.get((ref.id, user)), 1)
         if uid and (lost or self.air.viewer_of(ref.id, user).seq is not None):
-            self.insist(lambda: service.hear(self.air.world, Notice(ref.id, uid, seq, self.now, joined)))
+            self.insist(lambda: watching.hear(self.air.world, Notice(ref.id, uid, seq, self.now, joined)))
 
     # what time does
 
@@ -274,7 +274,7 @@ class History:
             ref.touched(self.now)
         for shard in range(self.air.world.settings.tick_shards):
             for key in service.page_of_removals(self.air.world, str(shard), 100, None)[0]:
-                service.put_out(self.air.world, key["pk"].removeprefix("viewer#"), key["sk"])
+                moderating.put_out(self.air.world, key["pk"].removeprefix("viewer#"), key["sk"])
 
     def clocks(self) -> None:
         """Every execution that should have called by now does."""

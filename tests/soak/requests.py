@@ -11,6 +11,7 @@ from chalicelib.gateways import World
 from chalicelib.kernel.time import SECOND
 from chalicelib.readers import service as readers
 from chalicelib.runtime.problems import problem_for
+from chalicelib.sessions import asking
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model import commands
 from chalicelib.sessions.model.session import Modality, Side
@@ -61,7 +62,7 @@ class Requests:
         kind = "text" if modality == "text" else "media"
 
         def act(world: World, _: Trouble) -> Answer:
-            asked = sessions.create(world, Side(user, "Cee"), f"ses_{kind}_{user}_{number}", reader, modality)
+            asked = asking.create(world, Side(user, "Cee"), f"ses_{kind}_{user}_{number}", reader, modality)
             return Answer(OK, asked.session)
 
         def told(answer: Answer) -> None:

@@ -10,7 +10,7 @@ from chalicelib.gateways import World
 from chalicelib.gateways.agora import Lease, Notice
 from chalicelib.kernel.errors import Problem
 from chalicelib.kernel.time import Millis
-from chalicelib.live import service
+from chalicelib.live import service, watching
 from chalicelib.live.model.stream import HOST_UID, Stream
 from chalicelib.live.model.terms import Visibility
 from chalicelib.live.model.viewer import Viewer
@@ -100,7 +100,7 @@ class Air:
 
     def told(self, uid: int, *, joined: bool, at: Millis | None = None, seq: int | None = None) -> None:
         self.seqs[uid] = self.seqs.get(uid, 0) + 1 if seq is None else seq
-        service.hear(self.world, Notice(self.stream, uid, self.seqs[uid], self.now if at is None else at, joined))
+        watching.hear(self.world, Notice(self.stream, uid, self.seqs[uid], self.now if at is None else at, joined))
 
     def comes(self, user: str) -> int:
         """They join, and are in the channel; their number there."""
@@ -111,7 +111,7 @@ class Air:
     # people
 
     def joins(self, user: str) -> Lease:
-        return service.join(self.world, self.stream, user)[1]
+        return watching.join(self.world, self.stream, user)[1]
 
     def known(self, *users: str) -> Air:
         for user in users:

@@ -10,9 +10,10 @@ from chalicelib.gateways import World
 from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import DAY, HOUR, MINUTE, Millis
 from chalicelib.payouts.service import earnings_account
-from chalicelib.scheduling import service
+from chalicelib.scheduling import availability, service
 from chalicelib.scheduling.model.availability import MIDNIGHT
 from chalicelib.scheduling.model.booking import Booking
+from chalicelib.scheduling.store import schedule_of
 from chalicelib.sessions.model.session import Side
 from chalicelib.wallet import service as wallet
 from tests.support.duo import assert_books_balance, assert_whole
@@ -65,7 +66,7 @@ class Diary:
         if cents:
             pay_in(self.world, self.client, cents, f"topup:{self.client}")
         add_reader(self.world, self.reader, RATE)
-        service.set_weekly(self.world, self.reader, (((0, MIDNIGHT),),) * 7, buffer, "UTC")
+        availability.set_weekly(self.world, self.reader, (((0, MIDNIGHT),),) * 7, buffer, "UTC")
         return self
 
     def clock(self) -> HandClock:
@@ -92,7 +93,7 @@ class Diary:
 
     def cells(self, person: str) -> list[float]:
         """The taken cells of a person, in quarters of an hour since ``TODAY``."""
-        rows = service._rows(self.world).cells_of(person, NOON - DAY, NOON + 70 * DAY)
+        rows = schedule_of(self.world).cells_of(person, NOON - DAY, NOON + 70 * DAY)
         return [(cell - TODAY) / QUARTER for cell in rows]
 
     def credit(self) -> Cents:
@@ -123,7 +124,7 @@ class Diary:
         assert_whole(self.world, earnings_account(self.reader))
         assert_books_balance(self.world)
         for whose in (self.client, self.reader):
-            held = service._rows(self.world).cells_of(whose, NOON - DAY, NOON + 70 * DAY)
+            held = schedule_of(self.world).cells_of(whose, NOON - DAY, NOON + 70 * DAY)
             assert booking.id not in held.values()
 
 

@@ -11,10 +11,12 @@ from chalicelib.kernel.errors import Problem
 from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import Millis
 from chalicelib.readers import service as readers
+from chalicelib.sessions import asking, costs
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model import commands
 from chalicelib.sessions.model.commands import Command
 from chalicelib.sessions.model.session import Session, Side, Who
+from chalicelib.sessions.store import session_rows
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet import statement
 from chalicelib.wallet.model.chain import Entry
@@ -66,7 +68,7 @@ class Duo:
 
     def created(self, cents: Cents = 5_000) -> Duo:
         self.ready(cents)
-        sessions.create(self.world, Side(self.client, "Cee"), self.session, self.reader, "text")
+        asking.create(self.world, Side(self.client, "Cee"), self.session, self.reader, "text")
         return self
 
     def waiting(self, cents: Cents = 5_000) -> Duo:
@@ -111,7 +113,7 @@ class Duo:
         alive = replace(row, clock_at=self.world.now())
         for who in beating:
             alive = alive.with_side(who, beat_at=self.world.now())
-        _, operations = sessions._rows(self.world).replace(alive, was=row)
+        _, operations = session_rows(self.world).replace(alive, was=row)
         self.world.tables.write(*operations)
         return self
 
@@ -140,7 +142,7 @@ class Duo:
         self.forward(20 * 60_000)
         ended = self.noticed()
         assert (ended.state, ended.review) == ("finalized", None)
-        cost = sessions.cost(self.world, ended)
+        cost = costs.cost(self.world, ended)
         kept = -(-ended.connected_before // self.world.settings.rules.minute)
         assert [minute.number for minute in cost.minutes] == list(range(1, kept + 1))
         assert cost.total == cost.by_ledger == kept * RATE - ended.refunded

@@ -17,7 +17,7 @@ from chalicelib.readers import service as readers
 from chalicelib.readers.model import Description, Modality, Price, Reader
 from chalicelib.readers.store import Readers
 from chalicelib.runtime.retries import undisturbed
-from chalicelib.sessions import service
+from chalicelib.sessions import asking, costs, service
 from chalicelib.sessions.model.commands import Command, accept, heartbeat, join, reconnect
 from chalicelib.sessions.model.session import Session, Side, Who
 from chalicelib.sessions.service import Snapshot
@@ -113,7 +113,7 @@ class Stage:
     def asked(self, modality: Modality = "text", session: str = SESSION) -> Snapshot:
         """The client asks for a reading."""
         readers.set_presence(self.world, READER, "online")
-        return service.create(self.world, Side(CLIENT, "Cee"), session, READER, modality)
+        return asking.create(self.world, Side(CLIENT, "Cee"), session, READER, modality)
 
     def accepted(self) -> Stage:
         """Asked for, and accepted."""
@@ -170,7 +170,7 @@ class Stage:
 
     def cost(self) -> Receipt:
         """What the session has cost so far."""
-        return service.cost(self.world, self.row())
+        return costs.cost(self.world, self.row())
 
     # the wallet
 

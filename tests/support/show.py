@@ -13,7 +13,7 @@ from chalicelib.gateways import World
 from chalicelib.gateways.agora import Notice
 from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import SECOND, Millis
-from chalicelib.live import gifts, shards, tickets
+from chalicelib.live import gifts, shards, tickets, watching
 from chalicelib.live import service as streams
 from chalicelib.live.gift_store import Ticket
 from chalicelib.live.gifts import Given
@@ -82,7 +82,7 @@ class Show:
     def started(self) -> Self:
         """Live, and its host is there."""
         streams.start(self.world, self.stream, self.host)
-        streams.hear(self.world, Notice(self.stream, HOST_UID, 1, self.world.now() // SECOND * SECOND, joined=True))
+        watching.hear(self.world, Notice(self.stream, HOST_UID, 1, self.world.now() // SECOND * SECOND, joined=True))
         return self
 
     def live(self, visibility: Visibility = "public", price: int | None = None) -> Self:

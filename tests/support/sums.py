@@ -40,10 +40,12 @@ def expected(world: World) -> Sums:  # noqa: C901 - one case after another, on p
             _coins(row, rest, add)
         elif account == "earnings":
             _earnings(world, row, rest, add)
-        elif account == "stream" and row["kind"] != "stream_settled":
-            host = _row(world, "live", rest.partition(":")[0], "stream")["host"]
-            source = "gift" if row["kind"] == "gift_earned" else "ticket"
-            add(row["at"], f"earned.{source}", row["amount"], f"reader:{host}", "platform")
+        elif account == "stream":
+            both = f"reader:{_row(world, 'live', rest.partition(':')[0], 'stream')['host']}", "platform"
+            add(row["at"], "on_streams", row["amount"], *both)
+            if row["kind"] != "stream_settled":
+                source = "gift" if row["kind"] == "gift_earned" else "ticket"
+                add(row["at"], f"earned.{source}", row["amount"], *both)
         elif account == "platform":
             _journal(world, row, rest, add)
     return {key: amount for key, amount in found.items() if amount}

@@ -18,7 +18,7 @@ from chalicelib.payouts import payees, paying
 from chalicelib.payouts import service as payouts
 from chalicelib.readers import service as readers
 from chalicelib.scheduling import service as scheduling
-from chalicelib.sessions import afterwards, settling
+from chalicelib.sessions import afterwards, settling, sooner
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model import commands
 from chalicelib.sessions.store import Sessions
@@ -276,7 +276,7 @@ class Town:
 
     def is_careful(self) -> None:
         """Whoever set limits; and whoever froze and released what."""
-        sessions.limit_spending(self.world, "usr_p", Wanted(self.rng.randint(10_000, 20_000), None, None, None))
+        sooner.limit_spending(self.world, "usr_p", Wanted(self.rng.randint(10_000, 20_000), None, None, None))
         wallet.freeze(self.world, "usr_p", "looked at")
         wallet.unfreeze(self.world, "usr_p", "looked at")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from scripts.admin.cli import parser
-from scripts.deployment.cli import parser as releasing
+from scripts.deployment.arguments import parser as releasing
 from tests.support.asked import aws_faults, curl, route_of, routes
 from tests.support.documents import KINDS, ROOT, Document, bare, commands, document, documents
 

@@ -17,11 +17,12 @@ from chalicelib.operations import handlers as operations
 from chalicelib.runtime import outbox, webhooks
 from chalicelib.runtime.tables import Absent, Check, ConditionFailed, Contended, DynamoTables, Put, _marshalled
 from chalicelib.sessions.model.commands import leave
+from chalicelib.wallet import service as wallet
 from tests.support.duo import RATE, Duo
 from tests.support.emf import taken
 from tests.support.events import refund_event
 from tests.support.purse import Purse
-from tests.support.reading import Stage
+from tests.support.reading import Stage, pay_in
 from tests.support.worlds import NOON, hand_world
 
 Measured = Callable[[], dict[str, list[float]]]
@@ -137,6 +138,21 @@ def test_sums_that_are_made_anew_tell_nothing_again(seen: Measured) -> None:
     seen()
     building.rebuild(duo.world, lambda _: None, actor="admin", reason="test")
     assert seen() == {}
+
+
+def test_while_sums_are_made_anew_what_is_charged_meanwhile_is_told_and_nothing_old_again(seen: Measured) -> None:
+    duo = talked()
+    folding.fold(duo.world, [Chain(duo.account)], lambda: MINUTE)
+
+    def happens(_: int) -> None:
+        if not wallet.posted(duo.world, "topup:late"):
+            seen()
+            duo.forward(1)
+            pay_in(duo.world, duo.client, 700, "late")
+            folding.fold(duo.world, [Chain(duo.account)] * 2, lambda: MINUTE)
+
+    building.rebuild(duo.world, happens, actor="admin", reason="test")
+    assert seen()["CentsToppedUp"] == [700]
 
 
 class Busy:

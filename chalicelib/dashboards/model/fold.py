@@ -7,7 +7,7 @@ in its owner's row of totals, by the number of the last entry; all else in a row
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -53,12 +53,14 @@ class Step:
 
 
 class Plan:
-    """Steps that are to be one transaction of at most ``most`` rows."""
+    """Steps that are to be one transaction of at most ``most`` rows. Those up to ``before`` were summed once before."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, before: Millis = 0) -> None:
         self._most = most
+        self._before = before
         self._through: dict[Place, Mapping[str, int]] = {}
-        self._added: defaultdict[Place, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
+        self._added: defaultdict[Place, Counter[str]] = defaultdict(Counter)
+        self._new: defaultdict[Place, Counter[str]] = defaultdict(Counter)
 
     @property
     def places(self) -> set[Place]:
@@ -72,13 +74,14 @@ class Plan:
             return False
         self._through[step.mark] = {**self._through.get(step.mark, {}), **step.through}
         for place, sums in touched:
-            for name, amount in sums.items():
-                self._added[place][name] += amount
+            self._added[place].update(sums)
+            if step.at > self._before:
+                self._new[place].update(sums)
         return True
 
-    def added(self, place: Place) -> Sums:
-        """What all steps add to the sums of that row."""
-        return dict(self._added.get(place, {}))
+    def new(self, place: Place) -> Sums:
+        """What the steps that were not summed before add to the sums of that row."""
+        return dict(self._new.get(place, {}))
 
     def rows(self, read: Mapping[Place, Row]) -> list[Row]:
         """The rows after all steps, those before being ``read``."""

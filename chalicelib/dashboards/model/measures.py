@@ -7,7 +7,7 @@ entry's amount is in one measure, so sums and chains tell the same:
     credit of a client   topped_up - refunded - disputed + order_credit + promo.granted - promo.expired
                          - all of spent. + guarantees + adjusted
     coins of a client    coins.bought - coins.returned + coins.granted - all of coins.spent.
-    reader               all of earned. - paid_out = earnings, and what lies on their streams that are not settled yet
+    reader               all of earned. - paid_out - on_streams
 
 The platform has the sums of all clients (readings and minutes too) and of all that readers earned and were paid, and
 what is its own: ``share.``, what was paid at Stripe for coins and orders, people and readers.
@@ -54,6 +54,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "earned.product": "Cents that readers earned by their products, less what went back.",
     "earned.guarantee": "Below zero: the readers' part of what clients got back who were not satisfied.",
     "earned.adjustment": "Cents by which admins corrected earnings.",
+    "on_streams": "Cents of gifts and tickets of streams that are not settled yet: earned, and in no earnings yet.",
     "paid_out": "Cents paid out to readers, less what came back.",
     "share.reading": "Cents of readings that are the platform's.",
     "share.booking": "Cents of bookings that are the platform's.",
@@ -250,7 +251,7 @@ def of_entry(entry: Entry, before: Entry, thing: Thing) -> Added:
     if kind in ("credit", "coins"):
         return _both(client(owner), own | _of_meter(entry, before))
     if kind == "stream":
-        return _both(reader(thing.reader), own)
+        return _both(reader(thing.reader), own | ({"on_streams": entry.amount} if entry.amount else {}))
     if kind != "earnings":
         return {PLATFORM: own}
     talked = {"readings": 1, "minutes": thing.minutes} if thing.minutes else {}

@@ -13,8 +13,8 @@ A pending one that nobody has decided in time has expired: it is done no more, a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from chalicelib.kernel.errors import AlreadyDone, Forbidden, Invalid, InvalidState
@@ -22,13 +22,16 @@ from chalicelib.kernel.ids import derived_id
 from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import DAY, Millis, ceil_div
 from chalicelib.operations.model.operator import same
+from chalicelib.shop.model.order import Order
+from chalicelib.shop.model.returns import Return
 from chalicelib.wallet.model.promo import Code, made
 
-What = Literal["credit", "earnings", "coins_granted", "coins_withdrawn", "promo", "code", "reading"]
+What = Literal["credit", "earnings", "coins_granted", "coins_withdrawn", "promo", "code", "order", "reading"]
 State = Literal["pending", "posted", "rejected", "expired"]
 
 _SIGNS: Final = {"coins_granted": 1, "coins_withdrawn": -1, "promo": 1}
 """Which way these move; the others move either way."""
+_WANTED: Final = ("amount", "days", "earned", "units", "shipping", "restock")
 VALID: Final[Millis] = 7 * DAY
 """How long a request waits for its second person."""
 WINDOW: Final[Millis] = DAY
@@ -46,13 +49,17 @@ class Adjustment:
     id: str
     what: What
     user: str
-    """Whose account it is; the client of a reading. Nobody's of a code, which is for whoever redeems it."""
+    """Whose account it is; the client of a reading, the buyer of an order. Nobody's of a code, which is for whoever
+    redeems it.
+    """
     amount: int
     worth: Cents
     ref: str
-    """What it is for, such as a ticket; a reading's id where that is divided; a code's name."""
+    """What it is for, such as a ticket; a reading's id where that is divided, an order's of which something goes back;
+    a code's name.
+    """
     others: tuple[str, ...] = ()
-    """Who else has money moved: the reader of a reading."""
+    """Who else has money moved: the reader of a reading, the sellers of what goes back."""
     days: int = 0
     """How long promotional credit can be spent."""
     each: Cents = 0
@@ -61,6 +68,10 @@ class Adjustment:
     """How often one person may redeem a code."""
     until: Millis = 0
     """When a code can be redeemed no more."""
+    units: Mapping[str, int] = field(default_factory=dict)
+    """Of an order: how many of each item go back, by item; with what sending cost, and are for sale again."""
+    shipping: bool = False
+    restock: bool = False
     earned: Cents = 0
     """Of a reading's ``amount``: what its reader has. The rest of it goes back to the client."""
     asked_by: str = ""
@@ -88,16 +99,20 @@ class Adjustment:
 
     @property
     def receivers(self) -> tuple[str, ...]:
-        """Of these, who must still be there for it."""
-        if self.what != "reading":
-            return self.people
-        return (self.user,) * bool(self.refunded) + self.others * bool(self.earned)
+        """Of these, who must still be there for it. Of an order the shop knows."""
+        match self.what:
+            case "order":
+                return ()
+            case "reading":
+                return (self.user,) * bool(self.refunded) + self.others * bool(self.earned)
+            case _:
+                return self.people
 
     @property
     def subject(self) -> str:
         """What the audit log has it under."""
         match self.what:
-            case "reading":
+            case "reading" | "order":
                 return self.ref
             case "code":
                 return f"promo:{self.ref}"
@@ -151,9 +166,28 @@ def offering(code: Code) -> Adjustment:
     )
 
 
+def returning(name: str, order: Order, back: Return, *, restock: bool) -> Adjustment:
+    """What is to go ``back`` of ``order``, a refund of that ``name``. What readers and the platform have of it already
+    counts, for it is theirs; what is neither the buyer's nor sent is theirs to call off, and does not.
+    """
+    sellers = {each.seller for each in back.borne if each.seller}
+    return Adjustment(
+        name,
+        "order",
+        order.buyer,
+        back.refund.coins or back.refund.amount,
+        back.divided,
+        order.id,
+        others=tuple(sorted(sellers)),
+        units=back.refund.units,
+        shipping=bool(back.refund.shipping),
+        restock=restock,
+    )
+
+
 def is_same(one: Adjustment, other: Adjustment) -> bool:
     """Whether both want the same. They have one id."""
-    return (one.amount, one.days, one.earned) == (other.amount, other.days, other.earned)
+    return all(getattr(one, name) == getattr(other, name) for name in _WANTED)
 
 
 # --- one alone -----------------------------------------------------------------------------------

@@ -45,6 +45,11 @@ class Return:
     shipping_borne: Cents
     """What goes back of what the platform had for the shipping."""
 
+    @property
+    def divided(self) -> Cents:
+        """What of it is readers' and the platform's by now."""
+        return sum(each.amount for each in self.borne) + self.shipping_borne
+
 
 def unsent(order: Order) -> dict[str, int]:
     """The units of each item that are paid and neither the buyer's nor sent."""

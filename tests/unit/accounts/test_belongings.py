@@ -197,12 +197,17 @@ def test_a_block_is_taken_back_by_who_made_it_alone(world: World, ada: str, bob:
     assert not service.is_blocked(world, ada, bob)
 
 
-def test_nobody_blocks_themselves_or_nobody(world: World, ada: str) -> None:
+def test_nobody_blocks_themselves(world: World, ada: str) -> None:
     with pytest.raises(Invalid):
         service.block(world, ada, ada)
-    with pytest.raises(NotFound):
-        service.block(world, ada, "usr_nobody")
     assert service.blocks_of(world, ada, 10, None) == ([], None)
+
+
+def test_a_block_does_not_tell_whether_somebody_is_here_and_holds_for_who_comes_later(world: World, ada: str) -> None:
+    later = service.person_id(world, "auth0|later")
+    assert service.block(world, ada, later).user == later
+    assert service.sign_in(world, Claims("auth0|later", None, "Later")).id == later
+    assert service.is_blocked(world, later, ada)
 
 
 def test_a_thousand_can_be_blocked_and_one_more_when_one_is_let_go(world: World, ada: str, bob: str) -> None:

@@ -109,6 +109,19 @@ def test_a_reconciliation_that_finds_something_says_so_and_stops_payouts(soulsee
     assert soulseer("payouts", "unfreeze", *WHY)[0] == 1
 
 
+def test_who_never_proved_the_books_is_told_so_and_not_that_nothing_differs(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def said() -> str:
+        assert run(["ledger", "differences", "--local"], lambda _: desk.world, lambda: OPERATOR) == 0
+        return capsys.readouterr().out
+
+    assert "never proven here" in said()
+    run(["ledger", "reconcile", "--local", *WHY], lambda _: desk.world, lambda: OPERATOR)
+    capsys.readouterr()
+    assert said().startswith("None: the books were proven at 20")
+
+
 def test_a_difference_that_is_accepted_stays_listed_and_payouts_may_go_on(soulseer: Command, desk: Desk) -> None:
     pay_in(desk.world, "usr_client", 2_000, "topup:pi_none")
     desk.clock.forward(MINUTE)

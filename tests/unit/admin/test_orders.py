@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from chalicelib.kernel.errors import AlreadyDone
+from chalicelib.kernel.errors import AlreadyDone, InvalidState
 from chalicelib.shop import returns
 from scripts.admin.cli import run
 from tests.support.counter import RATE, Counter
+from tests.support.hands import BEA
+from tests.support.reading import pay_in
 from tests.support.worlds import hand_world
 
 WHY = ("--reason", "because", "--yes")
@@ -101,6 +103,43 @@ def test_two_who_give_back_the_same_unit_for_one_ticket_give_it_back_once(counte
     with pytest.raises(AlreadyDone):
         returns.refund(counter.world, made.id, name, {"1": 2}, returns.Who("arn:bea", "t7"), **how)
     assert counter.order().returned == 999
+
+
+def test_what_readers_have_of_an_order_goes_back_above_the_limit_by_two_people_alone(
+    counter: Counter, soulseer: Command
+) -> None:
+    pay_in(counter.world, counter.buyer, 20_000, "topup:more")
+    made = counter.orders({"book": 9})
+    counter.ships()
+    first = counter.orders({"deck": 8}, name="2")
+    soulseer("orders", "refund", first.id, "--ref", "unsent", *WHY)  # the buyer's to call off: counts for nobody
+    refund = ("orders", "refund", made.id, "--ref", "t1")
+    wallet_adjusted = ("wallet", "adjust", counter.buyer, "--amount", "1010", "--ref", "t1")
+    soulseer(*wallet_adjusted, *WHY)
+    (row,) = soulseer(*refund, *WHY)["rows"]
+    assert (row["state"], row["what"]) == (
+        "pending",
+        f"to give 9 of item 1 of {made.id} back, of which 8991 cents are divided",
+    )
+    assert counter.order().returned == 0
+    assert soulseer(*refund, *WHY)["rows"] == []
+    soulseer(*refund, "--item", "1:1", "--restock", *WHY, code=1)
+    approve = ["adjustments", "approve", row["id"], *WHY, "--local", "--json"]
+    for _ in range(2):
+        assert run(approve, lambda _: counter.world, lambda: BEA) == 0
+    assert (counter.order().state, counter.order().returned) == ("refunded", 8_991)
+    assert sum(cents for _, cents, _ in counter.earned()) == 0
+    assert soulseer(*refund, *WHY)["rows"] == []
+
+
+def test_what_is_sent_between_the_look_and_the_deed_does_not_go_back_unseen(counter: Counter) -> None:
+    made = counter.orders({"deck": 2})
+    counter.ships()
+    with pytest.raises(InvalidState):
+        returns.refund(
+            counter.world, made.id, "r1", {"1": 1}, returns.Who("a", "b"), shipping=False, restock=False, most=0
+        )
+    assert counter.order().returned == 0
 
 
 def test_coins_go_back_as_coins(counter: Counter, soulseer: Command) -> None:

@@ -8,18 +8,21 @@ import signal
 import subprocess
 import sys
 from argparse import Namespace
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 
 import pytest
 from botocore.exceptions import ClientError, NoCredentialsError, ProfileNotFound, UnauthorizedSSOTokenError
 
+import scripts.admin
 from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
 from chalicelib.runtime.identity import Claims
 from chalicelib.runtime.logs import log
 from scripts.admin import cli, progress, showing
 from scripts.admin.asking import Answer
-from scripts.admin.cli import VERBS, run
+from scripts.admin.cli import every_verb, run
 from tests.support.memory import MemoryTables
 from tests.support.worlds import hand_world
 
@@ -115,8 +118,56 @@ def test_the_help_says_each_exit_code_and_every_noun(capsys: pytest.CaptureFixtu
     told = capsys.readouterr().out
     for code in (cli.DONE, cli.REFUSED, 2, cli.STOPPED):
         assert f"\n  {code:<4} " in told
-    assert [verb.noun for verb in VERBS if f"\n  {verb.noun} " not in told] == []
+    assert [verb.noun for verb in every_verb() if f"\n  {verb.noun} " not in told] == []
     assert all(len(line) <= 80 for line in told.splitlines() if "--reason" not in line)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"), [([], "\nreadings and streams:\n"), (["wallet"], "scripts/soulseer wallet show usr_…")]
+)
+def test_who_asks_for_nothing_is_shown_what_there_is(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(words) == 2
+    told = capsys.readouterr()
+    assert (told.out, said in told.err) == ("", True)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["walet", "show"], "did you mean wallet? `scripts/soulseer --help` lists"),
+        (["wallet", "freese"], "did you mean freeze? `scripts/soulseer wallet --help` lists"),
+        (["xyzzy"], "there is no 'xyzzy': `scripts/soulseer --help` lists"),
+    ],
+)
+def test_a_word_that_was_misspelt_is_answered_with_what_was_meant(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        run(words)
+    assert said in capsys.readouterr().err
+
+
+def test_no_verb_of_any_module_is_forgotten() -> None:
+    modules = [import_module(f"scripts.admin.{each.name}") for each in iter_modules(scripts.admin.__path__)]
+    told = [verb for module in modules for verb in getattr(module, "VERBS", ())]
+    assert sorted((each.noun, each.name) for each in told) == sorted((each.noun, each.name) for each in every_verb())
+
+
+def test_a_noun_is_read_without_the_others() -> None:
+    """Reading all of them takes most of a second, with each command."""
+    code = """import sys
+from scripts.admin.cli import parser
+parser().parse_args(["secrets", "status", "--local"])
+print(sorted({each.split(".")[1] for each in sys.modules if each.startswith("chalicelib.")}))
+print("scripts.admin.people" in sys.modules, "scripts.admin.secrets" in sys.modules)"""
+    told = subprocess.run(  # noqa: S603 - the lines above
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT
+    )
+    read, which = told.stdout.splitlines()
+    assert which == "False True"
+    assert "operations" not in read
 
 
 def test_the_page_of_a_noun_has_an_example_of_its_verbs(capsys: pytest.CaptureFixture[str]) -> None:
@@ -254,16 +305,29 @@ def test_who_did_it_is_named_without_the_account_that_all_of_a_stage_are_of(
     assert "arn:aws:sts::123456789012:assumed-role/Desk/ann" in capsys.readouterr().out
 
 
+def test_a_person_reads_yes_and_no_and_a_program_true_and_false(capsys: pytest.CaptureFixture[str]) -> None:
+    found = Answer([{"id": "rose", "active": True}, {"id": "crown", "active": False}])
+    showing.show(found, Namespace(json=False))
+    assert capsys.readouterr().out.split() == ["id", "active", "rose", "yes", "crown", "no"]
+    showing.show(found, Namespace(json=True))
+    assert [each["active"] for each in json.loads(capsys.readouterr().out)["rows"]] == [True, False]
+
+
+def test_no_line_ends_in_blanks(capsys: pytest.CaptureFixture[str]) -> None:
+    showing.show(Answer([{"name": "Ada", "id": "usr_1"}, {"name": "Rosalind", "id": "u"}]), Namespace(json=False))
+    assert capsys.readouterr().out == "name      id\nAda       usr_1\nRosalind  u\n"
+
+
 def test_names_of_facts_are_no_markup_either(capsys: pytest.CaptureFixture[str]) -> None:
     showing.show(Answer([{"of a stranger's file": {"[/x]": 1, "[red]y": 2}}]), Namespace(json=False))
     assert {"[/x]", "[red]y"} <= set(capsys.readouterr().out.split())
 
 
 def test_facts_of_facts_are_sections_of_their_own(capsys: pytest.CaptureFixture[str]) -> None:
-    found = Answer([{"id": "usr_1", "reader": {"state": "verified"}, "notes": [{"n": 1}, {"n": 2}], "none": []}])
+    found = Answer([{"id": "usr_1", "reader": {"state": "verified"}, "notes": [{"n": 1}, {"n": 2}], "payments": []}])
     showing.show(found, Namespace(json=False))
     lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
-    assert lines == ["id  usr_1", "", "reader", "state  verified", "", "notes", "n", "1", "2", "", "nothing: none"]
+    assert lines == ["id  usr_1", "", "reader", "state  verified", "", "notes", "n", "1", "2", "", "none: payments"]
 
 
 READINGS = [

@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.gateways import World
 from chalicelib.kernel.time import DAY
-from chalicelib.live import service as live
+from chalicelib.live import looking
 from chalicelib.moderation import service as moderation
 from chalicelib.readers import service as readers
 from chalicelib.runtime.tables import Contended, Operation
@@ -70,7 +70,7 @@ def test_something_waits_for_an_admin_and_something_is_to_come(
     seeded(world, capsys)
     assert len(moderation.waiting(world, "pending", None, 10, None)[0]) == 1
     assert len(afterwards.pending_guarantees(world)) == 1
-    upcoming, _ = live.listing(world, "upcoming", None, None, 10, None)
+    upcoming, _ = looking.listing(world, "upcoming", None, None, 10, None)
     assert len(upcoming) == 1
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from chalicelib.accounts import service as accounts
-from chalicelib.dashboards import building, checking, folding, rollups
+from chalicelib.dashboards import building, checking, folding, rollups, service
 from chalicelib.dashboards.checking import Difference
 from chalicelib.dashboards.model.news import Chain, Stands
 from chalicelib.dashboards.store import Build
@@ -18,6 +19,7 @@ from chalicelib.kernel.errors import InvalidState
 from chalicelib.kernel.time import DAY, HOUR
 from chalicelib.readers import service as readers
 from chalicelib.runtime.identity import Claims
+from chalicelib.runtime.tables import Page
 from chalicelib.wallet import service as wallet
 from scripts.admin.cli import run
 from tests.support.duo import Duo
@@ -57,6 +59,20 @@ def checked(world: World, margin: int = 0) -> list[Difference]:
 
 def rebuilt(world: World) -> Build:
     return building.rebuild(world, lambda _: None, actor="admin", reason="test")
+
+
+class Stopped(Exception):
+    pass
+
+
+def stopped(world: World) -> None:
+    """A rebuild that ends after the first page that it reads."""
+
+    def stop(_: int) -> None:
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        building.rebuild(world, stop, actor="admin", reason="test")
 
 
 def rows(world: World) -> dict[tuple[str, str], dict[str, Any]]:
@@ -99,19 +115,63 @@ def test_while_new_sums_are_made_the_old_ones_are_shown_and_what_happens_is_in_t
 
 
 def test_a_rebuild_that_was_stopped_goes_on(duo: Duo) -> None:
-    class Stopped(Exception):
-        pass
-
-    def stop(_: int) -> None:
-        raise Stopped
-
-    with pytest.raises(Stopped):
-        building.rebuild(duo.world, stop, actor="admin", reason="test")
-    assert rollups.builds(duo.world).now() == Build(1, 2, 1)
+    stopped(duo.world)
+    assert rollups.builds(duo.world).now() == Build(1, 2, 1, since=duo.world.now())
     with pytest.raises(InvalidState, match="made anew"):
         checked(duo.world)
     assert rebuilt(duo.world) == Build(2, 2, 2)
     assert checked(duo.world) == []
+
+
+class Meanwhile(MemoryTables):
+    """Something happens once, while the hours of somebody are read."""
+
+    def __init__(self, tables: MemoryTables, happens: Callable[[], object]) -> None:
+        super().__init__()
+        self.rows = tables.rows
+        self.happens = [happens]
+
+    def query(self, table: str, *asked: Any, **more: Any) -> Page:
+        page = super().query(table, *asked, **more)
+        if table == "rollups" and self.happens:
+            self.happens.pop()()
+        return page
+
+
+def test_who_looks_while_new_sums_come_in_the_place_of_the_old_sees_all_of_the_one_or_the_other(duo: Duo) -> None:
+    rebuilt(duo.world)
+    stopped(duo.world)
+    assert isinstance(duo.world.tables, MemoryTables)
+    slow = replace(duo.world, tables=Meanwhile(duo.world.tables, lambda: rebuilt(duo.world)))
+    seen = service.numbers(slow, rollups.client(duo.client), 2, "UTC")
+    assert rollups.builds(duo.world).now().shown == 3
+    assert seen.totals["minutes"] == seen.now["minutes"] == 3
+
+
+def test_a_check_says_so_where_the_sums_were_made_anew_meanwhile(duo: Duo) -> None:
+    rebuilt(duo.world)
+
+    def once(_: int) -> None:
+        if rollups.builds(duo.world).now().shown == 2:
+            rebuilt(duo.world)
+
+    with pytest.raises(InvalidState, match="Ask again"):
+        checking.check(duo.world, 0, once)
+
+
+def test_sums_of_more_pages_than_people_are_shown_at_once_are_checked_too(duo: Duo) -> None:
+    class Short(MemoryTables):
+        def query(self, table: str, *asked: Any, **more: Any) -> Page:
+            return super().query(table, *asked, **more | {"limit": 1})
+
+    for number in range(30):
+        pay_in(duo.world, duo.client, 1, f"{number}")
+        duo.forward(HOUR)
+    rebuilt(duo.world)
+    short = Short()
+    short.rows = duo.world.tables.rows  # type: ignore[attr-defined]  # in memory
+    rows(duo.world)["2#platform", "total"]["sums"]["topped_up"] += 1
+    assert checked(replace(duo.world, tables=short), HOUR) == [Difference("platform", None, "topped_up", 5_031, 5_030)]
 
 
 def test_where_something_cannot_be_summed_the_old_sums_stay(duo: Duo) -> None:
@@ -120,7 +180,7 @@ def test_where_something_cannot_be_summed_the_old_sums_stay(duo: Duo) -> None:
     duo.world.tables.write(earned[1])
     with pytest.raises(InvalidState, match="1 chains"):
         building.rebuild(duo.world, lambda _: None, actor="admin", reason="again")
-    assert rollups.builds(duo.world).now() == Build(2, 3, 3)
+    assert rollups.builds(duo.world).now() == Build(2, 3, 3, since=duo.world.now())
     assert rollups.totals(duo.world, rollups.client(duo.client))["minutes"] == 3
 
 

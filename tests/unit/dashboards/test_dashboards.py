@@ -29,6 +29,7 @@ from tests.support.duo import RATE, Duo
 from tests.support.hands import Hands
 from tests.support.people import person
 from tests.support.reading import pay_in
+from tests.support.show import Show
 from tests.support.worlds import HandClock, hand_world
 
 NOON = int(datetime(2026, 11, 26, 12, tzinfo=UTC).timestamp()) * 1_000
@@ -170,6 +171,25 @@ def test_a_reader_sees_what_they_earned_and_by_what(duo: Duo) -> None:
     assert (seen["rating"], seen["reviews"], seen["state"], seen["missing"]) == (4.0, 1, "verified", ())
     assert seen["rates"] == {"text": RATE, "voice": RATE, "video": RATE}
     assert seen["availability"] == {"time_zone": "UTC", "buffer_minutes": 0, "weekly": []}
+
+
+def test_what_a_reader_earned_is_what_was_paid_out_their_balance_and_what_lies_on_streams(duo: Duo) -> None:
+    show = Show(duo.world, "s").live("premium", 300)
+    person(duo.world, show.host, role="reader")
+    patron = show.patron("fan")
+    show.pays(patron)
+    show.gives(patron, "heart")
+
+    def seen() -> tuple[int, int, int]:
+        chains = [Chain(row["account"]) for row in duo.world.tables.scan("ledger").items]
+        assert folding.fold(duo.world, chains, lambda: 60_000) == []
+        told = ReaderView.of(service.reader(duo.world, show.host, 1, "UTC"), duo.world)
+        return told.totals.earned.amount, told.on_streams.amount, told.earnings.balance.amount
+
+    assert seen() == (560, 560, 0)
+    show.ends()
+    show.noticed()
+    assert seen() == (560, 0, 560)
 
 
 def test_a_readers_open_reading_says_nothing_of_the_clients_wallet() -> None:

@@ -23,13 +23,13 @@ def test_a_plan_takes_as_many_rows_as_it_may_have_and_not_one_more() -> None:
     assert not plan.take(step(AT + 2 * HOUR, 3, spent=100))
     assert plan.places == {MARK, Place("client:u", HOUR_OF), Place("client:u", hour(AT + HOUR))}
     assert plan.take(step(AT + HOUR, 3, spent=1_000))
-    assert plan.added(MARK) == {"spent": 1_011}
+    assert plan.new(MARK) == {"spent": 1_011}
 
 
 def test_what_was_not_taken_has_added_nothing() -> None:
     plan = Plan(1)
     assert not plan.take(step(spent=1))
-    assert (plan.places, plan.added(MARK)) == (set(), {})
+    assert (plan.places, plan.new(MARK)) == (set(), {})
 
 
 def test_chains_of_one_owner_are_each_summed_as_far_as_they_are() -> None:

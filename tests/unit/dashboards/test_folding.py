@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 
 import pytest
 
 from chalicelib.accounts import service as accounts
-from chalicelib.dashboards import folding, handlers, rollups
+from chalicelib.dashboards import checking, folding, handlers, rollups
 from chalicelib.dashboards.model.news import Came, Chain, News, Posted, Stands
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import Unavailable
@@ -20,6 +21,7 @@ from chalicelib.wallet import service as wallet
 from chalicelib.wallet.model import meter
 from chalicelib.wallet.model.chain import Draft, Entry, Fact
 from tests.support.duo import RATE, Duo
+from tests.support.dying import Crash, Death, DyingTables
 from tests.support.reading import add_reader, pay_in
 from tests.support.worlds import NOON, hand_world
 
@@ -161,6 +163,56 @@ def test_the_row_that_an_entry_refers_to_is_waited_for_while_it_is_of_before() -
     earned(duo, 10)
     assert folding.fold(duo.world, [Chain(f"earnings:{duo.reader}")], left) == [Chain(f"earnings:{duo.reader}")]
     assert rollups.totals(duo.world, rollups.PLATFORM) == {}
+
+
+def test_an_entry_whose_thing_is_not_seen_closed_holds_up_no_other() -> None:
+    duo = Duo(hand_world(), "1")
+    duo.active(5_000)
+    earned(duo, 10)
+    unseen = Chain(f"earnings:{duo.reader}")
+    assert folding.fold(duo.world, [unseen, Chain(duo.account)], left) == [unseen]
+    assert rollups.totals(duo.world, rollups.PLATFORM)["topped_up"] == 5_000
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_wherever_the_function_dies_or_hears_nothing_all_is_added_once_in_the_end(lost: bool) -> None:
+    death = Death(lost=lost)
+    tables = DyingTables(death)
+    duo = Duo(hand_world(tables), "1")
+    person = accounts.sign_in(duo.world, Claims("auth0|1", None, "Ada")).id
+    duo.ended(150_000)
+    duo.noticed()
+    for number in range(folding.MOST_ENTRIES):  # so that there is more than one transaction
+        pay_in(duo.world, duo.client, 1, f"{number}")
+    (fee,) = [row for row in ledger(duo.world) if row["seq"] == f"reading:{duo.session}"]
+    news: list[News] = [Chain(duo.account), Chain(f"earnings:{duo.reader}"), Posted(fee["account"], fee["seq"])]
+    news += [Came(person), Stands(duo.reader)]
+    right, ends = told(duo.world, *news), 0
+    while death.at < ends:
+        tables.rows["rollups"].clear()
+        death.at, death.moments = death.at + 1, 0
+        with suppress(Crash):
+            folding.fold(duo.world, news, left)
+        ends = max(ends, death.moments)
+        assert told(duo.world, *news) == right
+        assert checking.check(duo.world, 0, lambda _: None) == []
+    assert ends >= 4
+
+
+def test_who_is_deleted_is_still_somebody_who_came_and_a_reader_who_left_is_withdrawn() -> None:
+    world = hand_world()
+    person = accounts.sign_in(world, Claims("auth0|1", None, "Ada")).id
+    add_reader(world, "usr_r")
+    told(world, Stands("usr_r"))
+    accounts.forget(world, person)
+    readers.forget(world, "usr_r")
+    pay_in(world, person, 500, "late")
+    standing = {"readers": 1, "standing.withdrawn": 1}
+    assert told(world, Came(person), Stands("usr_r"), Chain(f"credit:{person}")) == standing | {
+        "people": 1,
+        "topped_up": 500,
+    }
+    assert checking.check(world, 0, lambda _: None) == []
 
 
 def test_sums_are_by_the_quarter_and_what_is_asked_for_ends_before_its_end() -> None:

@@ -101,13 +101,16 @@ def test_gifts_and_tickets_are_the_hosts_when_they_are_given(kind: str, amount: 
     given = entry("stream:str_1:3", kind, amount)
     assert asked(given) == ("stream", "str_1")
     assert home(given.account) == given.account
-    assert of_entry(given, BEFORE, Thing(reader="r")) == {"reader:r": {measure: amount}, PLATFORM: {measure: amount}}
+    sums = {measure: amount, "on_streams": amount}
+    assert of_entry(given, BEFORE, Thing(reader="r")) == {"reader:r": sums, PLATFORM: sums}
 
 
-@pytest.mark.parametrize(("account", "kind"), [("stream:str_1:3", "stream_settled"), ("earnings:r", "gift_earned")])
-def test_the_settlement_of_a_stream_moves_what_was_counted_before(account: str, kind: str) -> None:
-    added = of_entry(entry(account, kind, 700), BEFORE, Thing(reader="r"))
-    assert not any(added.values())
+def test_the_settlement_of_a_stream_moves_what_was_counted_before_and_takes_it_off_the_stream() -> None:
+    off = {"on_streams": -700}
+    settled = of_entry(entry("stream:str_1:3", "stream_settled", -700), BEFORE, Thing(reader="r"))
+    assert settled == {"reader:r": off, PLATFORM: off}
+    for moved in (entry("stream:str_1:4", "stream_settled", 0), entry("earnings:r", "gift_earned", 700)):
+        assert not any(of_entry(moved, BEFORE, Thing(reader="r")).values())
 
 
 @pytest.mark.parametrize(
@@ -232,7 +235,7 @@ def test_what_stays_of_a_booking_that_was_called_off_is_no_reading() -> None:
 
 @pytest.mark.parametrize("account", ["credit:u", "coins:u", "earnings:r", "stream:str_1:3", "moon:1"])
 def test_what_nobody_knows_is_counted_as_that(account: str) -> None:
-    unknown = entry(account, "eclipsed", 300)
+    unknown = entry(account, "eclipsed", 0)
     assert not measures.is_known(unknown)
     added = of_entry(unknown, BEFORE, Thing(reader="r"))
     assert added[PLATFORM] == {"other": 1}

@@ -44,6 +44,36 @@ def test_an_address_that_was_given_out_is_not_lost_but_may_follow_its_function()
     assert refused(read([told("Remove", "AWS::ApiGateway::RestApi")]), ())
 
 
+def renewed(kind: str, *causes: tuple[str, str], stays: bool = True) -> dict[str, Any]:
+    """A change that makes another one, for each property's sake by what it refers to; as CloudFormation tells both."""
+    details = []
+    for name, parameter in causes:
+        target = {"Attribute": "Properties", "Name": name, "RequiresRecreation": "Always"}
+        details.append({"Target": target, "Evaluation": "Dynamic", "ChangeSource": "DirectModification"})
+        if parameter:
+            by = {"ChangeSource": "ParameterReference", "CausingEntity": parameter}
+            details.append({"Target": target, "Evaluation": "Static", **by})
+    action = "ReplaceAndRetain" if stays else "ReplaceAndDelete"
+    return told("Modify", kind, Replacement="True", Details=details, PolicyAction=action)
+
+
+def test_only_a_table_that_another_set_leaves_as_it_is_may_be_replaced_by_one_of_that_set() -> None:
+    table, set_of = "AWS::DynamoDB::Table", ("TableName", "TableSet")
+    new = read([renewed(table, set_of)])
+    assert refused(new, (), new_set=True) == []
+    assert refused(new, ())
+    for other in (
+        renewed(table, set_of, ("KeySchema", "")),
+        renewed(table, set_of, ("KeySchema", "Other")),
+        renewed(table, ("TableName", "Other")),
+        renewed(table, set_of, stays=False),
+        renewed("AWS::S3::Bucket", set_of),
+        told("Remove", table, PolicyAction="Retain"),
+        told("Modify", table, Replacement="True", PolicyAction="ReplaceAndRetain"),
+    ):
+        assert refused(read([other]), (), new_set=True), other
+
+
 def test_what_can_be_made_again_may_go() -> None:
     assert refused(read([told("Remove", "AWS::Lambda::Function"), told("Remove", "AWS::CloudWatch::Alarm")]), ()) == []
 

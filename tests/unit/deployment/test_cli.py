@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 import yaml
+from botocore.exceptions import ClientError, NoCredentialsError
 
+from scripts.deployment.asked import Outcome
 from scripts.deployment.cli import run
-from scripts.deployment.release import Outcome
+from scripts.deployment.failures import DeployFailed, NotSettled
 from scripts.deployment.settings import read
-from scripts.deployment.stack import STUCK, DeployFailed, Event, NotSettled, Proposal, Stack
+from scripts.deployment.stack import Proposal, Stack
+from scripts.deployment.states import STUCK
 
 ROOT = Path(__file__).resolve().parents[3]
 NO_SESSION: Any = None
@@ -30,12 +33,15 @@ class Standing(Stack):
         del service
         return self
 
+    def get_paginator(self, name: str) -> Any:
+        del name
+        return self
+
+    def paginate(self, **_: object) -> list[dict[str, Any]]:
+        return []
+
     def __getattr__(self, name: str) -> Any:
         return lambda **_: {"StackEvents": []}
-
-    def _events(self, since: str) -> list[tuple[str, Event]]:
-        del since
-        return []
 
 
 def ended(stack: Standing, skip: Collection[str] = ()) -> int:
@@ -70,6 +76,47 @@ def test_only_what_is_back_where_it_was_counts_as_unchanged(status: str, unsettl
     with pytest.raises(DeployFailed) as failed:
         Standing(status).carry_out(Proposal("change-1", "UPDATE", ()))
     assert isinstance(failed.value, NotSettled) is unsettled
+
+
+def test_who_has_not_signed_in_hears_how_before_anything_is_packaged(capsys: pytest.CaptureFixture[str]) -> None:
+    def nobody(*_: Any) -> Stack:
+        raise NoCredentialsError
+
+    assert run(["--stage", "dev", "--package", "nowhere"], nobody) == Outcome.REFUSED
+    assert "aws sso login --profile" in capsys.readouterr().out
+
+
+def test_a_setting_that_is_missing_is_told_with_the_file_that_it_belongs_into(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = read(ROOT / "infra" / "stages" / "dev.json").parameters
+    told = {"Parameters": {name: {"Type": "String", "Default": ""} for name in names} | {"Needed": {"Type": "String"}}}
+    (tmp_path / "sam.yaml").write_text(yaml.safe_dump(told))
+    assert run(["--stage", "dev", "--package", str(tmp_path)], lambda *_: Standing(STUCK)) == Outcome.REFUSED
+    said = capsys.readouterr().out
+    assert "Not deployed.\nNeeded is not set" in said
+    assert "infra/stages/dev.json sets them" in said
+
+
+def test_a_package_of_another_stage_is_not_deployed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "sam.yaml").write_text(yaml.safe_dump({"Parameters": {"Stage": {"AllowedValues": ["prod"]}}}))
+    assert run(["--stage", "dev", "--package", str(tmp_path)], lambda *_: Standing(STUCK)) == Outcome.REFUSED
+    assert "a package of prod" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("wrong", [["--to", "x"], ["--skip", "x"], ["--still", " "], ["--still", "x", "--list"]])
+def test_words_that_belong_to_others_are_wrong_usage(wrong: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run(["--stage", "dev", *wrong], lambda *_: Standing(STUCK))
+    assert ended.value.code == 2
+
+
+def test_credentials_that_are_no_longer_good_change_nothing_and_say_so(capsys: pytest.CaptureFixture[str]) -> None:
+    def expired(*_: object) -> Stack:
+        raise ClientError({"Error": {"Code": "ExpiredToken", "Message": "expired"}}, "GetCallerIdentity")
+
+    assert run(["--stage", "dev", "--list"], expired) == Outcome.REFUSED
+    assert "Sign in again" in capsys.readouterr().out
 
 
 def test_what_is_hidden_is_no_word_of_a_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from scripts.deployment.release import tidy
 from scripts.deployment.stack import Stack
+from scripts.deployment.versions import tidy
 
 NO_SESSION: Any = None
 

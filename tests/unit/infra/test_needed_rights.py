@@ -18,6 +18,7 @@ from chalicelib.gateways.appstore import WHOLE, Notification, Transaction
 from chalicelib.kernel.ids import new_id
 from chalicelib.kernel.time import DAY, MINUTE, SECOND, rfc3339
 from chalicelib.live import service as streams
+from chalicelib.live import watching
 from chalicelib.live.model.stream import HOST_UID
 from chalicelib.moderation import service as moderation
 from chalicelib.moderation.store import cases
@@ -31,7 +32,7 @@ from chalicelib.readers import service as readers
 from chalicelib.runtime import outbox
 from chalicelib.runtime.identity import Caller, Claims
 from chalicelib.runtime.tables import Check, Delete, Put
-from chalicelib.sessions import afterwards
+from chalicelib.sessions import afterwards, asking
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model import commands
 from chalicelib.sessions.model.session import Side
@@ -174,7 +175,7 @@ def test_a_top_up_of_who_has_limits_and_is_in_a_reading_may_charge_the_card_agai
     tables.write(rows.keep(recharge.with_card(replace(was, customer="cus_1"), card), was))
     recharges.set_auto(duo.world, duo.client, recharge.Wanted(True, 1_000, 2_000, 20_000))
     limits.set_limits(duo.world, duo.client, Wanted(100_000, None, None, None))
-    sessions.create(duo.world, Side(duo.client, "Cee"), duo.session, duo.reader, "text")
+    asking.create(duo.world, Side(duo.client, "Cee"), duo.session, duo.reader, "text")
     for who, command in ((duo.reader, commands.accept), (duo.client, commands.join), (duo.reader, commands.join)):
         duo.does(who, command)
     topup = topups.open_topup(duo.world, duo.client, "top_1", 500)
@@ -190,7 +191,7 @@ def test_notices_alone_may_begin_the_reading_of_who_has_limits() -> None:
     duo = Duo(hand_world(tables), "1").ready()
     has_bought_coins(duo.world, duo.client)
     limits.set_limits(duo.world, duo.client, Wanted(100_000, None, None, None))
-    sessions.create(duo.world, Side(duo.client, "Cee"), duo.session, duo.reader, "voice")
+    asking.create(duo.world, Side(duo.client, "Cee"), duo.session, duo.reader, "voice")
     duo.does(duo.reader, commands.accept)
     tables.seen.clear()
     for number, uid in enumerate(sessions._SIDES, 1):
@@ -209,7 +210,7 @@ def test_notices_alone_may_end_a_stream_and_settle_it() -> None:
     tables.seen.clear()
     for number, joined in ((2, False), (3, True)):
         at = show.forward((number - 2) * 3 * MINUTE).world.now() // SECOND * SECOND
-        streams.hear(show.world, Notice(show.stream, HOST_UID, number, at, joined=joined))
+        watching.hear(show.world, Notice(show.stream, HOST_UID, number, at, joined=joined))
     assert show.row.state == "finalized"
     assert refused("agora_webhook", tables) == set()
 
@@ -222,7 +223,7 @@ def test_a_notice_of_a_host_who_comes_too_late_may_give_the_tickets_back() -> No
     streams.start(show.world, show.stream, show.host)
     tables.seen.clear()
     at = show.forward(3 * MINUTE).world.now() // SECOND * SECOND
-    streams.hear(show.world, Notice(show.stream, HOST_UID, 1, at, joined=True))
+    watching.hear(show.world, Notice(show.stream, HOST_UID, 1, at, joined=True))
     assert (show.row.state, show.coins(ann)) == ("finalized", 10_000)
     assert refused("agora_webhook", tables) == set()
 

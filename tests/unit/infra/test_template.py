@@ -10,7 +10,7 @@ from cfnlint.api import lint_file  # type: ignore[import-untyped] # it ships no 
 from cfnlint.config import ManualArgs  # type: ignore[import-untyped] # the same
 
 from chalicelib.kernel.settings import settings_from
-from scripts.deployment.release import CALLS_BACK
+from scripts.deployment.before import CALLS_BACK, CANARY_CALLS_BACK
 from scripts.lint_template import accepted
 from tests.unit.infra.made import Package
 
@@ -264,7 +264,8 @@ def test_the_gateway_calls_the_alias_and_nothing_else_of_the_api(packaged: Packa
 def test_a_release_of_the_api_is_called_back_by_alarms_that_exist(packaged: Package) -> None:
     alarms = packaged.of_type("AWS::CloudWatch::Alarm")
     preference = packaged.functions["api"]["DeploymentPreference"]
-    assert {each["Ref"] for each in preference["Alarms"]} <= alarms.keys()
+    assert [each["Ref"] for each in preference["Alarms"]] == list(CANARY_CALLS_BACK)
+    assert set(CANARY_CALLS_BACK) <= alarms.keys()
     assert preference["Enabled"] == {"Ref": "Canary"}
     assert set(CALLS_BACK) <= alarms.keys()
     assert len(CALLS_BACK) <= 5  # as many as CloudFormation watches

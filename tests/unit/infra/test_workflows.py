@@ -54,6 +54,13 @@ def test_only_what_deploys_is_vouched_for_and_only_in_the_environment_of_its_sta
     assert vouched["deploy.yml", "deploy"]["environment"] == stage
 
 
+def test_what_others_wrote_is_run_before_there_are_credentials_and_another_branch_reaches_dev_alone() -> None:
+    told = jobs(ROOT / ".github" / "workflows" / "deploy.yml")["deploy"]
+    steps = [str(each.get("uses", each.get("run"))).partition("@")[0] for each in told["steps"]]
+    assert steps.index('make package STAGE="$STAGE"') < steps.index("aws-actions/configure-aws-credentials")
+    assert "github.ref == 'refs/heads/main' || inputs.stage == 'dev'" in told["if"]
+
+
 def test_a_release_under_way_is_never_called_off() -> None:
     told = yaml.safe_load((ROOT / ".github" / "workflows" / "deploy.yml").read_text())["concurrency"]
     assert told["cancel-in-progress"] is False
@@ -82,13 +89,14 @@ def _role(name: str) -> dict[str, Any]:
     return found
 
 
-def test_aws_trusts_this_repository_in_the_environment_of_the_stage_and_nobody_else() -> None:
+def test_aws_trusts_this_repository_in_the_environment_of_the_stage_from_main_and_nobody_else() -> None:
     (trust,) = _role("Deployer")["AssumeRolePolicyDocument"]["Statement"]
     who = "token.actions.githubusercontent.com"
     assert trust["Condition"] == {
         "StringEquals": {
             f"{who}:aud": "sts.amazonaws.com",
             f"{who}:sub": {"Fn::Sub": "repo:${Repository}:environment:${Stage}"},
+            f"{who}:ref": {"Fn::If": ["IsDev", {"Ref": "AWS::NoValue"}, "refs/heads/main"]},
         }
     }
 

@@ -12,7 +12,7 @@ from chalicelib.gateways import World
 from chalicelib.gateways.agora import Notice
 from chalicelib.kernel.errors import Unavailable
 from chalicelib.kernel.time import MINUTE
-from chalicelib.live import service
+from chalicelib.live import moderating, service, watching
 from chalicelib.live.model.stream import HOST_UID
 from chalicelib.runtime.tables import Contended
 from tests.support.air import Air, wanted
@@ -38,20 +38,20 @@ def a_stream(world: World) -> dict[str, Any]:
     air, host, name, ann, ben = Air(world).ready().known(HOST, ANN, BEN), HOST, NAME, ANN, BEN
     insist(lambda: service.create(world, host, name, wanted("private", invited=(ann,))))
     insist(lambda: service.invite(world, name, host, [ann, ben]))
-    insist(lambda: service.appoint(world, name, host, ann, moderator=True))
+    insist(lambda: moderating.appoint(world, name, host, ann, moderator=True))
     insist(lambda: service.start(world, name, host))
-    insist(lambda: service.hear(world, Notice(name, HOST_UID, 1, world.now(), True)))
-    uids = [insist(partial(service.join, world, name, user))[1].uid for user in (ann, ben)]
+    insist(lambda: watching.hear(world, Notice(name, HOST_UID, 1, world.now(), True)))
+    uids = [insist(partial(watching.join, world, name, user))[1].uid for user in (ann, ben)]
     for uid in uids:
-        insist(partial(service.hear, world, Notice(name, uid, 1, world.now(), True)))
-    insist(lambda: service.mute(world, name, ann, ben, muted=True))
-    insist(lambda: service.ban(world, name, ann, ben, banned=True))
+        insist(partial(watching.hear, world, Notice(name, uid, 1, world.now(), True)))
+    insist(lambda: moderating.mute(world, name, ann, ben, muted=True))
+    insist(lambda: moderating.ban(world, name, ann, ben, banned=True))
     air.forward(10 * MINUTE)
-    insist(lambda: service.hear(world, Notice(name, HOST_UID, 2, world.now(), False)))
+    insist(lambda: watching.hear(world, Notice(name, HOST_UID, 2, world.now(), False)))
     air.forward(5 * MINUTE)
     insist(lambda: service.look_after(world, name))
     insist(lambda: service.look_after(world, name))  # what was owed is done by now
-    insist(lambda: service.put_out(world, name, ben))
+    insist(lambda: moderating.put_out(world, name, ben))
     row, seen = air.row, [air.viewer(user) for user in (ann, ben)]
     return {
         "row": (row.state, row.ended_for, row.ended_at, row.invited, len(row.moderators), row.owes_removal),

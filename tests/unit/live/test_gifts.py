@@ -24,7 +24,7 @@ from chalicelib.kernel.errors import (
     WalletFrozen,
 )
 from chalicelib.kernel.time import DAY, MINUTE
-from chalicelib.live import gifts, shards
+from chalicelib.live import gifts, moderating, shards, watching
 from chalicelib.live import service as streams
 from chalicelib.live.gift_store import gift_rows
 from chalicelib.live.model.gift import Gift
@@ -127,7 +127,7 @@ def test_the_host_cannot_give_to_themselves(show: Show) -> None:
 
 def test_who_is_banned_cannot_give(show: Show) -> None:
     ann = show.patron("ann")
-    streams.ban(show.world, show.stream, show.host, ann, banned=True)
+    moderating.ban(show.world, show.stream, show.host, ann, banned=True)
     refused(show, Forbidden, lambda: show.gives(ann))
 
 
@@ -175,7 +175,7 @@ def test_a_stream_whose_host_was_not_there_yet_is_not_given_to() -> None:
 
 def test_a_stream_whose_host_is_gone_too_long_is_not_given_to(show: Show) -> None:
     ann = show.patron("ann")
-    streams.leave(show.world, show.stream, show.host)
+    watching.leave(show.world, show.stream, show.host)
     show.forward(2 * MINUTE)
     with pytest.raises(InvalidState):
         show.gives(ann)

@@ -7,7 +7,7 @@ import pytest
 from chalicelib.accounts import service as accounts
 from chalicelib.kernel.errors import Invalid
 from chalicelib.kernel.time import DAY, HOUR, MINUTE, SECOND
-from chalicelib.live import service
+from chalicelib.live import looking, service, watching
 from chalicelib.live.model.stream import HOST_UID
 from chalicelib.readers import service as readers
 from chalicelib.runtime.tables import Check, ConditionFailed, Equals
@@ -253,7 +253,7 @@ def test_a_host_who_renews_after_their_token_ran_out_must_come_in_again(air: Air
 def test_a_host_who_says_that_they_leave_is_waited_for(air: Air) -> None:
     air.live()
     air.forward(MINUTE)
-    service.leave(air.world, STREAM, HOST)
+    watching.leave(air.world, STREAM, HOST)
     air.forward(SECOND)
     air.told(HOST_UID, joined=False)
     assert air.row.gone_since == NOON + MINUTE
@@ -459,8 +459,8 @@ def test_what_is_live_and_what_is_to_come_is_listed_private_ones_aside(air: Air)
     air.forward(SECOND)
     others["newer"].live("premium")
 
-    def listed(which: service.List, host: str | None = None, user: str | None = None) -> list[str]:
-        return [each.id for each in service.listing(air.world, which, host, user, 10, None)[0]]
+    def listed(which: looking.List, host: str | None = None, user: str | None = None) -> list[str]:
+        return [each.id for each in looking.listing(air.world, which, host, user, 10, None)[0]]
 
     assert listed("live") == ["str_newer", "str_live"]
     assert listed("upcoming") == ["str_early", "str_late"]
@@ -480,8 +480,8 @@ def test_what_is_live_and_what_is_to_come_is_listed_private_ones_aside(air: Air)
 def test_a_list_has_pages(air: Air) -> None:
     for number in range(5):
         Air(air.world, f"usr_{number}", f"str_{number}").scheduled(starts_at=NOON + number)
-    first, start = service.listing(air.world, "upcoming", None, None, 3, None)
-    rest, end = service.listing(air.world, "upcoming", None, None, 3, start)
+    first, start = looking.listing(air.world, "upcoming", None, None, 3, None)
+    rest, end = looking.listing(air.world, "upcoming", None, None, 3, start)
     assert [each.id for each in first + rest] == [f"str_{number}" for number in range(5)]
     assert end is None
 
@@ -490,9 +490,9 @@ def test_a_page_follows_though_time_has_taken_the_one_before_out_of_the_list() -
     air = Air(hand_world(PickyTables()))
     for number in range(3):
         Air(air.world, f"usr_{number}", f"str_{number}").scheduled(starts_at=NOON + number * HOUR)
-    first, start = service.listing(air.world, "upcoming", None, None, 1, None)
+    first, start = looking.listing(air.world, "upcoming", None, None, 1, None)
     air.forward(45 * MINUTE)
-    rest, _ = service.listing(air.world, "upcoming", None, None, 3, start)
+    rest, _ = looking.listing(air.world, "upcoming", None, None, 3, start)
     assert [each.id for each in first + rest] == ["str_0", "str_1", "str_2"]
 
 
@@ -501,7 +501,7 @@ def test_who_is_invited_finds_what_they_are_invited_to(air: Air) -> None:
     service.invite(air.world, STREAM, HOST, ["usr_b"])
 
     def listed(user: str) -> list[str]:
-        return [each.id for each in service.listing(air.world, "invited", None, user, 10, None)[0]]
+        return [each.id for each in looking.listing(air.world, "invited", None, user, 10, None)[0]]
 
     assert (listed("usr_a"), listed("usr_b"), listed("usr_c")) == ([STREAM], [STREAM], [])
     accounts.block(air.world, "usr_b", HOST)

@@ -9,12 +9,14 @@ import pytest
 from chalicelib.accounts.model.person import FORGOTTEN_NAME
 from chalicelib.kernel.errors import ReaderBusy, SessionOpen
 from chalicelib.kernel.time import DAY, MINUTE, SECOND
+from chalicelib.live import moderating
 from chalicelib.live import service as live
 from chalicelib.operations import exports, handlers
 from chalicelib.operations.deletions import _streams as forget_streams
 from chalicelib.runtime import webhooks
 from chalicelib.runtime.tables import ConditionFailed
-from chalicelib.scheduling import service
+from chalicelib.scheduling import unbooked
+from chalicelib.sessions import asking
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model import commands
 from chalicelib.sessions.model.session import Side
@@ -38,16 +40,16 @@ def air(duo: Duo) -> Air:
 
 
 def ring(duo: Duo) -> None:
-    sessions.create(duo.world, Side(duo.client, "Cee"), duo.session, duo.reader, "text")
+    asking.create(duo.world, Side(duo.client, "Cee"), duo.session, duo.reader, "text")
 
 
 def test_a_reader_in_a_reading_does_not_go_live(duo: Duo, air: Air) -> None:
     ring(duo)
     with pytest.raises(SessionOpen):
-        service.go_live(air.world, STREAM, air.host)
+        unbooked.go_live(air.world, STREAM, air.host)
     assert air.row.state == "scheduled"
     duo.does(duo.reader, commands.decline)
-    assert service.go_live(air.world, STREAM, air.host)[0].state == "live"
+    assert unbooked.go_live(air.world, STREAM, air.host)[0].state == "live"
 
 
 def test_a_reading_that_begins_in_that_moment_stops_the_start_in_its_transaction(duo: Duo, air: Air) -> None:
@@ -61,23 +63,23 @@ def test_a_reading_that_begins_in_that_moment_stops_the_start_in_its_transaction
 def test_a_reading_whose_time_is_over_does_not_stop_it(duo: Duo, air: Air) -> None:
     ring(duo)
     duo.forward(10 * MINUTE)
-    assert service.go_live(air.world, STREAM, air.host)[0].state == "live"
+    assert unbooked.go_live(air.world, STREAM, air.host)[0].state == "live"
 
 
 def test_a_reader_who_is_live_is_not_asked_for_a_reading(duo: Duo, air: Air) -> None:
-    service.go_live(air.world, STREAM, air.host)
+    unbooked.go_live(air.world, STREAM, air.host)
     with pytest.raises(ReaderBusy):
-        service.ask(air.world, Side(duo.client, "Cee"), duo.session, duo.reader, "text")
+        unbooked.ask(air.world, Side(duo.client, "Cee"), duo.session, duo.reader, "text")
     live.end(air.world, STREAM, air.host)
-    assert service.ask(air.world, Side(duo.client, "Cee"), duo.session, duo.reader, "text").session.is_open
+    assert unbooked.ask(air.world, Side(duo.client, "Cee"), duo.session, duo.reader, "text").session.is_open
 
 
 def test_the_minute_tick_ends_a_stream_and_puts_out_who_is_owed_to_be(air: Air) -> None:
-    service.go_live(air.world, STREAM, air.host)
+    unbooked.go_live(air.world, STREAM, air.host)
     person(air.world, "usr_v")
     uid = air.joins("usr_v").uid
     air.agora.down = True
-    live.ban(air.world, STREAM, air.host, "usr_v", banned=True)
+    moderating.ban(air.world, STREAM, air.host, "usr_v", banned=True)
     air.agora.down = False
 
     class Context:
@@ -96,7 +98,7 @@ def test_the_minute_tick_ends_a_stream_and_puts_out_who_is_owed_to_be(air: Air) 
 
 
 def test_an_execution_of_the_clock_ends_it_to_the_second(air: Air) -> None:
-    service.go_live(air.world, STREAM, air.host)
+    unbooked.go_live(air.world, STREAM, air.host)
     event = {"kind": "stream", "id": STREAM, "epoch": air.row.epoch, "turn": 0}
     assert handlers.tell(air.world, event)["done"] is False
     air.forward(2 * MINUTE)
@@ -107,7 +109,7 @@ def test_an_execution_of_the_clock_ends_it_to_the_second(air: Air) -> None:
 def test_agoras_notices_are_for_readings_or_streams_by_the_name_of_the_channel(
     air: Air, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    service.go_live(air.world, STREAM, air.host)
+    unbooked.go_live(air.world, STREAM, air.host)
     monkeypatch.setattr(handlers, "world", lambda: air.world)
     told = {"channelName": STREAM, "uid": 1, "clientSeq": 5, "ts": air.now // SECOND}
     body = json.dumps({"productId": 1, "eventType": 103, "payload": told})
@@ -119,7 +121,7 @@ def test_agoras_notices_are_for_readings_or_streams_by_the_name_of_the_channel(
 
 @pytest.mark.parametrize(("ahead", "status"), [(DAY, 200), (DAY + SECOND, 400)])
 def test_a_notice_of_a_time_to_come_is_none(air: Air, monkeypatch: pytest.MonkeyPatch, ahead: int, status: int) -> None:
-    service.go_live(air.world, STREAM, air.host)
+    unbooked.go_live(air.world, STREAM, air.host)
     monkeypatch.setattr(handlers, "world", lambda: air.world)
     told = {"channelName": STREAM, "uid": 1, "clientSeq": 5, "ts": (air.now + ahead) // SECOND}
     body = json.dumps({"productId": 1, "eventType": 103, "payload": told})

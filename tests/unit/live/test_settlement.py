@@ -15,7 +15,7 @@ from chalicelib.gateways import World
 from chalicelib.gateways.agora import Notice
 from chalicelib.kernel.errors import InvalidState, Problem, Unavailable
 from chalicelib.kernel.time import DAY, HOUR, MINUTE
-from chalicelib.live import gifts, settlement, shards
+from chalicelib.live import gifts, settlement, shards, watching
 from chalicelib.live import service as streams
 from chalicelib.live.gift_store import gift_rows
 from chalicelib.live.model.stream import HOST_UID
@@ -294,7 +294,7 @@ def test_who_is_told_to_leave_after_the_end_was_not_there_for_certain(promised: 
 
 def told(show: Show, seq: int, *, joined: bool) -> None:
     """Agora tells of the host."""
-    streams.hear(show.world, Notice(show.stream, HOST_UID, seq, show.world.now(), joined=joined))
+    watching.hear(show.world, Notice(show.stream, HOST_UID, seq, show.world.now(), joined=joined))
 
 
 def test_once_it_started_tickets_stay_paid(promised: Show) -> None:

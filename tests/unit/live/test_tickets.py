@@ -15,8 +15,7 @@ from chalicelib.kernel.errors import (
     WalletFrozen,
 )
 from chalicelib.kernel.time import HOUR
-from chalicelib.live import service as streams
-from chalicelib.live import shards
+from chalicelib.live import moderating, shards, watching
 from chalicelib.live.gift_store import gift_rows
 from chalicelib.wallet import coins
 from chalicelib.wallet import service as wallet
@@ -48,9 +47,9 @@ def test_who_has_one_may_watch(show: Show) -> None:
     assert gift_rows(show.world).ticket(show.stream, ann)
     assert not gift_rows(show.world).ticket(show.stream, bea)
     show.forward(HOUR).started()
-    streams.join(show.world, show.stream, ann)
+    watching.join(show.world, show.stream, ann)
     with pytest.raises(Forbidden):
-        streams.join(show.world, show.stream, bea)
+        watching.join(show.world, show.stream, bea)
 
 
 def test_a_live_stream_sells_tickets_too(show: Show) -> None:
@@ -84,7 +83,7 @@ def test_who_may_not_have_one(show: Show) -> None:
     accounts.block(show.world, show.host, blocked)
     with pytest.raises(Blocked):
         show.pays(blocked)
-    streams.ban(show.world, show.stream, show.host, banned, banned=True)
+    moderating.ban(show.world, show.stream, show.host, banned, banned=True)
     with pytest.raises(Forbidden):
         show.pays(banned)
     wallet.freeze(show.world, frozen, "admin")

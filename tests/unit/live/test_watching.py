@@ -7,7 +7,7 @@ import pytest
 from chalicelib.accounts import service as accounts
 from chalicelib.kernel.errors import Forbidden
 from chalicelib.kernel.time import MINUTE, SECOND
-from chalicelib.live import service, tickets
+from chalicelib.live import looking, moderating, service, tickets, watching
 from chalicelib.live.model import access
 from chalicelib.live.model import stream as model
 from chalicelib.live.model import viewer as viewers
@@ -27,15 +27,15 @@ def air() -> Air:
 
 
 def ban(air: Air, user: str, by: str = HOST, *, on: bool = True) -> str:
-    return code(lambda: service.ban(air.world, STREAM, by, user, banned=on))
+    return code(lambda: moderating.ban(air.world, STREAM, by, user, banned=on))
 
 
 def mute(air: Air, user: str, by: str = HOST, *, on: bool = True) -> str:
-    return code(lambda: service.mute(air.world, STREAM, by, user, muted=on))
+    return code(lambda: moderating.mute(air.world, STREAM, by, user, muted=on))
 
 
 def appoint(air: Air, user: str, by: str = HOST, *, on: bool = True) -> str:
-    return code(lambda: service.appoint(air.world, STREAM, by, user, moderator=on))
+    return code(lambda: moderating.appoint(air.world, STREAM, by, user, moderator=on))
 
 
 # --- the rule ------------------------------------------------------------------------------------
@@ -110,7 +110,7 @@ def test_nobody_joins_before_it_is_live_or_after(air: Air) -> None:
     assert code(lambda: air.joins(ANNA)) == ""
     service.end(air.world, STREAM, HOST)
     assert code(lambda: air.joins(ANNA)) == "invalid_state"
-    assert code(lambda: service.join(air.world, "str_none", ANNA)) == "not_found"
+    assert code(lambda: watching.join(air.world, "str_none", ANNA)) == "not_found"
 
 
 def test_a_private_one_is_for_who_is_invited_and_who_keeps_order(air: Air) -> None:
@@ -147,7 +147,7 @@ def test_looking_says_whether_one_may_join_and_why_not(air: Air) -> None:
     air.scheduled("premium")
 
     def seen(user: str | None) -> Barred | None:
-        return service.current(air.world, STREAM, user).barred
+        return looking.current(air.world, STREAM, user).barred
 
     assert (seen(None), seen(ANNA), seen(HOST)) == ("signed_out", "no_ticket", "not_live")
     air.ticket(ANNA)
@@ -164,7 +164,7 @@ def test_of_one_that_is_over_just_that_is_told(air: Air, *, finalized: bool) -> 
     ended = model.finished(service.load(air.world, STREAM), air.world.now())
     over = model.finalized(ended, air.world.now()) if finalized else ended
     for user in (None, ANNA, MO, BEN, HOST):
-        assert service.as_seen_by(air.world, over, user).barred == "not_live"
+        assert looking.as_seen_by(air.world, over, user).barred == "not_live"
 
 
 def test_a_private_one_that_is_over_does_not_show_to_strangers_either(air: Air) -> None:
@@ -172,8 +172,8 @@ def test_a_private_one_that_is_over_does_not_show_to_strangers_either(air: Air) 
     service.end(air.world, STREAM, HOST)
     for stranger in (BEN, None):
         with pytest.raises(Forbidden, match="invited"):
-            service.current(air.world, STREAM, stranger)
-    assert service.current(air.world, STREAM, ANNA).barred == "not_live"
+            looking.current(air.world, STREAM, stranger)
+    assert looking.current(air.world, STREAM, ANNA).barred == "not_live"
 
 
 def test_a_private_one_does_not_show_to_strangers(air: Air) -> None:
@@ -182,17 +182,17 @@ def test_a_private_one_does_not_show_to_strangers(air: Air) -> None:
     accounts.block(air.world, BEN, HOST)
     for stranger in (BEN, MO, None):
         with pytest.raises(Forbidden, match="invited"):
-            service.current(air.world, STREAM, stranger)
-    assert service.current(air.world, STREAM, ANNA).barred is None
-    assert service.current(air.world, STREAM, HOST).barred is None
+            looking.current(air.world, STREAM, stranger)
+    assert looking.current(air.world, STREAM, ANNA).barred is None
+    assert looking.current(air.world, STREAM, HOST).barred is None
 
 
 def test_nor_to_who_is_invited_and_may_not_watch_it(air: Air) -> None:
     air.live("private", invited=(ANNA, BEN))
     ban(air, ANNA)
     accounts.block(air.world, BEN, HOST)
-    assert code(lambda: service.current(air.world, STREAM, ANNA)) == "forbidden"
-    assert code(lambda: service.current(air.world, STREAM, BEN)) == "blocked"
+    assert code(lambda: looking.current(air.world, STREAM, ANNA)) == "forbidden"
+    assert code(lambda: looking.current(air.world, STREAM, BEN)) == "blocked"
 
 
 def test_a_stranger_does_not_learn_how_a_private_one_stands(air: Air) -> None:
@@ -243,8 +243,8 @@ def test_the_peak_is_the_most_at_once(air: Air) -> None:
 def test_who_says_that_they_leave_is_gone_until_they_come_again(air: Air) -> None:
     air.live()
     uid = air.comes(ANNA)
-    service.leave(air.world, STREAM, ANNA)
-    service.leave(air.world, STREAM, ANNA)
+    watching.leave(air.world, STREAM, ANNA)
+    watching.leave(air.world, STREAM, ANNA)
     assert air.audience() == (0, 1)
     air.told(uid, joined=False)
     air.told(uid, joined=True)
@@ -253,7 +253,7 @@ def test_who_says_that_they_leave_is_gone_until_they_come_again(air: Air) -> Non
 
 def test_leaving_what_one_never_was_in_leaves_no_trace(air: Air) -> None:
     air.live()
-    service.leave(air.world, STREAM, BEN)
+    watching.leave(air.world, STREAM, BEN)
     assert air.viewer(BEN).rev == 0
 
 
@@ -264,7 +264,7 @@ def test_a_notice_of_nobodys_number_or_of_a_stream_that_is_over_changes_nothing(
     service.end(air.world, STREAM, HOST)
     air.told(uid, joined=False)
     assert air.audience() == (1, 1)
-    assert service.current(air.world, STREAM, ANNA).viewers == 0
+    assert looking.current(air.world, STREAM, ANNA).viewers == 0
 
 
 def test_where_no_token_can_be_made_nobody_has_a_place(air: Air) -> None:
@@ -313,7 +313,7 @@ def test_who_is_banned_is_put_out_for_as_long_as_their_token_lives_and_comes_no_
     assert air.agora.bars == {(STREAM, uid): 51 * MINUTE}
     assert air.audience() == (0, 1)
     assert code(lambda: air.joins(ANNA)) == "forbidden"
-    assert code(lambda: service.watched(air.world, STREAM, ANNA)) == "forbidden"
+    assert code(lambda: watching.watched(air.world, STREAM, ANNA)) == "forbidden"
     air.told(uid, joined=True)
     assert air.audience() == (0, 1)
     assert air.waiting("removal") == set()
@@ -328,7 +328,7 @@ def test_a_ban_that_agora_does_not_carry_out_is_owed_until_it_does(air: Air) -> 
     assert code(lambda: air.joins(ANNA)) == "forbidden"
     air.agora.down = False
     air.forward(MINUTE)
-    service.put_out(air.world, STREAM, ANNA)
+    moderating.put_out(air.world, STREAM, ANNA)
     assert air.agora.bars == {(STREAM, uid): 60 * MINUTE}
     assert air.waiting("removal") == set()
 

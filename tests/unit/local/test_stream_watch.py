@@ -9,6 +9,7 @@ import pytest
 from chalicelib.gateways.agora import Lease
 from chalicelib.kernel.time import SECOND
 from chalicelib.live import service as streams
+from chalicelib.live import watching
 from chalicelib.live.model.stream import HOST_UID
 from infra.local.agora import notices
 from infra.local.agora.context import Account
@@ -99,7 +100,7 @@ def test_what_agora_tells_is_told_by_the_names_of_the_leases(seen: Seen) -> None
     _, publishing = streams.publish(show.world, show.stream, show.host)
     seen.comes(publishing, notices.BROADCASTER)
     ann = show.patron("ann")
-    _, lease = streams.join(show.world, show.stream, ann)
+    _, lease = watching.join(show.world, show.stream, ann)
     device = seen.comes(lease, name="Ann")
     assert seen.look() == [("agora", "the reader and Ann came in")]
     device.leave()
@@ -124,7 +125,7 @@ def test_a_moment_shows_the_stream_its_viewers_and_its_gifts(seen: Seen) -> None
     seen.comes(publishing, notices.BROADCASTER)
     ann, ben = show.patron("ann"), show.patron("ben")
     for person, name in ((ann, "Ann"), (ben, "Ben")):
-        device = seen.comes(streams.join(show.world, show.stream, person)[1], name=name)
+        device = seen.comes(watching.join(show.world, show.stream, person)[1], name=name)
     device.leave()
     show.gives(ann)
     show.forward(2 * SECOND).gives(ben, "heart")
@@ -141,7 +142,7 @@ def test_a_moment_shows_the_stream_its_viewers_and_its_gifts(seen: Seen) -> None
 def test_a_stream_without_its_host_shows_when_it_ends(seen: Seen) -> None:
     show = seen.live().show
     gone = show.world.settings.rules.host_gone / SECOND
-    streams.leave(show.world, show.stream, show.host)
+    watching.leave(show.world, show.stream, show.host)
     show.forward(5 * SECOND)
     seen.look()
     found = seen.watch.moment

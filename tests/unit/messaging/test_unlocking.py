@@ -151,6 +151,7 @@ def test_a_reader_who_was_only_withdrawn_has_what_is_paid_for_what_they_wrote(pa
 
 
 def test_what_a_running_meter_holds_is_not_spent_on_it() -> None:
+    from chalicelib.sessions import asking
     from chalicelib.sessions import service as sessions
     from chalicelib.sessions.model import commands
     from chalicelib.sessions.model.session import Side
@@ -158,7 +159,7 @@ def test_what_a_running_meter_holds_is_not_spent_on_it() -> None:
     pals = Pals(hand_world()).opened(7 * 250 + 99)
     reply = pals.replies()
     readers.set_presence(pals.world, pals.reader, "online")
-    sessions.create(pals.world, Side(pals.client, "Cee"), "ses_1", pals.reader, "text")
+    asking.create(pals.world, Side(pals.client, "Cee"), "ses_1", pals.reader, "text")
     for user, command in ((pals.reader, commands.accept), (pals.client, commands.join), (pals.reader, commands.join)):
         sessions.perform(pals.world, "ses_1", user, command)
     with pytest.raises(InsufficientFunds):

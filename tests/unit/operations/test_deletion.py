@@ -55,8 +55,8 @@ from chalicelib.readers import service as readers
 from chalicelib.readers.model import Description
 from chalicelib.runtime.identity import Caller, Claims
 from chalicelib.runtime.tables import Contended, Operation, Put
-from chalicelib.scheduling import service as scheduling
-from chalicelib.sessions import afterwards, settling
+from chalicelib.scheduling import calendars
+from chalicelib.sessions import afterwards, asking, settling
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model import commands
 from chalicelib.sessions.model.session import Side
@@ -615,7 +615,7 @@ def test_a_reading_that_an_admin_must_divide_keeps_who_was_in_it_until_it_is(
     reader = accounts.sign_in(world, Claims("auth0|rosa", "rosa@example.test", "Rosa")).id
     add_reader(world, reader)
     readers.set_presence(world, reader, "online")
-    sessions.create(world, Side(ada, "Ada Lovelace"), "ses_1", reader, "text")
+    asking.create(world, Side(ada, "Ada Lovelace"), "ses_1", reader, "text")
     for user, command in ((reader, commands.accept), (ada, commands.join), (reader, commands.join)):
         sessions.perform(world, "ses_1", user, command)
     rows, was = Sessions(world.tables, "sessions"), sessions.load(world, "ses_1")
@@ -728,7 +728,7 @@ def test_an_open_reading_is_ended_and_paid_out_first(world: World, ada: str) -> 
     confirmed(world, ada)
     forward(world, COOLING - 1)
     readers.set_presence(world, "usr_reader", "online")
-    sessions.create(world, Side(ada, "Ada Lovelace"), "ses_1", "usr_reader", "text")
+    asking.create(world, Side(ada, "Ada Lovelace"), "ses_1", "usr_reader", "text")
     for user, command in (("usr_reader", commands.accept), (ada, commands.join), ("usr_reader", commands.join)):
         sessions.perform(world, "ses_1", user, command)
     forward(world, 1)
@@ -852,11 +852,11 @@ def test_what_is_booked_is_called_off_by_its_rules_before_it_is_looked_what_is_o
 
 
 def test_the_calendar_of_who_was_deleted_shows_nothing_any_more(world: World, diary: Diary) -> None:
-    secret = scheduling.new_feed(world, diary.reader)
+    secret = calendars.new_feed(world, diary.reader)
     confirmed(world, diary.reader)
     carried_out(world, diary.reader)
     with pytest.raises(NotFound):
-        scheduling.feed(world, secret)
+        calendars.feed(world, secret)
 
 
 def test_a_reading_that_uses_up_what_is_owed_is_not_disturbed(world: World, ada: str) -> None:
@@ -869,7 +869,7 @@ def test_a_reading_that_uses_up_what_is_owed_is_not_disturbed(world: World, ada:
     pay_in(world, ada, 2_500, "topup:1")
     forward(world, DAY - 1)
     readers.set_presence(world, "usr_reader", "online")
-    sessions.create(world, Side(ada, "Ada Lovelace"), "ses_1", "usr_reader", "text")
+    asking.create(world, Side(ada, "Ada Lovelace"), "ses_1", "usr_reader", "text")
     forward(world, 1)
     deletions.advance(world, ada)
     assert sessions.load(world, "ses_1").state == "created"
@@ -897,7 +897,7 @@ def lived(world: World) -> str:
     pay_in(world, person, 250, "topup:1")
     add_reader(world, "usr_reader")
     readers.set_presence(world, "usr_reader", "online")
-    sessions.create(world, Side(person, "Ada Lovelace"), "ses_1", "usr_reader", "text")
+    asking.create(world, Side(person, "Ada Lovelace"), "ses_1", "usr_reader", "text")
     for user, command in (("usr_reader", commands.accept), (person, commands.join), ("usr_reader", commands.join)):
         sessions.perform(world, "ses_1", user, command)
     forward(world, 30_000)
@@ -906,7 +906,7 @@ def lived(world: World) -> str:
     afterwards.review(world, "ses_1", person, 5, "Helped me.")
     pay_in(world, other, 250, "topup:2")
     readers.set_presence(world, person, "online")
-    sessions.create(world, Side(other, "Bob"), "ses_2", person, "text")
+    asking.create(world, Side(other, "Bob"), "ses_2", person, "text")
     for user, command in ((person, commands.accept), (other, commands.join), (person, commands.join)):
         sessions.perform(world, "ses_2", user, command)
     sessions.perform(world, "ses_2", person, commands.finish)  # at once: it costs nothing, and earns nothing
@@ -1075,7 +1075,7 @@ def test_names_in_many_readings_are_taken_out_over_several_calls(world: World) -
     for number in range(60):
         readers.set_presence(world, "usr_reader", "online")
         pay_in(world, ada, 250, f"more:{number}")
-        sessions.create(world, Side(ada, "Ada Lovelace"), f"ses_more_{number}", "usr_reader", "text")
+        asking.create(world, Side(ada, "Ada Lovelace"), f"ses_more_{number}", "usr_reader", "text")
         sessions.perform(world, f"ses_more_{number}", ada, commands.cancel)
         wallet.spend(world, ada, "order", 250, "platform:shop", f"more_order:{number}", "ord")
         forward(world, MINUTE)

@@ -72,6 +72,7 @@ class Issuer:
             "aud": self.audience,
             "exp": int(time.time()) + 600,
             "email": "ada@example.com",
+            "email_verified": True,
             "name": "Ada",
             **claims,
         }

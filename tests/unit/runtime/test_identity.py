@@ -38,8 +38,10 @@ def test_email_and_name_are_optional_and_only_taken_as_text(issuer: Any, verify:
     assert verify(issuer.token(email=7, name=["x"])) == Claims("auth0|1", None, None)
 
 
-def test_an_address_that_the_issuer_says_is_not_theirs_is_none(issuer: Any, verify: Verifier) -> None:
-    assert verify(issuer.token(email="a@example.test", email_verified=False)).email is None
+def test_an_address_is_none_unless_the_issuer_says_that_it_is_theirs(issuer: Any, verify: Verifier) -> None:
+    for said in (False, None, "true", 1):
+        assert verify(issuer.token(email="a@example.test", email_verified=said)).email is None
+    assert verify(issuer.token(email="a@example.test", without="email_verified")).email is None
     assert verify(issuer.token(email="a@example.test", email_verified=True)).email == "a@example.test"
     assert verify(issuer.token(name="x" * 256)).name is None
 

@@ -1,5 +1,7 @@
 """The OpenAPI document says what the declarations imply, and is valid OpenAPI 3.1."""
 
+import json
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -11,6 +13,8 @@ from chalicelib.kernel.errors import InsufficientFunds, ReaderBusy
 from chalicelib.runtime import openapi
 from chalicelib.runtime.endpoint import Request, Text, endpoint
 from chalicelib.runtime.schemas import ListQuery, Money, PageOf, Schema
+
+ROOT = Path(__file__).parents[3]
 
 
 class NewReading(Schema):
@@ -164,6 +168,11 @@ def test_other_media_types_and_empty_answers_are_said(document: dict[str, Any]) 
     methods = document["paths"]["/v1/readings/{id}"]
     assert set(methods["get"]["responses"]["200"]["content"]) == {"application/json", "text/csv"}
     assert "content" not in methods["delete"]["responses"]["204"]
+
+
+def test_every_tag_of_the_api_says_what_its_routes_are_about() -> None:
+    told = json.loads((ROOT / "docs" / "openapi.json").read_text())["tags"]
+    assert [each["name"] for each in told if not each["description"]] == []
 
 
 def test_two_routes_of_one_name_are_refused() -> None:

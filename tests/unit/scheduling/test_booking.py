@@ -21,7 +21,7 @@ from chalicelib.kernel.errors import (
 )
 from chalicelib.kernel.time import DAY, HOUR, MINUTE
 from chalicelib.readers import service as readers
-from chalicelib.scheduling import service
+from chalicelib.scheduling import availability, service
 from chalicelib.scheduling.model import booking as model
 from chalicelib.scheduling.model.availability import MIDNIGHT
 from chalicelib.scheduling.model.booking import Booking
@@ -98,7 +98,7 @@ def test_two_hours_ahead_and_sixty_days_ahead_are_bookable() -> None:
 
 def test_a_time_outside_the_readers_hours_is_no_slot() -> None:
     stage = diary()
-    service.set_weekly(stage.world, stage.reader, (((9 * 60, 10 * 60),),) * 7, 0, "UTC")
+    availability.set_weekly(stage.world, stage.reader, (((9 * 60, 10 * 60),),) * 7, 0, "UTC")
     midnight = days(3) // DAY * DAY
     with pytest.raises(SlotTaken):
         stage.book(midnight + 9 * HOUR + 45 * MINUTE)
@@ -187,7 +187,7 @@ def test_a_client_has_fifty_bookings_ahead_at_most() -> None:
 def test_slots_are_what_can_be_booked_now_with_their_price() -> None:
     stage = diary(buffer=15)
     stage.book(hours(3), 30)
-    found = service.slots(stage.world, stage.reader, hours(0), hours(5), 30, "voice")
+    found = availability.slots(stage.world, stage.reader, hours(0), hours(5), 30, "voice")
     assert found.price == PRICE
     assert [(start - hours(0)) / QUARTER for start in found.starts] == [8, 9, 15, 16, 17, 18, 19]
 
@@ -196,15 +196,15 @@ def test_slots_are_what_can_be_booked_now_with_their_price() -> None:
 def test_slots_are_asked_for_31_days_at_most_and_forwards(until: int) -> None:
     stage = diary()
     with pytest.raises(Invalid):
-        service.slots(stage.world, stage.reader, days(0), until, 30, "voice")
-    assert len(service.slots(stage.world, stage.reader, days(0), days(31), 30, "voice").starts) > 2_900
+        availability.slots(stage.world, stage.reader, days(0), until, 30, "voice")
+    assert len(availability.slots(stage.world, stage.reader, days(0), days(31), 30, "voice").starts) > 2_900
 
 
 def test_slots_end_at_the_horizon_and_are_none_in_the_past() -> None:
     stage = diary()
-    assert service.slots(stage.world, stage.reader, days(-40), days(-30), 30, "voice").starts == []
-    assert service.slots(stage.world, stage.reader, days(61), days(70), 30, "voice").starts == []
-    last = service.slots(stage.world, stage.reader, days(59), days(70), 30, "voice").starts[-1]
+    assert availability.slots(stage.world, stage.reader, days(-40), days(-30), 30, "voice").starts == []
+    assert availability.slots(stage.world, stage.reader, days(61), days(70), 30, "voice").starts == []
+    last = availability.slots(stage.world, stage.reader, days(59), days(70), 30, "voice").starts[-1]
     assert last == (NOON + 60 * DAY) // QUARTER * QUARTER
 
 
@@ -409,18 +409,18 @@ def test_a_list_goes_on_where_its_page_ended_though_time_has_moved() -> None:
 
 def test_hours_are_kept_in_the_zone_they_were_said_in_and_overrides_beside_them() -> None:
     stage = diary()
-    said = service.set_weekly(stage.world, stage.reader, (((0, MIDNIGHT),),) * 7, 30, "Asia/Kathmandu")
+    said = availability.set_weekly(stage.world, stage.reader, (((0, MIDNIGHT),),) * 7, 30, "Asia/Kathmandu")
     assert (said.zone, said.buffer) == ("Asia/Kathmandu", 30)
-    with_days = service.set_overrides(stage.world, stage.reader, {date(2030, 4, 1): ()})
+    with_days = availability.set_overrides(stage.world, stage.reader, {date(2030, 4, 1): ()})
     assert with_days == replace(said, overrides={date(2030, 4, 1): ()})
-    again = service.set_weekly(stage.world, stage.reader, ((),) * 7, 0, "UTC")
+    again = availability.set_weekly(stage.world, stage.reader, ((),) * 7, 0, "UTC")
     assert again.overrides == {date(2030, 4, 1): ()}
 
 
 def test_hours_that_change_leave_what_is_booked() -> None:
     stage = diary()
     made = stage.book(days(3))
-    service.set_weekly(stage.world, stage.reader, ((),) * 7, 0, "UTC")
+    availability.set_weekly(stage.world, stage.reader, ((),) * 7, 0, "UTC")
     assert stage.noticed() == made
     with pytest.raises(NotFound):
-        service.set_weekly(stage.world, stage.client, ((),) * 7, 0, "UTC")
+        availability.set_weekly(stage.world, stage.client, ((),) * 7, 0, "UTC")

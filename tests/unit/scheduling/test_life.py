@@ -8,9 +8,10 @@ from chalicelib.kernel.errors import InvalidState, Problem, ReaderBusy, SessionO
 from chalicelib.kernel.time import DAY, HOUR, MINUTE, SECOND, Millis
 from chalicelib.operations import handlers
 from chalicelib.readers import service as readers
-from chalicelib.scheduling import service
+from chalicelib.scheduling import belongings, service, unbooked
 from chalicelib.scheduling.model import booking as model
 from chalicelib.scheduling.model.booking import Booking
+from chalicelib.sessions import asking
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model import commands
 from chalicelib.sessions.model.session import Session, Side
@@ -129,13 +130,13 @@ def test_grace_does_not_run_out_before_the_start() -> None:
 def test_the_platform_calls_off_what_is_ahead_of_whom_it_shuts_out_for_the_whole_price() -> None:
     stage = diary()
     stage.book(START)
-    assert service.has_upcoming(stage.world, stage.reader)
+    assert belongings.has_upcoming(stage.world, stage.reader)
     stage.at(START - HOUR)
     for _ in range(2):
-        service.call_off_all(stage.world, stage.client, by_platform=True)
+        belongings.call_off_all(stage.world, stage.client, by_platform=True)
     done = stage.row()
     assert (done.state, done.refunded, stage.credit()) == ("cancelled_by_platform", PRICE, 100_000)
-    assert not service.has_upcoming(stage.world, stage.reader)
+    assert not belongings.has_upcoming(stage.world, stage.reader)
     stage.assert_divided(done)
 
 
@@ -147,7 +148,7 @@ def test_a_booking_that_was_called_off_since_it_was_read_ends_nobodys_reading() 
     service.decline(stage.world, stale.id, stage.reader)
     stage.at(START - 10 * MINUTE)
     readers.set_presence(stage.world, stage.reader, "online")
-    sessions.create(stage.world, Side(stage.client, "Cee"), "ses_other", stage.reader, "text")
+    asking.create(stage.world, Side(stage.client, "Cee"), "ses_other", stage.reader, "text")
     assert service.advance(stage.world, stale).state == "cancelled_by_reader"
     assert sessions.load(stage.world, "ses_other").ends_by is None
 
@@ -347,7 +348,7 @@ def in_another_reading(stage: Diary, user: str) -> str:
         reader, client = stage.reader, "usr_another"
         pay_in(stage.world, client, 50_000, "topup:another")
     readers.set_presence(stage.world, reader, "online")
-    sessions.create(stage.world, Side(client, "C"), "ses_other", reader, "text")
+    asking.create(stage.world, Side(client, "C"), "ses_other", reader, "text")
     for who, command in ((reader, commands.accept), (client, commands.join), (reader, commands.join)):
         sessions.perform(stage.world, "ses_other", who, command)
     return "ses_other"
@@ -383,7 +384,7 @@ def test_a_reading_that_either_is_in_ends_by_the_start_and_holds_the_booking_up_
 def asked(stage: Diary, client: str = "usr_another") -> Session:
     pay_in(stage.world, client, 50_000, f"topup:{client}")
     readers.set_presence(stage.world, stage.reader, "online")
-    return service.ask(stage.world, Side(client, "C"), f"ses_{client}", stage.reader, "text").session
+    return unbooked.ask(stage.world, Side(client, "C"), f"ses_{client}", stage.reader, "text").session
 
 
 def test_a_reading_asked_for_now_ends_at_either_sides_next_booking() -> None:
@@ -399,7 +400,7 @@ def test_a_reading_asked_for_now_ends_at_either_sides_next_booking() -> None:
     mine.book(START)
     other = Diary(mine.world, "2").ready(cents=0)
     readers.set_presence(mine.at(START - HOUR).world, other.reader, "online")
-    assert service.ask(mine.world, Side(mine.client, "C"), "ses_x", other.reader, "text").session.ends_by == START
+    assert unbooked.ask(mine.world, Side(mine.client, "C"), "ses_x", other.reader, "text").session.ends_by == START
 
 
 def test_of_two_bookings_ahead_the_nearer_one_ends_it() -> None:
@@ -409,7 +410,7 @@ def test_of_two_bookings_ahead_the_nearer_one_ends_it() -> None:
     rival = stage.other(1)
     service.book(stage.world, "bok_x", Side(rival.client, "C"), other.reader, START - HOUR, 15, "voice")
     readers.set_presence(stage.at(START - 2 * HOUR).world, other.reader, "online")
-    seen = service.ask(stage.world, Side(stage.client, "C"), "ses_x", other.reader, "text")
+    seen = unbooked.ask(stage.world, Side(stage.client, "C"), "ses_x", other.reader, "text")
     assert seen.session.ends_by == START - HOUR
 
 
@@ -437,7 +438,7 @@ def test_who_is_wanted_at_a_booking_is_busy(at: Millis) -> None:
     other = Diary(stage.world, "2").ready(cents=0)
     readers.set_presence(stage.world, other.reader, "online")
     with pytest.raises(SessionOpen):
-        service.ask(stage.world, Side(stage.client, "C"), "ses_x", other.reader, "text")
+        unbooked.ask(stage.world, Side(stage.client, "C"), "ses_x", other.reader, "text")
 
 
 def test_a_booking_that_is_over_stands_in_nobodys_way_nor_does_its_buffer() -> None:

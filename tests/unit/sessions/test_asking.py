@@ -7,7 +7,7 @@ from chalicelib.accounts.model.person import newcomer
 from chalicelib.accounts.store import People
 from chalicelib.kernel.errors import Blocked, Invalid, NotFound, Problem, ReaderBusy, ReaderUnavailable, SessionOpen
 from chalicelib.readers import service as readers
-from chalicelib.sessions import service
+from chalicelib.sessions import asking, service
 from chalicelib.sessions.model.commands import accept, decline, finish, leave
 from chalicelib.sessions.model.session import Side
 from tests.support.reading import CLIENT, READER, SESSION, Stage, add_reader, pay_in, refusal
@@ -17,7 +17,7 @@ OTHER_READER = "usr_reader_two"
 
 
 def ask(stage: Stage, client: str, reader: str, session: str) -> service.Snapshot:
-    return service.create(stage.world, Side(client, "Somebody"), session, reader, "text")
+    return asking.create(stage.world, Side(client, "Somebody"), session, reader, "text")
 
 
 @pytest.fixture

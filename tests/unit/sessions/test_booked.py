@@ -11,7 +11,7 @@ from chalicelib.kernel.errors import InvalidState, ReaderBusy, SessionOpen
 from chalicelib.kernel.time import MINUTE
 from chalicelib.readers import service as readers
 from chalicelib.runtime.tables import ConditionFailed, Equals, Put
-from chalicelib.sessions import service
+from chalicelib.sessions import asking, service, sooner
 from chalicelib.sessions.model.commands import accept, finish, heartbeat, join, leave, reconnect
 from chalicelib.sessions.model.session import Booked, Session, Side
 from chalicelib.sessions.schemas import session_view
@@ -34,7 +34,7 @@ BOOKED: Final = Booked(
 
 def opened(credit: int = 0) -> Stage:
     stage = Stage(credit=credit)
-    service.open_booked(stage.world, BOOKED)
+    asking.open_booked(stage.world, BOOKED)
     return stage
 
 
@@ -61,7 +61,7 @@ def test_it_waits_for_both_and_takes_them() -> None:
 def test_opened_again_it_is_the_same() -> None:
     stage = opened()
     stage.client(join)
-    assert service.open_booked(stage.world, BOOKED).session == stage.row()
+    assert asking.open_booked(stage.world, BOOKED).session == stage.row()
 
 
 def test_it_begins_with_both_and_touches_no_wallet() -> None:
@@ -174,17 +174,17 @@ def test_it_waits_until_both_are_out_of_other_readings(who: str, refusal: type[E
     booked = replace(BOOKED, session="ses_2")
     booked = replace(booked, reader=other) if who == CLIENT else replace(booked, client=other)
     with pytest.raises(refusal):
-        service.open_booked(stage.world, booked)
-    service.end_by(stage.world, who, stage.clock.now + 60_000, unless="ses_2")
+        asking.open_booked(stage.world, booked)
+    sooner.end_by(stage.world, who, stage.clock.now + 60_000, unless="ses_2")
     stage.at(60)
-    assert service.open_booked(stage.world, booked).session.state == "waiting"
+    assert asking.open_booked(stage.world, booked).session.state == "waiting"
     assert (stage.row().state, stage.row().reason, second(stage.row().ended_at)) == ("finalized", "max_duration", 60)
 
 
 def test_a_reading_that_must_end_sooner_is_called_by_another_execution_then() -> None:
     stage = Stage().begun()
     started = set(stage.executions.started)
-    service.end_by(stage.world, READER, NOON + 120_000, unless="ses_2")
+    sooner.end_by(stage.world, READER, NOON + 120_000, unless="ses_2")
     (new,) = set(stage.executions.started) - started
     assert (new, stage.executions.started[new]) == (f"{SESSION}-2-1", NOON + 75_000)
     assert service.called_by_clock(stage.world, SESSION, 2, 0) is None, "the one before ends quietly"
@@ -194,12 +194,12 @@ def test_a_reading_that_must_end_sooner_is_called_by_another_execution_then() ->
 
 def test_a_reading_is_never_made_longer_and_the_bookings_own_is_left_alone() -> None:
     stage = Stage().begun()
-    service.end_by(stage.world, CLIENT, NOON + 100_000, unless="ses_2")
+    sooner.end_by(stage.world, CLIENT, NOON + 100_000, unless="ses_2")
     before = stage.row()
-    service.end_by(stage.world, CLIENT, NOON + 100_000, unless="ses_2")
-    service.end_by(stage.world, CLIENT, NOON + 200_000, unless="ses_2")
-    service.end_by(stage.world, CLIENT, NOON + 50_000, unless=SESSION)
-    service.end_by(stage.world, "usr_nobody", NOON + 50_000, unless="ses_2")
+    sooner.end_by(stage.world, CLIENT, NOON + 100_000, unless="ses_2")
+    sooner.end_by(stage.world, CLIENT, NOON + 200_000, unless="ses_2")
+    sooner.end_by(stage.world, CLIENT, NOON + 50_000, unless=SESSION)
+    sooner.end_by(stage.world, "usr_nobody", NOON + 50_000, unless="ses_2")
     assert stage.row() == before
 
 
@@ -209,7 +209,7 @@ def test_a_request_that_rings_or_waits_is_over_when_a_booking_begins(accepted: b
     stage.asked()
     if accepted:
         stage.reader(accept)
-    service.end_by(stage.world, READER, NOON + 30_000, unless="ses_2")
+    sooner.end_by(stage.world, READER, NOON + 30_000, unless="ses_2")
     assert stage.at(29.999).noticed().is_open
     session = stage.at(30).noticed()
     assert (session.reason, second(session.ended_at), stage.balance) == ("max_duration", 30, 10_000)
@@ -218,7 +218,7 @@ def test_a_request_that_rings_or_waits_is_over_when_a_booking_begins(accepted: b
 def test_a_request_ends_by_the_booking_that_was_known_when_it_was_made() -> None:
     stage = Stage()
     readers.set_presence(stage.world, READER, "online")
-    service.create(stage.world, Side(CLIENT, "Cee"), SESSION, READER, "text", ends_by=NOON + 90_000)
+    asking.create(stage.world, Side(CLIENT, "Cee"), SESSION, READER, "text", ends_by=NOON + 90_000)
     stage.reader(accept)
     stage.client(join)
     stage.reader(join)
@@ -240,9 +240,9 @@ def test_it_is_opened_together_with_what_its_booking_writes_or_not_at_all() -> N
     taken = {"pk": "bok_1", "sk": "booking", "rev": 2}
     stage.tables.write(Put("scheduling", taken))
     with pytest.raises(ConditionFailed):
-        service.open_booked(stage.world, BOOKED, Put("scheduling", taken | {"rev": 2}, when=(Equals("rev", 1),)))
+        asking.open_booked(stage.world, BOOKED, Put("scheduling", taken | {"rev": 2}, when=(Equals("rev", 1),)))
     assert service.busy_among(stage.world, [CLIENT, READER]) == set()
-    service.open_booked(stage.world, BOOKED, Put("scheduling", taken | {"rev": 3}, when=(Equals("rev", 2),)))
+    asking.open_booked(stage.world, BOOKED, Put("scheduling", taken | {"rev": 3}, when=(Equals("rev", 2),)))
     assert stage.tables.get("scheduling", {"pk": "bok_1", "sk": "booking"}) == taken | {"rev": 3}
     assert stage.row().state == "waiting"
 

@@ -9,7 +9,7 @@ from chalicelib.operations import handlers
 from chalicelib.operations.handlers import tell
 from chalicelib.readers import service as readers
 from chalicelib.runtime.tables import Operation, Page
-from chalicelib.sessions import service
+from chalicelib.sessions import asking, service
 from chalicelib.sessions.model.commands import accept, finish, heartbeat, join, leave, reconnect
 from chalicelib.sessions.model.session import Side
 from tests.support.memory import MemoryTables
@@ -289,7 +289,7 @@ def _many_asked(stage: Stage, count: int) -> None:
         add_reader(stage.world, f"usr_r{number}")
         readers.set_presence(stage.world, f"usr_r{number}", "online")
         pay_in(stage.world, f"usr_c{number}", 1_000, f"topup:c{number}")
-        service.create(stage.world, Side(f"usr_c{number}", "Cee"), f"ses_x{number}", f"usr_r{number}", "text")
+        asking.create(stage.world, Side(f"usr_c{number}", "Cee"), f"ses_x{number}", f"usr_r{number}", "text")
 
 
 def test_a_tick_whose_time_runs_short_hands_on_from_there_and_misses_nobody() -> None:

@@ -9,7 +9,7 @@ from chalicelib.kernel.errors import AlreadyDone, Forbidden, Invalid, InvalidSta
 from chalicelib.kernel.time import DAY, HOUR
 from chalicelib.payouts import service as payouts
 from chalicelib.runtime.tables import Operation
-from chalicelib.sessions import afterwards
+from chalicelib.sessions import afterwards, asking, costs
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model import afterwards as model
 from chalicelib.sessions.model.afterwards import Guarantee, Restitution
@@ -307,7 +307,7 @@ def test_of_a_reading_that_a_booking_has_paid_the_bookings_money_comes_back(
     wallet.spend(stage.world, CLIENT, "booking", 7_500, "escrow:bok_1", "booking:bok_1", "bok_1")
     sides = (Side(CLIENT, "Cee"), Side(READER, "Are"))
     booked = Booked("bok_1", SESSION, *sides, "text", 250, 30, stage.clock.now + 60_000, stage.clock.now + 1_800_000)
-    sessions.open_booked(stage.world, booked)
+    asking.open_booked(stage.world, booked)
     stage.client(join)
     stage.reader(join)
     ended = stage.at(5).client(finish)
@@ -321,7 +321,7 @@ def test_of_a_reading_that_a_booking_has_paid_the_bookings_money_comes_back(
 def test_a_booking_whose_charge_is_not_in_the_ledger_is_not_given_back() -> None:
     stage = settled()
     unpaid = replace(stage.row(), booking="bok_1")
-    assert sessions.paid_from(stage.world, unpaid) == ()
+    assert costs.paid_from(stage.world, unpaid) == ()
 
 
 # --- refusing

@@ -18,7 +18,7 @@ from chalicelib.kernel.time import MINUTE, SECOND
 from chalicelib.readers import service as readers
 from chalicelib.readers.model import Queue
 from chalicelib.runtime.tables import Item, Operation
-from chalicelib.sessions import queues, service
+from chalicelib.sessions import asking, queues, service
 from chalicelib.sessions.model import commands
 from chalicelib.sessions.model.session import Side
 from chalicelib.wallet import service as wallet
@@ -56,7 +56,7 @@ def online(world: World) -> None:
 
 
 def ask(world: World, client: str) -> None:
-    service.create(world, Side(client, client), f"ses_{client}", READER, "text")
+    asking.create(world, Side(client, client), f"ses_{client}", READER, "text")
 
 
 def hang_up(world: World, client: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.kernel.errors import InsufficientFunds, ReaderBusy
 from chalicelib.runtime.tables import Contended, Operation
-from chalicelib.sessions import service
+from chalicelib.sessions import asking, service
 from chalicelib.sessions.model.commands import Command, accept, finish, join, leave, reconnect
 from chalicelib.sessions.model.session import Side
 from tests.support.memory import MemoryTables
@@ -70,7 +70,7 @@ def test_spending_that_comes_before_the_creation_refuses_it() -> None:
     service.perform(stage.world, "ses_0", CLIENT, finish)
     raced(stage, lambda: other.spend(1))
     with pytest.raises(InsufficientFunds):
-        service.create(stage.world, Side(CLIENT, "Cee"), SESSION, READER, "text")
+        asking.create(stage.world, Side(CLIENT, "Cee"), SESSION, READER, "text")
     assert service.busy_among(stage.world, [CLIENT, READER]) == set()
 
 
@@ -99,9 +99,9 @@ def test_of_two_requests_for_one_reader_one_is_refused() -> None:
     other = beside(stage)
     stage.asked("text", "ses_0")
     service.perform(stage.world, "ses_0", CLIENT, finish)
-    raced(stage, lambda: service.create(other.world, Side("usr_other", "Oh"), "ses_2", READER, "text"))
+    raced(stage, lambda: asking.create(other.world, Side("usr_other", "Oh"), "ses_2", READER, "text"))
     with pytest.raises(ReaderBusy):
-        service.create(stage.world, Side(CLIENT, "Cee"), SESSION, READER, "text")
+        asking.create(stage.world, Side(CLIENT, "Cee"), SESSION, READER, "text")
 
 
 def test_a_leave_is_never_before_what_another_faster_clock_has_charged() -> None:

@@ -15,7 +15,7 @@ from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import rfc3339
 from chalicelib.notifications.model.notice import Notice
 from chalicelib.notifications.model.said import words
-from chalicelib.sessions import afterwards, service, settling, timeline
+from chalicelib.sessions import afterwards, costs, settling, timeline
 from chalicelib.sessions.model.commands import finish, heartbeat, leave
 from chalicelib.sessions.model.session import Session, to_item
 from chalicelib.sessions.store import Sessions
@@ -76,7 +76,7 @@ def test_it_is_divided_as_the_admin_says_and_the_platform_has_the_rest(earned: i
     assert stage.of(f"session:{SESSION}") == 0
     books = statement.trial_balance(stage.world)
     assert (books.total, books.drifted, books.unsettled()) == ({"usd": 0}, (), {})
-    assert service.cost(stage.world, session).total == service.cost(stage.world, session).by_ledger == 750 - refunded
+    assert costs.cost(stage.world, session).total == costs.cost(stage.world, session).by_ledger == 750 - refunded
     acts = [row for row in stage.tables.rows["audit"].values() if row["action"] == "session_divided"]
     assert [(row["actor"], row["detail"]["held"], row["detail"]["fee"]) for row in acts] == [(ANN, 750, fee)]
     assert settling.in_review(stage.world, 10) == []
@@ -119,7 +119,7 @@ def test_what_goes_back_goes_where_it_came_from_the_last_that_was_spent_first() 
 def test_what_went_back_so_cannot_be_asked_for_again() -> None:
     stage = mismatched()
     session = settled(stage, 100, 600)
-    assert service.paid_from(stage.world, session) == (("paid", 150),)
+    assert costs.paid_from(stage.world, session) == (("paid", 150),)
     assert afterwards.ask_guarantee(stage.world, SESSION, CLIENT, "It was bad.").amount == 150
 
 

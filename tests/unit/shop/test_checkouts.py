@@ -165,6 +165,16 @@ def test_limits_and_exclusion_stop_a_page_before_anything_is_kept(pages: Pages) 
     assert pages.left("deck") == 9
 
 
+def test_pages_that_are_open_together_count_together_until_one_is_called_off(pages: Pages) -> None:
+    limits.set_limits(pages.world, pages.buyer, Wanted(2 * DECK - 1, None, None, None))
+    pages.opens()
+    with pytest.raises(SpendingLimitReached, match="Payment pages that you have open count"):
+        pages.opens(name="2")
+    assert pages.left("deck") == 9
+    pages.cancels()
+    assert pages.opens(name="2").state == "pending"
+
+
 # --- paid ----------------------------------------------------------------------------------------
 
 

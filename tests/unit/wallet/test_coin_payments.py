@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import permutations
 from typing import Any
@@ -337,6 +338,48 @@ def test_what_the_limits_leave_may_be_paid_and_not_a_cent_more() -> None:
     assert opened(purse, name="top_c3").amount == 699
 
 
+def test_pages_that_are_open_together_count_together_until_they_are_paid_or_over() -> None:
+    purse = Purse()
+    limits.set_limits(purse.world, OWNER, Wanted(1_400, None, None, None))
+    assert opened(purse, name="top_c1").amount == 699
+    for _ in range(2):
+        assert opened(purse, name="top_c2").amount == 699
+    with pytest.raises(SpendingLimitReached, match="Payment pages that you have open count"):
+        opened(purse, "coins_100", name="top_c3")
+    expired = checkout_event("evt_over", "checkout.session.expired", topups.topup_of(purse.world, OWNER, "top_c1"))
+    purse.tell(expired)
+    assert opened(purse, "coins_100", name="top_c3").amount == 149
+    purse.tell(checkout_event("evt_paid", "checkout.session.completed", topups.topup_of(purse.world, OWNER, "top_c2")))
+    with pytest.raises(SpendingLimitReached):
+        opened(purse, name="top_c4")
+    purse.days(1)
+    assert opened(purse, name="top_c4").amount == 699
+
+
+class OpeningTables(MemoryTables):
+    """Another page is opened in the moment before one is written."""
+
+    another: Callable[[], object] | None = None
+
+    def write(self, *operations: Operation) -> None:
+        if self.another and operations[0].table == "wallet":
+            another, self.another = self.another, None
+            another()
+        super().write(*operations)
+
+
+def test_of_two_pages_that_are_opened_at_once_the_second_sees_the_first() -> None:
+    tables = OpeningTables()
+    purse = Purse(tables=tables)
+    limits.set_limits(purse.world, OWNER, Wanted(700, None, None, None))
+    tables.another = lambda: opened(purse, name="top_c1")
+    with pytest.raises(SpendingLimitReached, match="Payment pages"):
+        opened(purse, name="top_c2")
+    assert topups.topup_of(purse.world, OWNER, "top_c1").amount == 699
+    with pytest.raises(NotFound):
+        topups.topup_of(purse.world, OWNER, "top_c2")
+
+
 def test_what_was_paid_for_coins_counts_for_a_day_a_week_and_a_month() -> None:
     purse = Purse()
     limits.set_limits(purse.world, OWNER, Wanted(1_000, None, 1_400, None))
@@ -420,9 +463,9 @@ def test_what_was_bought_in_an_app_counts_at_the_packs_price_while_it_stands() -
     with pytest.raises(SpendingLimitReached):
         opened(purse)
     learn(purse.world, replace(told, at=NOON + 2, taken=285))  # 699 · 215 / 500 = 300.6
-    assert opened(purse, name="top_c4").amount == 699
-    learn(purse.world, replace(told, at=NOON + 3, standing=False))
-    assert opened(purse).amount == 699
+    for standing in (True, False):
+        learn(purse.world, replace(told, at=NOON + 3, taken=285, standing=standing))
+        assert opened(purse, name="top_c4").amount == 699
 
 
 def test_two_packs_that_were_bought_at_once_in_an_app_count_twice() -> None:

@@ -11,8 +11,7 @@ from chalicelib.accounts.model.limits import changed as limits_changed
 from chalicelib.kernel.errors import InsufficientFunds, SpendingLimitReached
 from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import DAY, HOUR
-from chalicelib.sessions import queues
-from chalicelib.sessions import service as sessions
+from chalicelib.sessions import queues, sooner
 from chalicelib.sessions.model.commands import finish, heartbeat, join, leave, reconnect, renew
 from chalicelib.wallet import ceilings, statement, topups
 from chalicelib.wallet import service as wallet
@@ -27,13 +26,13 @@ def wanted(day: Cents | None = None, week: Cents | None = None, month: Cents | N
 
 
 def limited(stage: Stage, day: Cents | None = None, week: Cents | None = None, month: Cents | None = None) -> Stage:
-    sessions.limit_spending(stage.world, CLIENT, wanted(day, week, month))
+    sooner.limit_spending(stage.world, CLIENT, wanted(day, week, month))
     return stage
 
 
 def excluded(stage: Stage, seconds: float = 30 * 86_400) -> Stage:
     until = stage.clock.now + round(seconds * 1000)
-    sessions.limit_spending(stage.world, CLIENT, Wanted(None, None, None, until))
+    sooner.limit_spending(stage.world, CLIENT, Wanted(None, None, None, until))
     return stage
 
 
@@ -110,7 +109,7 @@ def test_who_has_taken_all_limits_back_is_asked_no_more() -> None:
     limited(stage, day=2_000)
     limited(stage)
     stage.clock.now = NOON + 2 * DAY
-    sessions.limit_spending(stage.world, CLIENT, Wanted(None, None, None, stage.clock.now + 1))
+    sooner.limit_spending(stage.world, CLIENT, Wanted(None, None, None, stage.clock.now + 1))
     stage.clock.now = NOON + 3 * DAY
     limited(stage)
     assert not stage.head.bounded

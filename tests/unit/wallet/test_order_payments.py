@@ -17,6 +17,7 @@ from chalicelib.notifications.model.said import words
 from chalicelib.wallet import events, limits, order_payments, payments, refunds, statement
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.model import payment as model
+from chalicelib.wallet.model.held_page import HeldPage
 from chalicelib.wallet.model.payment import Dispute, Payment, Returned
 from tests.support.duo import chain
 from tests.support.events import dispute_event, refund_event
@@ -93,13 +94,17 @@ def test_what_is_paid_for_an_order_is_the_platforms_and_no_credit(till: Till) ->
 
 def test_it_counts_for_what_a_person_lets_themselves_spend(till: Till) -> None:
     limits.set_limits(till.world, BUYER, Wanted(day=3_000, week=None, month=None, self_excluded_until=None))
-    limits.must_leave(till.world, BUYER, 1_000)
+
+    def opens(cents: int) -> None:
+        limits.hold_page(till.world, BUYER, HeldPage("ord_2", cents, till.clock.now + DAY))
+
+    opens(1_000)
     with pytest.raises(SpendingLimitReached):
-        limits.must_leave(till.world, BUYER, 1_001)
+        opens(1_001)
     till.aside(500)
-    limits.must_leave(till.world, BUYER, 1_500)
+    opens(1_500)
     till.clock.forward(DAY)
-    limits.must_leave(till.world, BUYER, 3_000)
+    opens(3_000)
 
 
 # --- what goes back ------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from chalicelib.notifications.model.notice import Notice
 from chalicelib.notifications.model.said import words
 from chalicelib.operations import handlers
 from chalicelib.runtime.tables import Contended, Item, Key
-from chalicelib.sessions import service as sessions
+from chalicelib.sessions import sooner
 from chalicelib.sessions.model.commands import finish, leave
 from chalicelib.wallet import recharges, statement
 from chalicelib.wallet import service as wallet
@@ -188,7 +188,7 @@ def test_turning_it_on_with_little_credit_charges_at_once() -> None:
 
 
 def test_who_has_excluded_themselves_cannot_turn_it_on_and_excluding_turns_it_off(stage: Stage) -> None:
-    sessions.limit_spending(stage.world, CLIENT, WantedLimits(None, None, None, NOON + DAY))
+    sooner.limit_spending(stage.world, CLIENT, WantedLimits(None, None, None, NOON + DAY))
     after = settings(stage)
     assert (after.enabled, after.off_reason, stage.head.refill) == (False, "excluded", None)
     with pytest.raises(SpendingLimitReached):
@@ -294,7 +294,7 @@ def test_a_frozen_wallet_or_one_that_owes_something_is_not_filled_by_itself(stag
 
 
 def test_where_the_persons_limits_let_them_spend_no_more_than_is_there_the_card_is_left_alone(stage: Stage) -> None:
-    sessions.limit_spending(stage.world, CLIENT, WantedLimits(4_900, None, None, None))
+    sooner.limit_spending(stage.world, CLIENT, WantedLimits(4_900, None, None, None))
     stage.spend(4_100)
     assert (stage.balance, settings(stage).in_flight) == (900, None)  # 800 may still be spent today
     stage.clock.forward(DAY)
