@@ -32,6 +32,8 @@ _UPLOADS: Final = "uploads/"
 _LOOK_SECONDS: Final = 15.0
 _LONGEST_SECONDS: Final = 6 * 3600
 _MOST_SUMMARY: Final = 1024 * 1024
+_MOST_MANIFEST: Final = 256 * 1024 * 1024
+"""A line of some 250 bytes for each file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +200,10 @@ def _files_of(place: Prefix, name: str, manifest: str) -> tuple[File, ...]:
     with place.reading(_within(place, name, manifest)) as content:
         summary = json.loads(content.read(_MOST_SUMMARY))
     with place.reading(_within(place, name, summary["manifestFilesS3Key"])) as content:
-        told = [json.loads(line) for line in content.read().splitlines() if line.strip()]
+        listed = content.read(_MOST_MANIFEST + 1)
+    if len(listed) > _MOST_MANIFEST:
+        raise Unavailable(f"{manifest} lists more files than can be read.")
+    told = [json.loads(line) for line in listed.splitlines() if line.strip()]
     return tuple(File(_within(place, name, each["dataFileS3Key"]), int(each["itemCount"])) for each in told)
 
 

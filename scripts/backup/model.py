@@ -126,8 +126,10 @@ def packed(lines: Iterable[Any]) -> bytes:
     return gzip.compress(text.encode(), mtime=0)
 
 
-def lines(content: BinaryIO) -> Iterator[Any]:
-    """What was packed. Raises DamagedError where the content was changed, is not all there, or has no end."""
+def lines(content: BinaryIO, name: str) -> Iterator[Any]:
+    """What was packed into the file of that name. Raises DamagedError where it was changed, is not all there, or
+    has no end.
+    """
     try:
         with gzip.GzipFile(fileobj=content) as opened:
             while line := opened.readline(_LONGEST_LINE + 1):
@@ -135,7 +137,7 @@ def lines(content: BinaryIO) -> Iterator[Any]:
                     raise ValueError("a line without an end")
                 yield json.loads(line)
     except (OSError, EOFError, zlib.error, *_UNREADABLE):
-        raise DamagedError("A file of the backup is damaged.") from None
+        raise DamagedError(f"{name} is damaged.") from None
 
 
 def line_of(item: Item) -> Any:
@@ -162,7 +164,7 @@ def _value(value: Item, held: Callable[[Any], Any]) -> Item:
 def items_of(content: BinaryIO, file: File) -> Iterator[Item]:
     """Its items, as many as there must be. Raises DamagedError."""
     count = 0
-    for line in lines(content):
+    for line in lines(content, file.name):
         count += 1
         if count > file.items:
             raise DamagedError(f"{file.name} holds more than its {file.items} items.")
@@ -185,7 +187,7 @@ def _bytes(written: str) -> bytes:
 def objects_of(content: BinaryIO, bucket: str, count: int) -> list[Object]:
     """Each object of a bucket, as many as there must be. Raises DamagedError."""
     try:
-        listed = [_object(each) for each in itertools.islice(lines(content), count + 1)]
+        listed = [_object(each) for each in itertools.islice(lines(content, f"objects/{bucket}.json.gz"), count + 1)]
     except _UNREADABLE:
         raise DamagedError(f"The list of {bucket} cannot be read.") from None
     if len({each.key for each in listed}) != count or len(listed) != count:

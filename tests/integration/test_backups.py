@@ -300,7 +300,7 @@ def an_item_of_another_table(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "says"),
     [
-        (cut_short, "is damaged"),
+        (cut_short, "json.gz is damaged"),
         (a_line_less, "instead of"),
         (a_file_less, "There is no tables/wal"),
         (an_item_too_large, "does not take"),

@@ -104,7 +104,7 @@ def test_a_line_without_an_end_is_not_read_to_it() -> None:
     bomb = gzip.compress(b" " * 40_000_000, compresslevel=1)
     content = io.BytesIO(bomb)
     with pytest.raises(DamagedError):
-        list(model.lines(content))
+        list(model.lines(content, "x"))
     assert content.tell() < len(bomb) * 3 / 4
 
 
