@@ -133,7 +133,10 @@ def _run(asked: argparse.Namespace, made: _Packaged | None, stack: Stack, hands:
         screen.list_releases(console, stack.packages.releases())
         return Outcome.DONE
     if asked.smoke:
-        holds = all(each.holds for each in hands.smoke(stack.outputs(), True))
+        outputs = stack.outputs()
+        if not outputs:
+            raise DeployFailed(f"There is no {stack.name} in this account and region that could be looked at.")
+        holds = all(each.holds for each in hands.smoke(outputs, True))
         return Outcome.DONE if holds else Outcome.STANDS
     if asked.continue_rollback:
         return continue_rollback(stack, asked.skip, hands)

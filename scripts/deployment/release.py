@@ -87,7 +87,7 @@ def _make(stack: Stack, asked: Asked, agreed: _Agreed, before: Before, hands: Ha
         return Outcome.DONE
     if _holds(stack, asked, hands):
         ends("good")
-        versions.tidy(stack)
+        _tidy(stack, hands)
         return Outcome.DONE
     if why := no_way_back(stack, before, agreed.shown, made_at):
         hands.say(why)
@@ -96,6 +96,16 @@ def _make(stack: Stack, asked: Asked, agreed: _Agreed, before: Before, hands: Ha
     outcome, became = put_back(stack, before, hands)
     ends(became)
     return outcome
+
+
+def _tidy(stack: Stack, hands: Hands) -> None:
+    """What is left over of older releases makes none of this one."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        versions.tidy(stack)
+    except (BotoCoreError, ClientError) as problem:
+        hands.say(f"Deployed. Old versions of `api` could not be let go, which the next release tries again: {problem}")
 
 
 def _up_to_date(stack: Stack, asked: Asked, record: Release, found: Sequence[Release], hands: Hands) -> Outcome:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from scripts.deployment import events
+from scripts.deployment import events, states
 from scripts.deployment.events import Event
 from scripts.deployment.failures import DeployFailed, NotSettled, goes_on_without_us
 from scripts.deployment.packages import Packages
@@ -253,7 +253,7 @@ class Stack:
         status = self._settled(since, told)
         if status not in DONE:
             failed = DeployFailed if status in (*SETTLED, *STILLBORN, DELETED) else NotSettled
-            raise failed(f"{self.name} is {status}.\n{self._reasons(since)}")
+            raise failed(f"{states.ended(self.name, status)}\n{self._reasons(since)}")
 
     @goes_on_without_us()
     def _settled(self, since: str, told: Callable[[Event], None] = _untold) -> str:

@@ -119,6 +119,15 @@ def test_a_setting_that_is_missing_is_told_with_the_file_that_it_belongs_into(
     assert "infra/stages/dev.json sets them" in said
 
 
+def test_a_stage_that_is_not_there_is_not_looked_at(capsys: pytest.CaptureFixture[str]) -> None:
+    class Nowhere(Standing):
+        def outputs(self) -> dict[str, str]:
+            return {}
+
+    assert run(["--stage", "dev", "--smoke"], lambda *_: Nowhere("DELETE_COMPLETE")) == Outcome.REFUSED
+    assert "There is no soulseer-dev" in capsys.readouterr().out
+
+
 def test_what_is_hidden_is_no_word_of_a_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     names = read(ROOT / "infra" / "stages" / "dev.json").parameters
     told: dict[str, Any] = {name: {"Type": "String", "Default": ""} for name in names}
