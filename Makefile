@@ -10,6 +10,9 @@ BIN := $(VENV)/bin
 LOCAL := .local/ministack
 LINT := .local/lint
 
+# What Python has compiled it keeps, whatever is set here: a run of all tests starts hundreds of processes.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help run serve test check bench mutate soak rehearse package deploy lint-template openapi format clean
 
@@ -23,6 +26,7 @@ serve: $(VENV)/.ready $(LOCAL)/.ready ## Use it: the local stack, up until Ctrl-
 	@exec $(BIN)/python -m infra.local.serve
 
 test: $(VENV)/.ready $(LOCAL)/.ready ## Prove it: every test there is
+	@$(BIN)/python scripts/package.py --stage dev --out build/local --local
 	$(BIN)/python -m tests
 
 check: $(VENV)/.ready ## Format, lint, types, import contracts, API document

@@ -1,9 +1,9 @@
-"""``make test``: all tests, in three processes.
+"""``make test``: all tests, in five processes.
 
-The end-to-end tests mostly wait, for minutes and deadlines of a stack in real time. The others run beside them, at the
-lowest priority, because a phone of a story must not miss its beat when a property test wants the processor: those on a
-DynamoDB; and those that reckon alone. Those that start stacks of their own come after the stories, whose phones would
-miss their beats beside a stack that starts. What the others say is shown when all are through.
+The end-to-end tests mostly wait, for minutes and deadlines of a stack in real time. The others run beside them, and
+give way to them, because a phone of a story must not miss its beat when a property test wants the processor: those that
+start stacks of their own, which wait too; those on a DynamoDB; and those that reckon alone. What the others say is
+shown when all are through.
 """
 
 import os
@@ -20,7 +20,10 @@ WAITING: Final = TESTS / "e2e"
 STARTING: Final = [WAITING / "test_restarts.py", WAITING / "test_serve.py"]
 """Stacks of their own."""
 STORING: Final = TESTS / "integration"
-LOWEST_PRIORITY: Final = 19
+GIVING_WAY: Final = 8
+"""How much nicer those are whose own phones wait for long, and would not wait for ever."""
+LAST: Final = 19
+"""The niceness of those whom nothing waits for."""
 SLOWEST: Final = ["--durations=10", "--durations-min=5"]
 """What a run tells of itself: time is scarce."""
 
@@ -28,21 +31,22 @@ SLOWEST: Final = ["--durations=10", "--durations-min=5"]
 def main(arguments: list[str]) -> int:
     """Run them with pytest's ``arguments``; the first exit code that is not 0."""
     folders = {each for each in TESTS.iterdir() if any(each.glob("**/test_*.py"))}
+    reckoning = sorted(folders - {WAITING, STORING})
+    others = [*(([each], GIVING_WAY) for each in STARTING), ([STORING], LAST), (reckoning, LAST)]
     with ThreadPoolExecutor() as pool:
-        beside = [pool.submit(_beside, each, arguments) for each in (sorted(folders - {WAITING, STORING}), [STORING])]
+        beside = [pool.submit(_beside, paths, arguments, nicer) for paths, nicer in others]
         codes = [_pytest([WAITING], [*(f"--ignore={each}" for each in STARTING), *arguments]).wait()]
-        codes.append(_pytest(STARTING, arguments).wait())
         for code, told in (each.result() for each in beside):
             codes.append(code)
             _say(told)
     return next(filter(None, codes), 0)
 
 
-def _beside(paths: Sequence[Path], arguments: Sequence[str]) -> tuple[int, str]:
+def _beside(paths: Sequence[Path], arguments: Sequence[str], nicer: int) -> tuple[int, str]:
     """The exit code, and what was said."""
     with tempfile.TemporaryFile("w+") as told:
         process = _pytest(paths, arguments, told)
-        os.setpriority(os.PRIO_PROCESS, process.pid, LOWEST_PRIORITY)
+        os.setpriority(os.PRIO_PROCESS, process.pid, min(os.getpriority(os.PRIO_PROCESS, 0) + nicer, LAST))
         code = process.wait()
         told.seek(0)
         return code, told.read()

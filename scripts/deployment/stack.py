@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from scripts.deployment import events
 from scripts.deployment.events import Event
-from scripts.deployment.failures import DeployFailed, NotSettled
+from scripts.deployment.failures import DeployFailed, NotSettled, goes_on_without_us
 from scripts.deployment.packages import Packages
 from scripts.deployment.settings import hidden
 from scripts.deployment.states import DELETED, DONE, NEW, SETTLED, STILLBORN, UNDER_WAY
@@ -255,6 +255,7 @@ class Stack:
             failed = DeployFailed if status in (*SETTLED, *STILLBORN, DELETED) else NotSettled
             raise failed(f"{self.name} is {status}.\n{self._reasons(since)}")
 
+    @goes_on_without_us()
     def _settled(self, since: str, told: Callable[[Event], None] = _untold) -> str:
         """The status of the stack once nothing is under way. Raises NotSettled where that takes too long."""
         deadline = time.monotonic() + self.seconds

@@ -42,9 +42,10 @@ def the_whole_play(stage: Stage) -> None:
 
 def twenty_times_away_and_back_costs_the_connected_seconds_and_no_more(stage: Stage) -> None:
     with stage.pair(2_000) as pair:
-        pair.begin()
         surely = perhaps = 0.0
-        back_asked = back_answered = time.monotonic()
+        back_asked = time.monotonic()
+        pair.begin()
+        back_answered = time.monotonic()
         for _ in range(20):
             pair.await_connected(pair.row.connected(stage.world.now()) + 300)
             leaving = time.monotonic()
@@ -62,8 +63,7 @@ def twenty_times_away_and_back_costs_the_connected_seconds_and_no_more(stage: St
         perhaps += time.monotonic() - back_asked
         row = settled(pair)
         assert row.pauses == 20
-        # The first run began a little before it was first measured: while begin() was on its way.
-        assert surely * SECOND <= row.connected_before <= perhaps * SECOND + 3 * SECOND
+        assert surely * SECOND <= row.connected_before <= perhaps * SECOND
         assert len(pair.receipt()["minutes"]) == ceil_div(row.connected_before, stage.rules.minute)
         assert pair.client.credit() == 2_000 - owed(stage, row)
         entries = pair.client.api.get("/v1/wallet/entries?limit=100")["items"]
@@ -237,11 +237,13 @@ def many_at_once_at_the_boundary_charge_a_minute_once(stage: Stage) -> None:
 
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(hammer, range(4)))
-        assert pair.client.credit() == 500
         pair.hang_up()
         pair.client.do("end")
-        assert len(pair.receipt()["minutes"]) == 2
-        settled(pair)
+        row = settled(pair)
+        minutes = pair.receipt()["minutes"]
+        # Two, where nothing is slow.
+        assert len(minutes) == ceil_div(row.connected_before, stage.rules.minute) >= 2
+        assert pair.client.credit() == 1_000 - 250 * len(minutes)
 
 
 STORIES: list[Story] = [

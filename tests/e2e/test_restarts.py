@@ -157,6 +157,8 @@ def test_killed_hard_in_three_readings_it_comes_back_and_each_settles_right(serv
     row = goes_on.settled()
     assert talked <= row.connected_before <= (time.time() - goes_on.asked_at) * SECOND
 
+    now, noticed_at = served.world().now, silent_since + rules.silence  # before that, to tick only costs
+    until("a silence that is noticed", lambda: now() >= noticed_at, seconds=rules.silence / SECOND, every=1)
     row = falls_silent.settled()
     assert (row.reason, row.cut, row.paused_at) == ("grace_expired", "network", silent_since)
 

@@ -20,7 +20,7 @@ from tests.e2e.stage import Office
 ROOT = Path(__file__).parents[2]
 WHY = ("--reason", "something to look at", "--yes")
 START_SECONDS = 180
-STOP_SECONDS = 30
+STOP_SECONDS = 120
 
 FIELDS = {
     "api_url",
@@ -43,7 +43,8 @@ FIELDS = {
 def serving(state_dir: Path, *, stop_by: signal.Signals) -> Iterator[dict[str, Any]]:
     """A served stack: what its file says. It is stopped by a signal, as a person or a supervisor would."""
     note = state_dir / "stack.json"
-    command = [sys.executable, "-m", "infra.local.serve", "--state-dir", str(state_dir), "--cold"]
+    # Not the usual port: another stack of the tests may want it at the same moment.
+    command = [sys.executable, "-m", "infra.local.serve", "--state-dir", str(state_dir), "--cold", "--port", "0"]
     environment = os.environ | {"BILLING_MINUTE_SECONDS": "5", "RATE_LIMITS": ""}
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL) as process:  # noqa: S603 - ours
         try:

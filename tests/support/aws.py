@@ -49,7 +49,7 @@ def dynamodb_client(url: str, *, attempts: int = 3, connections: int = 64) -> Dy
         "dynamodb",
         endpoint_url=url,
         config=Config(
-            connect_timeout=1,
+            connect_timeout=10,
             read_timeout=60,  # a crowd on two cores waits longer than a function may
             max_pool_connections=connections,
             retries={"mode": "standard", "total_max_attempts": attempts},

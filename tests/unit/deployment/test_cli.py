@@ -78,26 +78,6 @@ def test_only_what_is_back_where_it_was_counts_as_unchanged(status: str, unsettl
     assert isinstance(failed.value, NotSettled) is unsettled
 
 
-def test_who_has_not_signed_in_hears_how_before_anything_is_packaged(capsys: pytest.CaptureFixture[str]) -> None:
-    def nobody(*_: Any) -> Stack:
-        raise NoCredentialsError
-
-    assert run(["--stage", "dev", "--package", "nowhere"], nobody) == Outcome.REFUSED
-    assert "aws sso login --profile" in capsys.readouterr().out
-
-
-def test_a_setting_that_is_missing_is_told_with_the_file_that_it_belongs_into(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    names = read(ROOT / "infra" / "stages" / "dev.json").parameters
-    told = {"Parameters": {name: {"Type": "String", "Default": ""} for name in names} | {"Needed": {"Type": "String"}}}
-    (tmp_path / "sam.yaml").write_text(yaml.safe_dump(told))
-    assert run(["--stage", "dev", "--package", str(tmp_path)], lambda *_: Standing(STUCK)) == Outcome.REFUSED
-    said = capsys.readouterr().out
-    assert "Not deployed.\nNeeded is not set" in said
-    assert "infra/stages/dev.json sets them" in said
-
-
 def test_a_package_of_another_stage_is_not_deployed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "sam.yaml").write_text(yaml.safe_dump({"Parameters": {"Stage": {"AllowedValues": ["prod"]}}}))
     assert run(["--stage", "dev", "--package", str(tmp_path)], lambda *_: Standing(STUCK)) == Outcome.REFUSED
@@ -117,6 +97,26 @@ def test_credentials_that_are_no_longer_good_change_nothing_and_say_so(capsys: p
 
     assert run(["--stage", "dev", "--list"], expired) == Outcome.REFUSED
     assert "Sign in again" in capsys.readouterr().out
+
+
+def test_who_has_not_signed_in_hears_how_before_anything_is_packaged(capsys: pytest.CaptureFixture[str]) -> None:
+    def nobody(*_: Any) -> Stack:
+        raise NoCredentialsError
+
+    assert run(["--stage", "dev", "--package", "nowhere"], nobody) == Outcome.REFUSED
+    assert "aws sso login --profile" in capsys.readouterr().out
+
+
+def test_a_setting_that_is_missing_is_told_with_the_file_that_it_belongs_into(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = read(ROOT / "infra" / "stages" / "dev.json").parameters
+    told = {"Parameters": {name: {"Type": "String", "Default": ""} for name in names} | {"Needed": {"Type": "String"}}}
+    (tmp_path / "sam.yaml").write_text(yaml.safe_dump(told))
+    assert run(["--stage", "dev", "--package", str(tmp_path)], lambda *_: Standing(STUCK)) == Outcome.REFUSED
+    said = capsys.readouterr().out
+    assert "Not deployed.\nNeeded is not set" in said
+    assert "infra/stages/dev.json sets them" in said
 
 
 def test_what_is_hidden_is_no_word_of_a_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

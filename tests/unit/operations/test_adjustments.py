@@ -13,12 +13,14 @@ from chalicelib.kernel.time import DAY, HOUR
 from chalicelib.notifications.model.notice import Notice
 from chalicelib.notifications.model.said import words
 from chalicelib.operations import adjustments, reconciliation
+from chalicelib.operations.model import adjustment as model
 from chalicelib.operations.model.adjustment import (
     MOST_ALONE,
     VALID,
     Adjustment,
     Tally,
     offering,
+    returning,
     too_much,
     wanted,
 )
@@ -26,12 +28,14 @@ from chalicelib.operations.model.operator import same
 from chalicelib.payouts import service as payouts
 from chalicelib.runtime.tables import Operation, Put
 from chalicelib.sessions.model.commands import finish
+from chalicelib.shop.model.returns import planned
 from chalicelib.wallet import coins, promos, refunds, statement
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.model.buckets import GIVEN, NEVER, Lot
 from chalicelib.wallet.model.promo import Code
 from chalicelib.wallet.schemas import entry_view
 from tests.support.connect import Connect
+from tests.support.counter import RATE, Counter
 from tests.support.hands import ANN, BEA, Hands, insisting
 from tests.support.losing import LosingTables
 from tests.support.memory import MemoryTables
@@ -316,6 +320,52 @@ def test_a_code_that_would_be_over_by_now_is_not_made(hands: Hands) -> None:
     for amount, total in ((50_001, 1), (0, 1), (1, 0)):
         with pytest.raises(Invalid):
             offer(amount, total)
+
+
+# --- orders ----------------------------------------------------------------------------------------
+
+
+def back_of(counter: Counter, units: int, *, shipping: bool = False, restock: bool = False) -> Adjustment:
+    order = counter.order()
+    return returning("adj_t1", order, planned(order, "adj_t1", {"1": units}, NOON, shipping=shipping), restock=restock)
+
+
+def test_what_is_divided_of_an_order_counts_on_all_whose_money_it_is_and_goes_back_with_the_approval() -> None:
+    counter = Counter(hand_world()).ready(20_000)
+    made = counter.orders({"book": 9})
+    assert back_of(counter, 9, shipping=True).worth == 0  # nothing is sent: it is the buyer's to call off
+    counter.ships()
+    wanted = back_of(counter, 9, shipping=True, restock=True)
+    assert (wanted.what, wanted.amount, wanted.worth) == ("order", 8_991 + RATE, 8_991 + RATE)
+    assert (wanted.people, wanted.receivers, wanted.subject) == ((counter.buyer, counter.seller), (), made.id)
+    world = counter.world
+    hand = adjustments.make(world, model.wanted("credit", counter.buyer, 500, "t0"), actor=BEA, reason="a gift")
+    assert hand.state == "posted"
+    asked = adjustments.make(world, wanted, actor=ANN, reason="a return")
+    assert (asked.state, counter.order().returned) == ("pending", 0)
+    for other in (back_of(counter, 8, shipping=True, restock=True), back_of(counter, 9, restock=True)):
+        with pytest.raises(AlreadyDone):
+            adjustments.make(world, other, actor=ANN, reason="another")
+    with pytest.raises(AlreadyDone):
+        adjustments.make(world, back_of(counter, 9, shipping=True), actor=ANN, reason="another")
+    for _ in range(2):
+        assert adjustments.approve(world, asked.id, actor=BEA, reason="seen").state == "posted"
+    assert (counter.order().returned, counter.left("book")) == (8_991 + RATE, 10)
+    said = world.tables.query("audit", ("pk", made.id)).items
+    assert sorted((each["action"], each["actor"]) for each in said if each["actor"] != "admin") == [
+        ("adjustment_approved", BEA),
+        ("adjustment_asked", ANN),
+        ("order_refunded", ANN),
+    ]
+
+
+def test_of_coins_what_they_are_worth_counts_and_a_small_return_is_done_by_one() -> None:
+    counter = Counter(hand_world()).ready()
+    counter.orders({"spell": 1}, "coins")
+    wanted = back_of(counter, 1)
+    assert (wanted.amount, wanted.worth) == (501, 501)
+    assert adjustments.make(counter.world, wanted, actor=ANN, reason="a return").state == "posted"
+    assert counter.order().state == "refunded"
 
 
 # --- slices ----------------------------------------------------------------------------------------
