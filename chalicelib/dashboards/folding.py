@@ -59,6 +59,8 @@ def fold(world: World, news: Sequence[News], left: Left) -> list[News]:
         try:
             waiting = _added(world, some) + waiting
         except Unavailable:
+            if len(some) == 1:  # of several, too many came between
+                log.warning("not_summed", kind=type(some[0]).__name__, id=_id(some[0]))
             failed += some
         except Exception as error:  # noqa: BLE001 - one that cannot be summed must not hold up the others
             if len(some) > 1:

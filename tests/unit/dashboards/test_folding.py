@@ -167,13 +167,19 @@ def test_the_row_that_an_entry_refers_to_is_waited_for_while_it_is_of_before() -
     assert rollups.totals(duo.world, rollups.PLATFORM) == {}
 
 
-def test_an_entry_whose_thing_is_not_seen_closed_holds_up_no_other() -> None:
+def test_an_entry_whose_thing_is_not_seen_closed_holds_up_no_other_and_is_named(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     duo = Duo(hand_world(), "1")
     duo.active(5_000)
     earned(duo, 10)
     unseen = Chain(f"earnings:{duo.reader}")
     assert folding.fold(duo.world, [unseen, Chain(duo.account)], left) == [unseen]
     assert rollups.totals(duo.world, rollups.PLATFORM)["topped_up"] == 5_000
+    logged = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(line["level"], line["id"]) for line in logged if line["event"] == "not_summed"] == [
+        ("warning", unseen.account)
+    ]
 
 
 @pytest.mark.parametrize("lost", [False, True])
