@@ -550,6 +550,17 @@ def test_who_calls_off_what_nobody_has_paid_is_in_the_audit_log_unless_it_is_the
         assert [(each["action"], each["actor"]) for each in acts] == [("order_called_off", "arn:ops")][number == "2" :]
 
 
+def test_who_calls_off_what_its_buyer_tried_to_is_in_the_audit_log_too(pages: Pages) -> None:
+    made = pages.opens()
+    pages.stripe.down = True
+    with pytest.raises(ProviderFailed):
+        pages.cancels()
+    pages.stripe.down = False
+    assert returns.call_off(pages.world, made.id, returns.Who("arn:ops", "because"), "admin").state == "cancelled"
+    (act,) = pages.world.tables.query("audit", ("pk", made.id)).items
+    assert (act["action"], act["actor"]) == ("order_called_off", "arn:ops")
+
+
 # --- what goes back ------------------------------------------------------------------------------
 
 
