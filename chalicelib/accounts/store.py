@@ -18,8 +18,7 @@ from chalicelib.accounts.model.devices import Device, Devices
 from chalicelib.accounts.model.limits import Limits, Setting
 from chalicelib.accounts.model.person import Person
 from chalicelib.accounts.model.preferences import Preferences, QuietHours
-from chalicelib.kernel.errors import Unavailable
-from chalicelib.runtime.tables import Absent, Check, Delete, Equals, Item, Key, Operation, Put, Tables
+from chalicelib.runtime.tables import Absent, Check, Delete, Equals, Item, Key, Operation, Put, Tables, whole
 
 _PROFILE: Final = "profile"
 _CONSENTS: Final = "consents"
@@ -53,19 +52,11 @@ class People:
 
         Raises Unavailable beyond 1,000 pages (about 1 GB).
         """
-        start: Key | None = None
-        found: list[Person] = []
-        for _ in range(_MOST_PAGES):
-            page = self._tables.scan(self._name, start=start)
-            found += [
-                _from_item(item)
-                for item in page.items
-                if item["sk"] == _PROFILE and (item.get("email") or "").casefold() == email.casefold()
-            ]
-            if page.next_key is None:
-                return found
-            start = page.next_key
-        raise Unavailable("There are too many accounts to look through.")
+        return [
+            _from_item(item)
+            for item in whole(self._tables, self._name, most=_MOST_PAGES)
+            if item["sk"] == _PROFILE and (item.get("email") or "").casefold() == email.casefold()
+        ]
 
     def add(self, person: Person) -> Put:
         """Adds a newcomer; fails when the person exists."""

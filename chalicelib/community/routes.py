@@ -32,7 +32,6 @@ blueprint = Blueprint(__name__)
 
 _POST: Final = "/v1/posts/{post_id}"
 _THREAD: Final = "/v1/threads/{thread_id}"
-_ID: Final = re.compile(r"[A-Za-z0-9_]{1,64}")
 _NUMBER: Final = re.compile(r"[0-9]{1,7}")
 
 
@@ -51,7 +50,7 @@ def list_threads(request: Request[None, ThreadsQuery]) -> PageOf[ThreadView]:
     """
     query = request.query
     scope = f"threads:{query.category}"
-    shape: cursors.Shape = {"category": query.category, "active_at": int, "pk": _ID, "sk": "thread"}
+    shape: cursors.Shape = {"category": query.category, "active_at": int, "pk": cursors.AN_ID, "sk": "thread"}
     start = cursors.decode(query.cursor, scope, shape) if query.cursor else None
     found, following = service.listing(world(), request.caller, query.category, query.limit, start)
     cursor = cursors.encode(following, scope) if following else None

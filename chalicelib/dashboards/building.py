@@ -6,7 +6,7 @@ they are shown the new ones. So a rebuild may be stopped anywhere, and repeated:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -16,14 +16,11 @@ from chalicelib.dashboards.model.news import News, Source, news_of
 from chalicelib.dashboards.rollups import builds
 from chalicelib.dashboards.store import Build, of_build
 from chalicelib.gateways import World
-from chalicelib.kernel.errors import InvalidState, Unavailable
+from chalicelib.kernel.errors import InvalidState
 from chalicelib.kernel.time import DAY
 from chalicelib.runtime import audit
 from chalicelib.runtime.retries import undisturbed
-from chalicelib.runtime.tables import MOST_OPERATIONS, Delete, Item, Key
-
-Advance = Callable[[int], None]
-"""Takes how many more rows were read."""
+from chalicelib.runtime.tables import MOST_OPERATIONS, Advance, Delete, pages
 
 KEYS: Final[dict[Source, tuple[str, str]]] = {
     "ledger": ("account", "seq"),
@@ -31,7 +28,6 @@ KEYS: Final[dict[Source, tuple[str, str]]] = {
     "readers": ("pk", "sk"),
 }
 """What is summed, and the names of its keys."""
-_MOST_PAGES: Final = 1_000_000
 
 
 def rebuild(world: World, advance: Advance, *, actor: str, reason: str) -> Build:
@@ -45,27 +41,14 @@ def rebuild(world: World, advance: Advance, *, actor: str, reason: str) -> Build
         begun = _changed(world, begun, "rollups_begun", actor, reason)
     failed = 0
     for source, names in KEYS.items():
-        for page in pages(world, getattr(world.settings.tables, source)):
+        for page in pages(world.tables, getattr(world.settings.tables, source), advance):
             news = (news_of(source, {name: item[name] for name in names}) for item in page)
             failed += len(_folded(world, [each for each in news if each]))
-            advance(len(page))
     if failed:
         raise InvalidState(f"{failed} chains or facts could not be summed: the log above says which, and why.")
     done = _changed(world, replace(begun, shown=begun.kept, since=0), "rollups_rebuilt", actor, reason)
     _forget_older(world, done.shown, advance)
     return done
-
-
-def pages(world: World, table: str) -> Iterator[list[Item]]:
-    """All rows of a table, for the command line. Raises Unavailable where pages never end."""
-    start: Key | None = None
-    for _ in range(_MOST_PAGES):
-        page = world.tables.scan(table, start=start)
-        yield page.items
-        start = page.next_key
-        if start is None:
-            return
-    raise Unavailable("There is too much to read at once.")
 
 
 def _folded(world: World, news: Sequence[News]) -> list[News]:
@@ -90,14 +73,13 @@ def _changed(world: World, build: Build, action: str, actor: str, reason: str) -
 def _forget_older(world: World, build: int, advance: Advance) -> None:
     """Delete the rows of builds before this one."""
     table, old = world.settings.tables.rollups, list[Delete]()
-    for page in pages(world, table):
+    for page in pages(world.tables, table, advance):
         for item in page:
             if (found := of_build(item)) and found[0] < build:
                 old.append(Delete(table, {"pk": item["pk"], "sk": item["sk"]}))
         while len(old) >= MOST_OPERATIONS:
             _delete(world, old[:MOST_OPERATIONS])
             del old[:MOST_OPERATIONS]
-        advance(len(page))
     if old:
         _delete(world, old)
 

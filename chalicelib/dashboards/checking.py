@@ -8,26 +8,27 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Final
 
-from chalicelib.dashboards.building import Advance, pages
 from chalicelib.dashboards.model.fold import QUARTER, TOTAL, Place, Row, Step, by_quarter, changes
 from chalicelib.dashboards.model.measures import PLATFORM, Added, Thing, asked, of_entry, of_fact
 from chalicelib.dashboards.model.news import Came, Posted, Stands, news_of
 from chalicelib.dashboards.rollups import builds, shown
 from chalicelib.dashboards.store import Rollups, of_build
-from chalicelib.dashboards.things import thing
+from chalicelib.dashboards.things import Asked, thing
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import InvalidState
 from chalicelib.kernel.time import Millis
 from chalicelib.runtime.retries import undisturbed
-from chalicelib.runtime.tables import Item
-from chalicelib.wallet.model.chain import Entry, JournalFact, fact_from_item, from_item, genesis
+from chalicelib.runtime.tables import Advance, Item, whole
+from chalicelib.wallet.model.chain import Entry, fact_from_item, from_item, genesis
 
 _SUBJECTS: Final = ("client:", "reader:")
 _STANDING: Final = "standing."
 _LOOKS: Final = 5
+_KEPT: Final = 1_000
+"""Things that entries refer to, the last ones: those of one stream's entries come one after the other."""
 
 Quarters = Mapping[Millis, Mapping[str, int]]
 
@@ -120,12 +121,10 @@ def _not_adding_up(sums: Rollups, subject: str) -> list[Difference]:
 
 def _stored(world: World, build: int, advance: Advance) -> dict[Place, Mapping[str, int]]:
     found: dict[Place, Mapping[str, int]] = {}
-    for page in pages(world, world.settings.tables.rollups):
-        for number, row in filter(None, map(of_build, page)):
-            subject = row.place.subject
-            if number == build and (subject == PLATFORM or subject.startswith(_SUBJECTS)):
-                found[row.place] = row.sums
-        advance(len(page))
+    for number, row in filter(None, map(of_build, whole(world.tables, world.settings.tables.rollups, advance))):
+        subject = row.place.subject
+        if number == build and (subject == PLATFORM or subject.startswith(_SUBJECTS)):
+            found[row.place] = row.sums
     return found
 
 
@@ -133,35 +132,30 @@ def _right(world: World, advance: Advance) -> dict[Place, Mapping[str, int]]:
     found: defaultdict[Place, Counter[str]] = defaultdict(Counter)
     tables = world.settings.tables
     for table, steps in ((tables.ledger, _of_ledger), (tables.accounts, _of_people), (tables.readers, _of_readers)):
-        for at, added in steps(world, _told(pages(world, table), advance)):
+        for at, added in steps(world, whole(world.tables, table, advance)):
             for place, sums in changes(Step(at, added, Place("", ""))):
                 found[place].update(sums)
     return {place: {name: amount for name, amount in sums.items() if amount} for place, sums in found.items()}
 
 
-def _told(found: Iterable[list[Item]], advance: Advance) -> Iterator[Item]:
-    for page in found:
-        yield from page
-        advance(len(page))
-
-
 def _of_ledger(world: World, items: Iterable[Item]) -> Iterator[tuple[Millis, Added]]:
     """Chains come in the order of their entries, also from a scan."""
     last: dict[str, Entry] = {}
+    things = lru_cache(_KEPT)(partial(_seen, world))  # all gifts of a stream are its host's
     for item in items:
         news = news_of("ledger", item)
         if isinstance(news, Posted):
             fact = fact_from_item(item)
-            yield fact.at, of_fact(fact, _thing(world, fact))
+            yield fact.at, of_fact(fact, things(asked(fact)))
         elif news:
             entry = from_item(item)
             before = last.get(entry.account, genesis(entry.account))
             last[entry.account] = entry
-            yield entry.at, of_entry(entry, before, _thing(world, entry))
+            yield entry.at, of_entry(entry, before, things(asked(entry)))
 
 
-def _thing(world: World, entry: Entry | JournalFact) -> Thing:
-    return undisturbed(world.sleep, partial(thing, world, asked(entry)))
+def _seen(world: World, asked: Asked) -> Thing:
+    return undisturbed(world.sleep, partial(thing, world, asked))
 
 
 def _of_people(world: World, items: Iterable[Item]) -> Iterator[tuple[Millis, Added]]:

@@ -9,7 +9,7 @@ them since they were read: of two who add the same, the second reads again and f
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Final
 
 from chalicelib.accounts import service as accounts
@@ -18,7 +18,7 @@ from chalicelib.dashboards.model.measures import PLATFORM, asked, home, is_known
 from chalicelib.dashboards.model.news import Came, Chain, News, Posted, Stands
 from chalicelib.dashboards.rollups import builds
 from chalicelib.dashboards.store import Rollups
-from chalicelib.dashboards.things import Unseen, thing
+from chalicelib.dashboards.things import Things, Unseen, thing
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import Unavailable
 from chalicelib.kernel.time import SECOND, Millis
@@ -59,6 +59,8 @@ def fold(world: World, news: Sequence[News], left: Left) -> list[News]:
         try:
             waiting = _added(world, some) + waiting
         except Unavailable:
+            if len(some) == 1:  # of several, too many came between
+                log.warning("not_summed", kind=type(some[0]).__name__, id=_id(some[0]))
             failed += some
         except Exception as error:  # noqa: BLE001 - one that cannot be summed must not hold up the others
             if len(some) > 1:
@@ -80,10 +82,11 @@ def _try(world: World, news: Sequence[News]) -> list[News]:
     rows = Rollups(world.tables, world.settings.tables.rollups, build.kept)
     marks = rows.read({_mark(each) for each in news})  # before what they are of: a mark that is older is found out
     facts = _facts(world, news)
+    things = cache(partial(thing, world))  # all gifts of a stream are its host's
     plan, left = Plan(MOST_ROWS, build.since), list[News]()
     for each in news:
         try:
-            if not _all_taken(plan, _steps(world, each, marks[_mark(each)], facts)):
+            if not _all_taken(plan, _steps(world, things, each, marks[_mark(each)], facts)):
                 left.append(each)
         except Unseen as unseen:
             if len(news) == 1:
@@ -117,13 +120,13 @@ def _all_taken(plan: Plan, steps: Iterator[Step]) -> bool:
     return number < MOST_ENTRIES
 
 
-def _steps(world: World, news: News, mark: Row, facts: Mapping[News, JournalFact]) -> Iterator[Step]:
+def _steps(world: World, things: Things, news: News, mark: Row, facts: Mapping[News, JournalFact]) -> Iterator[Step]:
     """What is to be added of the news, ``mark`` saying how much of it is."""
     match news:
         case Chain(account):
-            yield from _of_chain(world, account, mark.through.get(_kind(account), 0))
+            yield from _of_chain(world, things, account, mark.through.get(_kind(account), 0))
         case Posted() if not mark.rev:
-            yield _of_fact(world, facts[news])
+            yield _of_fact(things, facts[news])
         case Came(user) if not mark.rev:
             yield _of_person(world, user)
         case Stands(user):
@@ -151,7 +154,7 @@ def _kind(account: str) -> str:
     return account.partition(":")[0]
 
 
-def _of_chain(world: World, account: str, through: int) -> Iterator[Step]:
+def _of_chain(world: World, things: Things, account: str, through: int) -> Iterator[Step]:
     """The entries after the one with the number ``through``, 100 at most."""
     mark = Place(home(account), TOTAL)
     before = genesis(account)
@@ -161,13 +164,13 @@ def _of_chain(world: World, account: str, through: int) -> Iterator[Step]:
             continue
         if entry.seq != before.seq + 1:
             return  # of a transaction that is just being written: the record of what is missing is still to come
-        yield Step(entry.at, _of_entry(world, entry, before), mark, through={_kind(account): entry.seq})
+        yield Step(entry.at, _of_entry(things, entry, before), mark, through={_kind(account): entry.seq})
         before = entry
 
 
-def _of_entry(world: World, entry: Entry, before: Entry) -> Mapping[str, dict[str, int]]:
+def _of_entry(things: Things, entry: Entry, before: Entry) -> Mapping[str, dict[str, int]]:
     _must_be_known(entry)
-    return of_entry(entry, before, thing(world, asked(entry)))
+    return of_entry(entry, before, things(asked(entry)))
 
 
 def _facts(world: World, news: Sequence[News]) -> dict[News, JournalFact]:
@@ -180,9 +183,9 @@ def _facts(world: World, news: Sequence[News]) -> dict[News, JournalFact]:
     return facts
 
 
-def _of_fact(world: World, fact: JournalFact) -> Step:
+def _of_fact(things: Things, fact: JournalFact) -> Step:
     _must_be_known(fact)
-    return Step(fact.at, of_fact(fact, thing(world, asked(fact))), Place(fact.account, fact.key))
+    return Step(fact.at, of_fact(fact, things(asked(fact))), Place(fact.account, fact.key))
 
 
 def _must_be_known(entry: Entry | JournalFact) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from chalicelib.dashboards.model.measures import Thing, What
 from chalicelib.gateways import World
 from chalicelib.kernel.time import ceil_div
@@ -16,7 +18,11 @@ class Unseen(Contended):
     """An entry is there, and what was written with it is not seen yet."""
 
 
-def thing(world: World, asked: tuple[What, str] | None) -> Thing:
+Asked = tuple[What, str] | None
+Things = Callable[[Asked], Thing]
+
+
+def thing(world: World, asked: Asked) -> Thing:
     """What it refers to. Raises Unseen while the transaction that wrote both is not seen whole, NotFound."""
     match asked:
         case ("session", name):

@@ -1,6 +1,5 @@
 """Messages over HTTP."""
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from chalice.app import Blueprint
@@ -47,7 +46,6 @@ else:
 blueprint = Blueprint(__name__)
 
 _CONVERSATION: Final = "/v1/conversations/{conversation_id}"
-_KEY: Final = re.compile(r"[A-Za-z0-9_]{1,64}")
 
 
 @endpoint(
@@ -72,7 +70,7 @@ def list_conversations(request: Request[None, ConversationsQuery]) -> PageOf[Con
     """
     query, user = request.query, request.caller.id
     scope = f"conversations:{query.as_}:{user}"
-    shape: cursors.Shape = {query.as_: user, "recent_at": int, "pk": _KEY, "sk": "conversation"}
+    shape: cursors.Shape = {query.as_: user, "recent_at": int, "pk": cursors.AN_ID, "sk": "conversation"}
     start = cursors.decode(query.cursor, scope, shape) if query.cursor else None
     page, following = service.conversations_of(world(), query.as_, user, query.limit, start)
     names = service.names(world(), page)

@@ -7,7 +7,7 @@ ids, moments and amounts.
 """
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -37,9 +37,9 @@ from chalicelib.messaging import belongings as messages
 from chalicelib.notifications import inbox
 from chalicelib.notifications.letters import letter
 from chalicelib.notifications.model.words import Words
-from chalicelib.operations import exports
+from chalicelib.operations import departures, exports
 from chalicelib.operations.model import deletion as model
-from chalicelib.operations.model.deletion import CODE_DIGITS, Deletion, State
+from chalicelib.operations.model.deletion import CODE_DIGITS, Deletion, State, Told
 from chalicelib.operations.store import Leaving
 from chalicelib.payouts import payees, paying
 from chalicelib.payouts import service as payouts
@@ -48,7 +48,7 @@ from chalicelib.readers import service as readers
 from chalicelib.runtime import audit, outbox
 from chalicelib.runtime.logs import log
 from chalicelib.runtime.retries import undisturbed
-from chalicelib.runtime.tables import Key, Operation, Put
+from chalicelib.runtime.tables import Advance, Key, Operation, Put
 from chalicelib.scheduling import belongings as bookings
 from chalicelib.scheduling import service as scheduling
 from chalicelib.sessions import afterwards, settling
@@ -127,7 +127,8 @@ def ask(world: World, person_id: str) -> Deletion:
 def confirm(world: World, person_id: str, code: str) -> Deletion:
     """Begin the thirty days. Repeating it once it is confirmed changes nothing.
 
-    Raises NotFound (nothing was asked for), Invalid (another code), LinkExpired (too late, or tried too often).
+    Raises NotFound (nothing was asked for), Invalid (another code), LinkExpired (too late, or tried too often),
+    Unavailable (it may have been confirmed: to be repeated).
     """
     rows = _rows(world)
 
@@ -144,17 +145,22 @@ def confirm(world: World, person_id: str, code: str) -> Deletion:
         raise refusal or NotFound
     if decided.runs_at is not None:
         world.wind("deletion", person_id, decided.epoch, decided.runs_at)
+    departures.tell(world, decided, "confirmed")
     return decided
 
 
 def cancel(world: World, person_id: str) -> None:
-    """Keep the account. Raises NotFound where no deletion was ever asked for, InvalidState once it is closed."""
+    """Keep the account. Raises NotFound where no deletion was ever asked for, InvalidState once it is closed,
+    Unavailable.
+    """
     rows = _rows(world)
 
     def attempt() -> None:
         was = rows.deletion(person_id)
         decided = model.cancelled(was)
         if decided != was:
+            if was and was.confirmed:  # first: nobody is deleted after all whom a crash left half taken back
+                departures.tell(world, decided, "cancelled")
             told = [_notice(world, decided, "deletion_cancelled", world.now())] if was and was.confirmed else []
             world.tables.write(rows.keep_deletion(decided), *told)
 
@@ -230,6 +236,7 @@ def _forget(world: World, was: Deletion, now: Millis) -> None:
     person_id, rows = was.person, _rows(world)
     place = was.forgotten
     if place is None:
+        departures.tell(world, was, "closed")
         for forget in FORGETTING:
             forget(world, person_id)
         # From here on nobody can ask a reader, or book them, who did not do so before.
@@ -266,6 +273,42 @@ def _look_back(world: World, was: Deletion, now: Millis) -> None:
     if was.closed_at is not None:  # coins that were paid since are nobody's, and their money is
         packs.give_back_since(world, was.person, was.closed_at)
     world.wrote(_rows(world).keep_deletion(model.looked_back(was, now)))
+
+
+def play_again(world: World, actor: str, reason: str, advance: Advance) -> int:
+    """Have every deletion stand as the list of who leaves says, where the tables are older: for a stage that was
+    brought back and takes no calls yet. Who was gone is shut out and blank again when this returns; what they share
+    with others follows by the tick, as ever. The number of people on the list; it may be repeated.
+
+    Raises InvalidState, Unavailable.
+    """
+    count = 0
+    for person_id, told in departures.by_person(world):
+        undisturbed(world.sleep, partial(_stand_as_told, world, person_id, told, actor, reason))
+        count += 1
+        advance(1)
+    return count
+
+
+def _stand_as_told(world: World, person_id: str, told: Sequence[Told], actor: str, reason: str) -> None:
+    try:
+        person = accounts.person(world, person_id)
+    except NotFound:  # they came after the copy's moment: nothing of theirs is here
+        return
+    rows, now = _rows(world), world.now()
+    was = rows.deletion(person_id)
+    # Who came again under the same id, after an older one was brought back without them, is somebody new.
+    of_theirs = [each for each in told if each.asked_at >= person.created_at]
+    decided = model.again(was, person_id, of_theirs, now, world.settings.rules.cooling_off)
+    if decided is None or decided == was:
+        return
+    closing: tuple[Operation, ...] = ()
+    if decided.state == "closed":
+        for forget in FORGETTING:
+            forget(world, person_id)
+        closing = accounts.closing(world, accounts.person(world, person_id), reason)
+    said = _audited(world, decided, f"deletion_{decided.state}_again", now, 0, actor, reason)
+    world.tables.write(rows.keep_deletion(decided), *closing, said)
 
 
 _STEP: Final[Mapping[State, Callable[[World, Deletion, Millis], None]]] = {
@@ -410,13 +453,21 @@ def _give_back(world: World, deletion: Deletion) -> bool:
     return False
 
 
-def _audited(world: World, deletion: Deletion, action: str, now: Millis, owed: int) -> Put:
+def _audited(
+    world: World,
+    deletion: Deletion,
+    action: str,
+    now: Millis,
+    owed: int,
+    actor: str = "system",
+    reason: str = "asked for by the person",
+) -> Put:
     return audit.entry(
         world.settings.tables.audit,
         subject=deletion.person,
         action=action,
-        actor="system",
-        reason="asked for by the person",
+        actor=actor,
+        reason=reason,
         at=now,
         detail={"amount": owed},
     )

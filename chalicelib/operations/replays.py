@@ -6,7 +6,7 @@ more. One that cannot be applied holds up no other. Stripe keeps events for 30 d
 by account.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ from chalicelib.kernel.time import DAY, SECOND, Millis
 from chalicelib.payouts import payees
 from chalicelib.runtime import audit
 from chalicelib.runtime.logs import log
-from chalicelib.runtime.tables import Operation
+from chalicelib.runtime.tables import Advance, Operation
 from chalicelib.shop.events import TOLD, TOLD_OF_READERS, apply_connect_event, apply_event
 from chalicelib.wallet import apple, events
 
@@ -70,7 +70,7 @@ def missed_of_readers(
     since: Millis,
     *,
     undelivered: bool = False,
-    done: Callable[[int], object] = lambda _: None,
+    done: Advance = lambda _: None,
 ) -> list[Missed]:
     """The same of the accounts of these ``readers``; 500 of them all. ``done`` is told of each account.
 
@@ -130,7 +130,7 @@ def missing(world: World, ids: Sequence[str], account: str | None = None) -> lis
 
 
 def replay(
-    world: World, found: Sequence[Missed], *, actor: str, reason: str, done: Callable[[int], object] = lambda _: None
+    world: World, found: Sequence[Missed], *, actor: str, reason: str, done: Advance = lambda _: None
 ) -> Replayed:
     """Apply these, each by itself, audited; what was applied meanwhile is passed over. ``done`` is told of each.
 

@@ -25,6 +25,8 @@ def encode(key: dict[str, Any], scope: str) -> str:
     return base64.urlsafe_b64encode(_digest(payload, scope) + payload).decode().rstrip("=")
 
 
+AN_ID: Final = re.compile(r"[A-Za-z0-9_]{1,64}")
+"""What an id in a key looks like that is not known beforehand."""
 Expected = str | re.Pattern[str] | type[str] | type[int]
 Shape = Mapping[str, Expected]
 """What a key must hold, by name: this very value, text that is as a whole of this pattern, or any of this type."""

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from chalicelib.kernel.errors import Unavailable
 from chalicelib.runtime import metrics
 from chalicelib.runtime.aws import is_passing_fault
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 Item = dict[str, Any]
 Key = dict[str, Any]
+Advance = Callable[[int], object]
+"""Hears how many more are done of a long work: rows that were read, things that were copied."""
 
 MOST_OPERATIONS: Final = 100
 """What one DynamoDB transaction takes."""
@@ -99,6 +103,10 @@ class Range:
     high: str | int
 
 
+MOST_PAGES: Final = 1_000_000
+"""Of a whole table, each of a megabyte."""
+
+
 class ConditionFailed(Exception):
     """A clause did not hold; nothing was written. ``found[i]`` is what operation *i* met, if it failed."""
 
@@ -141,6 +149,29 @@ class Tables(Protocol):
 
     def write(self, *operations: Operation) -> None:
         """All or nothing. Raises ConditionFailed, or Contended where the outcome is unknown."""
+
+
+def pages(
+    tables: Tables, table: str, advance: Advance = lambda _: None, most: int = MOST_PAGES
+) -> Iterator[list[Item]]:
+    """A whole table, page by page, in no order: for the command line, never for a request.
+
+    Raises Unavailable beyond ``most`` pages.
+    """
+    start: Key | None = None
+    for _ in range(most):
+        page = tables.scan(table, start=start)
+        yield page.items
+        advance(len(page.items))
+        start = page.next_key
+        if start is None:
+            return
+    raise Unavailable("There is too much to read at once.")
+
+
+def whole(tables: Tables, table: str, advance: Advance = lambda _: None, most: int = MOST_PAGES) -> Iterator[Item]:
+    """The same, row by row."""
+    return chain.from_iterable(pages(tables, table, advance, most))
 
 
 class DynamoTables:

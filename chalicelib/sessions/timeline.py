@@ -1,7 +1,7 @@
 """Looking at readings, for the command line: which there are, and all that is known of one.
 
-What nobody keeps cannot be shown: single beats, the notices of Agora (of each side only the newest one counts), and the
-tokens that were handed out.
+Of beats and of Agora's notices the last of each side is kept, also beyond the end; tokens that were handed out are
+not, but that one was renewed counts as heard.
 """
 
 from itertools import islice

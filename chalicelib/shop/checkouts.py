@@ -7,7 +7,7 @@ a coupon, come back when its page is known to be over, never before; money that 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -86,12 +86,13 @@ def look(world: World, order: Order) -> Order:
     return _look_again(world, order, look_again(ends, now))
 
 
-def call_off(world: World, order: Order, why: Why = "buyer") -> Order:
-    """The order once nobody can pay it any more, for ``why``; one that was called off before stays as it was.
+def call_off(world: World, order: Order, why: Why = "buyer", *said: Operation) -> Order:
+    """The order once nobody can pay it any more, for ``why``; one that was called off before stays as it was. What is
+    ``said`` of it is written where it first says why.
 
     Raises InvalidState where it is paid, or is being paid; ProviderFailed, Unavailable.
     """
-    order = _closing(world, _opened(world, order), why)
+    order = _closing(world, _opened(world, order), why, said)
     if order.state == "pending" and order.checkout:
         verdict = model.judge(None, _closed(world, order), order)
         if not isinstance(verdict, Over):
@@ -102,12 +103,12 @@ def call_off(world: World, order: Order, why: Why = "buyer") -> Order:
     return order
 
 
-def _closing(world: World, order: Order, why: Why) -> Order:
+def _closing(world: World, order: Order, why: Why, said: Sequence[Operation]) -> Order:
     """The order that says why its page is about to be closed: Stripe may tell that it is over before we write that."""
 
     def attempt(was: Order) -> Order:
         now = closing(was, why)
-        return _written(world, now, was) if now != was else was
+        return _written(world, now, was, *said) if now != was else was
 
     return orders.changed(world, order.id, attempt)
 
@@ -201,9 +202,9 @@ def _look_again(world: World, order: Order, at: Millis | None) -> Order:
     return now if world.wrote(row) else orders.load(world, order.id)
 
 
-def _written(world: World, now: Order, was: Order) -> Order:
+def _written(world: World, now: Order, was: Order, *beside: Operation) -> Order:
     raised, row = orders_of(world).replace(now, was)
-    world.tables.write(row)
+    world.tables.write(row, *beside)
     return raised
 
 

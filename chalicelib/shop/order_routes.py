@@ -1,6 +1,5 @@
 """Orders over HTTP."""
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from chalice.app import Blueprint
@@ -35,7 +34,6 @@ else:
 blueprint = Blueprint(__name__)
 
 _ORDER: Final = "/v1/orders/{order_id}"
-_KEY: Final = re.compile(r"[A-Za-z0-9_]{1,64}")
 
 
 @endpoint(
@@ -77,7 +75,7 @@ def list_orders(request: Request[None, ListQuery]) -> PageOf[OrderView]:
     """One's orders, newest first. The list may be a moment behind."""
     query, user = request.query, request.caller.id
     scope = f"orders:{user}"
-    shape: cursors.Shape = {"buyer": user, "created_at": int, "pk": _KEY, "sk": "order"}
+    shape: cursors.Shape = {"buyer": user, "created_at": int, "pk": cursors.AN_ID, "sk": "order"}
     start = cursors.decode(query.cursor, scope, shape) if query.cursor else None
     page, following = orders.page_of_buyer(world(), user, query.limit, start)
     return PageOf[OrderView](
@@ -115,7 +113,7 @@ def list_sales(request: Request[None, ListQuery]) -> PageOf[SaleView]:
     """
     query, user = request.query, request.caller.id
     scope = f"sales:{user}"
-    shape: cursors.Shape = {"seller": sales(user), "created_at": int, "pk": _KEY, "sk": sale_key(user)}
+    shape: cursors.Shape = {"seller": sales(user), "created_at": int, "pk": cursors.AN_ID, "sk": sale_key(user)}
     start = cursors.decode(query.cursor, scope, shape) if query.cursor else None
     page, following = orders.page_of_seller(world(), user, query.limit, start)
     return PageOf[SaleView](

@@ -70,7 +70,8 @@ def call_off(world: World, order_id: str, who: Who, why: Why = "buyer") -> Order
     """
     order = orders.load(world, order_id)
     if order.state == "pending":
-        return checkouts.call_off(world, order, why)
+        said = [] if why == "buyer" else [_called_off(world, order, who)]
+        return checkouts.call_off(world, order, why, *said)
     if order.state == "cancelled" or any(each.id == OFF for each in order.refunds):
         return order
 
@@ -81,6 +82,18 @@ def call_off(world: World, order_id: str, who: Who, why: Why = "buyer") -> Order
         return _write(world, was, back, who, restock=False)
 
     return advancing.brought_up(world, orders.changed(world, order_id, attempt))
+
+
+def _called_off(world: World, order: Order, who: Who) -> Operation:
+    return audit.entry(
+        world.settings.tables.audit,
+        subject=order.id,
+        action="order_called_off",
+        actor=who.actor,
+        reason=who.reason,
+        at=world.now(),
+        detail={"amount": order.total},
+    )
 
 
 # --- giving back -----------------------------------------------------------------------------------

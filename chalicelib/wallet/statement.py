@@ -4,24 +4,19 @@ The proofs read whole chains or the whole table; they are for the command line a
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from chalicelib.gateways import World
 from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import Millis
-from chalicelib.runtime.tables import Item, Key
+from chalicelib.runtime.tables import Advance, Key, whole
 from chalicelib.wallet import metering
 from chalicelib.wallet.model.chain import Entry, Meter, from_item, genesis, proves
 from chalicelib.wallet.service import charge_due, head, ledger, nothing
 
-_MOST_PAGES: Final = 10_000
 _PAGE: Final = 100
-
-
-def _unheard(more: int) -> None:
-    del more
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +112,11 @@ class TrialBalance:
         return {name: amount for (name, _), amount in self.accounts.items() if amount and name.startswith(clearing)}
 
 
-def trial_balance(world: World, told: Callable[[int], object] = _unheard) -> TrialBalance:
-    """Add up the whole ledger; ``told`` hears how many rows more were read."""
+def trial_balance(world: World, advance: Advance = lambda _: None) -> TrialBalance:
+    """Add up the whole ledger. Raises Unavailable where it is too large for that."""
     sums: Counter[tuple[str, str]] = Counter()
     newest: dict[str, Entry] = {}
-    for item in _everything(world, told):
+    for item in whole(world.tables, world.settings.tables.ledger, advance):
         name = item["account"]
         if name.startswith("receipt:"):
             continue
@@ -141,19 +136,7 @@ def trial_balance(world: World, told: Callable[[int], object] = _unheard) -> Tri
     return TrialBalance(dict(sums), dict(total), tuple(sorted(newest)), tuple(sorted(drifted)))
 
 
-def chains(world: World, told: Callable[[int], object] = _unheard) -> list[str]:
-    """Every chain of the ledger, by name; ``told`` as above."""
-    names = {item["account"] for item in _everything(world, told)}
+def chains(world: World, advance: Advance = lambda _: None) -> list[str]:
+    """Every chain of the ledger, by name. Raises Unavailable where there are too many to read."""
+    names = {item["account"] for item in whole(world.tables, world.settings.tables.ledger, advance)}
     return sorted(name for name in names if not name.startswith(("receipt:", "platform:")))
-
-
-def _everything(world: World, told: Callable[[int], object]) -> Iterator[Item]:
-    start: Key | None = None
-    for _ in range(_MOST_PAGES):
-        scanned = world.tables.scan(world.settings.tables.ledger, start=start)
-        told(len(scanned.items))
-        yield from scanned.items
-        start = scanned.next_key
-        if start is None:
-            return
-    raise RuntimeError("the ledger is too large to add up at once")

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
+from scripts.backup.export import scanned
+
 _A_BATCH: Final = 25
 _AT_ONCE: Final = 4
-_MOST_PAGES: Final = 10_000
 
 Rows = dict[str, dict[str, Any]]
 """The items of a table by their keys, as DynamoDB speaks."""
@@ -46,13 +47,8 @@ def _key_names(dynamodb: Any, table: str) -> list[str]:
 
 
 def _items(dynamodb: Any, table: str) -> Iterator[dict[str, Any]]:
-    asked: dict[str, Any] = {"TableName": table, "ConsistentRead": True}
-    for _ in range(_MOST_PAGES):
-        told = dynamodb.scan(**asked)
+    for told in scanned(dynamodb, table):
         yield from told["Items"]
-        if "LastEvaluatedKey" not in told:
-            return
-        asked["ExclusiveStartKey"] = told["LastEvaluatedKey"]
 
 
 def _batches(items: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:

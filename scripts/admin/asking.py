@@ -21,6 +21,8 @@ WHY: Final = '--reason "ticket 1234" --yes'
 _FEW: Final = 10
 _MOST: Final = 100
 """Rows that are asked for at once."""
+_SHORTEST_REASON: Final = 3
+_LONGEST_REASON: Final = 500
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _NUMBER: Final = re.compile(r"[0-9]{1,9}")
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -71,6 +73,16 @@ def a_text(written: str) -> str:
     if not written.strip() or not written.isprintable():
         raise ArgumentTypeError("write some text")
     return written.strip()
+
+
+def a_reason(written: str) -> str:
+    """Why somebody does something, or looks at something: kept in the audit log for ever."""
+    reason = written.strip()
+    if not reason.isprintable():
+        raise ArgumentTypeError("write plain text on one line")
+    if not _SHORTEST_REASON <= len(reason) <= _LONGEST_REASON:
+        raise ArgumentTypeError(f"write {_SHORTEST_REASON} to {_LONGEST_REASON} characters")
+    return reason
 
 
 def an_email(written: str) -> str:

@@ -5,6 +5,7 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from typing import Any, Final
 
 from chalicelib.gateways import World
+from chalicelib.kernel.errors import Invalid
 from chalicelib.kernel.time import rfc3339
 from chalicelib.runtime import audit
 from scripts.admin.asking import Answer, Facts, Verb, takes_limit
@@ -20,6 +21,15 @@ def show_log(world: World, asked: Namespace) -> Answer:
 def rows_on(world: World, subject: str, limit: int) -> list[Facts]:
     """The newest rows on a subject."""
     return [_facts(each) for each in audit.newest(world.tables, world.settings.tables.audit, subject, limit)]
+
+
+def record_look(world: World, asked: Namespace, subject: str, action: str) -> None:
+    """Write down who looks at what is somebody's own, and why, before it is shown. Raises Invalid without a reason."""
+    if not asked.reason:
+        raise Invalid(errors=({"field": "reason", "message": "say why, with --reason: this look is recorded"},))
+    table, now = world.settings.tables.audit, world.now()
+    said = audit.entry(table, subject=subject, action=action, actor=asked.operator(), reason=asked.reason, at=now)
+    world.tables.write(said)
 
 
 def _facts(row: dict[str, Any]) -> Facts:

@@ -9,9 +9,12 @@ from chalicelib.gateways import World
 from chalicelib.kernel.errors import InvalidState, NotFound
 from chalicelib.kernel.ids import new_id
 from chalicelib.kernel.time import SECOND, Millis, rfc3339
+from chalicelib.operations import deletions
 from chalicelib.payouts import paying
+from chalicelib.runtime.tables import Advance
 from chalicelib.wallet import statement
 from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, a_moment, a_text, takes_nothing
+from scripts.admin.completion import offers_files
 from scripts.admin.progress import bar
 from scripts.backup import export, history, restore, standstill
 from scripts.backup.model import Backup, DamagedError
@@ -60,7 +63,9 @@ def show_backup(world: World, asked: Namespace) -> Answer:
 
 
 def restore_backup(world: World, asked: Namespace) -> Plan:
-    """Into empty tables only. Interrupted, it is to be repeated: it goes on. Afterwards payouts are stopped."""
+    """Into empty tables only. Interrupted, it is to be repeated: it goes on. Afterwards payouts are stopped, and
+    who has left since the copy's moment is gone again.
+    """
     place = place_of(asked.source)
     backup = _read(place)
     _refuse_unless_still(world)
@@ -73,18 +78,22 @@ def restore_backup(world: World, asked: Namespace) -> Plan:
                 restore.bring_back(world, place, backup, operator, reason, advance)
         except DamagedError as damaged:
             raise InvalidState(f"{damaged} The stage stands still; what is there already stays.") from None
-        paying.freeze(world, actor=operator, reason=f"brought back as of {rfc3339(backup.at)}: {reason}")
+        why = f"brought back as of {rfc3339(backup.at)}: {reason}"
+        paying.freeze(world, actor=operator, reason=why)
+        with bar(asked, "Playing again who left") as advance:
+            leaving = deletions.play_again(world, operator, why, advance)
         with bar(asked, "Following every chain") as advance:
             faults = _faults(world, advance)
         history.say(world, "restored", operator, reason, backup=backup.id, faults=len(faults))
-        return Answer([_facts(backup) | {"faults": faults, "payouts": "stopped"}], holds=not faults)
+        more: Facts = {"leaving": leaving, "faults": faults, "payouts": "stopped"}
+        return Answer([_facts(backup) | more], holds=not faults)
 
     how = "go on bringing back" if begun else "bring back"
     will = f"{how} {sum(map(backup.items, backup.tables))} items of {rfc3339(backup.at)}, and stop payouts"
     return Plan((will,), act)
 
 
-def _faults(world: World, advance: export.Advance) -> list[str]:
+def _faults(world: World, advance: Advance) -> list[str]:
     """What of the ledger does not add up, in words."""
     trial = statement.trial_balance(world)
     found = [f"the trial balance of {currency} is {total}" for currency, total in trial.total.items() if total]
@@ -196,15 +205,21 @@ def _place(written: str) -> str:
 
 
 def _takes_export(parser: ArgumentParser) -> None:
-    parser.add_argument("--to", type=_place, required=True, metavar="PLACE", help="a new folder, or s3://BUCKET/FOLDER")
+    offers_files(
+        parser.add_argument(
+            "--to", type=_place, required=True, metavar="PLACE", help="a new folder, or s3://BUCKET/FOLDER"
+        )
+    )
     parser.add_argument("--at", type=_second, help="of which moment, for s3:// on AWS (default: the newest there is)")
     parser.add_argument("--set", type=_set, metavar="SET", help="another set of tables than that in use: '' or -2, …")
     parser.add_argument("--tables-only", action="store_true", help="without what lies in the buckets")
 
 
 def _takes_source(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--from", dest="source", type=_place, required=True, metavar="PLACE", help="where the backup lies"
+    offers_files(
+        parser.add_argument(
+            "--from", dest="source", type=_place, required=True, metavar="PLACE", help="where the backup lies"
+        )
     )
 
 

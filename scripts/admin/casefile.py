@@ -23,7 +23,6 @@ from chalicelib.operations import adjustments, deletions
 from chalicelib.payouts import payees, paying
 from chalicelib.payouts.service import earnings_account, earnings_of
 from chalicelib.readers import service as readers
-from chalicelib.runtime import audit
 from chalicelib.scheduling import service as scheduling
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.model.session import Who
@@ -31,7 +30,7 @@ from chalicelib.shop import orders
 from chalicelib.wallet import refunds, statement
 from chalicelib.wallet import service as wallet
 from scripts.admin.asking import Answer, Facts, takes_limit, takes_user
-from scripts.admin.auditing import rows_on
+from scripts.admin.auditing import record_look, rows_on
 from scripts.admin.series import by_week
 
 _SIDES: Final[tuple[Who, ...]] = get_args(Who)
@@ -44,7 +43,7 @@ _MOST_BLOCKS: Final = 100
 def show_case(world: World, asked: Namespace) -> Answer:
     """Each list holds its newest ``--limit``. What is open is brought up to date, as by any look."""
     person = accounts.person(world, asked.user)
-    _record(world, person, asked.operator(), asked.reason)
+    record_look(world, asked, person.id, "case_viewed")
     limit: int = asked.limit
     facts = _who(world, person) | {
         "reader": _reader(world, person),
@@ -70,12 +69,6 @@ def takes_case(parser: ArgumentParser) -> None:
     """Of whom, and how much."""
     takes_user(parser)
     takes_limit(parser)
-
-
-def _record(world: World, person: Person, operator: str, reason: str) -> None:
-    table, now = world.settings.tables.audit, world.now()
-    said = audit.entry(table, subject=person.id, action="case_viewed", actor=operator, reason=reason, at=now)
-    world.tables.write(said)
 
 
 def _who(world: World, person: Person) -> Facts:

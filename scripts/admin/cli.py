@@ -12,7 +12,6 @@ from argparse import (
     Action,
     ArgumentError,
     ArgumentParser,
-    ArgumentTypeError,
     Namespace,
     RawDescriptionHelpFormatter,
 )
@@ -30,16 +29,13 @@ from chalicelib.gateways.stripe import Refused
 from chalicelib.kernel.errors import Invalid, Problem
 from chalicelib.runtime.tables import ConditionFailed, Contended
 from scripts.admin import completion, progress, stages
-from scripts.admin.asking import WHY, Answer, Plan, Verb
+from scripts.admin.asking import WHY, Answer, Plan, Verb, a_reason
 from scripts.admin.showing import complain, show
 
 DONE: Final = 0
 REFUSED: Final = 1
 WRONG: Final = 2
 STOPPED: Final = 130
-
-_SHORTEST_REASON: Final = 3
-_LONGEST_REASON: Final = 500
 
 _REPEAT: Final = "what was done before stays done. Repeat the command: it finds out, and does the rest."
 
@@ -305,19 +301,10 @@ def _add(names: Any, verb: Verb) -> None:
     )
     verb.arguments(reading)
     if verb.changes or verb.recorded:
-        reading.add_argument("--reason", required=True, type=_reason, help="why; kept in the audit log for ever")
+        reading.add_argument("--reason", required=True, type=a_reason, help="why; kept in the audit log for ever")
     if verb.changes:
         reading.add_argument("--yes", action="store_true", help="do it; without this, only say what would be done")
     reading.set_defaults(verb=verb)
-
-
-def _reason(written: str) -> str:
-    reason = written.strip()
-    if not reason.isprintable():
-        raise ArgumentTypeError("write plain text on one line")
-    if not _SHORTEST_REASON <= len(reason) <= _LONGEST_REASON:
-        raise ArgumentTypeError(f"write {_SHORTEST_REASON} to {_LONGEST_REASON} characters")
-    return reason
 
 
 def _refused(why: str, errors: tuple[dict[str, str], ...] = ()) -> int:

@@ -3,11 +3,13 @@
 It is sourced once; completing starts no Python.
 """
 
-from argparse import ArgumentParser
+from argparse import Action, ArgumentParser
 from copy import copy
 from typing import Final
 
 SHELLS: Final = ("bash", "zsh")
+_FILES: Final = {"bash": "_shtab_compgen_files", "zsh": "_files"}
+"""What offers files and folders, by shtab's name for it."""
 
 
 def script(parser: ArgumentParser, shell: str) -> str:
@@ -17,6 +19,11 @@ def script(parser: ArgumentParser, shell: str) -> str:
     shells_own = copy(parser)
     shells_own.prog = "soulseer"  # a shell looks a command up by the last part of its path
     return str(shtab.complete(shells_own, shell))
+
+
+def offers_files(action: Action) -> None:
+    """Have Tab complete a path there."""
+    vars(action)["complete"] = _FILES
 
 
 def takes_shell(parser: ArgumentParser) -> None:

@@ -14,6 +14,7 @@ from chalicelib.kernel.errors import InvalidState
 from chalicelib.shop import catalogue, files
 from chalicelib.shop.model.file import ENDINGS, MOST_BYTES, File, FileType, announced
 from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, a_text, an_id
+from scripts.admin.completion import offers_files
 
 _TYPES: Final[dict[str, FileType]] = {ending: kind for kind, endings in ENDINGS.items() for ending in endings}
 """By how a name ends; ``mp4`` is a video unless it is said to be sound."""
@@ -67,7 +68,11 @@ def _path(written: str) -> Path:
 
 def _takes_file(parser: ArgumentParser) -> None:
     parser.add_argument("product", type=an_id, metavar="PRODUCT", help="its id, prd_… or prod_…")
-    parser.add_argument("path", type=_path, metavar="PATH", help="the file: 100 MB at most; a zip where it is several")
+    offers_files(
+        parser.add_argument(
+            "path", type=_path, metavar="PATH", help="the file: 100 MB at most; a zip where it is several"
+        )
+    )
     parser.add_argument("--name", type=a_text, help="what buyers keep it as (as it is called here)")
     parser.add_argument("--type", choices=tuple(ENDINGS), help="what it is (as its name ends)")
 

@@ -9,12 +9,15 @@ from chalicelib.kernel.time import rfc3339_or_none
 from chalicelib.messaging import model, unlocking
 from chalicelib.messaging import service as messages
 from chalicelib.messaging.model import Message
-from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, an_id
+from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, a_reason, an_id
+from scripts.admin.auditing import record_look
 
 
 def show_message(world: World, asked: Namespace) -> Answer:
     """What it says is not to be copied elsewhere."""
     _, message = messages.message_of(world, asked.message)
+    if asked.text:
+        record_look(world, asked, message.id, "message_viewed")
     return Answer([_facts(message) | ({"text": message.text} if asked.text else {})])
 
 
@@ -55,7 +58,8 @@ def _takes_message(parser: ArgumentParser) -> None:
 
 def _takes_message_and_text(parser: ArgumentParser) -> None:
     _takes_message(parser)
-    parser.add_argument("--text", action="store_true", help="what it says too")
+    parser.add_argument("--text", action="store_true", help="what it says too: that look is recorded")
+    parser.add_argument("--reason", type=a_reason, help="why, with --text; kept in the audit log for ever")
 
 
 VERBS: Final = (
@@ -63,7 +67,7 @@ VERBS: Final = (
         "messages",
         "show",
         "Show who wrote a message and when, what it cost, and where it stands.",
-        ("messages show msg_01J… --stage prod", "messages show msg_01J… --text --local --json"),
+        ("messages show msg_01J… --stage prod", 'messages show msg_01J… --text --local --json --reason "ticket 1234"'),
         _takes_message_and_text,
         show_message,
     ),

@@ -15,7 +15,8 @@ from chalicelib.shop.model import returns as reckoning
 from chalicelib.shop.model.order import Item, Order, Shipment
 from chalicelib.shop.returns import Who
 from scripts.admin.adjustments import by_hand
-from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, a_text, an_id
+from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, a_reason, a_text, an_id
+from scripts.admin.auditing import record_look
 
 _MOST_LISTED: Final = 100
 
@@ -34,6 +35,7 @@ def show_order(world: World, asked: Namespace) -> Answer:
     order = orders.load(world, asked.order)
     facts = _facts(order)
     if asked.address and order.shipping and order.shipping.address:
+        record_look(world, asked, order.id, "address_viewed")
         facts["address"] = asdict(order.shipping.address)
     return Answer([facts])
 
@@ -201,7 +203,8 @@ def _takes_list(parser: ArgumentParser) -> None:
 
 def _takes_show(parser: ArgumentParser) -> None:
     _takes_order(parser)
-    parser.add_argument("--address", action="store_true", help="where it is sent to, too")
+    parser.add_argument("--address", action="store_true", help="where it is sent to, too: that look is recorded")
+    parser.add_argument("--reason", type=a_reason, help="why, with --address; kept in the audit log for ever")
 
 
 def _takes_items(parser: ArgumentParser) -> None:
@@ -245,7 +248,7 @@ VERBS: Final = (
     _verb(
         "show",
         "Show an order, and how far each of its items is.",
-        ("orders show ord_01J… --stage prod", "orders show ord_01J… --address --local"),
+        ("orders show ord_01J… --stage prod", 'orders show ord_01J… --address --local --reason "to pack it"'),
         _takes_show,
         show_order,
     ),

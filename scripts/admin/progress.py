@@ -6,15 +6,14 @@ A program that reads, a pipe and a log file see nothing of it, and the answer it
 import io
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-Advance = Callable[[int], None]
-"""Takes how many more are done."""
+from chalicelib.runtime.tables import Advance
 
 _A_SECOND: Final = 8
 _WRONG: Final = '"level":"error"'

@@ -22,6 +22,7 @@ from chalicelib.readers import service as readers
 from scripts.admin.asking import Answer, Facts, Verb, a_number, a_text, takes_user
 from scripts.admin.charts import figures, terminal
 from scripts.admin.charts.report import Report
+from scripts.admin.completion import offers_files
 
 
 def report_client(world: World, asked: Namespace) -> Answer:
@@ -90,8 +91,8 @@ def _a_file(ending: str) -> Callable[[str], Path]:
 def _takes_days(parser: ArgumentParser) -> None:
     parser.add_argument("--days", type=a_number, default=30, help="how many, today the last of them: 1 to 92, else 30")
     parser.add_argument("--zone", type=a_text, default="UTC", help="whose days: a name such as Europe/Berlin, else UTC")
-    parser.add_argument("--png", type=_a_file(".png"), metavar="FILE", help="draw a picture instead")
-    parser.add_argument("--html", type=_a_file(".html"), metavar="FILE", help="write a page instead")
+    offers_files(parser.add_argument("--png", type=_a_file(".png"), metavar="FILE", help="draw a picture instead"))
+    offers_files(parser.add_argument("--html", type=_a_file(".html"), metavar="FILE", help="write a page instead"))
 
 
 def _takes_user_and_days(parser: ArgumentParser) -> None:

@@ -22,6 +22,7 @@ from chalicelib.kernel.time import rfc3339
 from chalicelib.runtime import audit
 from chalicelib.runtime.aws import client
 from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, takes_nothing
+from scripts.admin.completion import offers_files
 from scripts.admin.shapes import OURS, SHAPES, problems
 
 _LARGEST: Final = 100_000
@@ -147,8 +148,13 @@ def _asked_for(name: str) -> dict[str, Any]:
 def _takes_value(parser: ArgumentParser) -> None:
     settable = sorted(SHAPES.keys() - OURS)
     parser.add_argument("name", choices=settable, metavar="NAME", help=", ".join(settable))
-    parser.add_argument(
-        "--file", type=Path, metavar="PATH", help="a JSON file, or - for standard input; without it, it is asked for"
+    offers_files(
+        parser.add_argument(
+            "--file",
+            type=Path,
+            metavar="PATH",
+            help="a JSON file, or - for standard input; without it, it is asked for",
+        )
     )
 
 

@@ -11,13 +11,14 @@ from chalicelib.kernel.time import rfc3339, rfc3339_or_none
 from chalicelib.operations.model.adjustment import division
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions import settling, timeline
-from chalicelib.sessions.model.session import REVIEW, Session, Who
+from chalicelib.sessions.model.session import REVIEW, Session
 from scripts.admin.adjustments import by_hand
 from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, a_number, an_id, takes_limit
 
-_WIDTH: Final = 20
-"""Of the bar that is the client's credit."""
-_SIDES: Final[tuple[Who, ...]] = ("client", "reader")
+_WIDTH: Final = 5
+"""Of the bar that is the client's credit: with it a timeline is a table on 80 columns."""
+_EIGHTHS: Final = " ▏▎▍▌▋▊▉"
+"""Of a full block, from none to seven."""
 _IN_A_LIST: Final = ("id", "state", "reason", "client", "reader", "modality", "rate", "created_at", "review")
 
 
@@ -40,7 +41,7 @@ def list_sessions(world: World, asked: Namespace) -> Answer:
 
 
 def show_timeline(world: World, asked: Namespace) -> Answer:
-    """As stored: looking does not bring it up to date. Single beats, Agora's notices and tokens are kept by nobody."""
+    """As stored: looking does not bring it up to date. Of beats and of Agora's notices each side's last is kept."""
     session, lines = timeline.timeline(world, asked.session)
     held = [line.credit for line in lines if line.credit is not None]
     shown = [
@@ -55,8 +56,7 @@ def show_timeline(world: World, asked: Namespace) -> Answer:
         }
         for line in lines
     ]
-    heard = {who: session.side(who).notice_seq for who in _SIDES}
-    return Answer([_session_facts(session) | {"newest_notice": heard, "timeline": shown}])
+    return Answer([_session_facts(session) | {"timeline": shown}])
 
 
 def settle_session(world: World, asked: Namespace) -> Plan:
@@ -80,11 +80,12 @@ def settle_session(world: World, asked: Namespace) -> Plan:
 
 
 def _bar(credit: Cents | None, among: Sequence[Cents]) -> str | None:
-    """One step for the least that there was, all of them for the most."""
+    """An eighth of a block for the least that there was, all of them for the most."""
     if credit is None:
         return None
     least, most = min(among), max(among)
-    return "█" * (1 + (_WIDTH - 1) * (credit - least) // max(1, most - least))
+    eighths = 1 + (8 * _WIDTH - 1) * (credit - least) // max(1, most - least)
+    return ("█" * (eighths // 8) + _EIGHTHS[eighths % 8]).rstrip()
 
 
 def force_end(world: World, asked: Namespace) -> Plan:

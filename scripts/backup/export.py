@@ -6,8 +6,9 @@ import json
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
+from threading import Event
 from typing import Any, Final
 
 from chalicelib.gateways import World
@@ -15,12 +16,10 @@ from chalicelib.kernel.errors import InvalidState, Unavailable
 from chalicelib.kernel.ids import derived_id
 from chalicelib.kernel.time import SECOND, Millis, rfc3339
 from chalicelib.runtime.aws import client
+from chalicelib.runtime.tables import MOST_PAGES, Advance
 from scripts.backup import model
 from scripts.backup.model import Backup, File, Item
 from scripts.backup.places import Place, Prefix, s3
-
-Advance = Callable[[int], None]
-"""Takes how many more items or objects are done."""
 
 _AT_ONCE: Final = 4
 """Parts of a table that are read side by side."""
@@ -33,6 +32,8 @@ _UPLOADS: Final = "uploads/"
 _LOOK_SECONDS: Final = 15.0
 _LONGEST_SECONDS: Final = 6 * 3600
 _MOST_SUMMARY: Final = 1024 * 1024
+_MOST_MANIFEST: Final = 256 * 1024 * 1024
+"""A line of some 250 bytes for each file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,17 @@ def dynamodb() -> Any:
     return client("dynamodb", attempts=5, read_seconds=30.0)
 
 
+def scanned(client: Any, table: str, **asked: Any) -> Iterator[Any]:
+    """DynamoDB's answers, page by page, to a scan of a table. Raises Unavailable where they never end."""
+    for _ in range(MOST_PAGES):
+        told = client.scan(TableName=table, ConsistentRead=True, **asked)
+        yield told
+        if "LastEvaluatedKey" not in told:
+            return
+        asked["ExclusiveStartKey"] = told["LastEvaluatedKey"]
+    raise Unavailable(f"{table} is too large to be read.")
+
+
 def refuse_where_there_is_one(place: Place) -> None:
     """Raises InvalidState."""
     if place.has(model.NOTE):
@@ -82,12 +94,18 @@ def copied(world: World, place: Place, wanted: Wanted, advance: Advance) -> Back
 
 
 def _read_table(place: Place, name: str, physical: str, advance: Advance) -> tuple[File, ...]:
+    stopped = Event()
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        parts = pool.map(lambda part: _read_part(place, name, physical, part, advance), range(_AT_ONCE))
-        return tuple(file for part in parts for file in part)
+        parts = [pool.submit(_read_part, place, name, physical, part, advance, stopped) for part in range(_AT_ONCE)]
+        try:
+            files = [file for part in as_completed(parts) for file in part.result()]
+            return tuple(sorted(files, key=lambda file: file.name))
+        except BaseException:
+            stopped.set()  # by a full disk, or Ctrl-C: the other parts are not read to their end
+            raise
 
 
-def _read_part(place: Place, name: str, physical: str, part: int, advance: Advance) -> list[File]:
+def _read_part(place: Place, name: str, physical: str, part: int, advance: Advance, stopped: Event) -> list[File]:
     files: list[File] = []
     items: list[Item] = []
 
@@ -97,29 +115,16 @@ def _read_part(place: Place, name: str, physical: str, part: int, advance: Advan
         files.append(file)
         items.clear()
 
-    for number, page in enumerate(_pages(physical, part), 1):
-        items += page
-        advance(len(page))
+    for number, told in enumerate(scanned(dynamodb(), physical, Segment=part, TotalSegments=_AT_ONCE), 1):
+        if stopped.is_set():
+            break
+        items += told["Items"]
+        advance(told["Count"])
         if items and number % _PAGES_A_FILE == 0:
             keep()
     if items:
         keep()
     return files
-
-
-def _pages(physical: str, part: int) -> Iterator[list[Item]]:
-    asked: dict[str, Any] = {
-        "TableName": physical,
-        "ConsistentRead": True,
-        "Segment": part,
-        "TotalSegments": _AT_ONCE,
-    }
-    for _ in range(_MOST_PAGES):
-        answer = dynamodb().scan(**asked)
-        yield answer["Items"]
-        if "LastEvaluatedKey" not in answer:
-            return
-        asked["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
 
 # --- of a moment, by DynamoDB --------------------------------------------------------------------
@@ -195,7 +200,10 @@ def _files_of(place: Prefix, name: str, manifest: str) -> tuple[File, ...]:
     with place.reading(_within(place, name, manifest)) as content:
         summary = json.loads(content.read(_MOST_SUMMARY))
     with place.reading(_within(place, name, summary["manifestFilesS3Key"])) as content:
-        told = [json.loads(line) for line in content.read().splitlines() if line.strip()]
+        listed = content.read(_MOST_MANIFEST + 1)
+    if len(listed) > _MOST_MANIFEST:
+        raise Unavailable(f"{manifest} lists more files than can be read.")
+    told = [json.loads(line) for line in listed.splitlines() if line.strip()]
     return tuple(File(_within(place, name, each["dataFileS3Key"]), int(each["itemCount"])) for each in told)
 
 
@@ -228,11 +236,11 @@ def _take(place: Place, name: str, bucket: str, advance: Advance) -> int:
     than they know of, and does no harm.
     """
 
-    def take(key: str) -> dict[str, str]:
+    def take(key: str) -> Any:
         found = s3().head_object(Bucket=bucket, Key=key)
-        place.take(bucket, key, model.object_name(name, key))
+        digest = place.take(bucket, key, model.object_name(name, key))
         advance(1)
-        return {"key": key, "type": found["ContentType"]}
+        return asdict(model.Object(key, found["ContentType"], found["ContentLength"], digest))
 
     with ThreadPoolExecutor(_OBJECTS_AT_ONCE) as pool:
         listed = list(pool.map(take, _keys(bucket)))

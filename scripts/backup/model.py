@@ -23,6 +23,7 @@ _LONGEST_LINE: Final = 16 * 1024 * 1024
 """Bytes: an item has 400 KB at most, each of which may be written as six. More is no item of anybody's."""
 _FILE: Final = re.compile(r"tables(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+")
 """Within the backup, and nowhere else."""
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _LAST: Final = 253_402_300_799_999
 """The last moment of the year 9999."""
@@ -46,6 +47,18 @@ class File:
 
     name: str
     items: int
+
+
+@dataclass(frozen=True, slots=True)
+class Object:
+    """What lay in a bucket."""
+
+    key: str
+    type: str
+    size: int | None = None
+    """None in a backup that did not say yet."""
+    sha256: str | None = None
+    """None where it went from S3 to S3 too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +91,21 @@ def read(note: bytes) -> Backup:
         told = json.loads(note)
         if told["version"] != VERSION:
             raise DamagedError(f"This backup is of version {told['version']}, and this program reads {VERSION}.")
-        tables = {
-            str(name): tuple(File(_fit(_FILE, each["name"]), _count(each["items"])) for each in files)
-            for name, files in told["tables"].items()
-        }
+        tables = {str(name): tuple(_file(str(name), each) for each in files) for name, files in told["tables"].items()}
+        named = [file.name for files in tables.values() for file in files]
+        if len(set(named)) < len(named):
+            raise DamagedError("A file of the backup is in it twice.")
         objects = {str(name): _count(count) for name, count in told["objects"].items()}
         return Backup(_fit(_ID, told["id"]), str(told["stage"]), _count(told["at"]), tables, objects)
     except _UNREADABLE:
         raise DamagedError(f"Its {NOTE} cannot be read.") from None
+
+
+def _file(table: str, told: Any) -> File:
+    file = File(_fit(_FILE, told["name"]), _count(told["items"]))
+    if not file.name.startswith(f"tables/{table}/"):
+        raise ValueError("another table's")
+    return file
 
 
 def _fit(form: re.Pattern[str], told: Any) -> str:
@@ -106,8 +126,10 @@ def packed(lines: Iterable[Any]) -> bytes:
     return gzip.compress(text.encode(), mtime=0)
 
 
-def lines(content: BinaryIO) -> Iterator[Any]:
-    """What was packed. Raises DamagedError where the content was changed, is not all there, or has no end."""
+def lines(content: BinaryIO, name: str) -> Iterator[Any]:
+    """What was packed into the file of that name. Raises DamagedError where it was changed, is not all there, or
+    has no end.
+    """
     try:
         with gzip.GzipFile(fileobj=content) as opened:
             while line := opened.readline(_LONGEST_LINE + 1):
@@ -115,7 +137,7 @@ def lines(content: BinaryIO) -> Iterator[Any]:
                     raise ValueError("a line without an end")
                 yield json.loads(line)
     except (OSError, EOFError, zlib.error, *_UNREADABLE):
-        raise DamagedError("A file of the backup is damaged.") from None
+        raise DamagedError(f"{name} is damaged.") from None
 
 
 def line_of(item: Item) -> Any:
@@ -142,7 +164,7 @@ def _value(value: Item, held: Callable[[Any], Any]) -> Item:
 def items_of(content: BinaryIO, file: File) -> Iterator[Item]:
     """Its items, as many as there must be. Raises DamagedError."""
     count = 0
-    for line in lines(content):
+    for line in lines(content, file.name):
         count += 1
         if count > file.items:
             raise DamagedError(f"{file.name} holds more than its {file.items} items.")
@@ -162,12 +184,22 @@ def _bytes(written: str) -> bytes:
     return base64.b64decode(written, validate=True)
 
 
-def objects_of(content: BinaryIO, bucket: str, count: int) -> list[tuple[str, str]]:
-    """The key and the type of each object of a bucket, as many as there must be. Raises DamagedError."""
+def objects_of(content: BinaryIO, bucket: str, count: int) -> list[Object]:
+    """Each object of a bucket, as many as there must be. Raises DamagedError."""
     try:
-        listed = [(str(each["key"]), str(each["type"])) for each in itertools.islice(lines(content), count + 1)]
+        listed = [_object(each) for each in itertools.islice(lines(content, f"objects/{bucket}.json.gz"), count + 1)]
     except _UNREADABLE:
         raise DamagedError(f"The list of {bucket} cannot be read.") from None
-    if len(listed) != count:
+    if len({each.key for each in listed}) != count or len(listed) != count:
         raise DamagedError(f"The list of {bucket} does not hold {count} objects.")
     return listed
+
+
+def _object(told: Any) -> Object:
+    size, digest = told.get("size"), told.get("sha256")
+    return Object(
+        str(told["key"]),
+        str(told["type"]),
+        None if size is None else _count(size),
+        None if digest is None else _fit(_DIGEST, digest),
+    )

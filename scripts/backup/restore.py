@@ -12,12 +12,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
+from botocore.exceptions import ClientError
+
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import InvalidState
 from chalicelib.runtime.aws import is_passing_fault
-from chalicelib.runtime.tables import Contended
+from chalicelib.runtime.tables import Advance, Contended
 from scripts.backup import history, model
-from scripts.backup.export import Advance, buckets_of, dynamodb, tables_of
+from scripts.backup.export import buckets_of, dynamodb, scanned, tables_of
 from scripts.backup.history import BACKUPS, STAGE, Unfinished
 from scripts.backup.model import Backup, DamagedError, Item
 from scripts.backup.places import Place, give_back
@@ -30,7 +32,6 @@ _BATCHES: Final = 64
 _TRIES: Final = 12
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 10.0
-_MOST_PAGES: Final = 10_000_000
 _MOST_SAID: Final = 200
 """Rows of an audit log in which nothing has happened but backups."""
 
@@ -48,8 +49,11 @@ def check(world: World, backup: Backup) -> Unfinished | None:
     """
     if backup.stage != world.settings.stage:
         raise InvalidState(f"This is a backup of {backup.stage}: people of one stage are not put into another.")
-    if strangers := backup.tables.keys() - tables_of(world).keys():
+    here = tables_of(world).keys()
+    if strangers := backup.tables.keys() - here:
         raise InvalidState(f"It holds tables that are not here: {', '.join(sorted(strangers))}. Deploy its version.")
+    if lacking := here - backup.tables.keys():
+        raise InvalidState(f"It lacks tables that are here: {', '.join(sorted(lacking))}. Deploy its version.")
     begun = history.unfinished(world)
     if begun:
         if begun.backup != backup.id:
@@ -101,6 +105,8 @@ def put_all(physical: str, items: Sequence[Item], sleep: Callable[[float], None]
             answer = dynamodb().batch_write_item(RequestItems={physical: left})
         except Exception as error:
             if not is_passing_fault(error):
+                if isinstance(error, ClientError) and error.response["Error"]["Code"] == "ValidationException":
+                    raise DamagedError(f"There is an item that {physical} does not take: {error}") from None
                 raise
             continue  # whether it wrote is unknown: the same items again are the same
         left = answer.get("UnprocessedItems", {}).get(physical, [])
@@ -114,9 +120,8 @@ def _bring_back_objects(place: Place, name: str, bucket: str, count: int, advanc
     with place.reading(f"objects/{name}.json.gz") as content:
         listed = model.objects_of(content, name, count)
 
-    def put(told: tuple[str, str]) -> None:
-        key, media_type = told
-        give_back(place, model.object_name(name, key), bucket, key, media_type)
+    def put(told: model.Object) -> None:
+        give_back(place, model.object_name(name, told.key), bucket, told)
         advance(1)
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -140,15 +145,7 @@ def _is_empty(physical: str) -> bool:
 
 def _count(physical: str) -> int:
     """Its items."""
-    count = 0
-    asked: dict[str, Any] = {"TableName": physical, "ConsistentRead": True, "Select": "COUNT"}
-    for _ in range(_MOST_PAGES):
-        told = dynamodb().scan(**asked)
-        count += told["Count"]
-        if "LastEvaluatedKey" not in told:
-            break
-        asked["ExclusiveStartKey"] = told["LastEvaluatedKey"]
-    return count
+    return sum(told["Count"] for told in scanned(dynamodb(), physical, Select="COUNT"))
 
 
 def _is_said_here(item: Item) -> bool:

@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.text import Text
 
+from scripts.admin.stages import advice
 from scripts.deployment import arguments as reading
 from scripts.deployment import history, screen, settings, source
 from scripts.deployment.asked import Asked, Hands, Outcome, Shown
@@ -70,19 +71,13 @@ def run(arguments: Sequence[str], connect: Connect = connect, smoke: Smoke = smo
     except (UnusableSettings, PackagingError, DeployFailed) as problem:
         return _refused(console, str(problem))
     except (BotoCoreError, ClientError) as problem:
-        return _refused(console, _advice(problem))
+        return _refused(console, advice(problem))
 
 
 def _refused(console: Console, why: str) -> int:
     beside = " " if len(why.splitlines()) == 1 else "\n"
     console.print(Text(f"Not deployed.{beside}{why}", style="red"))
     return Outcome.REFUSED
-
-
-def _advice(problem: Exception) -> str:
-    from scripts.admin.stages import advice  # only where it is needed: it brings the whole desk
-
-    return advice(problem)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +133,10 @@ def _run(asked: argparse.Namespace, made: _Packaged | None, stack: Stack, hands:
         screen.list_releases(console, stack.packages.releases())
         return Outcome.DONE
     if asked.smoke:
-        holds = all(each.holds for each in hands.smoke(stack.outputs(), True))
+        outputs = stack.outputs()
+        if not outputs:
+            raise DeployFailed(f"There is no {stack.name} in this account and region that could be looked at.")
+        holds = all(each.holds for each in hands.smoke(outputs, True))
         return Outcome.DONE if holds else Outcome.STANDS
     if asked.continue_rollback:
         return continue_rollback(stack, asked.skip, hands)

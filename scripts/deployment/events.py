@@ -59,6 +59,8 @@ def after(cloudformation: Any, stack: str, number: str) -> list[Event]:
 
 def reasons(events: Sequence[Event]) -> str:
     """What failed, a line each, the first first."""
-    lines = [f"  {each.resource} ({each.type}): {each.reason}" for each in events if each.tells_why]
+    telling = [each for each in events if each.tells_why]
+    failed = [each for each in telling if each.status.endswith("FAILED")]  # else it was called back: by an alarm
+    lines = [f"  {each.resource} ({each.type}): {each.reason}" for each in failed or telling]
     more = [f"  … and {len(lines) - _MOST_TOLD} more"] if len(lines) > _MOST_TOLD else []
     return "\n".join([*lines[:_MOST_TOLD], *more]) or "  (CloudFormation gives no reason)"

@@ -5,8 +5,7 @@ which template, which parameters, whose, from which commit. So the way back need
 machine, and a run that ends in its middle leaves nothing that the next one does not find.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +13,7 @@ from scripts.deployment import changes, history, versions
 from scripts.deployment.asked import Asked, Hands, Outcome, Shown
 from scripts.deployment.back import no_way_back, put_back
 from scripts.deployment.before import Before, before_of, known, ready, straight, watched
-from scripts.deployment.failures import DeployFailed, NotSettled
+from scripts.deployment.failures import DeployFailed, NotSettled, goes_on_without_us
 from scripts.deployment.history import Became, Release
 from scripts.deployment.settings import open_of
 from scripts.deployment.stack import Proposal, Stack, Wanted
@@ -69,20 +68,7 @@ def _record(stack: Stack, asked: Asked, wanted: Wanted, hands: Hands) -> Release
     )
 
 
-@contextmanager
-def _goes_on_without_us() -> Iterator[None]:
-    """Whatever ends this command in here does not end the change. Raises NotSettled."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise NotSettled("Stopped in the middle of a change.") from None
-    except (BotoCoreError, ClientError) as problem:
-        raise NotSettled(f"AWS could not be asked any more: {problem}") from problem
-
-
-@_goes_on_without_us()
+@goes_on_without_us()
 def _make(stack: Stack, asked: Asked, agreed: _Agreed, before: Before, hands: Hands) -> Outcome:
     def ends(became: Became) -> None:
         stack.packages.write(replace(agreed.record, became=became))
@@ -101,7 +87,7 @@ def _make(stack: Stack, asked: Asked, agreed: _Agreed, before: Before, hands: Ha
         return Outcome.DONE
     if _holds(stack, asked, hands):
         ends("good")
-        versions.tidy(stack)
+        _tidy(stack, hands)
         return Outcome.DONE
     if why := no_way_back(stack, before, agreed.shown, made_at):
         hands.say(why)
@@ -110,6 +96,16 @@ def _make(stack: Stack, asked: Asked, agreed: _Agreed, before: Before, hands: Ha
     outcome, became = put_back(stack, before, hands)
     ends(became)
     return outcome
+
+
+def _tidy(stack: Stack, hands: Hands) -> None:
+    """What is left over of older releases makes none of this one."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        versions.tidy(stack)
+    except (BotoCoreError, ClientError) as problem:
+        hands.say(f"Deployed. Old versions of `api` could not be let go, which the next release tries again: {problem}")
 
 
 def _up_to_date(stack: Stack, asked: Asked, record: Release, found: Sequence[Release], hands: Hands) -> Outcome:

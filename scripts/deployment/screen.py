@@ -1,7 +1,7 @@
 """What a release shows to a person: the change as tables, its events as lines. Nothing is cut off in a log."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Final
 
 from rich.console import Console
@@ -23,26 +23,27 @@ _STYLES: Final[dict[Kind, str]] = {
     "may replace": "magenta",
     "remove": "bold red",
 }
+_SAID: Final[dict[Kind, str]] = {"may replace": "perhaps to replace"}
 _MOST_EQUAL: Final = 12
-"""Resources of one type that are added alike: more are told as a number."""
+"""Resources of one type that are added to a new stack: more are told as a number."""
 
 
 def show(console: Console, shown: Shown) -> None:
     """The whole change: resources, rights, parameters, and what is refused."""
     of_themselves = [each for each in shown.changes if each.loses or not each.follows]
     counted = {kind: sum(each.kind == kind for each in of_themselves) for kind in _STYLES}
-    said = ", ".join(f"{number} to {kind}" for kind, number in counted.items() if number)
+    said = ", ".join(f"{number} {_SAID.get(kind, f'to {kind}')}" for kind, number in counted.items() if number)
     what = "a new stack" if shown.kind == "CREATE" else "a change"
     console.print(f"[bold]{shown.stack}[/bold], {what}: {said}.")
     console.print(Text(f"From {shown.source}.", style="yellow" if "(" in shown.source else ""))
     if shown.kind == "CREATE":
-        console.print(_additions(shown.changes))
+        console.print(_changes(of_themselves, _MOST_EQUAL))
         return
     console.print(_changes(of_themselves))
     if following := len(shown.changes) - len(of_themselves):
         console.print(f"… and {following} that refer to what changes.")
     if shown.parameters:
-        table = Table("parameter", "was", "will be", title="Parameters", title_justify="left", box=None)
+        table = Table("parameter", "was", "will be", title="Parameters", title_justify="left", box=None, pad_edge=False)
         for each in shown.parameters:
             table.add_row(*(escape(text) or "(empty)" for text in each))
         console.print(table)
@@ -51,35 +52,47 @@ def show(console: Console, shown: Shown) -> None:
         for statement in shown.rights:
             sign, style = ("+", "green") if statement.comes else ("-", "red")
             console.print(Text(f"  {sign} {statement.name}: {statement.says}", style=style))
-    for lost in shown.refused:
+    for lost in _alike(shown.refused, lambda each: (each.kind, each.loses, each.stays, each.is_of_a_new_set)):
         console.print(Text.assemble(("Refused: ", "bold red"), _refusal(lost)))
 
 
-def _refusal(lost: Change) -> str:
-    """What would be lost, and what to type where that is meant."""
-    fate = "would stay at AWS, out of the stage's reach" if lost.stays else "would be gone"
-    meant = f"If that is meant: --allow-replacement {lost.name}"
-    if lost.is_of_a_new_set:
-        meant = "Where a stage is brought back (docs/runbooks/restore.md): --still REASON"
-    return f"it would {lost.kind} {lost.name}, a {lost.loses}. What is in it {fate}. {meant}"
-
-
-def _changes(changes: Sequence[Change]) -> Table:
-    table = Table("", "resource", "type", "because of", box=None, pad_edge=False)
+def _alike(changes: Sequence[Change], by: Callable[[Change], Hashable]) -> list[list[Change]]:
+    """Those that are alike together, in the order of the first of them."""
+    found: dict[Hashable, list[Change]] = {}
     for each in changes:
-        style = "bold white on red" if each.loses else _STYLES[each.kind]
-        table.add_row(Text(each.kind, style=style), each.name, each.type, ", ".join(each.why))
+        found.setdefault(by(each), []).append(each)
+    return list(found.values())
+
+
+def _refusal(lost: Sequence[Change]) -> str:
+    """What would be lost, and what to type where that is meant."""
+    one = lost[0]
+    what = f"{one.name}, a {one.loses}" if len(lost) == 1 else f"{len(lost)} {one.loses}s: {_names(lost)}"
+    fate = "would stay at AWS, out of the stage's reach" if one.stays else "would be gone"
+    meant = f"If that is meant: {' '.join(f'--allow-replacement {each.name}' for each in lost)}"
+    if one.is_of_a_new_set:
+        meant = "Where a stage is brought back (docs/runbooks/restore.md): --still REASON"
+    return f"it would {one.kind} {what}. What is in there {fate}. {meant}"
+
+
+def _changes(changes: Sequence[Change], most: int | None = None) -> Table:
+    """What changes alike on one line, and at most so many names of it."""
+    table = Table("", "", box=None, pad_edge=False, show_header=False)
+    table.columns[1].overflow = "fold"
+    for each in _alike(changes, lambda change: (change.kind, change.loses, change.type, change.why)):
+        one, kind = each[0], each[0].type.removeprefix("AWS::")
+        line = Text.assemble((f"{len(each)} {kind}", "bold"), f": {_names(each, most)}")
+        if len(each) == 1:
+            line = Text.assemble(one.name, f" ({kind})")
+        if one.why:
+            line.append(f", for its {', '.join(one.why)}" if len(each) == 1 else f"; for their {', '.join(one.why)}")
+        table.add_row(Text(one.kind, style="bold white on red" if one.loses else _STYLES[one.kind]), line)
     return table
 
 
-def _additions(changes: Sequence[Change]) -> Table:
-    """Of a new stack: hundreds of resources, by their types."""
-    table = Table("", "", "type", "resources", box=None, pad_edge=False, show_header=False)
-    for kind in sorted({each.type for each in changes}):
-        names = [each.name for each in changes if each.type == kind]
-        more = f" and {len(names) - _MOST_EQUAL} more" if len(names) > _MOST_EQUAL else ""
-        table.add_row(Text("add", style=_STYLES["add"]), f"{len(names)}", kind, ", ".join(names[:_MOST_EQUAL]) + more)
-    return table
+def _names(changes: Sequence[Change], most: int | None = None) -> str:
+    more = f" and {len(changes) - most} more" if most and len(changes) > most else ""
+    return ", ".join(each.name for each in changes[:most]) + more
 
 
 def teller(console: Console) -> Callable[[Event], None]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from scripts.deployment import events
+from scripts.deployment import events, states
 from scripts.deployment.events import Event
-from scripts.deployment.failures import DeployFailed, NotSettled
+from scripts.deployment.failures import DeployFailed, NotSettled, goes_on_without_us
 from scripts.deployment.packages import Packages
 from scripts.deployment.settings import hidden
 from scripts.deployment.states import DELETED, DONE, NEW, SETTLED, STILLBORN, UNDER_WAY
@@ -253,8 +253,9 @@ class Stack:
         status = self._settled(since, told)
         if status not in DONE:
             failed = DeployFailed if status in (*SETTLED, *STILLBORN, DELETED) else NotSettled
-            raise failed(f"{self.name} is {status}.\n{self._reasons(since)}")
+            raise failed(f"{states.ended(self.name, status)}\n{self._reasons(since)}")
 
+    @goes_on_without_us()
     def _settled(self, since: str, told: Callable[[Event], None] = _untold) -> str:
         """The status of the stack once nothing is under way. Raises NotSettled where that takes too long."""
         deadline = time.monotonic() + self.seconds

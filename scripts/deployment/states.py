@@ -56,6 +56,20 @@ _GOES_ON: Final = {
 _TAKEN_BACK: Final = "a change failed and is being taken back. Wait until that is over."
 
 
+_ENDED: Final = {
+    "UPDATE_ROLLBACK_COMPLETE": "the change was taken back, and what stood before stands again.",
+    "ROLLBACK_COMPLETE": "its creation was taken back. The next release removes what is left, and begins anew.",
+    DELETED: "it is gone.",
+}
+
+
+def ended(name: str, status: str) -> str:
+    """What is said of a stack that a change did not bring to where it should be."""
+    if why := _ENDED.get(status):
+        return f"{name} is {status}: {why}"
+    return in_the_way(name, status) or stillborn(name, status)
+
+
 def stillborn(name: str, status: str) -> str:
     """What is said of a stack whose creation failed."""
     return f"{name} is {status}: its creation failed."

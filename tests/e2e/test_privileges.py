@@ -71,6 +71,7 @@ def call(stage: Stage, clients: Mapping[str, Any], schemas: Mapping[str, Json], 
         "full": f"soulseer-dev-{name}",
         "bucket": f"soulseer-dev-{name}-000000000000",
         "arn": right.arn(),
+        "key": right.arn().partition("/")[2],
         "queue": f"{stage.stack.addresses.endpoint_url}/000000000000/soulseer-dev-{name}",
     }
     filled = {key: value.format(**places) if isinstance(value, str) else value for key, value in parameters.items()}
@@ -95,9 +96,9 @@ CALLS: Final[dict[str, tuple[str, str, dict[str, Any]]]] = {
     "CreatePlatformEndpoint": ("sns", "create_platform_endpoint", {"PlatformApplicationArn": "arn:none", "Token": "-"}),
     "DeleteEndpoint": ("sns", "delete_endpoint", {"EndpointArn": "arn:none"}),
     "Publish": ("sns", "publish", {"TopicArn": "{arn}", "Message": "-"}),
-    "GetObject": ("s3", "get_object", {"Bucket": "{bucket}", "Key": "a-key"}),
-    "PutObject": ("s3", "put_object", {"Bucket": "{bucket}", "Key": "a-key", "ContentMD5": "none"}),
-    "DeleteObject": ("s3", "delete_object", {"Bucket": "{bucket}", "Key": "a-key"}),
+    "GetObject": ("s3", "get_object", {"Bucket": "{bucket}", "Key": "{key}"}),
+    "PutObject": ("s3", "put_object", {"Bucket": "{bucket}", "Key": "{key}", "ContentMD5": "none"}),
+    "DeleteObject": ("s3", "delete_object", {"Bucket": "{bucket}", "Key": "{key}"}),
     "ListBucket": ("s3", "list_objects_v2", {"Bucket": "{bucket}"}),
     "SendEmail": (
         "sesv2",

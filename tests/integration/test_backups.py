@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import json
@@ -17,9 +18,14 @@ import boto3
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
+from chalicelib.accounts import service as accounts
 from chalicelib.gateways import World
+from chalicelib.gateways.objects import S3Objects
+from chalicelib.operations import deletions, departures
+from chalicelib.operations.model.deletion import Deletion
 from chalicelib.payouts import paying
 from chalicelib.runtime import audit
+from chalicelib.runtime.identity import Claims
 from infra.local.emptied import empty, look
 from scripts.admin.cli import run
 from scripts.backup import export, history, model, restore, standstill
@@ -46,10 +52,12 @@ def stage(product: World, monkeypatch: pytest.MonkeyPatch, aws_url: str) -> Iter
     """With buckets of its own, some things in it, and no function that could be called."""
     own = uuid4().hex[:12]
     monkeypatch.setenv("AWS_ENDPOINT_URL", aws_url)
-    names: dict[str, Any] = {f"{name}_bucket": f"soulseer-test-{own}-{name}" for name in model.BUCKETS}
-    for bucket in names.values():
+    buckets: dict[str, Any] = {name: f"soulseer-test-{own}-{name}" for name in (*model.BUCKETS, "exports")}
+    for bucket in buckets.values():
         s3().create_bucket(Bucket=bucket)
-    world = replace(product, settings=replace(product.settings, **names))
+    named: dict[str, Any] = {f"{name}_bucket": bucket for name, bucket in buckets.items()}
+    held: dict[str, Any] = {name: S3Objects(bucket) for name, bucket in buckets.items()}
+    world = replace(product, settings=replace(product.settings, **named), **held)
     for number in range(60):
         put(world, "wallet", pk=f"usr_{number}", **ODD)
         put(world, "notices", pk=f"usr_{number}")
@@ -114,6 +122,19 @@ def test_what_is_brought_back_is_to_the_byte_what_was_copied(
     assert paying.why_frozen(stage)
     said = [row["action"] for row in history.told(stage)]
     assert (said[0], said[-1], said.count("table_restored")) == ("restored", "backup_exported", len(was))
+
+
+def test_who_left_after_the_copy_is_gone_before_the_stage_opens(
+    stage: World, soulseer: Soulseer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone, stays = (accounts.sign_in(stage, Claims(f"auth0|{name}", None, name)).id for name in ("gone", "stays"))
+    copied(stage, tmp_path)
+    departures.tell(stage, Deletion(gone, "closed", stage.now()), "closed")
+    lost(stage)
+    assert soulseer("backup", "restore", "--from", str(tmp_path / "copy")) == 0
+    assert json.loads(capsys.readouterr().out)["rows"][0]["leaving"] == 1
+    assert (accounts.is_deleted(stage, gone), accounts.is_deleted(stage, stays)) == (True, False)
+    assert deletions.deletion_of(stage, gone).state == "closed"
 
 
 def test_a_table_that_a_stream_is_read_of_comes_last(stage: World, tmp_path: Path) -> None:
@@ -263,9 +284,28 @@ def a_file_less(folder: Path) -> None:
     next((folder / "tables" / "wallet").iterdir()).unlink()
 
 
+def an_item_too_large(folder: Path) -> None:
+    wallet = next((folder / "tables" / "wallet").iterdir())
+    first, *others = gzip.decompress(wallet.read_bytes()).splitlines()
+    item = json.loads(first)["Item"] | {"much": {"S": "x" * 500_000}}
+    wallet.write_bytes(gzip.compress(b"\n".join([json.dumps({"Item": item}).encode(), *others])))
+
+
+def an_item_of_another_table(folder: Path) -> None:
+    wallet = next((folder / "tables" / "wallet").iterdir())
+    _, *others = gzip.decompress(wallet.read_bytes()).splitlines()
+    wallet.write_bytes(gzip.compress(b"\n".join([b'{"Item": {"account": {"S": "a"}}}', *others])))
+
+
 @pytest.mark.parametrize(
     ("damage", "says"),
-    [(cut_short, "is damaged"), (a_line_less, "instead of"), (a_file_less, "There is no tables/wal")],
+    [
+        (cut_short, "json.gz is damaged"),
+        (a_line_less, "instead of"),
+        (a_file_less, "There is no tables/wal"),
+        (an_item_too_large, "does not take"),
+        (an_item_of_another_table, "does not take"),
+    ],
 )
 def test_a_backup_that_is_not_whole_is_found_out_and_a_whole_copy_of_it_goes_on(
     stage: World,
@@ -288,6 +328,48 @@ def test_a_backup_that_is_not_whole_is_found_out_and_a_whole_copy_of_it_goes_on(
     assert is_as_it_was(stage, was)
 
 
+def test_an_object_that_is_not_to_the_byte_what_was_kept_is_not_given_back(
+    stage: World, soulseer: Soulseer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copied(stage, tmp_path)
+    lost(stage)
+    kept = tmp_path / "copy" / model.object_name("files", "a/file é.pdf")
+    for other in (b"%PDX", b"%PD", b""):
+        kept.write_bytes(other)
+        assert soulseer("backup", "restore", "--from", str(tmp_path / "copy")) == 1
+        assert "is not what was kept" in capsys.readouterr().err
+    assert s3().list_objects_v2(Bucket=settings_bucket(stage, "files"))["KeyCount"] == 0
+
+
+class Failing(Folder):
+    """Fails with the third file."""
+
+    def __init__(self, path: Path, failure: BaseException) -> None:
+        super().__init__(path)
+        self._left, self._failure = 3, failure
+
+    def write(self, name: str, content: bytes) -> None:
+        self._left -= 1
+        if self._left <= 0:
+            raise self._failure
+        super().write(name, content)
+
+
+@pytest.mark.parametrize("failure", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
+def test_an_export_that_was_stopped_is_no_backup_and_is_made_again_at_the_same_place(
+    stage: World, soulseer: Soulseer, tmp_path: Path, failure: BaseException, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = Failing(tmp_path / "copy", failure)
+    with pytest.raises(type(failure)):
+        export.copied(stage, place, Wanted("bkp_1", 1_000, tables_of(stage)), lambda _: None)
+    assert soulseer("backup", "show", "--from", str(tmp_path / "copy")) == 1
+    assert "There is no backup.json" in capsys.readouterr().err
+    assert soulseer("backup", "export", "--to", str(tmp_path / "copy")) == 0
+    was = lost(stage)
+    assert soulseer("backup", "restore", "--from", str(tmp_path / "copy")) == 0
+    assert is_as_it_was(stage, was)
+
+
 def test_who_writes_meanwhile_after_all_is_found_out(stage: World, tmp_path: Path) -> None:
     place = copied(stage, tmp_path)
     lost(stage)
@@ -304,7 +386,12 @@ def test_a_stage_gets_its_own_tables_back_and_no_others(
     lost(stage)
     note = tmp_path / "copy" / "backup.json"
     told = json.loads(note.read_text())
-    for change, says in (({"stage": "prod"}, "a backup of prod"), ({"tables": {"tarot": []}}, "not here: tarot")):
+    tables: dict[str, Any] = told["tables"]
+    for change, says in (
+        ({"stage": "prod"}, "a backup of prod"),
+        ({"tables": tables | {"tarot": []}}, "not here: tarot"),
+        ({"tables": {name: files for name, files in tables.items() if name != "wallet"}}, "are here: wallet"),
+    ):
         note.write_text(json.dumps(told | change))
         assert soulseer("backup", "restore", "--from", str(tmp_path / "copy")) == 1
         assert says in capsys.readouterr().err

@@ -227,6 +227,8 @@ def test_a_way_back_loses_nothing_and_says_what_is_in_the_way(stage: Stage, caps
     stage.holds = [False]
     assert stage.deploy(mail="b@app.test") == Outcome.STANDS
     assert "--back --allow-replacement Orders" in capsys.readouterr().out
+    assert stage.deploy("--plan", "--parameter", "Canary=true", mail="c@app.test") == Outcome.DONE
+    assert "version 1, which is not that of the stack" in capsys.readouterr().out
     assert stage.answers() == "a@app.test"
     assert "Orders" in stage.stack.resources()
     assert stage.became() == ["bad", "good"]
@@ -398,14 +400,20 @@ def test_an_alarm_that_rings_already_is_told_before_anything_is_changed(
             "Threshold": 1,
         },
     }
-    assert stage.deploy() == Outcome.DONE
+    few_first = ("--parameter", "Canary=true")
+    assert stage.deploy(*few_first) == Outcome.DONE
     assert stage.deploy("--watch-minutes", "1", mail="b@app.test") == Outcome.DONE
     stage.stack.client("cloudwatch").set_alarm_state(
         AlarmName=f"{stage.stack.name}-errors", StateValue="ALARM", StateReason="a test"
     )
     assert stage.deploy("--watch-minutes", "1", mail="c@app.test") == Outcome.REFUSED
     assert "rings" in capsys.readouterr().out
+    assert stage.deploy(*few_first, mail="c@app.test") == Outcome.REFUSED
+    assert "rings" in capsys.readouterr().out
     assert stage.answers() == "b@app.test"
+    assert stage.run("--back", "--yes") == Outcome.DONE  # for that one goes back, and all at once
+    assert stage.answers() == "a@app.test"
+    assert stage.stack.parameters()["Canary"] == "false"
 
 
 def test_a_template_that_cannot_be_is_refused_and_leaves_nothing(stage: Stage) -> None:

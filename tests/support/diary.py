@@ -10,6 +10,7 @@ from chalicelib.gateways import World
 from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import DAY, HOUR, MINUTE, Millis
 from chalicelib.payouts.service import earnings_account
+from chalicelib.runtime.tables import whole
 from chalicelib.scheduling import availability, service
 from chalicelib.scheduling.model.availability import MIDNIGHT
 from chalicelib.scheduling.model.booking import Booking
@@ -25,7 +26,6 @@ RATE: Final[Cents] = 250
 QUARTER: Final[Millis] = 15 * MINUTE
 TODAY: Final[Millis] = -(-NOON // QUARTER) * QUARTER
 """The first quarter of an hour after the clock's beginning."""
-_MOST_PAGES: Final = 100
 
 
 @dataclass(frozen=True)
@@ -104,15 +104,9 @@ class Diary:
 
     def escrow(self, booking: str) -> Cents:
         """What lies in the escrow of a booking: all that went in, less all that came out."""
-        held, start = 0, None
-        for _ in range(_MOST_PAGES):
-            page = self.world.tables.scan(self.world.settings.tables.ledger, start=start)
-            moves = [row for row in page.items if not row["account"].startswith("receipt:")]
-            held -= sum(row["amount"] for row in moves if row["counter"] == f"escrow:{booking}")
-            start = page.next_key
-            if start is None:
-                break
-        return held
+        rows = whole(self.world.tables, self.world.settings.tables.ledger)
+        moves = [row for row in rows if not row["account"].startswith("receipt:")]
+        return -sum(int(row["amount"]) for row in moves if row["counter"] == f"escrow:{booking}")
 
     def assert_divided(self, booking: Booking) -> None:
         """The price went to the client, the reader and the platform, whole, and nobody's time is held any more."""

@@ -212,6 +212,9 @@ bucket/files            s3:ListBucket               yes no  no   no  no   no    
 objects/digests         s3:GetObject                no  no  no   no  no   no    no   yes   no  no   no   no   no   no
 objects/digests         s3:PutObject                no  no  no   no  no   no    no   yes   no  no   no   no   no   no
 objects/digests         s3:DeleteObject             no  no  no   no  no   no    no   no    no  no   no   no   no   no
+leaving/digests         s3:PutObject                yes no  no   no  yes  yes   no   yes   no  no   no   no   no   no
+leaving/digests         s3:GetObject                no  no  no   no  no   no    no   yes   no  no   no   no   no   no
+leaving/digests         s3:DeleteObject             no  no  no   no  no   no    no   no    no  no   no   no   no   no
 bucket/digests          s3:ListBucket               no  no  no   no  no   no    no   yes   no  no   no   no   no   no
 identity/any            ses:SendEmail               yes no  no   no  yes  yes   yes  no    no  no   no   no   no   no
 
@@ -257,6 +260,7 @@ _ARNS: Final = {
     "stream": "arn:aws:dynamodb:{place}:table/soulseer-{stage}-{name}/stream/2026-11-25T00:00:00.000",
     "bucket": "arn:aws:s3:::soulseer-{stage}-{name}-{account}",
     "objects": "arn:aws:s3:::soulseer-{stage}-{name}-{account}/a-key",
+    "leaving": "arn:aws:s3:::soulseer-{stage}-{name}-{account}/leaving/a-key",
     "identity": "*",
     "secret": "arn:aws:secretsmanager:{place}:secret:soulseer/{stage}/{name}-a1B2c3",
     "stateMachine": "arn:aws:states:{place}:stateMachine:soulseer-{stage}-{name}",

@@ -138,6 +138,21 @@ def test_what_a_stage_costs_if_nobody_comes_is_what_the_template_has() -> None:
     assert made in PAGE, "python -m tests.load.fixed --write-docs"
 
 
+def test_what_copies_cost_follows_from_how_many_there_are() -> None:
+    """Of $0.10 a GB for a month, and $0.03 where they are cold."""
+    resources = whole()["Resources"]
+    kept = {
+        rule["RuleName"]: rule["Lifecycle"]
+        for plan in ("DailyBackup", "MonthlyBackup")
+        for rule in resources[plan]["Properties"]["BackupPlan"]["BackupPlanRule"]
+    }
+    daily, weekly = kept["daily"]["DeleteAfterDays"], kept["weekly"]["DeleteAfterDays"] // 7
+    monthly = kept["monthly"]["DeleteAfterDays"] * 12 // 365
+    assert "MoveToColdStorageAfterDays" in kept["monthly"]
+    assert f"in {daily} daily and {weekly} weekly copies, ${(daily + weekly) * 0.1:.2f}" in PAGE
+    assert f"in {monthly} monthly ones besides, cold, ${monthly * 0.03:.2f}" in PAGE
+
+
 @pytest.mark.parametrize("page", [PAGE, SCALE], ids=["cost", "scale"])
 def test_the_bench_finds_the_place_to_write_to(page: str) -> None:
     assert page.count(BEGIN) == page.count(END) == 1

@@ -100,6 +100,20 @@ def test_every_release_of_the_documents_is_one_that_deploying_takes(page: str, c
     assert releasing().parse_args(words)
 
 
+def test_every_rule_that_the_code_cites_is_on_the_page_of_the_product() -> None:
+    page = (ROOT / "docs" / "product.md").read_text()
+    sections = {part.partition(".")[0]: part for part in page.split("\n## ")[1:]}
+    cited = {
+        (section, rule)
+        for path in (ROOT / "chalicelib").rglob("*.py")
+        for each in re.findall(r"[Pp]roduct (§[^)\n]*)", path.read_text())
+        for section, rule in re.findall(r"§(\d+)(?:, rule (\d+))?", each)
+    }
+    assert len(cited) > 10
+    assert [each for each in cited if each[1] and f"\n{each[1]}. " not in sections.get(each[0], "")] == []
+    assert {section for section, _ in cited} <= sections.keys()
+
+
 def test_a_runbook_has_the_command_for_what_came_with_a_deployment() -> None:
     told = [each for each in OURS if each.path.parent.name == "runbooks" and "It came with a deployment" in each.text]
     assert len(told) > 5

@@ -81,8 +81,12 @@ def test_backups_are_kept_as_long_as_is_said_and_the_long_ones_hold_the_books_al
         for name, each in RESOURCES.items()
         if each.get("Type") == "AWS::Backup::BackupPlan"
     }
-    assert days == {"DailyBackup": {35}, "MonthlyBackup": {365}}
-    assert (kept("daily copies"), kept("monthly copies")) == ("35 days as well", "a year")
+    assert days == {"DailyBackup": {7, 35}, "MonthlyBackup": {365}}
+    assert [kept(each) for each in ("daily copies", "weekly ones", "monthly copies")] == [
+        "a week",
+        "35 days as well",
+        "a year",
+    ]
     books = RESOURCES["MonthlySelection"]["Properties"]["BackupSelection"]["Resources"]
     assert {each["Fn::GetAtt"][0] for each in books} <= {"LedgerTable", "WalletTable", "AuditTable", "RollupsTable"}
 

@@ -55,7 +55,7 @@ class Step:
 class Plan:
     """Steps that are to be one transaction of at most ``most`` rows. Those up to ``before`` were summed once before."""
 
-    def __init__(self, most: int, before: Millis = 0) -> None:
+    def __init__(self, most: int, before: Millis) -> None:
         self._most = most
         self._before = before
         self._through: dict[Place, Mapping[str, int]] = {}

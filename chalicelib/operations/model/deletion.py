@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
@@ -24,6 +25,8 @@ from chalicelib.kernel.money import Cents
 from chalicelib.kernel.time import DAY, MINUTE, Millis
 
 State = Literal["asked", "cooling", "awaiting_refund", "closed", "deleted", "cancelled"]
+Turn = Literal["confirmed", "cancelled", "closed"]
+"""What is told of a deletion outside the tables."""
 
 CODE_DIGITS: Final = 8
 CODE_LIFE: Final = 30 * MINUTE
@@ -165,3 +168,32 @@ def looked_back(was: Deletion, now: Millis) -> Deletion:
     """It was looked for what was paid late: again tomorrow, or never."""
     again = now + LOOK_AGAIN
     return replace(was, runs_at=again if was.until is not None and again <= was.until else None)
+
+
+# --- after a backup was brought back -------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One turn of a deletion, as the list outside the tables has it. Of one request, ``asked_at`` is the same."""
+
+    asked_at: Millis
+    turn: Turn
+
+
+def again(was: Deletion | None, person: str, told: Sequence[Told], now: Millis, cooling_off: Millis) -> Deletion | None:
+    """How the deletion stands by all that was ``told`` of it, ``was`` being as the tables have it, which may be older;
+    ``was`` itself where they know as much. The days of a request that they do not know of begin anew.
+    """
+    newest = max((each.asked_at for each in told), default=-1)
+    if newest < 0 or (was and (was.state in ("closed", "deleted") or was.requested_at > newest)):
+        return was
+    before = replace(was, code=None, owed=0) if was else Deletion(person, "asked", newest)
+    following = replace(before, requested_at=newest, epoch=before.epoch + 1)
+    if any(each.turn == "closed" for each in told):
+        return closed(following, 0, now)
+    if Told(newest, "cancelled") in told:
+        return cancelled(was) if was else None
+    if was and was.requested_at == newest and was.state != "asked":
+        return was
+    return replace(following, state="cooling", runs_at=now + cooling_off)

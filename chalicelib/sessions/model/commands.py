@@ -174,7 +174,8 @@ def departure(session: Session, who: Who, at: Millis, rules: Rules) -> tuple[Mil
 
 def step_out(session: Session, who: Who, now: Millis, rules: Rules) -> Step:
     """That side is not here any more, in waiting or reconnecting."""
-    gone = replace(session.with_side(who, present=False, beat_at=None), at=now)
+    side = session.side(who).gone()
+    gone = replace(session, client=side, at=now) if who == "client" else replace(session, reader=side, at=now)
     return (forsaken(gone, now, rules) if session.state == "reconnecting" else None) or Step(gone)
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from chalicelib.kernel.settings import Rules
 from chalicelib.kernel.time import Millis
-from chalicelib.sessions.model.session import REFUNDING, Reason, Session, Side, Step
+from chalicelib.sessions.model.session import REFUNDING, Reason, Session, Step
 from chalicelib.wallet.model.funds import Funds
 from chalicelib.wallet.model.meter import Close, Resume, Stand, Start
 
@@ -71,7 +71,7 @@ def forsaken(session: Session, now: Millis, rules: Rules) -> Step | None:
     """reconnecting → paused when nobody is here any more: channel, cause and grace stay."""
     if session.client.here(now, rules) or session.reader.here(now, rules):
         return None
-    apart = session.with_side("client", present=False, beat_at=None).with_side("reader", present=False, beat_at=None)
+    apart = replace(session, client=session.client.gone(), reader=session.reader.gone())
     return Step(replace(apart, state="paused", at=now))
 
 
@@ -105,9 +105,4 @@ def _stopped(session: Session, effective: Millis, cut: Reason, now: Millis) -> S
 
 
 def _cleared(session: Session, now: Millis) -> Session:
-    return replace(
-        session,
-        client=Side(session.client.user, session.client.name),
-        reader=Side(session.reader.user, session.reader.name),
-        at=now,
-    )
+    return replace(session, client=session.client.cleared(), reader=session.reader.cleared(), at=now)

@@ -22,7 +22,8 @@ def entered(session: Session, who: Who, seq: int, at: Millis, funds: Funds, now:
     if not _news(session, who, seq):
         return None
     seen = max(session.side(who).beat_at or 0, min(at, now)) if session.state == "active" else now
-    here = session.with_side(who, present=True, beat_at=seen, in_channel=True, notice_seq=seq)
+    told = session.with_side(who, in_channel=True, notice_seq=seq, told_at=at, told_in=True)
+    here = told.with_side(who, present=True, beat_at=seen)
     back = replace(here, state="reconnecting" if session.state == "paused" else session.state, at=now)
     return meet(back, funds, now, rules) or Step(back)
 
@@ -38,7 +39,7 @@ def departed(session: Session, who: Who, seq: int, at: Millis, funds: Funds, now
     if not _news(session, who, seq):
         return None
     at = min(at, now)
-    told = replace(session.with_side(who, in_channel=False, notice_seq=seq), at=now)
+    told = replace(session.with_side(who, in_channel=False, notice_seq=seq, told_at=at, told_in=False), at=now)
     match session.state:
         case "active" if at + SECOND > min(funds.run_out or at + SECOND, session.last_moment(now, rules)):
             there_until = max(at, told.side(who).beat_at or at)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 from chalicelib.kernel.errors import Forbidden
@@ -55,6 +55,27 @@ class Side:
     """Agora has said that they are in the present channel, and not that they left it."""
     notice_seq: int | None = None
     """Agora's sequence of the newest notice that was heard of them in the present channel."""
+    heard_at: Millis | None = field(default=None, compare=False)
+    """The last sign of life before they were taken for gone. This and the two below decide nothing: an operator who
+    divides a reading by hand asks for them.
+    """
+    told_at: Millis | None = field(default=None, compare=False)
+    """Of which moment Agora's newest notice of them is, in whatever channel."""
+    told_in: bool | None = field(default=None, compare=False)
+    """Whether it said that they came in."""
+
+    @property
+    def last_heard(self) -> Millis | None:
+        """Their last sign of life of all."""
+        return self.heard_at if self.beat_at is None else self.beat_at
+
+    def gone(self) -> Side:
+        """Not there any more; what Agora said stays."""
+        return replace(self, present=False, beat_at=None, heard_at=self.last_heard)
+
+    def cleared(self) -> Side:
+        """In no channel either."""
+        return replace(self.gone(), in_channel=False, notice_seq=None)
 
     def patience(self, rules: Rules) -> Millis:
         """How long without a sign of life counts as silence (rule 8). Agora tells of departures itself: where it has

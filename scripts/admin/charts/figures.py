@@ -52,7 +52,7 @@ def reader(title: str, numbers: Numbers) -> Report:
         tile("Readings", "count", ("readings",)),
         tile("Minutes", "count", ("minutes",)),
     )
-    ever = _ever(numbers, {"earned": measures.EARNED, "paid out": ("paid_out",)})
+    ever = _ever(numbers, {"earned": measures.EARNED, "paid out": ("paid_out",), "on streams": ("on_streams",)})
     return Report(title, _days(numbers), tiles, charts, (by_part(charts[0]), ever, by_day(charts)))
 
 

@@ -4,6 +4,10 @@ import contextlib
 import gzip
 import io
 import json
+import os
+import resource
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +15,7 @@ import pytest
 from scripts.admin.cli import parser
 from scripts.backup import model
 from scripts.backup.model import Backup, DamagedError, File
+from scripts.backup.places import Folder
 
 BACKUP = Backup("bkp_1", "prod", 1_000, {"ledger": (File("tables/ledger/0-0.json.gz", 3),), "wallet": ()}, {"files": 2})
 
@@ -54,6 +59,8 @@ def test_a_file_that_holds_more_or_less_than_was_said_is_damaged(count: int, why
         {"tables": {"ledger": [{"name": "tables/../../x", "items": 1}]}},
         {"tables": {"ledger": [{"name": "tables/ledger/0-0.json.gz", "items": -1}]}},
         {"tables": {"ledger": [{"name": "tables/ledger/0-0.json.gz", "items": 1.5}]}},
+        {"tables": {"ledger": [{"name": "tables/ledger/0-0.json.gz", "items": 1}] * 2}},
+        {"tables": {"ledger": [{"name": "tables/wallet/0-0.json.gz", "items": 1}]}},
         {"objects": {"files": True}},
         {"id": "bkp\x1b[2J"},
         {"at": float("inf")},
@@ -97,14 +104,83 @@ def test_a_line_without_an_end_is_not_read_to_it() -> None:
     bomb = gzip.compress(b" " * 40_000_000, compresslevel=1)
     content = io.BytesIO(bomb)
     with pytest.raises(DamagedError):
-        list(model.lines(content))
+        list(model.lines(content, "x"))
     assert content.tell() < len(bomb) * 3 / 4
 
 
-@pytest.mark.parametrize("listed", [[], [{"key": "a", "type": "b"}] * 2, [{"key": "a"}], [["a", "b"]], [{"type": "b"}]])
-def test_a_list_of_objects_is_as_long_as_was_said_and_of_objects(listed: list[Any]) -> None:
+AN_OBJECT: dict[str, Any] = {"key": "a", "type": "b", "size": 3, "sha256": "0" * 64}
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        [],
+        [AN_OBJECT, AN_OBJECT | {"key": "b"}, AN_OBJECT | {"key": "c"}],
+        [AN_OBJECT, AN_OBJECT],
+        [AN_OBJECT, {"key": "b"}],
+        [AN_OBJECT, ["b", "b"]],
+        [AN_OBJECT, AN_OBJECT | {"key": "b", "size": -1}],
+        [AN_OBJECT, AN_OBJECT | {"key": "b", "sha256": "x"}],
+    ],
+)
+def test_a_list_of_objects_is_as_long_as_was_said_and_of_objects_no_two_alike(listed: list[Any]) -> None:
     with pytest.raises(DamagedError):
-        model.objects_of(io.BytesIO(model.packed(listed)), "files", 1)
+        model.objects_of(io.BytesIO(model.packed(listed)), "files", 2)
+
+
+def test_a_list_of_objects_from_before_sizes_were_said_is_read() -> None:
+    (found,) = model.objects_of(io.BytesIO(model.packed([{"key": "a", "type": "b"}])), "files", 1)
+    assert found == model.Object("a", "b")
+
+
+def a_pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def a_link(path: Path) -> None:
+    (path.parent / "elsewhere").write_bytes(b"x")
+    path.symlink_to(path.parent / "elsewhere")
+
+
+def a_link_to_nothing(path: Path) -> None:
+    path.symlink_to(path.parent / "nowhere")
+
+
+@pytest.mark.parametrize("make", [a_pipe, a_link, a_link_to_nothing, Path.mkdir])
+def test_what_is_no_plain_file_is_refused_and_neither_followed_nor_waited_for(
+    make: Callable[[Path], None], tmp_path: Path
+) -> None:
+    make(tmp_path / "backup.json")
+    with pytest.raises(DamagedError, match="a link, a pipe or something else"), Folder(tmp_path).reading("backup.json"):
+        raise AssertionError("it was opened")
+
+
+def test_a_folder_within_a_backup_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "0.gz").write_bytes(b"x")
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    (copy / "tables").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(DamagedError, match="a link"), Folder(copy).reading("tables/0.gz"):
+        raise AssertionError("it was opened")
+    (tmp_path / "named").symlink_to(tmp_path / "elsewhere")
+    with Folder(tmp_path / "named").reading("0.gz") as content:  # the folder itself is whoever's who named it
+        assert content.read() == b"x"
+
+
+def test_a_file_that_a_full_disk_cut_short_is_not_there_and_takes_no_room(tmp_path: Path) -> None:
+    place = Folder(tmp_path)
+    place.write("a", b"whole")
+    most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, most[1]))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            place.write("a", b"x" * 1_000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, most)
+    assert [each.name for each in tmp_path.iterdir()] == ["a"]
+    with place.reading("a") as content:
+        assert content.read() == b"whole"
 
 
 def test_a_key_of_an_object_is_one_name_and_leads_nowhere_else() -> None:

@@ -50,7 +50,9 @@ def test_what_a_message_says_is_shown_only_where_it_is_asked_for(
         "refunded_at": None,
         "attachments": [],
     }
-    assert soulseer("messages", "show", reply.id, "--text") == 0
+    assert soulseer("messages", "show", reply.id, "--text") == 1
+    assert "--reason" in capsys.readouterr().err
+    assert soulseer("messages", "show", reply.id, "--text", "--reason", "a complaint") == 0
     assert said(capsys)["rows"][0]["text"] == "The cards say yes."
     assert soulseer("messages", "show", "msg_none") == 1
 

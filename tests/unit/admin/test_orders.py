@@ -45,7 +45,11 @@ def test_what_waits_is_listed_and_an_address_is_shown_only_where_it_is_asked_for
     (shown,) = soulseer("orders", "show", made.id)["rows"]
     assert "address" not in shown
     assert (shown["total"], shown["shipping"]) == (3_000 + RATE, f"{RATE} by standard")
-    assert soulseer("orders", "show", made.id, "--address")["rows"][0]["address"]["city"] == "Springfield"
+    soulseer("orders", "show", made.id, "--address", code=1)
+    look = ("orders", "show", made.id, "--address", "--reason", "a parcel came back")
+    assert soulseer(*look)["rows"][0]["address"]["city"] == "Springfield"
+    (act,) = counter.world.tables.query("audit", ("pk", made.id)).items
+    assert (act["action"], act["actor"], act["reason"]) == ("address_viewed", "arn:ops", "a parcel came back")
     soulseer("orders", "show", "ord_none", code=1)
 
 

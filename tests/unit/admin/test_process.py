@@ -210,6 +210,7 @@ def script() -> str:
         ("scripts/soulseer wallet show usr_1 --stage ''", {"dev", "staging", "prod"}),
         ("scripts/soulseer --local moderation list --kind r", {"review"}),
         ("scripts/soulseer completion ''", {"bash", "zsh"}),
+        ("scripts/soulseer backup restore --from /etc/pass", {"/etc/passwd"}),
     ],
 )
 def test_bash_offers_what_may_come_next(script: str, line: str, offered: set[str]) -> None:

@@ -17,7 +17,7 @@ def step(at: int = AT, seq: int = 1, chain: str = "credit", **sums: int) -> Step
 
 
 def test_a_plan_takes_as_many_rows_as_it_may_have_and_not_one_more() -> None:
-    plan = Plan(3)
+    plan = Plan(3, 0)
     assert plan.take(step(spent=1))
     assert plan.take(step(AT + HOUR, 2, spent=10))
     assert not plan.take(step(AT + 2 * HOUR, 3, spent=100))
@@ -27,13 +27,21 @@ def test_a_plan_takes_as_many_rows_as_it_may_have_and_not_one_more() -> None:
 
 
 def test_what_was_not_taken_has_added_nothing() -> None:
-    plan = Plan(1)
+    plan = Plan(1, 0)
     assert not plan.take(step(spent=1))
     assert (plan.places, plan.new(MARK)) == (set(), {})
 
 
+def test_what_was_summed_once_before_is_added_and_is_not_new() -> None:
+    plan = Plan(9, AT)
+    plan.take(step(AT, 1, spent=1))
+    plan.take(step(AT + 1, 2, spent=10))
+    assert plan.new(MARK) == {"spent": 10}
+    assert plan.rows(empty(plan))[-1].sums == {"spent": 11}
+
+
 def test_chains_of_one_owner_are_each_summed_as_far_as_they_are() -> None:
-    plan = Plan(9)
+    plan = Plan(9, 0)
     plan.take(step(seq=4, spent=1))
     plan.take(step(seq=2, chain="coins"))
     plan.take(step(seq=5, spent=1))
@@ -44,7 +52,7 @@ def test_chains_of_one_owner_are_each_summed_as_far_as_they_are() -> None:
 
 
 def test_a_measure_that_comes_to_nothing_is_not_kept() -> None:
-    plan = Plan(9)
+    plan = Plan(9, 0)
     plan.take(step(spent=-7))
     assert [row.sums for row in plan.rows(empty(plan) | {MARK: Row(MARK, {"spent": 7, "minutes": 1})})] == [
         {"1.spent": -7},

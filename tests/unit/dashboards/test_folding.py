@@ -15,14 +15,16 @@ from chalicelib.kernel.errors import Unavailable
 from chalicelib.kernel.time import DAY, HOUR, MINUTE
 from chalicelib.readers import service as readers
 from chalicelib.runtime.identity import Claims
-from chalicelib.runtime.tables import Item
+from chalicelib.runtime.tables import Item, Key
 from chalicelib.sessions import afterwards
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.model import meter
 from chalicelib.wallet.model.chain import Draft, Entry, Fact
 from tests.support.duo import RATE, Duo
 from tests.support.dying import Crash, Death, DyingTables
+from tests.support.memory import MemoryTables
 from tests.support.reading import add_reader, pay_in
+from tests.support.show import Show
 from tests.support.worlds import NOON, hand_world
 
 SHARP = NOON - NOON % HOUR + HOUR
@@ -165,13 +167,19 @@ def test_the_row_that_an_entry_refers_to_is_waited_for_while_it_is_of_before() -
     assert rollups.totals(duo.world, rollups.PLATFORM) == {}
 
 
-def test_an_entry_whose_thing_is_not_seen_closed_holds_up_no_other() -> None:
+def test_an_entry_whose_thing_is_not_seen_closed_holds_up_no_other_and_is_named(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     duo = Duo(hand_world(), "1")
     duo.active(5_000)
     earned(duo, 10)
     unseen = Chain(f"earnings:{duo.reader}")
     assert folding.fold(duo.world, [unseen, Chain(duo.account)], left) == [unseen]
     assert rollups.totals(duo.world, rollups.PLATFORM)["topped_up"] == 5_000
+    logged = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(line["level"], line["id"]) for line in logged if line["event"] == "not_summed"] == [
+        ("warning", unseen.account)
+    ]
 
 
 @pytest.mark.parametrize("lost", [False, True])
@@ -213,6 +221,25 @@ def test_who_is_deleted_is_still_somebody_who_came_and_a_reader_who_left_is_with
         "topped_up": 500,
     }
     assert checking.check(world, 0, lambda _: None) == []
+
+
+def test_whose_a_stream_is_is_read_once_for_all_that_was_given_on_it() -> None:
+    class Asked(MemoryTables):
+        streams = 0
+
+        def get(self, table: str, key: Key, *, consistent: bool = True) -> Item | None:
+            self.streams += table == "live"
+            return super().get(table, key, consistent=consistent)
+
+    tables = Asked()
+    show = Show(hand_world(tables), "s").live()
+    patron = show.patron("fan")
+    for number in range(12):
+        show.gives(patron, "rose", f"{number}")
+    chains = [Chain(row["account"]) for row in ledger(show.world) if row["account"].startswith("stream:")]
+    tables.streams = 0
+    assert told(show.world, *chains)["on_streams"] == 12 * 70
+    assert tables.streams == 1
 
 
 def test_sums_are_by_the_quarter_and_what_is_asked_for_ends_before_its_end() -> None:

@@ -78,6 +78,27 @@ def test_only_what_is_back_where_it_was_counts_as_unchanged(status: str, unsettl
     assert isinstance(failed.value, NotSettled) is unsettled
 
 
+def test_a_package_of_another_stage_is_not_deployed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "sam.yaml").write_text(yaml.safe_dump({"Parameters": {"Stage": {"AllowedValues": ["prod"]}}}))
+    assert run(["--stage", "dev", "--package", str(tmp_path)], lambda *_: Standing(STUCK)) == Outcome.REFUSED
+    assert "a package of prod" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("wrong", [["--to", "x"], ["--skip", "x"], ["--still", " "], ["--still", "x", "--list"]])
+def test_words_that_belong_to_others_are_wrong_usage(wrong: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run(["--stage", "dev", *wrong], lambda *_: Standing(STUCK))
+    assert ended.value.code == 2
+
+
+def test_credentials_that_are_no_longer_good_change_nothing_and_say_so(capsys: pytest.CaptureFixture[str]) -> None:
+    def expired(*_: object) -> Stack:
+        raise ClientError({"Error": {"Code": "ExpiredToken", "Message": "expired"}}, "GetCallerIdentity")
+
+    assert run(["--stage", "dev", "--list"], expired) == Outcome.REFUSED
+    assert "Sign in again" in capsys.readouterr().out
+
+
 def test_who_has_not_signed_in_hears_how_before_anything_is_packaged(capsys: pytest.CaptureFixture[str]) -> None:
     def nobody(*_: Any) -> Stack:
         raise NoCredentialsError
@@ -98,25 +119,13 @@ def test_a_setting_that_is_missing_is_told_with_the_file_that_it_belongs_into(
     assert "infra/stages/dev.json sets them" in said
 
 
-def test_a_package_of_another_stage_is_not_deployed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "sam.yaml").write_text(yaml.safe_dump({"Parameters": {"Stage": {"AllowedValues": ["prod"]}}}))
-    assert run(["--stage", "dev", "--package", str(tmp_path)], lambda *_: Standing(STUCK)) == Outcome.REFUSED
-    assert "a package of prod" in capsys.readouterr().out
+def test_a_stage_that_is_not_there_is_not_looked_at(capsys: pytest.CaptureFixture[str]) -> None:
+    class Nowhere(Standing):
+        def outputs(self) -> dict[str, str]:
+            return {}
 
-
-@pytest.mark.parametrize("wrong", [["--to", "x"], ["--skip", "x"], ["--still", " "], ["--still", "x", "--list"]])
-def test_words_that_belong_to_others_are_wrong_usage(wrong: list[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        run(["--stage", "dev", *wrong], lambda *_: Standing(STUCK))
-    assert ended.value.code == 2
-
-
-def test_credentials_that_are_no_longer_good_change_nothing_and_say_so(capsys: pytest.CaptureFixture[str]) -> None:
-    def expired(*_: object) -> Stack:
-        raise ClientError({"Error": {"Code": "ExpiredToken", "Message": "expired"}}, "GetCallerIdentity")
-
-    assert run(["--stage", "dev", "--list"], expired) == Outcome.REFUSED
-    assert "Sign in again" in capsys.readouterr().out
+    assert run(["--stage", "dev", "--smoke"], lambda *_: Nowhere("DELETE_COMPLETE")) == Outcome.REFUSED
+    assert "There is no soulseer-dev" in capsys.readouterr().out
 
 
 def test_what_is_hidden_is_no_word_of_a_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,7 +3,7 @@
 import botocore.session
 import pytest
 
-from scripts.deployment.states import NEW, SETTLED, STILLBORN, in_the_way
+from scripts.deployment.states import NEW, SETTLED, STILLBORN, ended, in_the_way
 
 EVERY = frozenset(
     botocore.session.Session().get_service_model("cloudformation").shape_for("StackStatus").metadata["enum"]
@@ -32,3 +32,9 @@ def test_nobody_is_said_to_deploy_where_something_failed(status: str) -> None:
 def test_what_cannot_be_called_off_is_not_said_to_be() -> None:
     calls_off = {status for status in EVERY if "cancel-update-stack" in in_the_way("soulseer-dev", status)}
     assert calls_off == {"UPDATE_IN_PROGRESS"}
+
+
+def test_wherever_a_change_ends_that_was_not_made_a_sentence_says_what_that_is() -> None:
+    for status in EVERY - SETTLED:
+        assert ended("soulseer-dev", status).startswith(f"soulseer-dev is {status}: "), status
+    assert "what stood before stands again" in ended("soulseer-dev", "UPDATE_ROLLBACK_COMPLETE")

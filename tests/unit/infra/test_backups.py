@@ -9,7 +9,9 @@ from tests.unit.infra.made import Package
 
 pytestmark = pytest.mark.package
 
-LOCKED_ALREADY = {"digests"}
+LOCKED = {"digests"}
+COLD_AT_LEAST = 90
+"""Days that AWS keeps, and charges, what was put into cold storage."""
 BOOKS = {"ledger", "audit"}
 
 
@@ -31,14 +33,25 @@ def test_every_day_a_copy_is_made_of_all_that_a_restore_brings_back(packaged: Pa
         each["TableName"]["Fn::Sub"].removeprefix("soulseer-${Stage}-").removesuffix("${TableSet}")
         for each in packaged.of_type("AWS::DynamoDB::Table").values()
     }
-    wanted = tables - WORTHLESS | set(BUCKETS) - LOCKED_ALREADY
-    assert selected(packaged, "DailySelection") == wanted
-    assert [rule["Lifecycle"] for rule in rules(packaged, "DailyBackup")] == [{"DeleteAfterDays": 35}]
+    assert selected(packaged, "DailySelection") == tables - WORTHLESS | set(BUCKETS)
+    made = {rule["ScheduleExpression"]: rule["Lifecycle"]["DeleteAfterDays"] for rule in rules(packaged, "DailyBackup")}
+    assert made == {"cron(0 3 * * ? *)": 7, "cron(0 4 ? * SUN *)": 35}
 
 
 def test_what_is_kept_for_a_year_says_nothing_of_who_somebody_was(packaged: Package) -> None:
     assert selected(packaged, "MonthlySelection") == BOOKS
-    assert [rule["Lifecycle"] for rule in rules(packaged, "MonthlyBackup")] == [{"DeleteAfterDays": 365}]
+    (kept,) = (rule["Lifecycle"] for rule in rules(packaged, "MonthlyBackup"))
+    assert kept["DeleteAfterDays"] == 365 >= kept["MoveToColdStorageAfterDays"] + COLD_AT_LEAST
+
+
+def test_what_names_people_is_never_in_cold_storage_which_keeps_it_too_long(packaged: Package) -> None:
+    assert not [rule for rule in rules(packaged, "DailyBackup") if "MoveToColdStorageAfterDays" in rule["Lifecycle"]]
+
+
+def test_a_copy_elsewhere_lives_as_long_as_the_copy_here(packaged: Package) -> None:
+    for rule in (*rules(packaged, "DailyBackup"), *rules(packaged, "MonthlyBackup")):
+        condition, (elsewhere,), _ = rule["CopyActions"]["Fn::If"]
+        assert (condition, elsewhere["Lifecycle"]) == ("HasBackupCopies", rule["Lifecycle"])
 
 
 def test_the_lock_lets_every_copy_live_as_long_as_its_plan_says_and_no_shorter(packaged: Package) -> None:
@@ -73,7 +86,7 @@ def test_a_file_that_was_removed_can_be_had_back_for_as_long_as_the_tables_past_
         if each.get("VersioningConfiguration")
     }
     assert kept.keys() == set(BUCKETS)
-    for name in set(BUCKETS) - LOCKED_ALREADY:
+    for name in set(BUCKETS) - LOCKED:
         rule = next(each for each in kept[name]["LifecycleConfiguration"]["Rules"] if "Prefix" not in each)
         assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 35}
         assert rule["ExpiredObjectDeleteMarker"] is True

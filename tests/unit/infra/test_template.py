@@ -197,12 +197,12 @@ def test_every_rule_keeps_what_it_could_not_deliver_and_may_do_so(packaged: Pack
     assert {each["Name"]["Fn::Sub"] for each in rules} <= told
 
 
-def test_a_digest_is_put_once_and_stays_under_its_name(packaged: Package) -> None:
+def test_a_digest_and_who_leaves_is_put_once_and_stays_under_its_name(packaged: Package) -> None:
     statements = packaged.of_type("AWS::S3::BucketPolicy")["DigestsBucketPolicy"]["PolicyDocument"]["Statement"]
     denied = {
         action: each.get("Condition")
         for each in statements
-        if each["Resource"] == {"Fn::Sub": "${DigestsBucket.Arn}/digests/*"} and each["Effect"] == "Deny"
+        if each["Resource"] == [{"Fn::Sub": f"${{DigestsBucket.Arn}}/{below}/*"} for below in ("digests", "leaving")]
         for action in ([each["Action"]] if isinstance(each["Action"], str) else each["Action"])
     }
     assert denied == {

@@ -57,7 +57,9 @@ def test_only_what_deploys_is_vouched_for_and_only_in_the_environment_of_its_sta
 def test_what_others_wrote_is_run_before_there_are_credentials_and_another_branch_reaches_dev_alone() -> None:
     told = jobs(ROOT / ".github" / "workflows" / "deploy.yml")["deploy"]
     steps = [str(each.get("uses", each.get("run"))).partition("@")[0] for each in told["steps"]]
-    assert steps.index('make package STAGE="$STAGE"') < steps.index("aws-actions/configure-aws-credentials")
+    vouched = steps.index("aws-actions/configure-aws-credentials")
+    assert steps.index("make .venv/.ready") < vouched
+    assert steps.index('make package STAGE="$STAGE"') < vouched
     assert "github.ref == 'refs/heads/main' || inputs.stage == 'dev'" in told["if"]
 
 

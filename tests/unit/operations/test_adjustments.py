@@ -9,16 +9,19 @@ import pytest
 
 from chalicelib.accounts import service as accounts
 from chalicelib.kernel.errors import AlreadyDone, Forbidden, InsufficientFunds, Invalid, InvalidState, NotFound
+from chalicelib.kernel.ids import derived_id
 from chalicelib.kernel.time import DAY, HOUR
 from chalicelib.notifications.model.notice import Notice
 from chalicelib.notifications.model.said import words
 from chalicelib.operations import adjustments, reconciliation
+from chalicelib.operations.model import adjustment as model
 from chalicelib.operations.model.adjustment import (
     MOST_ALONE,
     VALID,
     Adjustment,
     Tally,
     offering,
+    returning,
     too_much,
     wanted,
 )
@@ -26,12 +29,14 @@ from chalicelib.operations.model.operator import same
 from chalicelib.payouts import service as payouts
 from chalicelib.runtime.tables import Operation, Put
 from chalicelib.sessions.model.commands import finish
+from chalicelib.shop.model.returns import planned
 from chalicelib.wallet import coins, promos, refunds, statement
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.model.buckets import GIVEN, NEVER, Lot
 from chalicelib.wallet.model.promo import Code
 from chalicelib.wallet.schemas import entry_view
 from tests.support.connect import Connect
+from tests.support.counter import RATE, Counter
 from tests.support.hands import ANN, BEA, Hands, insisting
 from tests.support.losing import LosingTables
 from tests.support.memory import MemoryTables
@@ -316,6 +321,69 @@ def test_a_code_that_would_be_over_by_now_is_not_made(hands: Hands) -> None:
     for amount, total in ((50_001, 1), (0, 1), (1, 0)):
         with pytest.raises(Invalid):
             offer(amount, total)
+
+
+def test_a_request_for_a_code_is_named_by_all_its_terms() -> None:
+    terms = ("500", "8", "30", "10", str(NOON + DAY))
+    assert offer(500, 8).id == derived_id("adj", "code", "FRIENDS", *terms)
+    changed = ({"code": "OTHERS"}, {"days": 31}, {"per_person": 9}, {"valid_until": NOON + HOUR})
+    assert len({offer(500, 8, **each).id for each in ({}, *changed)}) == 5
+
+
+def test_who_must_still_be_there_and_where_the_audit_log_has_it() -> None:
+    credit = wanted("credit", "usr_1", -5, "t1")
+    assert (credit.receivers, credit.people, credit.subject) == (("usr_1",), ("usr_1",), "usr_1")
+    code = offer(500, 8)
+    assert (code.receivers, code.people, code.subject) == ((), (), "promo:FRIENDS")
+    for earned, refunded, receivers in ((5, 0, ("usr_r",)), (0, 5, ("usr_c",)), (2, 3, ("usr_c", "usr_r")), (0, 0, ())):
+        reading = model.division("ses_1", "usr_c", "usr_r", held=9, earned=earned, refunded=refunded)
+        assert (reading.receivers, reading.subject) == (receivers, "ses_1")
+
+
+# --- orders ----------------------------------------------------------------------------------------
+
+
+def back_of(counter: Counter, units: int, *, shipping: bool = False, restock: bool = False) -> Adjustment:
+    order = counter.order()
+    return returning("adj_t1", order, planned(order, "adj_t1", {"1": units}, NOON, shipping=shipping), restock=restock)
+
+
+def test_what_is_divided_of_an_order_counts_on_all_whose_money_it_is_and_goes_back_with_the_approval() -> None:
+    counter = Counter(hand_world()).ready(20_000)
+    made = counter.orders({"book": 9})
+    assert back_of(counter, 9, shipping=True).worth == 0  # nothing is sent: it is the buyer's to call off
+    counter.ships()
+    wanted = back_of(counter, 9, shipping=True, restock=True)
+    assert (wanted.what, wanted.amount, wanted.worth) == ("order", 8_991 + RATE, 8_991 + RATE)
+    assert (wanted.people, wanted.receivers, wanted.subject) == ((counter.buyer, counter.seller), (), made.id)
+    world = counter.world
+    hand = adjustments.make(world, model.wanted("credit", counter.buyer, 500, "t0"), actor=BEA, reason="a gift")
+    assert hand.state == "posted"
+    asked = adjustments.make(world, wanted, actor=ANN, reason="a return")
+    assert (asked.state, counter.order().returned) == ("pending", 0)
+    for other in (back_of(counter, 8, shipping=True, restock=True), back_of(counter, 9, restock=True)):
+        with pytest.raises(AlreadyDone):
+            adjustments.make(world, other, actor=ANN, reason="another")
+    with pytest.raises(AlreadyDone):
+        adjustments.make(world, back_of(counter, 9, shipping=True), actor=ANN, reason="another")
+    for _ in range(2):
+        assert adjustments.approve(world, asked.id, actor=BEA, reason="seen").state == "posted"
+    assert (counter.order().returned, counter.left("book")) == (8_991 + RATE, 10)
+    said = world.tables.query("audit", ("pk", made.id)).items
+    assert sorted((each["action"], each["actor"]) for each in said if each["actor"] != "admin") == [
+        ("adjustment_approved", BEA),
+        ("adjustment_asked", ANN),
+        ("order_refunded", ANN),
+    ]
+
+
+def test_of_coins_what_they_are_worth_counts_and_a_small_return_is_done_by_one() -> None:
+    counter = Counter(hand_world()).ready()
+    counter.orders({"spell": 1}, "coins")
+    wanted = back_of(counter, 1)
+    assert (wanted.amount, wanted.worth) == (501, 501)
+    assert adjustments.make(counter.world, wanted, actor=ANN, reason="a return").state == "posted"
+    assert counter.order().state == "refunded"
 
 
 # --- slices ----------------------------------------------------------------------------------------

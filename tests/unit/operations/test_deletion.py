@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -37,7 +38,17 @@ from chalicelib.notifications.model.notice import Notice
 from chalicelib.notifications.model.said import words
 from chalicelib.notifications.service import tell
 from chalicelib.operations import deletions, exports, handlers
-from chalicelib.operations.model.deletion import CODE_LIFE, CODE_TRIES, LATE_PAYMENTS, LINGER, MOST_CODES
+from chalicelib.operations.model import deletion as model
+from chalicelib.operations.model.deletion import (
+    CODE_LIFE,
+    CODE_TRIES,
+    LATE_PAYMENTS,
+    LINGER,
+    MOST_CODES,
+    Deletion,
+    State,
+    Turn,
+)
 from chalicelib.payouts import payees, paying
 from chalicelib.readers import reviews
 from chalicelib.readers import service as readers
@@ -1131,3 +1142,156 @@ def test_every_notice_of_a_deletion_has_words() -> None:
         assert said
         assert said.subject
     assert "$12.05 are owed to you" in (said.text if said else "")
+
+
+# --- after a backup was brought back -------------------------------------------------------------
+
+
+def brought_back(world: World, copy: Mapping[str, Any]) -> int:
+    """The tables are as they were, and what the list of who leaves says is played again."""
+    assert isinstance(world.tables, MemoryTables)
+    world.tables.rows = deepcopy(dict(copy))
+    return deletions.play_again(world, "arn:ops", "ticket 7", lambda _: None)
+
+
+def copy_of(world: World) -> Mapping[str, Any]:
+    assert isinstance(world.tables, MemoryTables)
+    return deepcopy(world.tables.rows)
+
+
+def test_a_restore_resurrects_nobody_who_was_forgotten_since(world: World) -> None:
+    """By a copy from before they asked, however old: shut out and blank when it returns, the rest by the tick."""
+    ada = lived(world)
+    copy = copy_of(world)
+    confirmed(world, ada)
+    carried_out(world, ada)
+    assert isinstance(world.digests, OfflineObjects)
+    assert not [each for each in TRACES if each in repr(world.digests.held)]
+    assert brought_back(world, copy) == 1
+    assert accounts.is_deleted(world, ada)
+    assert isinstance(world.tables, MemoryTables)
+    shown = json.dumps([list(world.tables.rows[each].values()) for each in ("accounts", "readers")])
+    assert not [each for each in ("ada@", "1990-05", "Rome", "token-of-ada", "ada-reads", "tarot") if each in shown]
+    shut = deletions.deletion_of(world, ada)
+    assert (shut.state, set(audited(world, ada)[-2:])) == ("closed", {"person_deleted", "deletion_closed_again"})
+    deletions.play_again(world, "arn:ops", "ticket 7", lambda _: None)
+    assert deletions.deletion_of(world, ada) == shut
+    for wait in (LINGER, LINGER):
+        forward(world, wait)
+        tick(world)
+    assert (deletions.deletion_of(world, ada).state, traces(world)) == ("deleted", [])
+
+
+def test_a_restore_takes_up_a_request_that_is_younger_than_its_copy_with_days_of_its_own(
+    world: World, ada: str
+) -> None:
+    copy = copy_of(world)
+    forward(world, DAY)
+    confirmed(world, ada)
+    forward(world, DAY)
+    brought_back(world, copy)
+    going = deletions.deletion_of(world, ada)
+    assert (going.state, going.runs_at) == ("cooling", world.now() + COOLING)
+    assert accounts.sign_in(world, ADA).display_name == "Ada Lovelace"
+    carried_out(world, ada)
+
+
+def test_a_restore_deletes_nobody_who_took_it_back_since(world: World, ada: str) -> None:
+    confirmed(world, ada)
+    copy = copy_of(world)
+    deletions.cancel(world, ada)
+    brought_back(world, copy)
+    forward(world, COOLING)
+    assert deletions.advance(world, ada) is None
+    assert not accounts.person(world, ada).deleted
+
+
+def test_a_request_that_a_crash_left_half_taken_back_is_taken_back_by_a_restore(
+    world: World, tables: CrashingTables, ada: str
+) -> None:
+    confirmed(world, ada)
+    copy = copy_of(world)
+    tables.writes, tables.at = 0, 0
+    with pytest.raises(Crash):
+        deletions.cancel(world, ada)
+    brought_back(world, copy)
+    with pytest.raises(NotFound):
+        deletions.deletion_of(world, ada)
+
+
+def test_nobody_is_forgotten_before_the_list_says_so(world: World, ada: str) -> None:
+    confirmed(world, ada)
+    assert isinstance(world.digests, OfflineObjects)
+    world.digests.down = True
+    forward(world, COOLING)
+    deletions.advance(world, ada)
+    forward(world, LINGER)
+    with pytest.raises(Unavailable):
+        deletions.advance(world, ada)
+    assert deletions.deletion_of(world, ada).state == "closed"
+    world.digests.down = False
+    deletions.advance(world, ada)
+    assert [each.rpartition("-")[2] for each in world.digests.held] == ["confirmed", "closed"]
+
+
+def test_a_code_that_was_taken_while_the_list_was_out_of_reach_is_given_again(world: World, ada: str) -> None:
+    deletions.ask(world, ada)
+    code = mailed_code(world)
+    assert isinstance(world.digests, OfflineObjects)
+    world.digests.down = True
+    with pytest.raises(Unavailable):
+        deletions.confirm(world, ada, code)
+    world.digests.down = False
+    deletions.confirm(world, ada, code)
+    assert len(world.digests.held) == 1
+
+
+def test_who_came_again_after_a_restore_without_them_is_somebody_new(world: World) -> None:
+    copy = copy_of(world)
+    ada = accounts.sign_in(world, ADA).id
+    confirmed(world, ada)
+    carried_out(world, ada)
+    brought_back(world, copy)
+    forward(world, DAY)
+    assert accounts.sign_in(world, ADA).id == ada
+    brought_back(world, copy_of(world))
+    assert not accounts.person(world, ada).deleted
+
+
+def test_something_else_among_who_leaves_stops_a_restore(world: World) -> None:
+    world.digests.put("leaving/usr_1/yesterday", b"", "text/plain")
+    with pytest.raises(InvalidState, match="leaving/usr_1/yesterday is nobody who leaves"):
+        deletions.play_again(world, "arn:ops", "ticket 7", lambda _: None)
+
+
+@pytest.mark.parametrize(
+    ("was", "turns", "state"),
+    [
+        (None, [(1, "confirmed")], "cooling"),
+        (None, [(1, "cancelled"), (1, "confirmed")], None),
+        (None, [(1, "confirmed"), (1, "closed")], "closed"),
+        (None, [(1, "cancelled"), (1, "confirmed"), (2, "confirmed")], "cooling"),
+        ((1, "asked"), [(1, "confirmed")], "cooling"),
+        ((1, "cooling"), [(1, "confirmed")], "cooling"),
+        ((1, "awaiting_refund"), [(1, "confirmed"), (1, "closed")], "closed"),
+        ((1, "cooling"), [(1, "cancelled"), (1, "confirmed"), (2, "confirmed")], "cooling"),
+        ((1, "cancelled"), [(1, "cancelled"), (1, "confirmed"), (2, "confirmed"), (2, "closed")], "closed"),
+        ((2, "asked"), [(1, "cancelled"), (1, "confirmed")], "asked"),
+        ((2, "cooling"), [(1, "cancelled"), (1, "confirmed")], "cooling"),
+        ((1, "closed"), [(1, "closed"), (1, "confirmed")], "closed"),
+        ((1, "deleted"), [(1, "closed"), (1, "confirmed")], "deleted"),
+        ((1, "cooling"), [], "cooling"),
+    ],
+)
+def test_the_newest_request_counts_and_its_end_counts_most(
+    was: tuple[int, State] | None, turns: list[tuple[int, Turn]], state: State | None
+) -> None:
+    row = Deletion("usr_1", was[1], was[0], runs_at=5, epoch=3) if was else None
+    told = [model.Told(*each) for each in turns]
+    found = model.again(row, "usr_1", told, 100, COOLING)
+    assert (found and found.state) == state
+    if found and found != row and found.confirmed:
+        assert found.epoch == (4 if row else 1)
+        assert found.requested_at == max(each.asked_at for each in told)
+        assert found.runs_at == 100 + (LINGER if state == "closed" else COOLING)
+    assert model.again(found, "usr_1", told, 200, COOLING) == found

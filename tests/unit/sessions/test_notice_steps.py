@@ -67,6 +67,24 @@ def test_the_second_to_enter_starts_or_resumes_the_meter_in_the_same_write() -> 
         assert isinstance(step.change, change)
 
 
+def test_what_agora_said_last_and_the_last_sign_of_life_outlive_the_stop_that_follows() -> None:
+    left = departed(ACTIVE, "client", 9, at(104), RICH, at(105), RULES)
+    assert left is not None
+    assert left.session.state == "paused"
+    assert [(each.told_at, each.told_in) for each in (left.session.client, left.session.reader)] == [
+        (at(104), False),
+        (None, None),
+    ]
+    assert [each.last_heard for each in (left.session.client, left.session.reader)] == [at(100), at(100)]
+    back = entered(left.session, "client", 1, at(110), RICH, at(111), RULES)
+    assert back is not None
+    client = back.session.client
+    assert (client.told_at, client.told_in, client.last_heard) == (at(110), True, at(111))
+    again = departed(back.session, "client", 2, at(120), RICH, at(121), RULES)
+    assert again is not None
+    assert (again.session.client.beat_at, again.session.client.last_heard) == (None, at(111))
+
+
 def test_who_leaves_is_away_and_has_been_heard() -> None:
     away = replace(AWAY[0], notice_seq=9)
     lingering = replace(PAUSED, client=replace(HERE[0], present=False, beat_at=None))

@@ -12,10 +12,11 @@ import pytest
 from chalicelib.accounts import service as accounts
 from chalicelib.kernel.errors import AlreadyDone, Invalid, InvalidState
 from chalicelib.kernel.money import Cents
+from chalicelib.kernel.time import rfc3339
 from chalicelib.notifications.model.notice import Notice
 from chalicelib.notifications.model.said import words
 from chalicelib.sessions import afterwards, costs, settling, timeline
-from chalicelib.sessions.model.commands import finish, leave
+from chalicelib.sessions.model.commands import finish, heartbeat, leave
 from chalicelib.sessions.model.session import Session, to_item
 from chalicelib.sessions.store import Sessions
 from chalicelib.wallet import statement
@@ -233,6 +234,29 @@ def test_a_timeline_tells_all_that_is_known_of_a_reading_in_order(capsys: pytest
     moments = [line["at"] for line in row["timeline"]]
     assert moments == sorted(moments)
     assert on(stage)("sessions", "timeline", "ses_nothing") == 1
+
+
+def test_a_timeline_tells_when_each_phone_was_heard_last_and_what_agora_said_last_also_when_it_is_over(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    stage = Stage().begun("voice")
+    for who in ("client", "reader"):
+        stage.told(who, 1, joined=True)
+    stage.at(20).reader(heartbeat)
+    stage.at(40).client(heartbeat)
+    stage.at(50).told("client", 2, joined=False)
+    stage.at(60).reader(finish)
+    assert not stage.row().is_open
+    capsys.readouterr()
+    assert on(stage)("sessions", "timeline", SESSION) == 0
+    (row,) = said(capsys)["rows"]
+    told = {line["what"]: line["at"] for line in row["timeline"] if line["book"] in ("phone", "agora")}
+    assert told == {
+        "reader last heard": rfc3339(NOON + 20_000),
+        "client last heard": rfc3339(NOON + 40_000),
+        "reader came in: its last notice": rfc3339(NOON),
+        "client left: its last notice": rfc3339(NOON + 50_000),
+    }
 
 
 def test_readings_are_listed_by_state_and_by_person(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,7 +15,7 @@ from chalicelib.kernel.errors import InvalidState, ProviderFailed, SpendingLimit
 from chalicelib.kernel.time import DAY, MINUTE
 from chalicelib.shop import advancing, checkouts, returns, stock
 from chalicelib.shop.model.checkout import Ignore, Over, Paid, Waits, fitted, judge, suspect
-from chalicelib.shop.model.order import PAGE_LIFE, Checkout
+from chalicelib.shop.model.order import PAGE_LIFE, Checkout, Why
 from chalicelib.shop.store import products_of
 from chalicelib.wallet import limits
 from chalicelib.wallet import service as wallet
@@ -525,6 +525,17 @@ def test_a_page_that_is_paid_after_a_seller_left_is_called_off_and_goes_back_who
     assert (order.state, order.cancelled_for, [each.done for each in order.refunds]) == ("refunded", "refused", [True])
     assert pages.accounts == {"stripe:payments": -total, "stripe:refunds": total}
     assert (pages.left("deck"), pages.earned()) == (10, [])
+
+
+def test_who_calls_off_what_nobody_has_paid_is_in_the_audit_log_unless_it_is_the_buyer(pages: Pages) -> None:
+    called_off: tuple[tuple[str, Why], ...] = (("1", "admin"), ("2", "buyer"))
+    for number, why in called_off:
+        made = pages.opens({"deck": 1}, name=number)
+        for _ in range(2):
+            off = returns.call_off(pages.world, made.id, returns.Who("arn:ops", "because"), why)
+        assert (off.state, off.cancelled_for) == ("cancelled", why)
+        acts = pages.world.tables.query("audit", ("pk", made.id)).items
+        assert [(each["action"], each["actor"]) for each in acts] == [("order_called_off", "arn:ops")][number == "2" :]
 
 
 # --- what goes back ------------------------------------------------------------------------------

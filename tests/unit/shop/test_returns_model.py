@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib.kernel.errors import Invalid, InvalidState, NotFound
+from chalicelib.kernel.errors import AlreadyDone, Invalid, InvalidState, NotFound
 from chalicelib.shop.model import order as model
 from chalicelib.shop.model import returns
 from chalicelib.shop.model.order import Line, Order, Refund, Shipment, Shipping
@@ -160,6 +160,43 @@ def test_never_more_goes_back_than_is_left() -> None:
     waits = model.ordered("ord_1", "usr_b", ("credit", "web"), [DECK], None, None, 90, NOON)
     with pytest.raises(InvalidState, match="pending: nothing was paid"):
         returns.planned(waits, "r1", {"1": 1}, NOON, shipping=False)
+
+
+def test_a_refund_is_known_by_its_name_and_refused_where_something_else_is_meant() -> None:
+    order = paid(DECK, BOOK, postage=595)
+    other = "^Something else was given back under this name before\\.$"
+    some = returns.planned(order, "r1", {"1": 1}, NOON, shipping=False).order
+    with_postage = returns.planned(order, "r1", {"1": 1}, NOON, shipping=True).order
+    again = returns.planned(with_postage, "r2", {"2": 1}, NOON, shipping=True).order
+    unsent = returns.planned(paid(DECK), "r1", {"1": 1}, NOON, shipping=True).order
+    for known, name, units, shipping in (
+        (some, "r1", {"1": 1}, False),
+        (some, "r1", None, True),
+        (with_postage, "r1", {"1": 1}, True),
+        (again, "r2", {"2": 1}, True),  # of what sending cost nothing was left
+        (again, "r2", {"2": 1}, False),
+        (unsent, "r1", {"1": 1}, True),
+    ):
+        found = returns.made_before(known, name, units, shipping=shipping)
+        assert found
+        assert found.id == name
+    for known, units, shipping in (
+        (some, {"1": 2}, False),
+        (some, {"2": 1}, False),
+        (some, {"1": 1}, True),
+        (with_postage, {"1": 1}, False),
+        (unsent, {}, False),
+    ):
+        with pytest.raises(AlreadyDone, match=other):
+            returns.made_before(known, "r1", units, shipping=shipping)
+    assert returns.made_before(some, "r2", {"1": 1}, shipping=False) is None
+
+
+def test_what_is_divided_of_a_return_is_what_readers_and_the_platform_have() -> None:
+    order = paid(DECK, BOOK, postage=595)
+    assert returns.planned(order, "r1", {"1": 1, "2": 1}, NOON, shipping=True).divided == 0
+    sent = model.shipped(order, ["1", "2"], POST, NOON)
+    assert returns.planned(sent, "r1", {"1": 1, "2": 1}, NOON, shipping=True).divided == 500 + 333 + 595
 
 
 def test_the_last_refunds_are_kept_for_calling_off() -> None:

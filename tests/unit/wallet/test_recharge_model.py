@@ -265,6 +265,7 @@ def test_a_guess_that_was_not_wrong_is_counted_no_more_once_and_only_in_its_hour
     assert not_wrong(less, taken) == less
     other = guessed(taken, "red_3", NOON + 2)
     assert not_wrong(other, taken).count == 4
+    assert not_wrong(not_wrong(other, taken), other).count == 3
     fresh = Tries(NOON + HOUR, 1, "red_4")
     assert not_wrong(fresh, taken) == fresh
     assert not_wrong(Tries(NOON, 0, "red_5"), taken).count == 0

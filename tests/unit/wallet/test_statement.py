@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.runtime.tables import Item, Key, Page
+from chalicelib.kernel.errors import Unavailable
+from chalicelib.runtime.tables import Item, Key, Page, whole
 from chalicelib.sessions.model.commands import finish
 from chalicelib.wallet import service as wallet
 from chalicelib.wallet.model import meter
@@ -164,9 +165,11 @@ class _Endless(MemoryTables):
         return Page([], {"account": "x", "seq": "1"})
 
 
-def test_a_ledger_too_large_to_add_up_at_once_is_no_balance() -> None:
-    with pytest.raises(RuntimeError, match=r"^the ledger is too large to add up at once$"):
-        trial_balance(hand_world(_Endless()))
+def test_a_table_too_large_to_be_read_at_once_is_no_part_of_one() -> None:
+    heard: list[int] = []
+    with pytest.raises(Unavailable, match="too much to read"):
+        list(whole(_Endless(), "ledger", heard.append, most=3))
+    assert heard == [0, 0, 0]
 
 
 def test_an_entry_without_a_counter_leaks_money_and_shows() -> None:
