@@ -10,7 +10,7 @@ import pytest
 from chalicelib.accounts import service as accounts
 from chalicelib.kernel.errors import AlreadyDone, Forbidden, InsufficientFunds, Invalid, InvalidState, NotFound
 from chalicelib.kernel.ids import derived_id
-from chalicelib.kernel.time import DAY, HOUR
+from chalicelib.kernel.time import DAY, HOUR, MINUTE
 from chalicelib.notifications.model.notice import Notice
 from chalicelib.notifications.model.said import words
 from chalicelib.operations import adjustments, reconciliation
@@ -39,6 +39,7 @@ from tests.support.counter import RATE, Counter
 from tests.support.hands import ANN, BEA, Hands, insisting
 from tests.support.leaving import LeavingTables
 from tests.support.losing import LosingTables
+from tests.support.pages import Pages
 from tests.support.reading import Stage, add_reader, grant
 from tests.support.worlds import NOON, HandClock, hand_world
 
@@ -531,6 +532,31 @@ def test_a_lost_write_at_any_moment_does_it_once(lost: int, after: bool) -> None
     assert hands.makes(6_001, ref="t3").state == "pending"
     assert hands.makes(6_000, ref="t4").state == "posted"
     assert len(hands.world.tables.query("audit", ("pk", "promo:FRIENDS")).items) == 1
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("lost", range(4))
+@pytest.mark.parametrize("rail", ["credit", "stripe"])
+def test_what_goes_back_of_an_order_by_two_people_goes_back_once_whichever_write_is_lost(
+    rail: str, lost: int, after: bool
+) -> None:
+    tables = LosingTables(1_000, after=after)
+    pages = Pages(hand_world(tables)).ready(10_000)
+    pages.orders({"book": 9}, rail)
+    if rail == "stripe":
+        pages.pays()
+    was = pages.ships()
+    ours = wanted("credit", pages.seller, 5_000, "t1")
+    adjustments.make(pages.world, ours, actor=ANN, reason="ticket 7")  # with it, she may not alone
+    back = returning("adj_1", was, planned(was, "adj_1", {"1": 9}, NOON, shipping=False), restock=False)
+    assert adjustments.make(pages.world, back, actor=ANN, reason="ticket 7").state == "pending"
+    tables.left = lost
+    for _ in range(2):
+        done = insisting(lambda: adjustments.approve(pages.world, "adj_1", actor=BEA, reason="ticket 7"))
+    pages.forward(MINUTE).advances()
+    assert (done.state, pages.order().returned, len(pages.order().refunds)) == ("posted", 8_991, 1)
+    sent = [each["amount"] for each in pages.stripe.refunds.values()]
+    assert (sent, pages.credit) == (([8_991], 10_000) if rail == "stripe" else ([], 10_000 - RATE))
 
 
 def test_reconciliation_finds_nothing_amiss_with_what_was_given_and_taken() -> None:
