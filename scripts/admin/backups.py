@@ -13,7 +13,7 @@ from chalicelib.operations import deletions
 from chalicelib.payouts import paying
 from chalicelib.runtime.tables import Advance
 from chalicelib.wallet import statement
-from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, a_moment, a_text, takes_nothing
+from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, a_moment, a_number, a_text, takes_nothing
 from scripts.admin.completion import offers_files
 from scripts.admin.progress import bar
 from scripts.backup import export, history, restore, standstill
@@ -193,7 +193,7 @@ def _set(written: str) -> str:
 
 
 def _seconds(written: str) -> int:
-    if not written.isdecimal() or not written.isascii() or int(written) > _LONGEST_SETTLE:
+    if a_number(written) > _LONGEST_SETTLE:
         raise ArgumentTypeError(f"write a number of seconds, {_LONGEST_SETTLE} at most")
     return int(written)
 

@@ -25,6 +25,10 @@ _FILE: Final = re.compile(r"tables(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+")
 """Within the backup, and nowhere else."""
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_TYPE: Final = re.compile(r"[\x21-\x7e][\x20-\x7e]{0,254}")
+"""Of an object, as it goes into a header."""
+_LONGEST_KEY: Final = 1024
+"""Bytes, as S3 has it."""
 _LAST: Final = 253_402_300_799_999
 """The last moment of the year 9999."""
 _UNREADABLE: Final = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
@@ -197,9 +201,11 @@ def objects_of(content: BinaryIO, bucket: str, count: int) -> list[Object]:
 
 def _object(told: Any) -> Object:
     size, digest = told.get("size"), told.get("sha256")
+    if not 0 < len(told["key"].encode()) <= _LONGEST_KEY:
+        raise ValueError("no key of S3's")
     return Object(
-        str(told["key"]),
-        str(told["type"]),
+        told["key"],
+        _fit(_TYPE, told["type"]),
         None if size is None else _count(size),
         None if digest is None else _fit(_DIGEST, digest),
     )
