@@ -22,6 +22,8 @@ from scripts.backup.places import S3, Place, Prefix, place_of
 
 _A_SET: Final = re.compile(r"(-[1-9][0-9]?)?")
 """As the template's parameter TableSet."""
+_STRANGE: Final = "is on the list of who leaves, says nothing of anybody, and was passed over: look who put it there"
+_MOST_STRANGE: Final = 20
 _LONGEST_SETTLE: Final = 900
 """Seconds that a function of Lambda may run."""
 
@@ -73,6 +75,7 @@ def restore_backup(world: World, asked: Namespace) -> Plan:
 
     def act(operator: str, reason: str) -> Answer:
         total = sum(backup.items(name) for name in backup.tables) + sum(backup.objects.values())
+        strange: list[str] = []
         try:
             with bar(asked, "Bringing back", total) as advance:
                 restore.bring_back(world, place, backup, operator, reason, advance)
@@ -81,9 +84,9 @@ def restore_backup(world: World, asked: Namespace) -> Plan:
         why = f"brought back as of {rfc3339(backup.at)}: {reason}"
         paying.freeze(world, actor=operator, reason=why)
         with bar(asked, "Playing again who left") as advance:
-            leaving = deletions.play_again(world, operator, why, advance)
+            leaving = deletions.play_again(world, operator, why, advance, strange.append)
         with bar(asked, "Following every chain") as advance:
-            faults = _faults(world, advance)
+            faults = _faults(world, advance) + [f"{name} {_STRANGE}" for name in strange[:_MOST_STRANGE]]
         history.say(world, "restored", operator, reason, backup=backup.id, faults=len(faults))
         more: Facts = {"leaving": leaving, "faults": faults, "payouts": "stopped"}
         return Answer([_facts(backup) | more], holds=not faults)
