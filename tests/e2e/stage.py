@@ -38,7 +38,7 @@ SOON: Final = 30.0
 """Seconds within which what was asked for happens, on two busy cores."""
 TICK: Final = 90.0
 """Seconds within which the rule has fired, and its work is done."""
-ADMIN_SECONDS: Final = 60
+ADMIN_SECONDS: Final = 240
 
 # The command line, on a stack whose file lies elsewhere: a command a line, and what came of it. Most of a command's
 # time is the start of its process, so one does for all.

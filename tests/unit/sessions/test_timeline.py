@@ -58,8 +58,8 @@ def test_an_entry_names_itself_and_what_was_there_after_it() -> None:
     paid = entry("minute", 5, -250, minute=1, balance=750)
     still = entry("meter_resumed", 6, balance=750)
     assert lines(BLANK, paid, still)[1:] == [
-        Line(5, "credit", "minute 1", -250, 750, "credit:usr_c 7"),
-        Line(6, "credit", "meter resumed", None, 750, "credit:usr_c 7"),
+        Line(5, "credit", "minute 1", -250, 750, "entry 7"),
+        Line(6, "credit", "meter resumed", None, 750, "entry 7"),
     ]
 
 
@@ -71,7 +71,7 @@ def test_all_books_are_told_in_the_order_of_their_moments_and_by_name() -> None:
     assert timeline(BLANK, [], [earned], fee, told, audited) == [
         Line(0, "audit", "session_settled", name="system: it added up"),
         Line(1, "session", "asked for"),
-        Line(6, "earnings", "reading_earned", 175, name="earnings:usr_r 7"),
+        Line(6, "earnings", "reading_earned", 175, name="entry 7"),
         Line(6, "platform", "fee", 75, name="reading:ses_1"),
         Line(7, "told", "receipt", name="usr_c"),
     ]
