@@ -39,6 +39,10 @@ def read(arguments: Sequence[str]) -> argparse.Namespace:
     asked = reading.parse_args(arguments)
     if asked.to and not asked.back:
         reading.error("--to says where to go --back to")
+    if looks_back(asked) and (asked.parameter or asked.package or asked.watch_minutes is not None):
+        reading.error("--parameter, --package and --watch-minutes belong to a new release")
+    if asked.plan and (asked.list or asked.smoke or asked.continue_rollback):
+        reading.error("--plan belongs to a release, or to --back: nothing of this is only shown")
     if asked.skip and not asked.continue_rollback:
         reading.error("--skip belongs to --continue-rollback")
     if asked.still is not None and (asked.list or asked.smoke or asked.continue_rollback):
@@ -46,6 +50,11 @@ def read(arguments: Sequence[str]) -> argparse.Namespace:
     if asked.still is not None and not asked.still.strip():
         reading.error("--still needs a reason: it is written down with the release")
     return asked
+
+
+def looks_back(asked: argparse.Namespace) -> bool:
+    """Whether it is about what was released before, and needs no package."""
+    return bool(asked.list or asked.back or asked.smoke or asked.continue_rollback)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -61,7 +61,7 @@ def run(arguments: Sequence[str], connect: Connect = connect, smoke: Smoke = smo
     try:
         stage = settings.read(ROOT / "infra" / "stages" / f"{asked.stage}.json")
         stack = connect(asked.stage, stage.region, asked.bucket)  # packaging takes longer than to hear a no
-        wanted = None if _looks_back(asked) else _packaged(asked, stage)
+        wanted = None if reading.looks_back(asked) else _packaged(asked, stage)
         return _run(asked, wanted, stack, _hands(asked, stack, console, smoke), console)
     except NotSettled as problem:
         console.print(Text(inert(str(problem)), style="red"))
@@ -88,11 +88,6 @@ class _Packaged:
     folder: Path
     parameters: Mapping[str, str]
     watch_minutes: int
-
-
-def _looks_back(asked: argparse.Namespace) -> bool:
-    """Whether it is about what was released before, and needs no package."""
-    return bool(asked.list or asked.back or asked.smoke or asked.continue_rollback)
 
 
 def _packaged(asked: argparse.Namespace, stage: StageSettings) -> _Packaged:

@@ -55,9 +55,9 @@ class Stage:
         with zipfile.ZipFile(zipped, "w") as archive:
             archive.writestr(zipfile.ZipInfo("app.py"), CODE)
         (self.folder / "deployment.zip").write_bytes(zipped.getvalue())
-        given = [word for each in GIVEN for word in ("--parameter", each)]
+        given = ["--package", str(self.folder), *(word for each in GIVEN for word in ("--parameter", each))]
         return cli.run(
-            ["--stage", "dev", "--package", str(self.folder), *given, *arguments],
+            ["--stage", "dev", *([] if {"--back", "--list"} & set(arguments) else given), *arguments],
             lambda stage, region, bucket: self.stack,
             self.smoke,
         )

@@ -90,6 +90,10 @@ def test_a_package_of_another_stage_is_not_deployed(tmp_path: Path, capsys: pyte
     [
         ["--to", "2026-11-26T14:00:00.000Z"],
         ["--to", "../x", "--back"],
+        ["--continue-rollback", "--plan"],
+        ["--back", "--parameter", "TableSet=-2"],
+        ["--back", "--package", "build/dev"],
+        ["--list", "--watch-minutes", "0"],
         ["--skip", "x"],
         ["--skip", "x\x1b[31m", "--continue-rollback"],
         ["--still", " "],
