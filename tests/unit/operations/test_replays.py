@@ -189,6 +189,7 @@ def test_an_account_that_stripe_shows_us_no_more_keeps_nobody_from_the_others(de
 
 def test_an_account_is_named_beside_events_alone(soulseer: Command) -> None:
     assert soulseer("webhooks", "replay", "--missing", "--account", "acct_1", *WHY) == 1
+    assert soulseer("webhooks", "replay", "evt_1", "--vendor", "connect", *WHY) == 1
     with pytest.raises(SystemExit):
         soulseer("webhooks", "replay", "evt_1", "--account", "usr_1", *WHY)
 
