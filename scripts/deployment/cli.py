@@ -6,6 +6,7 @@ How it ended is the exit code (``Outcome``): above all whether anything has chan
 import argparse
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -110,7 +111,11 @@ def _packaged(asked: argparse.Namespace, stage: StageSettings) -> _Packaged:
 
 
 def _added(pairs: Sequence[tuple[str, str | None]], hidden: Collection[str]) -> dict[str, str]:
-    """The parameters of the command. Raises UnusableSettings for a hidden one in it, where a shell keeps it."""
+    """The parameters of the command. Raises UnusableSettings for one that is given twice, and for a hidden one in it,
+    where a shell keeps it.
+    """
+    if twice := [name for name, count in Counter(name for name, _ in pairs).items() if count > 1]:
+        raise UnusableSettings(f"{', '.join(twice)}: given twice.")
     for name, value in pairs:
         if value and name in hidden:
             raise UnusableSettings(f"{name} is for nobody's eyes: --parameter {name}, without =, asks for it.")

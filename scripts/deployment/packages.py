@@ -55,13 +55,11 @@ class Packages:
         """
         template = template_of(package)
         if "APIHandler" not in template["Resources"]:
-            raise DeployFailed(
-                f"{package} is no package: its template has no api. scripts/package.py --out writes one."
-            )
+            raise _no_package(package, "its template has no api")
         try:
             code = (package / "deployment.zip").read_bytes()
         except OSError as error:
-            raise DeployFailed(f"{package} is no package: {error}. scripts/package.py --out writes one.") from error
+            raise _no_package(package, str(error)) from None
         code_key = self._put(code, "zip")
         resources = template["Resources"]
         for resource in resources.values():
@@ -172,13 +170,15 @@ def template_of(package: Path) -> dict[str, Any]:
     try:
         found = yaml.safe_load((package / "sam.yaml").read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        raise DeployFailed(f"{package} is no package: {error}. scripts/package.py --out writes one.") from None
+        raise _no_package(package, str(error)) from None
     parts = [found.get(part, {}) for part in ("Parameters", "Resources")] if isinstance(found, dict) else [None]
     if not all(isinstance(part, dict) and all(isinstance(each, dict) for each in part.values()) for part in parts):
-        raise DeployFailed(
-            f"{package} is no package: its sam.yaml is no template. scripts/package.py --out writes one."
-        )
+        raise _no_package(package, "its sam.yaml is no template")
     return {"Parameters": {}, "Resources": {}, **found}
+
+
+def _no_package(package: Path, why: str) -> DeployFailed:
+    return DeployFailed(f"{package} is no package: {why}. scripts/package.py --out writes one.")
 
 
 def _status(error: "ClientError") -> int:

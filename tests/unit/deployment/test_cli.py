@@ -146,6 +146,13 @@ def test_a_stage_that_is_not_there_is_not_looked_at(capsys: pytest.CaptureFixtur
     assert "There is no soulseer-dev" in capsys.readouterr().out
 
 
+def test_a_parameter_that_is_given_twice_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "sam.yaml").write_text("Parameters: {}")
+    twice = ["--parameter", "TableSet=-2", "--parameter", "TableSet=-3"]
+    assert run(["--stage", "dev", "--package", str(tmp_path), *twice], lambda *_: Standing(STUCK)) == Outcome.REFUSED
+    assert "TableSet: given twice" in capsys.readouterr().out
+
+
 def test_what_is_hidden_is_no_word_of_a_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     names = read(ROOT / "infra" / "stages" / "dev.json").parameters
     told: dict[str, Any] = {name: {"Type": "String", "Default": ""} for name in names}
