@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
-from botocore.exceptions import ClientError, ParamValidationError
+from botocore.exceptions import ClientError
 
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import InvalidState
@@ -105,7 +105,7 @@ def put_all(physical: str, items: Sequence[Item], sleep: Callable[[float], None]
             answer = dynamodb().batch_write_item(RequestItems={physical: left})
         except Exception as error:
             if not is_passing_fault(error):
-                if _is_refused(error):
+                if isinstance(error, ClientError) and error.response["Error"]["Code"] == "ValidationException":
                     raise DamagedError(f"There is an item that {physical} does not take: {error}") from None
                 raise
             continue  # whether it wrote is unknown: the same items again are the same
@@ -113,14 +113,6 @@ def put_all(physical: str, items: Sequence[Item], sleep: Callable[[float], None]
         if not left:
             return len(items)
     raise Contended("UnprocessedItems")
-
-
-def _is_refused(error: Exception) -> bool:
-    """Whether it is what was sent that is wrong: found out here, or by DynamoDB."""
-    return isinstance(error, ParamValidationError) or (
-        isinstance(error, ClientError)
-        and error.response["Error"]["Code"] in ("ValidationException", "SerializationException")
-    )
 
 
 def _bring_back_objects(place: Place, name: str, bucket: str, count: int, advance: Advance) -> None:

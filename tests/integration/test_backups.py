@@ -409,12 +409,6 @@ def test_a_second_backup_is_not_put_over_the_first(
     assert "There is a backup at that place already" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("value", [{"N": 5}, {"N": "9" * 400}, {"S": "\ud800"}, {"ZZ": "x"}])
-def test_an_item_that_no_table_takes_is_a_damaged_backup(stage: World, value: dict[str, Any]) -> None:
-    with pytest.raises(model.DamagedError, match="does not take"):
-        restore.put_all(tables_of(stage)["scheduling"], [{"pk": {"S": "bkg_1"}, "sk": {"S": "-"}, "more": value}])
-
-
 def test_what_dynamodb_leaves_undone_or_does_not_answer_is_put_again(stage: World) -> None:
     name = tables_of(stage)["scheduling"]
     items = [{"pk": {"S": f"bkg_{number}"}, "sk": {"S": "-"}} for number in range(25)]

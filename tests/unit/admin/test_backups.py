@@ -92,6 +92,11 @@ def test_a_file_with_any_byte_changed_is_as_it_was_or_damaged() -> None:
         '{"Item": {"a": {}}}',
         '{"Item": {"a": "b"}}',
         '{"Item": {"a": {"B": "!!!"}}}',
+        r'{"Item": {"\ud800": {"S": "x"}}}',
+        *(
+            f'{{"Item": {{"a": {{"M": {{"b": {value}}}}}}}}}'
+            for value in ('{"N": 5}', '{"S": "\\ud800"}', '{"ZZ": "x"}', '{"SS": "ab"}', '{"NS": [1]}', '{"NULL": "x"}')
+        ),
         "[" * 100_000,
     ],
 )
