@@ -19,7 +19,7 @@ PARTS: Final = {
         "/v1/reader/rates",
     ),
     "chalicelib.wallet.routes": ("/v1/coins/apple", "/v1/coins/google", "/v1/wallet*"),
-    "chalicelib.wallet.coin_routes": ("/v1/coins/checkout", "/v1/coins/packs"),
+    "chalicelib.wallet.coin_routes": ("/v1/coins/packs",),
     "chalicelib.sessions.routes": (
         "/v1/favorites*",
         "/v1/me/limits",
@@ -46,6 +46,7 @@ PARTS: Final = {
     ),
     "chalicelib.messaging.routes": ("/v1/conversations*", "/v1/messages/{message_id}/unlock"),
     "chalicelib.shop.routes": ("/v1/products*", "/v1/reader/products", "/v1/reader/products/{product_id}"),
+    "chalicelib.shop.coin_routes": ("/v1/coins/checkout",),
     "chalicelib.shop.shipping_routes": ("/v1/shipping-rates",),
     "chalicelib.community.routes": ("/v1/categories", "/v1/posts/*", "/v1/threads*"),
     "chalicelib.moderation.routes": (

@@ -19,6 +19,7 @@ from chalicelib.accounts.model.person import FORGOTTEN_NAME
 from chalicelib.community import belongings as posts
 from chalicelib.gateways import World
 from chalicelib.kernel.errors import (
+    IdempotencyMismatch,
     InsufficientFunds,
     InvalidState,
     NotFound,
@@ -252,10 +253,11 @@ def _forget(world: World, was: Deletion, now: Millis) -> None:
         at = {"list": number if following else number + 1, "start": following}
         world.wrote(rows.keep_deletion(replace(was, forgotten=at)))
         return
-    _, _, left = _owed(world, was)
+    credit, _, left = _owed(world, was)
     if left:
         log.error("deleted_with_balance", user=person_id, amount=left)  # credited after the door was shut
-    world.wrote(rows.keep_deletion(model.deleted(was, now)), _audited(world, was, "person_forgotten", now, left))
+    done = model.deleted(was, max(0, credit.buckets.paid), now)
+    world.wrote(rows.keep_deletion(done), _audited(world, was, "person_forgotten", now, left))
 
 
 def _look_back(world: World, was: Deletion, now: Millis) -> None:
@@ -265,8 +267,9 @@ def _look_back(world: World, was: Deletion, now: Millis) -> None:
     if before > was.owed:
         # Named by the moment at which it was due, which stays until it is written that it was done.
         name = derived_id("rfd", was.person, "deleted", str(was.runs_at))
-        with suppress(InsufficientFunds, SessionOpen, WalletFrozen):
-            refunds.request(world, was.person, name, None, actor="system", reason="paid after the account was closed")
+        late = None if was.again_at is None else before - was.owed
+        with suppress(IdempotencyMismatch, InsufficientFunds, SessionOpen, WalletFrozen):
+            refunds.request(world, was.person, name, late, actor="system", reason="paid after the account was closed")
     left = max(0, wallet.head(world, was.person).buckets.paid - was.owed)
     if left:
         log.error("deleted_with_balance", user=was.person, amount=left)
@@ -441,6 +444,8 @@ def _give_back(world: World, deletion: Deletion) -> bool:
     """Send back to the cards what can be; whether it is worth trying to send more: cards may refuse for ever."""
     if sessions.open_session(world, deletion.person):  # what is theirs they may use up undisturbed
         return True
+    if deletion.again_at is not None:  # the cards had it
+        return False
     begun = world.now()
     for number in range(_REFUNDS):
         if world.now() - begun >= refunds.PATIENCE:

@@ -88,7 +88,7 @@ def look(world: World, order: Order) -> Order:
 
 def call_off(world: World, order: Order, why: Why = "buyer", *said: Operation) -> Order:
     """The order once nobody can pay it any more, for ``why``; one that was called off before stays as it was. What is
-    ``said`` of it is written where it first says why.
+    ``said`` of it is written where it first says why, and where it said another reason.
 
     Raises InvalidState where it is paid, or is being paid; ProviderFailed, Unavailable.
     """
@@ -108,7 +108,11 @@ def _closing(world: World, order: Order, why: Why, said: Sequence[Operation]) ->
 
     def attempt(was: Order) -> Order:
         now = closing(was, why)
-        return _written(world, now, was, *said) if now != was else was
+        if now != was:
+            return _written(world, now, was, *said)
+        if said and was.checkout and was.state == "pending" and was.checkout.closing != why:
+            world.tables.write(*said)
+        return was
 
     return orders.changed(world, order.id, attempt)
 

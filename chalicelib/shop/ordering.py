@@ -212,13 +212,9 @@ def _pending(world: World, order: Order) -> Order:
         return done
     waiting, operations = _made(world, model.awaiting(order, world.now()))
     page = HeldPage(order.id, order.total, world.now() + model.PAGE_LIFE)
-    world.tables.write(*operations, *limits.hold_page(world, order.buyer, page, partial(_waits_for_nothing, world)))
+    over = partial(orders.waits_for_nothing, world)
+    world.tables.write(*operations, *limits.hold_page(world, order.buyer, page, over))
     return waiting
-
-
-def _waits_for_nothing(world: World, order_id: str) -> bool:
-    order = orders_of(world).get(order_id)
-    return order is None or order.state != "pending"
 
 
 def _for_nothing(world: World, order: Order) -> Order:

@@ -45,6 +45,12 @@ def mine(world: World, user: str, order_id: str) -> Order:
     return order
 
 
+def waits_for_nothing(world: World, order_id: str) -> bool:
+    """Whether nobody is to pay it any more: it is paid, called off, or never was."""
+    order = orders_of(world).get(order_id)
+    return order is None or order.state != "pending"
+
+
 def page_of_buyer(world: World, user: str, limit: int, start: Key | None) -> tuple[list[Order], Key | None]:
     """A page of one's orders, newest first."""
     return orders_of(world).page_of_buyer(user, limit, start)

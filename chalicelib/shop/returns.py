@@ -145,7 +145,8 @@ def refund_once(
         back = returns.planned(order, refund_id, units, now, shipping=shipping)
         if most is not None and back.divided > most:
             raise InvalidState("More of it was sent meanwhile. Look at it again.")
-        order = _write(world, order, back, who, restock=restock, more=beside)
+        there = [] if order.rail == "stripe" else [accounts.still_there(world, order.buyer)]
+        order = _write(world, order, back, who, restock=restock, more=[*beside, *there])
     return advancing.brought_up(world, order)
 
 

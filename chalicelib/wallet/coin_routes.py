@@ -1,17 +1,15 @@
-"""Coins over HTTP: what is sold, and buying it on the web."""
+"""Coins over HTTP: what is sold. Buying it on the web: ``shop.coin_routes``."""
 
 from typing import TYPE_CHECKING
 
 from chalice.app import Blueprint
 
 from chalicelib.gateways import world
-from chalicelib.kernel.errors import Forbidden, NotFound, ProviderFailed, SpendingLimitReached
 from chalicelib.runtime.endpoint import Request, endpoint
 from chalicelib.runtime.lazy import on_first_use
 from chalicelib.runtime.schemas import Money
-from chalicelib.wallet.coin_schemas import NewCoins, PacksQuery, PacksView, PackView
+from chalicelib.wallet.coin_schemas import PacksQuery, PacksView, PackView
 from chalicelib.wallet.model import rails
-from chalicelib.wallet.schemas import TopUpView, topup_view
 
 if TYPE_CHECKING:
     from chalicelib.wallet import packs
@@ -35,22 +33,3 @@ def list_packs(request: Request[None, PacksQuery]) -> PacksView:
             for each in packs.sold(world())
         ],
     )
-
-
-@endpoint(
-    blueprint,
-    "POST",
-    "/v1/coins/checkout",
-    body=NewCoins,
-    returns=TopUpView,
-    status=201,
-    idempotent=True,
-    errors=(Forbidden, NotFound, ProviderFailed, SpendingLimitReached),
-)
-def create_checkout(request: Request[NewCoins, None]) -> TopUpView:
-    """Buy a pack by Stripe: open `checkout_url`; the coins come when the payment is confirmed.
-
-    It is shown at `/v1/wallet/topups/{id}`. Only on the web: elsewhere it is `forbidden`, and the app's store sells it.
-    """
-    asked, name = request.body, request.derived_id("top")
-    return topup_view(packs.open_checkout(world(), request.caller.id, name, asked.pack, asked.where))

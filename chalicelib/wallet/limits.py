@@ -30,7 +30,7 @@ else:
     saved_card = on_first_use("chalicelib.wallet.saved_card")
 
 Over = Callable[[str], bool]
-"""Says of an order's id whether it waits for nothing any more."""
+"""Says of an order's id whether it waits for nothing any more: the shop knows."""
 _TRIES: Final = 100
 _PAGES_COUNT: Final = "Payment pages that you have open count. Pay or cancel them, or wait until they end."
 
@@ -42,7 +42,7 @@ def must_not_be_excluded(world: World, user: str) -> None:
         raise SpendingLimitReached(f"You have excluded yourself until {rfc3339(until)}.")
 
 
-def hold_page(world: World, user: str, page: HeldPage, over: Over = lambda _: False) -> list[Operation]:
+def hold_page(world: World, user: str, page: HeldPage, over: Over) -> list[Operation]:
     """What keeps ``page`` of Stripe's counted until it is paid or over, for the transaction that makes what it pays
     for; nothing where the person has no limits. It fails where another page came first, so of two at once the second
     sees the first.

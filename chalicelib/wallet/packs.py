@@ -37,12 +37,14 @@ def sold(world: World) -> list[Pack]:
     return [each for each in packs_of(world).packs if each.active]
 
 
-def open_checkout(world: World, user: str, topup_id: str, pack: str, where: str) -> TopUp:
+def open_checkout(
+    world: World, user: str, topup_id: str, pack: str, where: str, over: limits.Over = lambda _: False
+) -> TopUp:
     """Start a purchase of ``pack`` by Stripe and return it with its payment page; the same one when repeated.
 
-    ``topup_id`` derives from the request. Raises Forbidden where that cannot be bought so, NotFound (no such pack to
-    buy), SpendingLimitReached (excluded, or the price is above what the limits leave), IdempotencyMismatch,
-    ProviderFailed as for a top-up.
+    ``topup_id`` derives from the request; ``over`` as in ``limits.hold_page``. Raises Forbidden where that cannot be
+    bought so, NotFound (no such pack to buy), SpendingLimitReached (excluded, or the price is above what the limits
+    leave), IdempotencyMismatch, ProviderFailed as for a top-up.
     """
     rails.must_allow("coins", where, "stripe")
     wanted = pack_of(world, pack)
@@ -51,7 +53,7 @@ def open_checkout(world: World, user: str, topup_id: str, pack: str, where: str)
     limits.must_not_be_excluded(world, user)
     opened = TopUp(topup_id, user, wanted.price, USD, "pending", world.now(), pack=wanted.id, coins=wanted.coins)
     page = HeldPage(opened.id, opened.amount, opened.created_at + _PAGE_LIFE)
-    return topups.open_page(world, opened, lambda: limits.hold_page(world, user, page))
+    return topups.open_page(world, opened, lambda: limits.hold_page(world, user, page, over))
 
 
 def give_back_since(world: World, user: str, moment: Millis) -> None:

@@ -114,10 +114,15 @@ def _said(found: Adjustment) -> str:
         case "coins_granted" | "coins_withdrawn":
             return f"{found.amount:+} coins for {found.user}"
         case "code":
-            return f"the code {found.ref}: {found.each} cents for {found.days} days, {found.amount} in all"
+            times = f"{found.per_person} times each and {found.amount // found.each} in all"
+            what = f"{found.each} cents for {found.days} days, {times}, before {rfc3339(found.until)}"
+            return f"the code {found.ref}: {what}, up to {found.amount} cents"
         case "order":
-            of = ", ".join(f"{count} of item {item}" for item, count in found.units.items()) or "what sending cost"
-            return f"to give {of} of {found.ref} back, of which {found.worth} cents are divided"
+            of = [f"{count} of item {item}" for item, count in found.units.items()]
+            of += ["what sending cost"] * found.shipping
+            again = ", to be on sale again," if found.restock else ""
+            parts = f"{', '.join(of)} of {found.ref}{again}"
+            return f"to give {parts} back to {found.user}, of which {found.worth} cents are divided"
         case "promo":
             return f"{found.amount:+} cents of promotional credit for {found.user}, for {found.days} days"
         case _:

@@ -75,6 +75,10 @@ class Deletion:
     """To the person, when it was last looked; from the closing on, paid credit that no card took back."""
     closed_at: Millis | None = None
     """When the door was shut; None before."""
+    again_at: Millis | None = None
+    """When it was shut again, after a backup was brought back; None otherwise. What the cards would take back they had
+    before it was shut first, and a copy of before knows nothing of that.
+    """
     until: Millis | None = None
     """When nothing can be paid late any more; None before it is deleted."""
     forgotten: dict[str, Any] | None = None
@@ -159,9 +163,10 @@ def closed(was: Deletion, left: Cents, now: Millis) -> Deletion:
     return replace(was, state="closed", owed=left, runs_at=now + LINGER, closed_at=now)
 
 
-def deleted(was: Deletion, now: Millis) -> Deletion:
-    """Nothing is left to do, but to give back what is paid late."""
-    return replace(was, state="deleted", runs_at=now + LOOK_AGAIN, forgotten=None, until=now + LATE_PAYMENTS)
+def deleted(was: Deletion, paid: Cents, now: Millis) -> Deletion:
+    """Nothing is left to do, but to give back what is paid late. ``paid`` is the paid credit that there is."""
+    owed = was.owed if was.again_at is None else paid
+    return replace(was, state="deleted", owed=owed, runs_at=now + LOOK_AGAIN, forgotten=None, until=now + LATE_PAYMENTS)
 
 
 def looked_back(was: Deletion, now: Millis) -> Deletion:
@@ -191,7 +196,7 @@ def again(was: Deletion | None, person: str, told: Sequence[Told], now: Millis, 
     before = replace(was, code=None, owed=0) if was else Deletion(person, "asked", newest)
     following = replace(before, requested_at=newest, epoch=before.epoch + 1)
     if any(each.turn == "closed" for each in told):
-        return closed(following, 0, now)
+        return replace(closed(following, 0, now), again_at=now)
     if Told(newest, "cancelled") in told:
         return cancelled(was) if was else None
     if was and was.requested_at == newest and was.state != "asked":

@@ -129,7 +129,7 @@ def test_what_readers_have_of_an_order_goes_back_above_the_limit_by_two_people_a
     (row,) = soulseer(*refund, *WHY)["rows"]
     assert (row["state"], row["what"]) == (
         "pending",
-        f"to give 9 of item 1 of {made.id} back, of which 8991 cents are divided",
+        f"to give 9 of item 1 of {made.id} back to {counter.buyer}, of which 8991 cents are divided",
     )
     assert counter.order().returned == 0
     assert soulseer(*refund, *WHY)["rows"] == []

@@ -83,7 +83,10 @@ def test_a_code_worth_more_than_one_may_give_alone_waits_for_a_second_person(
     assert would.startswith("ask a second person to approve this")
     assert soulseer(*friends, *WHY) == 0
     (row,) = said(capsys)["rows"]
-    assert (row["what"], row["state"]) == ("the code FRIENDS: 50000 cents for 30 days, 500000 in all", "pending")
+    assert (row["what"], row["state"]) == (
+        f"the code FRIENDS: 50000 cents for 30 days, 1 times each and 10 in all, before {UNTIL}, up to 500000 cents",
+        "pending",
+    )
     assert promos.codes(world) == []
     assert soulseer(*friends, *WHY) == 0
     assert said(capsys) == {"done": True, "would": [], "rows": []}

@@ -27,7 +27,6 @@ from chalicelib.operations.model.adjustment import (
 )
 from chalicelib.operations.model.operator import same
 from chalicelib.payouts import service as payouts
-from chalicelib.runtime.tables import Operation, Put
 from chalicelib.sessions.model.commands import finish
 from chalicelib.shop.model.returns import planned
 from chalicelib.wallet import coins, promos, refunds, statement
@@ -38,8 +37,8 @@ from chalicelib.wallet.schemas import entry_view
 from tests.support.connect import Connect
 from tests.support.counter import RATE, Counter
 from tests.support.hands import ANN, BEA, Hands, insisting
+from tests.support.leaving import LeavingTables
 from tests.support.losing import LosingTables
-from tests.support.memory import MemoryTables
 from tests.support.reading import Stage, add_reader, grant
 from tests.support.worlds import NOON, HandClock, hand_world
 
@@ -171,19 +170,6 @@ def test_who_has_left_and_who_is_unknown_are_given_nothing(hands: Hands) -> None
     with pytest.raises(NotFound):
         hands.makes(1, "nobody")
     assert hands.balance() == 0
-
-
-class LeavingTables(MemoryTables):
-    """Tables in which the door is shut in the moment before something is next posted."""
-
-    leaver: str = ""
-
-    def write(self, *operations: Operation) -> None:
-        if self.leaver and any(each.table == "ledger" for each in operations if isinstance(each, Put)):
-            leaver, self.leaver = self.leaver, ""
-            world = hand_world(self)
-            self.write(*accounts.closing(world, accounts.person(world, leaver), "asked for"))
-        super().write(*operations)
 
 
 @pytest.mark.parametrize("what", ["credit", "earnings", "coins_granted", "promo"])

@@ -1182,6 +1182,32 @@ def test_a_restore_resurrects_nobody_who_was_forgotten_since(world: World) -> No
     assert (deletions.deletion_of(world, ada).state, traces(world)) == ("deleted", [])
 
 
+def test_a_restore_sends_no_credit_to_a_card_that_had_it_before_its_owner_left(
+    world: World, ada: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody leaves while a card would take anything back: what an older copy holds for them was sent since."""
+    pay_in(world, ada, 5_000, "topup:pi_1")
+    wallet.spend(world, ada, "tip", 2_000, "session:1", "tip:1", "1")
+    late = topups.open_topup(world, ada, "top_1", 700)
+    copy = copy_of(world)
+    confirmed(world, ada)
+    deletions.cancel(world, ada)
+    confirmed(world, ada)
+    carried_out(world, ada)
+    sent = [each["amount"] for each in stripe(world).refunds.values()]
+    brought_back(world, copy)
+    for wait in (LINGER, LINGER, DAY):
+        forward(world, wait)
+        tick(world)
+    assert [each["amount"] for each in stripe(world).refunds.values()] == sent == [3_000]
+    assert (deletions.deletion_of(world, ada).state, wallet.head(world, ada).balance) == ("deleted", 3_000)
+    assert "deleted_with_balance" not in capsys.readouterr().out
+    apply_event(world, checkout_event("evt_1", "checkout.session.completed", late))
+    forward(world, DAY)
+    tick(world)
+    assert [each["amount"] for each in stripe(world).refunds.values()] == [3_000, 700], "what is paid since goes back"
+
+
 def test_a_restore_takes_up_a_request_that_is_younger_than_its_copy_with_days_of_its_own(
     world: World, ada: str
 ) -> None:

@@ -13,7 +13,7 @@ from chalicelib.gateways.stripe import Refused
 from chalicelib.gateways.stripe_shop import OrderPage
 from chalicelib.kernel.errors import InvalidState, ProviderFailed, SpendingLimitReached, WalletFrozen
 from chalicelib.kernel.time import DAY, MINUTE
-from chalicelib.shop import advancing, checkouts, returns, stock
+from chalicelib.shop import advancing, checkouts, coin_pages, returns, stock
 from chalicelib.shop.model.checkout import Ignore, Over, Paid, Waits, fitted, judge, suspect
 from chalicelib.shop.model.order import PAGE_LIFE, Checkout, Why
 from chalicelib.shop.store import products_of
@@ -173,6 +173,18 @@ def test_pages_that_are_open_together_count_together_until_one_is_called_off(pag
     assert pages.left("deck") == 9
     pages.cancels()
     assert pages.opens(name="2").state == "pending"
+
+
+@pytest.mark.parametrize(("ends", "pack"), [("pays", "coins_500"), ("cancels", "coins_1200")])
+def test_an_order_that_waits_for_nothing_any_more_is_no_open_page_for_who_buys_coins(
+    pages: Pages, ends: str, pack: str
+) -> None:
+    limits.set_limits(pages.world, pages.buyer, Wanted(DECK + 699, None, None, None))
+    pages.opens()
+    with pytest.raises(SpendingLimitReached, match="Payment pages that you have open count"):
+        coin_pages.open_checkout(pages.world, pages.buyer, "top_1", "coins_1200", "web")
+    getattr(pages, ends)()
+    assert coin_pages.open_checkout(pages.world, pages.buyer, "top_2", pack, "web").checkout_url
 
 
 # --- paid ----------------------------------------------------------------------------------------
@@ -536,6 +548,17 @@ def test_who_calls_off_what_nobody_has_paid_is_in_the_audit_log_unless_it_is_the
         assert (off.state, off.cancelled_for) == ("cancelled", why)
         acts = pages.world.tables.query("audit", ("pk", made.id)).items
         assert [(each["action"], each["actor"]) for each in acts] == [("order_called_off", "arn:ops")][number == "2" :]
+
+
+def test_who_calls_off_what_its_buyer_tried_to_is_in_the_audit_log_too(pages: Pages) -> None:
+    made = pages.opens()
+    pages.stripe.down = True
+    with pytest.raises(ProviderFailed):
+        pages.cancels()
+    pages.stripe.down = False
+    assert returns.call_off(pages.world, made.id, returns.Who("arn:ops", "because"), "admin").state == "cancelled"
+    (act,) = pages.world.tables.query("audit", ("pk", made.id)).items
+    assert (act["action"], act["actor"]) == ("order_called_off", "arn:ops")
 
 
 # --- what goes back ------------------------------------------------------------------------------

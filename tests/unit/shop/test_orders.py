@@ -28,6 +28,7 @@ from chalicelib.wallet import service as wallet
 from chalicelib.wallet.statement import trial_balance
 from tests.support.counter import HOME, RATE, Counter
 from tests.support.duo import assert_books_balance
+from tests.support.leaving import LeavingTables
 from tests.support.losing import LosingTables
 from tests.support.worlds import OfflinePayments, hand_world
 
@@ -151,6 +152,18 @@ def test_coins_go_back_as_coins(counter: Counter) -> None:
     assert coins.balance(counter.world, counter.buyer) == 10_000
     assert [amount for _, amount, _ in counter.earned()] == [350, -350]
     assert_books_balance(counter.world)
+
+
+@pytest.mark.parametrize(("rail", "thing"), [("credit", "book"), ("coins", "spell")])
+def test_of_a_deletion_and_a_refund_at_once_one_comes_first(rail: str, thing: str) -> None:
+    tables = LeavingTables()
+    counter = Counter(hand_world(tables)).ready()
+    counter.orders({thing: 1}, rail)
+    before = trial_balance(counter.world).accounts
+    tables.leaver = counter.buyer
+    with pytest.raises(InvalidState, match="has left"):
+        counter.refunds({"1": 1})
+    assert (trial_balance(counter.world).accounts, counter.order().refunds) == (before, ())
 
 
 def test_a_refund_is_made_once_under_its_name(counter: Counter) -> None:

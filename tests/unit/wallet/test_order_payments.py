@@ -96,7 +96,7 @@ def test_it_counts_for_what_a_person_lets_themselves_spend(till: Till) -> None:
     limits.set_limits(till.world, BUYER, Wanted(day=3_000, week=None, month=None, self_excluded_until=None))
 
     def opens(cents: int) -> None:
-        limits.hold_page(till.world, BUYER, HeldPage("ord_2", cents, till.clock.now + DAY))
+        limits.hold_page(till.world, BUYER, HeldPage("ord_2", cents, till.clock.now + DAY), lambda _: False)
 
     opens(1_000)
     with pytest.raises(SpendingLimitReached):
