@@ -1,9 +1,9 @@
 """``make test``: all tests, in five processes.
 
-The end-to-end tests mostly wait, for minutes and deadlines of a stack in real time. The others run beside them, and
-give way to them, because a phone of a story must not miss its beat when a property test wants the processor: those that
-start stacks of their own, which wait too; those on a DynamoDB; and those that reckon alone. What the others say is
-shown when all are through.
+The end-to-end tests mostly wait, for minutes and deadlines of a stack in real time. Those that start stacks of their
+own come after them, side by side: to start one takes both cores for half a minute, in which a phone of a story would
+miss its beats. Those on a DynamoDB, and those that reckon alone, run beside all that and give way to it. What the
+others say is shown when all are through.
 """
 
 import os
@@ -20,8 +20,6 @@ WAITING: Final = TESTS / "e2e"
 STARTING: Final = [WAITING / "test_restarts.py", WAITING / "test_serve.py"]
 """Stacks of their own."""
 STORING: Final = TESTS / "integration"
-GIVING_WAY: Final = 8
-"""How much nicer those are whose own phones wait for long, and would not wait for ever."""
 LAST: Final = 19
 """The niceness of those whom nothing waits for."""
 SLOWEST: Final = ["--durations=10", "--durations-min=5"]
@@ -32,11 +30,11 @@ def main(arguments: list[str]) -> int:
     """Run them with pytest's ``arguments``; the first exit code that is not 0."""
     folders = {each for each in TESTS.iterdir() if any(each.glob("**/test_*.py"))}
     reckoning = sorted(folders - {WAITING, STORING})
-    others = [*(([each], GIVING_WAY) for each in STARTING), ([STORING], LAST), (reckoning, LAST)]
     with ThreadPoolExecutor() as pool:
-        beside = [pool.submit(_beside, paths, arguments, nicer) for paths, nicer in others]
+        beside = [pool.submit(_beside, paths, arguments, LAST) for paths in ([STORING], reckoning)]
         codes = [_pytest([WAITING], [*(f"--ignore={each}" for each in STARTING), *arguments]).wait()]
-        for code, told in (each.result() for each in beside):
+        starting = [pool.submit(_beside, [path], arguments, 0) for path in STARTING]
+        for code, told in (each.result() for each in (*starting, *beside)):
             codes.append(code)
             _say(told)
     return next(filter(None, codes), 0)

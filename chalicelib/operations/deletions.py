@@ -278,15 +278,17 @@ def _look_back(world: World, was: Deletion, now: Millis) -> None:
     world.wrote(_rows(world).keep_deletion(model.looked_back(was, now)))
 
 
-def play_again(world: World, actor: str, reason: str, advance: Advance) -> int:
+def play_again(
+    world: World, actor: str, reason: str, advance: Advance, strange: Callable[[str], object] = lambda _: None
+) -> int:
     """Have every deletion stand as the list of who leaves says, where the tables are older: for a stage that was
     brought back and takes no calls yet. Who was gone is shut out and blank again when this returns; what they share
     with others follows by the tick, as ever. The number of people on the list; it may be repeated.
 
-    Raises InvalidState, Unavailable.
+    ``strange`` is told what is on the list and says nothing of anybody. Raises InvalidState, Unavailable.
     """
     count = 0
-    for person_id, told in departures.by_person(world):
+    for person_id, told in departures.by_person(world, strange):
         undisturbed(world.sleep, partial(_stand_as_told, world, person_id, told, actor, reason))
         count += 1
         advance(1)

@@ -11,7 +11,7 @@ a moment, and nothing that says who somebody was.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import groupby
 from typing import Final, cast
 
@@ -20,7 +20,9 @@ from chalicelib.kernel.errors import InvalidState
 from chalicelib.operations.model.deletion import Deletion, Told, Turn
 
 _BELOW: Final = "leaving/"
-_NAME: Final = re.compile(r"leaving/(?P<person>[^/]+)/(?P<asked_at>\d{13})-(?P<turn>confirmed|cancelled|closed)")
+_NAME: Final = re.compile(
+    r"leaving/(?P<person>[A-Za-z0-9_-]{1,64})/(?P<asked_at>[0-9]{13})-(?P<turn>confirmed|cancelled|closed)"
+)
 _AT_ONCE: Final = 1_000
 _MOST_PAGES: Final = 10_000
 
@@ -30,20 +32,24 @@ def tell(world: World, deletion: Deletion, turn: Turn) -> None:
     world.digests.put_new(f"{_BELOW}{deletion.person}/{deletion.requested_at:013}-{turn}", b"", "text/plain")
 
 
-def by_person(world: World) -> Iterator[tuple[str, list[Told]]]:
-    """What the list says of each. Raises InvalidState where something else lies among it, Unavailable."""
-    for person, names in groupby(_listed(world), lambda found: found["person"]):
+def by_person(world: World, strange: Callable[[str], object]) -> Iterator[tuple[str, list[Told]]]:
+    """What the list says of each. What lies among it and is no turn of anybody's until now is passed over, for nobody
+    can take it away: ``strange`` is told its name. Raises Unavailable, InvalidState beyond ten million.
+    """
+    for person, names in groupby(_listed(world, strange), lambda found: found["person"]):
         yield person, [Told(int(found["asked_at"]), cast("Turn", found["turn"])) for found in names]
 
 
-def _listed(world: World) -> Iterator[re.Match[str]]:
-    after = ""
+def _listed(world: World, strange: Callable[[str], object]) -> Iterator[re.Match[str]]:
+    after, now = "", world.now()
     for _ in range(_MOST_PAGES):
         page = world.digests.below(_BELOW, after, _AT_ONCE)
         for name in page:
-            if not (found := _NAME.fullmatch(name)):
-                raise InvalidState(f"{name} is nobody who leaves: look who put it there.")
-            yield found
+            found = _NAME.fullmatch(name)
+            if found and int(found["asked_at"]) <= now:
+                yield found
+            else:
+                strange(name)
         if len(page) < _AT_ONCE:
             return
         after = page[-1]

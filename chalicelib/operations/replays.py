@@ -13,7 +13,7 @@ from typing import Any, Final
 from chalicelib.gateways import World
 from chalicelib.gateways.appstore import Notification
 from chalicelib.gateways.stripe import MOST_LISTED, Refused
-from chalicelib.kernel.errors import NotFound, Problem
+from chalicelib.kernel.errors import Invalid, NotFound, Problem
 from chalicelib.kernel.time import DAY, SECOND, Millis
 from chalicelib.payouts import payees
 from chalicelib.runtime import audit
@@ -123,8 +123,10 @@ def missed_of_apple(world: World, since: Millis, *, undelivered: bool = False) -
 
 def missing(world: World, ids: Sequence[str], account: str | None = None) -> list[Missed]:
     """Those of these events, of our account or a reader's, that were not applied. Raises NotFound for one that Stripe
-    does not have.
+    does not have, Invalid for more than 500.
     """
+    if len(ids) > MOST:
+        raise Invalid(errors=({"field": "event", "message": f"{MOST} at most at once"},))
     read = [_read(world, event, account) for event in dict.fromkeys(ids)]
     return [_missed(each, account) for each in _unseen(world, read)]
 

@@ -25,7 +25,6 @@ from typing import Any, Final, Self, cast
 
 from pynamodb.attributes import ListAttribute, MapAttribute, NumberAttribute, UnicodeAttribute
 
-from chalicelib.kernel.errors import Unavailable
 from chalicelib.kernel.time import Millis
 from chalicelib.readers import model
 from chalicelib.readers.model import (
@@ -42,7 +41,7 @@ from chalicelib.readers.model import (
     Waiting,
 )
 from chalicelib.runtime.models import Row
-from chalicelib.runtime.tables import Absent, Check, Delete, Equals, Item, Key, Operation, Put, Range, Tables
+from chalicelib.runtime.tables import Absent, Check, Delete, Equals, Item, Key, Operation, Put, Range, Tables, whole
 
 _PROFILE: Final = "profile"
 _PRESENCE: Final = "presence"
@@ -148,14 +147,8 @@ class Readers:
 
         Raises Unavailable beyond 1,000 pages (about 1 GB).
         """
-        start: Key | None = None
-        for _ in range(_MOST_PAGES):
-            page = self._tables.scan(self._name, start=start)
-            yield from (str(item["pk"]) for item in page.items if item["sk"] == _PROFILE)
-            if page.next_key is None:
-                return
-            start = page.next_key
-        raise Unavailable("There are too many readers to look through.")
+        rows = whole(self._tables, self._name, most=_MOST_PAGES)
+        return (str(item["pk"]) for item in rows if item["sk"] == _PROFILE)
 
     def owner(self, slug: str) -> str | None:
         """The id of the reader whose slug this is, strongly consistent."""

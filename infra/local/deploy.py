@@ -68,7 +68,7 @@ def stack_at(session: "boto3.Session", endpoint: str) -> Stack:
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """The values of the secrets, by the name of each in ``infra/resources.yaml``."""
+    """The values of the secrets, by the name of each in ``infra/template/secrets.yaml``."""
 
     stripe: dict[str, str]
     stripe_connect: dict[str, str]

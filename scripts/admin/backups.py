@@ -13,7 +13,7 @@ from chalicelib.operations import deletions
 from chalicelib.payouts import paying
 from chalicelib.runtime.tables import Advance
 from chalicelib.wallet import statement
-from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, a_moment, a_text, takes_nothing
+from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, a_moment, a_number, a_text, takes_nothing
 from scripts.admin.completion import offers_files
 from scripts.admin.progress import bar
 from scripts.backup import export, history, restore, standstill
@@ -22,6 +22,8 @@ from scripts.backup.places import S3, Place, Prefix, place_of
 
 _A_SET: Final = re.compile(r"(-[1-9][0-9]?)?")
 """As the template's parameter TableSet."""
+_STRANGE: Final = "is on the list of who leaves, says nothing of anybody, and was passed over: look who put it there"
+_MOST_STRANGE: Final = 20
 _LONGEST_SETTLE: Final = 900
 """Seconds that a function of Lambda may run."""
 
@@ -73,6 +75,7 @@ def restore_backup(world: World, asked: Namespace) -> Plan:
 
     def act(operator: str, reason: str) -> Answer:
         total = sum(backup.items(name) for name in backup.tables) + sum(backup.objects.values())
+        strange: list[str] = []
         try:
             with bar(asked, "Bringing back", total) as advance:
                 restore.bring_back(world, place, backup, operator, reason, advance)
@@ -81,9 +84,9 @@ def restore_backup(world: World, asked: Namespace) -> Plan:
         why = f"brought back as of {rfc3339(backup.at)}: {reason}"
         paying.freeze(world, actor=operator, reason=why)
         with bar(asked, "Playing again who left") as advance:
-            leaving = deletions.play_again(world, operator, why, advance)
+            leaving = deletions.play_again(world, operator, why, advance, strange.append)
         with bar(asked, "Following every chain") as advance:
-            faults = _faults(world, advance)
+            faults = _faults(world, advance) + [f"{name} {_STRANGE}" for name in strange[:_MOST_STRANGE]]
         history.say(world, "restored", operator, reason, backup=backup.id, faults=len(faults))
         more: Facts = {"leaving": leaving, "faults": faults, "payouts": "stopped"}
         return Answer([_facts(backup) | more], holds=not faults)
@@ -193,7 +196,7 @@ def _set(written: str) -> str:
 
 
 def _seconds(written: str) -> int:
-    if not written.isdecimal() or not written.isascii() or int(written) > _LONGEST_SETTLE:
+    if a_number(written) > _LONGEST_SETTLE:
         raise ArgumentTypeError(f"write a number of seconds, {_LONGEST_SETTLE} at most")
     return int(written)
 

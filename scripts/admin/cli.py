@@ -20,7 +20,7 @@ from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
 from textwrap import fill
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -30,7 +30,7 @@ from chalicelib.kernel.errors import Invalid, Problem
 from chalicelib.runtime.tables import ConditionFailed, Contended
 from scripts.admin import completion, progress, stages
 from scripts.admin.asking import WHY, Answer, Plan, Verb, a_reason
-from scripts.admin.showing import complain, show
+from scripts.admin.showing import complain, inert, show
 
 DONE: Final = 0
 REFUSED: Final = 1
@@ -231,6 +231,9 @@ class _Helpful(ArgumentParser):
             raise ArgumentError(action, f"there is no {value!r}: {meant}`{self.prog} --help` lists what there is")
         super()._check_value(action, value)
 
+    def error(self, message: str) -> NoReturn:
+        super().error(inert(message))  # it may repeat what was given
+
 
 class _Noun(_Helpful):
     """A noun, whose verbs are read when it is what was asked for."""
@@ -250,7 +253,7 @@ class _Noun(_Helpful):
             verbs = verbs_of(noun)
             self.set_defaults(page=self)
             self.epilog = _examples([verb.examples[0] for verb in verbs][:_MOST_EXAMPLES])
-            names = self.add_subparsers(metavar="VERB", parser_class=ArgumentParser)
+            names = self.add_subparsers(metavar="VERB", parser_class=_Helpful)
             for verb in verbs:
                 _add(names, verb)
 

@@ -59,7 +59,7 @@ def _facts(product: str, file: File | None) -> Facts:
 
 def _path(written: str) -> Path:
     path = Path(written)
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise ArgumentTypeError("there is no such file")
     if path.suffix[1:].lower() not in _TYPES:
         raise ArgumentTypeError(f"name a file that ends in one of {', '.join(sorted(_TYPES))}")

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Final
 
 from chalicelib.gateways import World
+from chalicelib.kernel.errors import Invalid
 from chalicelib.kernel.ids import derived_id
 from chalicelib.kernel.time import rfc3339, rfc3339_or_none
 from chalicelib.operations.model.adjustment import returning
@@ -15,7 +16,7 @@ from chalicelib.shop.model import returns as reckoning
 from chalicelib.shop.model.order import Item, Order, Shipment
 from chalicelib.shop.returns import Who
 from scripts.admin.adjustments import by_hand
-from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, a_reason, a_text, an_id
+from scripts.admin.asking import WHY, Answer, Facts, Plan, Verb, a_number, a_reason, a_text, an_id
 from scripts.admin.auditing import record_look
 
 _MOST_LISTED: Final = 100
@@ -77,6 +78,8 @@ def refund_items(world: World, asked: Namespace) -> Plan:
     order = orders.load(world, asked.order)
     name = derived_id("adj", "order", order.id, asked.ref)
     wanted = dict(asked.item) or ({} if asked.shipping else None)
+    if len(dict(asked.item)) < len(asked.item):
+        raise Invalid(errors=({"field": "item", "message": "name each item once, with all that goes back of it"},))
     if reckoning.made_before(order, name, wanted, shipping=asked.shipping):
         return Plan()
     units = reckoning.everything(order) if wanted is None else wanted
@@ -186,9 +189,9 @@ def _item(item: Item) -> Facts:
 
 def _units(written: str) -> tuple[str, int]:
     name, _, count = written.partition(":")
-    if not name.isalnum() or not (count or "1").isdecimal():
+    if not name.isalnum():
         raise ArgumentTypeError("write an item and how many of it: 2:1")
-    return name, int(count or "1")
+    return name, a_number(count or "1")
 
 
 def _takes_order(parser: ArgumentParser) -> None:

@@ -29,6 +29,9 @@ def replay_missed(world: World, asked: Namespace) -> Plan:
     """
     if asked.account and not asked.event:
         raise Invalid(errors=({"field": "account", "message": "goes with events: name them by their ids"},))
+    if asked.event and asked.vendor != "stripe":
+        other = "one of a reader's is named with its --account; of Apple's, none can be read by itself"
+        raise Invalid(errors=({"field": "vendor", "message": f"goes with --missing: {other}"},))
     found = replays.missing(world, asked.event, asked.account) if asked.event else _missed(world, asked)
 
     def act(operator: str, reason: str) -> Answer:

@@ -23,8 +23,13 @@ _LONGEST_LINE: Final = 16 * 1024 * 1024
 """Bytes: an item has 400 KB at most, each of which may be written as six. More is no item of anybody's."""
 _FILE: Final = re.compile(r"tables(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+")
 """Within the backup, and nowhere else."""
+_LISTS: Final = frozenset({"BS", "L", "NS", "SS"})
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_TYPE: Final = re.compile(r"[\x21-\x7e][\x20-\x7e]{0,254}")
+"""Of an object, as it goes into a header."""
+_LONGEST_KEY: Final = 1024
+"""Bytes, as S3 has it."""
 _LAST: Final = 253_402_300_799_999
 """The last moment of the year 9999."""
 _UNREADABLE: Final = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
@@ -146,8 +151,10 @@ def line_of(item: Item) -> Any:
 
 
 def _value(value: Item, held: Callable[[Any], Any]) -> Item:
-    """The value with its bytes, or what stands for them, turned by ``held``."""
+    """The value with its bytes, or what stands for them, turned by ``held``. Raises one of ``_UNREADABLE`` for none."""
     ((kind, content),) = value.items()
+    if kind in _LISTS and not isinstance(content, list):
+        raise TypeError("no list")
     match kind:
         case "B":
             return {kind: held(content)}
@@ -156,9 +163,22 @@ def _value(value: Item, held: Callable[[Any], Any]) -> Item:
         case "L":
             return {kind: [_value(each, held) for each in content]}
         case "M":
-            return {kind: {name: _value(each, held) for name, each in content.items()}}
-        case _:
+            return {kind: {_text(name): _value(each, held) for name, each in content.items()}}
+        case "S" | "N":
+            return {kind: _text(content)}
+        case "SS" | "NS":
+            return {kind: [_text(each) for each in content]}
+        case "BOOL" | "NULL" if isinstance(content, bool):
             return value
+        case _:
+            raise ValueError("no kind of DynamoDB's")
+
+
+def _text(told: Any) -> str:
+    if not isinstance(told, str):
+        raise TypeError("no text")
+    told.encode()  # not where half of a letter is in it
+    return told
 
 
 def items_of(content: BinaryIO, file: File) -> Iterator[Item]:
@@ -175,7 +195,7 @@ def items_of(content: BinaryIO, file: File) -> Iterator[Item]:
 
 def _item(line: Any, file: File) -> Item:
     try:
-        return {name: _value(value, _bytes) for name, value in line["Item"].items()}
+        return {_text(name): _value(value, _bytes) for name, value in line["Item"].items()}
     except _UNREADABLE:
         raise DamagedError(f"{file.name} holds something that is no item.") from None
 
@@ -197,9 +217,11 @@ def objects_of(content: BinaryIO, bucket: str, count: int) -> list[Object]:
 
 def _object(told: Any) -> Object:
     size, digest = told.get("size"), told.get("sha256")
+    if not 0 < len(told["key"].encode()) <= _LONGEST_KEY:
+        raise ValueError("no key of S3's")
     return Object(
-        str(told["key"]),
-        str(told["type"]),
+        told["key"],
+        _fit(_TYPE, told["type"]),
         None if size is None else _count(size),
         None if digest is None else _fit(_DIGEST, digest),
     )

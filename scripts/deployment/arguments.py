@@ -1,12 +1,18 @@
 """What the command is told: its arguments, read and held against each other."""
 
 import argparse
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from scripts.admin.asking import a_number
 from scripts.deployment import settings
+from scripts.deployment.history import NAMED
 
+_NAME: Final = re.compile(r"[A-Za-z0-9]{1,255}")
+"""Of a parameter, or of a resource."""
+_BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _EXAMPLES: Final = """examples:
   python scripts/deploy.py --stage staging                  show the change, ask, make it, look whether it answers
   python scripts/deploy.py --stage staging --plan           only show the change
@@ -33,6 +39,10 @@ def read(arguments: Sequence[str]) -> argparse.Namespace:
     asked = reading.parse_args(arguments)
     if asked.to and not asked.back:
         reading.error("--to says where to go --back to")
+    if looks_back(asked) and (asked.parameter or asked.package or asked.watch_minutes is not None):
+        reading.error("--parameter, --package and --watch-minutes belong to a new release")
+    if asked.plan and (asked.list or asked.smoke or asked.continue_rollback):
+        reading.error("--plan belongs to a release, or to --back: nothing of this is only shown")
     if asked.skip and not asked.continue_rollback:
         reading.error("--skip belongs to --continue-rollback")
     if asked.still is not None and (asked.list or asked.smoke or asked.continue_rollback):
@@ -40,6 +50,11 @@ def read(arguments: Sequence[str]) -> argparse.Namespace:
     if asked.still is not None and not asked.still.strip():
         reading.error("--still needs a reason: it is written down with the release")
     return asked
+
+
+def looks_back(asked: argparse.Namespace) -> bool:
+    """Whether it is about what was released before, and needs no package."""
+    return bool(asked.list or asked.back or asked.smoke or asked.continue_rollback)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -67,6 +82,7 @@ def parser() -> argparse.ArgumentParser:
         "--allow-replacement",
         action="append",
         default=[],
+        type=_name,
         metavar="RESOURCE",
         help="a table, bucket, secret or queue that may be replaced or removed, by its logical id",
     )
@@ -80,7 +96,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--watch-minutes", type=_minutes, help="in place of the stage's own; 0 watches no alarm")
     made.add_argument("--package", type=Path, help="a folder that scripts/package.py wrote; default: package now")
     made.add_argument(
-        "--bucket", help="of the packages; default: soulseer-packages-ACCOUNT-REGION, which infra/bootstrap.yaml makes"
+        "--bucket",
+        type=_bucket,
+        help="of the packages; default: soulseer-packages-ACCOUNT-REGION, which infra/bootstrap.yaml makes",
     )
     made.add_argument("--plan", action="store_true", help="only show what would change")
     doing = made.add_mutually_exclusive_group()
@@ -88,24 +106,49 @@ def parser() -> argparse.ArgumentParser:
     doing.add_argument("--back", action="store_true", help="deploy the good release before the one that stands again")
     doing.add_argument("--smoke", action="store_true", help="only look whether the stage answers as it should")
     doing.add_argument("--continue-rollback", action="store_true", help="of a change whose rollback failed")
-    made.add_argument("--to", metavar="RELEASED", help="which release to go back to, as --list names it")
     made.add_argument(
-        "--skip", action="append", default=[], metavar="RESOURCE", help="what the rollback shall leave as it is"
+        "--to", type=_released, metavar="RELEASED", help="which release to go back to, as --list names it"
+    )
+    made.add_argument(
+        "--skip",
+        action="append",
+        default=[],
+        type=_name,
+        metavar="RESOURCE",
+        help="what the rollback shall leave as it is",
     )
     return made
 
 
 def _pair(written: str) -> tuple[str, str | None]:
     name, equals, value = written.partition("=")
-    if not name:
+    if not _NAME.fullmatch(name):
         raise argparse.ArgumentTypeError("write NAME=VALUE, or NAME to be asked for it")
     return name, value if equals else None
 
 
 def _minutes(written: str) -> int:
-    if not written.isdecimal() or int(written) > settings.MOST_WATCH_MINUTES:
+    if a_number(written) > settings.MOST_WATCH_MINUTES:
         raise argparse.ArgumentTypeError(f"write a number of minutes from 0 to {settings.MOST_WATCH_MINUTES}")
     return int(written)
+
+
+def _name(written: str) -> str:
+    if not _NAME.fullmatch(written):
+        raise argparse.ArgumentTypeError("write a logical id: letters and digits")
+    return written
+
+
+def _bucket(written: str) -> str:
+    if not _BUCKET.fullmatch(written):
+        raise argparse.ArgumentTypeError("write the name of a bucket")
+    return written
+
+
+def _released(written: str) -> str:
+    if not NAMED.fullmatch(written):
+        raise argparse.ArgumentTypeError("write it as --list names it, such as 2026-11-26T14:00:00.000Z")
+    return written
 
 
 def _line(written: str) -> str:

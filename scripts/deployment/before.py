@@ -1,6 +1,5 @@
 """What is looked at before a release: whether the stack can be changed, what stands, and what is known of it."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -84,7 +83,7 @@ def _made_of(stack: Stack, one: Release) -> bool:
     template, given = stack.template(), stack.parameters()
     return (
         bool(template)
-        and json.loads(template) == stack.packages.kept(one.template_key)
+        and stack.packages.kept(stack.packages.keep(template)) == stack.packages.kept(one.template_key)
         and one.parameters.items() <= given.items()
     )
 

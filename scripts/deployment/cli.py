@@ -6,6 +6,7 @@ How it ended is the exit code (``Outcome``): above all whether anything has chan
 import argparse
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,11 +14,11 @@ from getpass import getpass
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.text import Text
 
+from scripts.admin.showing import inert
 from scripts.admin.stages import advice
 from scripts.deployment import arguments as reading
 from scripts.deployment import history, screen, settings, source
@@ -25,6 +26,7 @@ from scripts.deployment.asked import Asked, Hands, Outcome, Shown
 from scripts.deployment.back import continue_rollback
 from scripts.deployment.before import known
 from scripts.deployment.failures import DeployFailed, NotSettled
+from scripts.deployment.packages import template_of
 from scripts.deployment.release import release
 from scripts.deployment.settings import StageSettings, UnusableSettings, hidden
 from scripts.deployment.smoke import Check, Place, place, smoke
@@ -60,10 +62,10 @@ def run(arguments: Sequence[str], connect: Connect = connect, smoke: Smoke = smo
     try:
         stage = settings.read(ROOT / "infra" / "stages" / f"{asked.stage}.json")
         stack = connect(asked.stage, stage.region, asked.bucket)  # packaging takes longer than to hear a no
-        wanted = None if _looks_back(asked) else _packaged(asked, stage)
+        wanted = None if reading.looks_back(asked) else _packaged(asked, stage)
         return _run(asked, wanted, stack, _hands(asked, stack, console, smoke), console)
     except NotSettled as problem:
-        console.print(Text(str(problem), style="red"))
+        console.print(Text(inert(str(problem)), style="red"))
         console.print("What is under way goes on without this command. Repeat it: it says how things stand.")
         return Outcome.STANDS
     except KeyboardInterrupt:
@@ -76,7 +78,7 @@ def run(arguments: Sequence[str], connect: Connect = connect, smoke: Smoke = smo
 
 def _refused(console: Console, why: str) -> int:
     beside = " " if len(why.splitlines()) == 1 else "\n"
-    console.print(Text(f"Not deployed.{beside}{why}", style="red"))
+    console.print(Text(f"Not deployed.{beside}{inert(why)}", style="red"))
     return Outcome.REFUSED
 
 
@@ -89,20 +91,12 @@ class _Packaged:
     watch_minutes: int
 
 
-def _looks_back(asked: argparse.Namespace) -> bool:
-    """Whether it is about what was released before, and needs no package."""
-    return bool(asked.list or asked.back or asked.smoke or asked.continue_rollback)
-
-
 def _packaged(asked: argparse.Namespace, stage: StageSettings) -> _Packaged:
-    """Raises UnusableSettings, PackagingError."""
+    """Raises UnusableSettings, PackagingError, DeployFailed."""
     folder: Path = asked.package or ROOT / "build" / asked.stage
     if not asked.package:
         package(asked.stage, folder)
-    try:
-        template = yaml.safe_load((folder / "sam.yaml").read_text())
-    except OSError as error:
-        raise PackagingError(f"{folder} is no package: {error}. scripts/package.py --out writes one.") from error
+    template = template_of(folder)
     made_for = template["Parameters"].get("Stage", {}).get("AllowedValues", [asked.stage])
     if asked.stage not in made_for:
         raise PackagingError(f"{folder} is a package of {', '.join(made_for)}, and not of {asked.stage}.")
@@ -117,7 +111,11 @@ def _packaged(asked: argparse.Namespace, stage: StageSettings) -> _Packaged:
 
 
 def _added(pairs: Sequence[tuple[str, str | None]], hidden: Collection[str]) -> dict[str, str]:
-    """The parameters of the command. Raises UnusableSettings for a hidden one in it, where a shell keeps it."""
+    """The parameters of the command. Raises UnusableSettings for one that is given twice, and for a hidden one in it,
+    where a shell keeps it.
+    """
+    if twice := [name for name, count in Counter(name for name, _ in pairs).items() if count > 1]:
+        raise UnusableSettings(f"{', '.join(twice)}: given twice.")
     for name, value in pairs:
         if value and name in hidden:
             raise UnusableSettings(f"{name} is for nobody's eyes: --parameter {name}, without =, asks for it.")
@@ -125,7 +123,14 @@ def _added(pairs: Sequence[tuple[str, str | None]], hidden: Collection[str]) -> 
 
 
 def _asked_for(name: str) -> str:
-    return getpass(f"{name}: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+    """Raises UnusableSettings where nobody answers: an empty line is an answer."""
+    try:
+        given = f"{getpass(f'{name}: ')}\n" if sys.stdin.isatty() else sys.stdin.readline()
+    except (EOFError, ValueError):
+        given = ""
+    if not given:
+        raise UnusableSettings(f"{name} was asked for, and nobody said what it is: a line of text, or an empty one.")
+    return given.rstrip("\n")
 
 
 def _run(asked: argparse.Namespace, made: _Packaged | None, stack: Stack, hands: Hands, console: Console) -> int:
@@ -189,7 +194,7 @@ def _hands(asked: argparse.Namespace, stack: Stack, console: Console, smoke: Smo
         return checks
 
     def say(text: str) -> None:
-        console.print(Text(text))  # CloudFormation's words hold brackets, and are no markup
+        console.print(Text(inert(text)))  # CloudFormation's words hold brackets, and are no markup
 
     return Hands(agree, say, tell, look, _now)
 

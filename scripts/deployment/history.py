@@ -4,9 +4,10 @@ A release is written down before it is made, and again once it is known what bec
 of was left in its middle: the next run finds out whether it stands.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from scripts.deployment.failures import DeployFailed
 
@@ -16,6 +17,10 @@ CloudFormation could not make it, and nothing has changed. ``went back``: it was
 ``bad``: it does not answer as it should, and stands.
 """
 NEVER_STOOD: Final[tuple[Became, ...]] = ("failed", "went back")
+
+
+NAMED: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
+"""How a release is named: by its moment, so that names are in the order that they were made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +59,31 @@ def written(release: Release) -> dict[str, Any]:
     return asdict(release)
 
 
-def read(kept: Mapping[str, Any]) -> Release:
-    """What was kept; what a later version of this program adds is left out."""
+def read(kept: object) -> Release:
+    """What was kept; what a later version of this program adds is left out. Raises ValueError for no release."""
     known = {each.name for each in fields(Release)}
-    return Release(**{name: value for name, value in kept.items() if name in known})
+    given = {name: value for name, value in kept.items() if name in known} if isinstance(kept, dict) else {}
+    parameters = given.pop("parameters", None)
+    if not isinstance(parameters, dict) or not {"at", "template_key", "said"} <= given.keys():
+        raise ValueError("it lacks something")
+    if not all(isinstance(each, str) for each in (*given.values(), *parameters.values())):
+        raise ValueError("something of it is no text")
+    if not NAMED.fullmatch(given["at"]):
+        raise ValueError("its name is no moment")
+    if given.get("became", "good") not in get_args(Became):
+        raise ValueError("what became of it is no word that is known here")
+    return Release(parameters=parameters, **given)
+
+
+def must_be_older(found: Sequence[Release], now: str) -> None:
+    """Given the newest first. Raises DeployFailed for one of a moment that is yet to come: what is written down now
+    would count as made before it.
+    """
+    if found and found[0].at >= now:
+        raise DeployFailed(
+            f"The newest release is of {found[0].at}, and it is {now}: a clock is wrong, here or where that was made. "
+            "Put this one right, or wait until then; what is written down of a moment that no clock showed, take away."
+        )
 
 
 def told(found: Sequence[Release]) -> list[Release]:

@@ -35,6 +35,7 @@ def release(stack: Stack, asked: Asked, hands: Hands) -> Outcome:
     """
     ready(stack, asked, hands)
     found = known(stack, only_read=asked.only_shown)
+    history.must_be_older(found, hands.now())
     before = before_of(stack, found)
     wanted = straight(stack, asked, before, hands)
     proposal = stack.propose(wanted, watched(stack, asked, wanted))

@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from scripts.admin.showing import inert
 from scripts.deployment import history
 from scripts.deployment.asked import Shown
 from scripts.deployment.changes import Change, Kind
@@ -35,7 +36,7 @@ def show(console: Console, shown: Shown) -> None:
     said = ", ".join(f"{number} {_SAID.get(kind, f'to {kind}')}" for kind, number in counted.items() if number)
     what = "a new stack" if shown.kind == "CREATE" else "a change"
     console.print(f"[bold]{shown.stack}[/bold], {what}: {said}.")
-    console.print(Text(f"From {shown.source}.", style="yellow" if "(" in shown.source else ""))
+    console.print(Text(f"From {inert(shown.source)}.", style="yellow" if "(" in shown.source else ""))
     if shown.kind == "CREATE":
         console.print(_changes(of_themselves, _MOST_EQUAL))
         return
@@ -45,7 +46,7 @@ def show(console: Console, shown: Shown) -> None:
     if shown.parameters:
         table = Table("parameter", "was", "will be", title="Parameters", title_justify="left", box=None, pad_edge=False)
         for each in shown.parameters:
-            table.add_row(*(escape(text) or "(empty)" for text in each))
+            table.add_row(*(escape(inert(text)) or "(empty)" for text in each))
         console.print(table)
     if shown.rights:
         console.print("[bold]Who may do what changes:[/bold]")
@@ -111,7 +112,7 @@ def teller(console: Console) -> Callable[[Event], None]:
         if console.is_terminal and (event.tells_why or event.is_the_end):
             over("")
         if event.tells_why:
-            console.print(Text(f"  {event.resource}: {event.status}: {event.reason}", style="red"))
+            console.print(Text(f"  {event.resource}: {event.status}: {inert(event.reason)}", style="red"))
         elif event.is_the_end:
             console.print(Text(f"  {event.resource} is {event.status}."))
             done.clear()  # what comes now is another change: the way back
@@ -130,7 +131,7 @@ def show_checks(console: Console, checks: Sequence[Check]) -> None:
     """A line each."""
     for each in checks:
         style, sign = ("green", "✓") if each.holds else ("bold red", "✗")
-        console.print(Text(f"  {sign}  {each.what}{'' if each.holds else f': {each.found}'}", style=style))
+        console.print(Text(f"  {sign}  {each.what}{'' if each.holds else f': {inert(each.found)}'}", style=style))
 
 
 _BECAME: Final[dict[Became, str]] = {
@@ -156,7 +157,7 @@ def list_releases(console: Console, found: list[Release]) -> None:
     table = Table("", "released", "became", "what", box=None, pad_edge=False)
     for each in history.told(found):
         stands = "▸" if now and each.at == now.at else ""
-        table.add_row(stands, each.at, Text(each.became, style=_BECAME[each.became]), Text(_what(each)))
+        table.add_row(stands, each.at, Text(each.became, style=_BECAME[each.became]), Text(inert(_what(each))))
     console.print(table if found else "Nothing has been released yet.")
     if now and (advice := _ADVICE.get(now.became)):
         console.print(Text(advice))

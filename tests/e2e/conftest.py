@@ -21,7 +21,7 @@ SETTINGS: Final = {
     "RING_SECONDS": "15",
     "JOIN_SECONDS": "15",
     "BEAT_SECONDS": "2",
-    "SILENCE_SECONDS": "9",
+    "SILENCE_SECONDS": "12",
     "DELETION_SECONDS": "20",
     # A booking of "15 minutes" is over in 40 s; its door opens 25 s before and is shut 25 s after its start.
     "BOOKING_QUARTER_SECONDS": "40",

@@ -92,6 +92,11 @@ def test_a_file_with_any_byte_changed_is_as_it_was_or_damaged() -> None:
         '{"Item": {"a": {}}}',
         '{"Item": {"a": "b"}}',
         '{"Item": {"a": {"B": "!!!"}}}',
+        r'{"Item": {"\ud800": {"S": "x"}}}',
+        *(
+            f'{{"Item": {{"a": {{"M": {{"b": {value}}}}}}}}}'
+            for value in ('{"N": 5}', '{"S": "\\ud800"}', '{"ZZ": "x"}', '{"SS": "ab"}', '{"NS": [1]}', '{"NULL": "x"}')
+        ),
         "[" * 100_000,
     ],
 )
@@ -121,11 +126,14 @@ AN_OBJECT: dict[str, Any] = {"key": "a", "type": "b", "size": 3, "sha256": "0" *
         [AN_OBJECT, ["b", "b"]],
         [AN_OBJECT, AN_OBJECT | {"key": "b", "size": -1}],
         [AN_OBJECT, AN_OBJECT | {"key": "b", "sha256": "x"}],
+        *([AN_OBJECT, AN_OBJECT | {"key": key}] for key in ("", "x" * 1_025, "\ud800", 5)),
+        *([AN_OBJECT, AN_OBJECT | {"key": "b", "type": type_}] for type_ in ("", "image/png\r\nx: y", "\ud800", 5)),
     ],
 )
 def test_a_list_of_objects_is_as_long_as_was_said_and_of_objects_no_two_alike(listed: list[Any]) -> None:
+    written = "".join(f"{json.dumps(each)}\n" for each in listed)
     with pytest.raises(DamagedError):
-        model.objects_of(io.BytesIO(model.packed(listed)), "files", 2)
+        model.objects_of(io.BytesIO(gzip.compress(written.encode())), "files", 2)
 
 
 def test_a_list_of_objects_from_before_sizes_were_said_is_read() -> None:

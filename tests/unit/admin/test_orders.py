@@ -91,6 +91,12 @@ def test_a_refund_says_who_bears_it_before_it_is_done(counter: Counter, soulseer
     assert sorted(each["action"] for each in acts) == [*["order_refunded"] * 3, "order_shipped"]
 
 
+def test_an_item_that_is_named_twice_is_not_taken_for_once(counter: Counter, soulseer: Command) -> None:
+    made = counter.orders({"book": 3})
+    soulseer("orders", "refund", made.id, "--item", "1:1", "--item", "1:2", "--ref", "t1", *WHY, code=1)
+    assert counter.order().returned == 0
+
+
 def test_two_who_give_back_the_same_unit_for_one_ticket_give_it_back_once(counter: Counter, soulseer: Command) -> None:
     made = counter.orders({"book": 3})
     refund = ("orders", "refund", made.id, "--ref", "ticket-7")

@@ -149,6 +149,28 @@ def test_a_word_that_was_misspelt_is_answered_with_what_was_meant(
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("words", [["people"], ["people", "show", "usr_1", "--local"], []])
+def test_what_was_given_is_repeated_as_no_terminal_obeys_it(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        run([*words, "--\x1b[31mred"])
+    assert all(each.isprintable() for each in capsys.readouterr().err if each != "\n")
+
+
+def test_a_terminal_without_some_letters_is_told_all_the_same() -> None:
+    told = subprocess.run(  # noqa: S603 - our own script
+        [ROOT / "scripts" / "soulseer", "--help"],
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert (told.returncode, told.stderr) == (0, "")
+    assert r"usr_\u2026" in told.stdout
+
+
 def test_no_verb_of_any_module_is_forgotten() -> None:
     modules = [import_module(f"scripts.admin.{each.name}") for each in iter_modules(scripts.admin.__path__)]
     told = [verb for module in modules for verb in getattr(module, "VERBS", ())]

@@ -1,5 +1,6 @@
 """What the command says and ends with where CloudFormation does not do as it should."""
 
+import io
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,24 @@ def test_a_package_of_another_stage_is_not_deployed(tmp_path: Path, capsys: pyte
     assert "a package of prod" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("wrong", [["--to", "x"], ["--skip", "x"], ["--still", " "], ["--still", "x", "--list"]])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["--to", "2026-11-26T14:00:00.000Z"],
+        ["--to", "../x", "--back"],
+        ["--continue-rollback", "--plan"],
+        ["--back", "--parameter", "TableSet=-2"],
+        ["--back", "--package", "build/dev"],
+        ["--list", "--watch-minutes", "0"],
+        ["--skip", "x"],
+        ["--skip", "x\x1b[31m", "--continue-rollback"],
+        ["--still", " "],
+        ["--still", "x", "--list"],
+        ["--bucket", "[/red]"],
+        ["--parameter", "\x1b[31m=x"],
+        ["--watch-minutes", "9" * 5_000],
+    ],
+)
 def test_words_that_belong_to_others_are_wrong_usage(wrong: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         run(["--stage", "dev", *wrong], lambda *_: Standing(STUCK))
@@ -128,6 +146,13 @@ def test_a_stage_that_is_not_there_is_not_looked_at(capsys: pytest.CaptureFixtur
     assert "There is no soulseer-dev" in capsys.readouterr().out
 
 
+def test_a_parameter_that_is_given_twice_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "sam.yaml").write_text("Parameters: {}")
+    twice = ["--parameter", "TableSet=-2", "--parameter", "TableSet=-3"]
+    assert run(["--stage", "dev", "--package", str(tmp_path), *twice], lambda *_: Standing(STUCK)) == Outcome.REFUSED
+    assert "TableSet: given twice" in capsys.readouterr().out
+
+
 def test_what_is_hidden_is_no_word_of_a_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     names = read(ROOT / "infra" / "stages" / "dev.json").parameters
     told: dict[str, Any] = {name: {"Type": "String", "Default": ""} for name in names}
@@ -138,3 +163,14 @@ def test_what_is_hidden_is_no_word_of_a_command(tmp_path: Path, capsys: pytest.C
     said = capsys.readouterr().out
     assert "--parameter PagerUrl" in said
     assert "pager.test" not in said
+
+
+@pytest.mark.parametrize("answer", [b"", b"\xff\xfe"])
+def test_what_is_hidden_and_asked_for_of_nobody_is_not_taken_for_empty(
+    answer: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "sam.yaml").write_text(yaml.safe_dump({"Parameters": {"PagerUrl": {"Type": "String", "NoEcho": True}}}))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(answer), encoding="utf-8"))
+    asked = ["--stage", "dev", "--package", str(tmp_path), "--parameter", "PagerUrl"]
+    assert run(asked, lambda *_: Standing(STUCK)) == Outcome.REFUSED
+    assert "PagerUrl was asked for, and nobody said" in capsys.readouterr().out

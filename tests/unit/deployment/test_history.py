@@ -3,7 +3,7 @@
 import pytest
 
 from scripts.deployment.failures import DeployFailed
-from scripts.deployment.history import Became, Release, before, read, standing, told, written
+from scripts.deployment.history import Became, Release, before, must_be_older, read, standing, told, written
 
 
 def made(*became: Became) -> list[Release]:
@@ -65,6 +65,13 @@ def test_where_there_is_no_good_one_before_nothing_is_gone_back_to(found: list[R
 
 
 def test_a_release_is_read_as_it_was_written_and_so_is_one_of_another_version_of_this_program() -> None:
-    one = Release("1", "t", {"A": "b"}, "why", "arn:me", "c0ffee", "bad", "0", "2")
+    one = Release("2026-11-26T14:00:00.000Z", "t", {"A": "b"}, "why", "arn:me", "c0ffee", "bad", "0", "2")
     assert read(written(one)) == one
-    assert read({"at": "1", "template_key": "t", "parameters": {}, "said": "", "later": 1}).became == "good"
+    assert read({"at": one.at, "template_key": "t", "parameters": {}, "said": "", "later": 1}).became == "good"
+
+
+def test_a_release_of_a_moment_that_is_yet_to_come_is_told_for_what_is_written_now_would_count_as_older() -> None:
+    must_be_older([], "1")
+    must_be_older(made("good"), "2")
+    with pytest.raises(DeployFailed, match="a clock is wrong"):
+        must_be_older(made("good", "good"), "2")

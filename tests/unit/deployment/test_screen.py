@@ -10,7 +10,8 @@ from scripts.deployment.asked import Shown
 from scripts.deployment.changes import Change, Kind
 from scripts.deployment.events import Event, reasons
 from scripts.deployment.history import Release
-from scripts.deployment.screen import list_releases, show, teller
+from scripts.deployment.screen import list_releases, show, show_checks, teller
+from scripts.deployment.smoke import Check
 
 WIDTHS = (80, 120)
 
@@ -55,6 +56,17 @@ def test_a_list_says_what_became_of_each_release_whose_it_is_and_which_one_stand
     assert lines[2].startswith("▸  2026-11-26T14:00:00.000Z  unseen")
     assert "[ticket]" in out.getvalue()
     assert "deploying it again looks" in " ".join(out.getvalue().split())
+
+
+def test_what_somebody_wrote_of_a_release_or_answered_to_a_look_is_shown_and_obeyed_by_no_terminal() -> None:
+    to, out = console(120)
+    one = Release("2026-11-26T14:00:00.000Z", "t", {}, "\x1b]0;owned\x07", "arn:\x1b[31m", "\ud800")
+    list_releases(to, [one])
+    show_checks(to, [Check("it answers", False, "it says \x1b[2J")])
+    show(to, Shown("soulseer-dev", "UPDATE", "\x1b[31m", [], [], [("A", "\x1b[1A", "b")], [], False))
+    said = out.getvalue()
+    assert all(each.isprintable() for each in said if each != "\n")
+    assert said.count("\\u001b") == 5
 
 
 def test_why_cloudformation_takes_a_change_back_is_told_and_what_only_echoes_it_is_not() -> None:

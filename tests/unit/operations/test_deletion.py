@@ -1284,10 +1284,25 @@ def test_who_came_again_after_a_restore_without_them_is_somebody_new(world: Worl
     assert not accounts.person(world, ada).deleted
 
 
-def test_something_else_among_who_leaves_stops_a_restore(world: World) -> None:
-    world.digests.put("leaving/usr_1/yesterday", b"", "text/plain")
-    with pytest.raises(InvalidState, match="leaving/usr_1/yesterday is nobody who leaves"):
-        deletions.play_again(world, "arn:ops", "ticket 7", lambda _: None)
+def test_something_else_among_who_leaves_is_passed_over_and_told_for_nobody_can_take_it_away(
+    world: World, ada: str
+) -> None:
+    copy = copy_of(world)
+    confirmed(world, ada)
+    tomorrow = f"leaving/{accounts.sign_in(world, Claims('auth0|bob', None, 'Bob')).id}/{world.now() + DAY:013}-closed"
+    others = [
+        "leaving/usr_1/yesterday",
+        "leaving/usr_1/١١١١١١١١١١١١١-closed",
+        "leaving/../1111111111111-closed",
+        tomorrow,
+    ]
+    for name in others:
+        world.digests.put(name, b"", "text/plain")
+    brought_back(world, copy)
+    strange: list[str] = []
+    assert deletions.play_again(world, "arn:ops", "ticket 7", lambda _: None, strange.append) == 1
+    assert sorted(strange) == sorted(others)
+    assert deletions.deletion_of(world, ada).state == "cooling"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.kernel.errors import NotFound
+from chalicelib.kernel.errors import Invalid, NotFound
 from chalicelib.kernel.time import DAY, HOUR
 from chalicelib.operations import replays
 from chalicelib.payouts import payees
@@ -119,6 +119,8 @@ def test_more_than_a_page_is_found_in_its_order(desk: Border) -> None:
 def test_an_event_that_stripe_does_not_have_is_refused(desk: Border) -> None:
     with pytest.raises(NotFound):
         replays.missing(desk.world, ["evt_nothing"])
+    with pytest.raises(Invalid):
+        replays.missing(desk.world, [f"evt_{number}" for number in range(501)])
 
 
 def test_stripe_silent_or_an_effect_that_is_not_stored_leaves_it_missed(desk: Border) -> None:
@@ -187,6 +189,7 @@ def test_an_account_that_stripe_shows_us_no_more_keeps_nobody_from_the_others(de
 
 def test_an_account_is_named_beside_events_alone(soulseer: Command) -> None:
     assert soulseer("webhooks", "replay", "--missing", "--account", "acct_1", *WHY) == 1
+    assert soulseer("webhooks", "replay", "evt_1", "--vendor", "connect", *WHY) == 1
     with pytest.raises(SystemExit):
         soulseer("webhooks", "replay", "evt_1", "--account", "usr_1", *WHY)
 
