@@ -41,6 +41,7 @@ def appoint(world: World, stream_id: str, host: str, user: str, *, moderator: bo
             _must_be_fit(world, stream, person)
         return model.moderated_by(stream, user, now_of(world, stream), moderator=moderator), []
 
+    load(world, stream_id).must_be_hosts(host)  # before it is said whether there is such a person
     person = accounts.person(world, user)
     return _standing(world, by_host(world, stream_id, host, decide), user, person.display_name)
 

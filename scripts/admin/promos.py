@@ -8,7 +8,7 @@ from chalicelib.gateways import World
 from chalicelib.kernel.time import rfc3339
 from chalicelib.operations.model.adjustment import offering, wanted
 from chalicelib.wallet import promos
-from chalicelib.wallet.model.promo import Code
+from chalicelib.wallet.model.promo import Code, normalised
 from scripts.admin.adjustments import by_hand
 from scripts.admin.asking import (
     WHY,
@@ -30,7 +30,7 @@ def make_code(world: World, asked: Namespace) -> Plan:
     be redeemed of it counts towards what one person may give alone.
     """
     code = Code(
-        code=asked.code.strip().upper(),
+        code=normalised(asked.code) or asked.code,
         amount=asked.amount,
         valid_until=asked.until,
         days=asked.days,

@@ -103,6 +103,15 @@ def test_terms_out_of_bounds_are_refused_before_they_are_confirmed(soulseer: Com
     assert soulseer("promo", "make", "WELCOME5", *TERMS, *change, "--reason", "because") == 1
 
 
+@pytest.mark.parametrize("name", ["\u017fale5", "\ufb01rst5", "stra\u00dfe", "\u0430bcd", "abc"])
+def test_letters_that_only_look_or_grow_like_a_codes_are_refused(
+    soulseer: Command, world: World, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert soulseer("promo", "make", name, *TERMS, *WHY) == 1
+    assert "code: " in capsys.readouterr().err
+    assert promos.codes(world) == []
+
+
 @pytest.mark.parametrize("until", ["tomorrow", "2030-01-01", "2030-01-01T00:00:00"])
 def test_a_moment_without_a_zone_is_wrong_usage(soulseer: Command, until: str) -> None:
     with pytest.raises(SystemExit) as stopped:

@@ -200,6 +200,8 @@ def test_a_stranger_does_not_learn_how_a_private_one_stands(air: Air) -> None:
     for _ in range(2):
         assert code(lambda: air.joins(BEN)) == "forbidden"
         assert (ban(air, ANNA, BEN), mute(air, ANNA, BEN), appoint(air, ANNA, BEN)) == ("forbidden",) * 3
+        nobody = (ban(air, "usr_none", BEN), mute(air, "usr_none", BEN), appoint(air, "usr_none", BEN))
+        assert nobody == ("forbidden",) * 3
         assert code(lambda: tickets.buy(air.world, BEN, STREAM, "tkt_1")) == "forbidden"
         service.end(air.world, STREAM, HOST)
 
