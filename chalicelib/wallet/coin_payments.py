@@ -14,11 +14,11 @@ from chalicelib.kernel.money import USD
 from chalicelib.kernel.time import Millis
 from chalicelib.runtime.tables import Operation
 from chalicelib.wallet import credit_payments
-from chalicelib.wallet.coins import coins_account
 from chalicelib.wallet.model import meter
 from chalicelib.wallet.model.chain import Fact, follow
 from chalicelib.wallet.model.payment import PAYMENTS, Payment
 from chalicelib.wallet.service import charge_due, credit_account, ledger
+from chalicelib.wallet.store import coins_account
 
 _JOURNAL: Final = "coins"
 _COUNTER: Final = "store:stripe"

@@ -17,6 +17,9 @@ from chalicelib.wallet.model import meter
 from chalicelib.wallet.model.chain import GRANTED, Draft, Entry, Fact
 from chalicelib.wallet.model.purchase import Purchase
 from chalicelib.wallet.service import Beside, head, ledger, nothing, post_once, posted
+from chalicelib.wallet.store import coins_account
+
+__all__ = ["coins_account"]
 
 BURNT: Final = "platform:burnt"
 """Where coins go that were spent."""
@@ -24,11 +27,6 @@ MOST_ADJUSTED: Final = 100_000
 
 _PAGE: Final = 100
 _MOST_PAGES: Final = 100
-
-
-def coins_account(user: str) -> str:
-    """The chain of a person's coins."""
-    return f"coins:{user}"
 
 
 def spend(world: World, user: str, kind: str, coins: int, key: str, reference: str, beside: Beside = nothing) -> Entry:

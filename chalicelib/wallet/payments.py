@@ -26,7 +26,7 @@ from chalicelib.wallet.model.payment import Payment, ToldRefund
 from chalicelib.wallet.model.topup import is_id
 from chalicelib.wallet.payments_store import payment_rows
 from chalicelib.wallet.service import charge_due, credit_account, ledger
-from chalicelib.wallet.store import Stored
+from chalicelib.wallet.store import Stored, coins_account
 
 if TYPE_CHECKING:
     from chalicelib.wallet import coin_payments, order_payments
@@ -145,7 +145,7 @@ def _by_hand_since(world: World, user: str, payment: Payment, won: Fact) -> int:
     took its part: if that was to make up for it, it is there twice now. Nobody but them knows, so they are told.
     """
     with_coins = payment.source == "coins"
-    account = f"coins:{user}" if with_coins else credit_account(user)
+    account = coins_account(user) if with_coins else credit_account(user)
     taken = ("coins_taken_back", payment.reference) if with_coins else ("dispute", won.reference)
     given, start = 0, None
     for _ in range(_MOST_PAGES):

@@ -9,7 +9,6 @@ from chalicelib.gateways import World
 from chalicelib.kernel.time import Millis
 from chalicelib.runtime import audit, outbox
 from chalicelib.runtime.tables import Operation
-from chalicelib.wallet.coins import coins_account
 from chalicelib.wallet.model import meter
 from chalicelib.wallet.model import purchase as model
 from chalicelib.wallet.model.chain import follow
@@ -17,6 +16,7 @@ from chalicelib.wallet.model.packs import Pack, Packs
 from chalicelib.wallet.model.purchase import Purchase, Told
 from chalicelib.wallet.purchases_store import pack_rows, purchase_rows
 from chalicelib.wallet.service import ledger
+from chalicelib.wallet.store import coins_account
 
 
 def learn(world: World, told: Told, *beside: Operation) -> Purchase:

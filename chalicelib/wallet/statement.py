@@ -15,6 +15,7 @@ from chalicelib.runtime.tables import Advance, Key, whole
 from chalicelib.wallet import metering
 from chalicelib.wallet.model.chain import Entry, Meter, from_item, genesis, proves
 from chalicelib.wallet.service import charge_due, head, ledger, nothing
+from chalicelib.wallet.store import coins_account
 
 _PAGE: Final = 100
 
@@ -35,7 +36,7 @@ class Balance:
 def balance(world: World, user: str) -> Balance:
     """The wallet of ``user``, with every minute and expiry that is due by now posted first."""
     newest = charge_due(world, head(world, user))
-    coins = ledger(world).head(f"coins:{user}").balance
+    coins = ledger(world).head(coins_account(user)).balance
     now = max(world.now(), newest.at)
     meter = newest.meter
     lasts = metering.funds(world, newest, meter.session, meter.rate, 0, now).lasts if meter else 0

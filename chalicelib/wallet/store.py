@@ -121,6 +121,11 @@ def credit_account(user: str) -> str:
     return f"credit:{user}"
 
 
+def coins_account(user: str) -> str:
+    """The chain of a person's coins."""
+    return f"coins:{user}"
+
+
 def owner_of(account: str) -> str:
     """Whose chain it is."""
     return account.partition(":")[2]

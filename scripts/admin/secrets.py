@@ -125,8 +125,10 @@ def _read(asked: Namespace) -> Any:
     if asked.file is None:
         return _asked_for(asked.name)
     try:
-        text = sys.stdin.read(_LARGEST) if str(asked.file) == "-" else asked.file.read_text(encoding="utf-8")
-        return json.loads(text)
+        if str(asked.file) == "-":
+            return json.loads(sys.stdin.read(_LARGEST))
+        with asked.file.open(encoding="utf-8") as file:
+            return json.loads(file.read(_LARGEST))
     except OSError:
         raise Invalid(errors=({"field": "--file", "message": "it cannot be read"},)) from None
     except (ValueError, RecursionError):
