@@ -89,6 +89,15 @@ def _apart(
             yield Difference(subject, begins, measure, is_, should)
 
 
+def _added(hours: Iterable[Row]) -> Counter[str]:
+    """What these come to, all quarters of them."""
+    added = Counter[str]()
+    for hour in hours:
+        for quarter in by_quarter([hour]).values():
+            added.update(quarter)
+    return added
+
+
 def _torn(stored: Mapping[Place, Mapping[str, int]]) -> set[str]:
     """Whose total is not what their hours add up to, as they were read: one after the other."""
     apart = defaultdict[str, Counter[str]](Counter)
@@ -96,8 +105,7 @@ def _torn(stored: Mapping[Place, Mapping[str, int]]) -> set[str]:
         if place.sort == TOTAL:
             apart[place.subject].subtract(sums)
         else:
-            for quarter in by_quarter([Row(place, dict(sums))]).values():
-                apart[place.subject].update(quarter)
+            apart[place.subject].update(_added([Row(place, dict(sums))]))
     return {subject for subject, left in apart.items() if any(left.values())}
 
 
@@ -106,11 +114,7 @@ def _not_adding_up(sums: Rollups, subject: str) -> list[Difference]:
     found: list[Difference] = []
     for _ in range(_LOOKS):  # something may be added between the two reads
         total = sums.total(subject)
-        added = Counter[str]()
-        for row in sums.hours(subject):
-            for quarter in by_quarter([row]).values():
-                added.update(quarter)
-        found = list(_apart(subject, None, total.sums, added))
+        found = list(_apart(subject, None, total.sums, _added(sums.hours(subject))))
         if not found:
             break
     return found

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -23,6 +22,7 @@ from chalicelib.wallet import service as wallet
 from chalicelib.wallet.events import apply_event
 from chalicelib.wallet.model.recharge import Recharge, Wanted
 from chalicelib.wallet.recharge_store import recharges_of
+from tests.support.crowd import at_once, outcome_of
 from tests.support.duo import Duo, assert_whole, refusals
 from tests.support.events import recharge_event, setup_event
 from tests.support.faults import WRITES, fault, never_answers, never_arrives
@@ -30,22 +30,6 @@ from tests.support.reading import pay_in
 from tests.support.worlds import HandClock, OfflinePayments, hand_world
 
 PAID = "payment_intent.succeeded"
-
-
-def outcome_of(act: Callable[[], Any]) -> Any:
-    """What came of it; one that was too busy comes again."""
-    for _ in range(20):
-        try:
-            return act()
-        except Problem as problem:
-            if problem.code != "unavailable":
-                return problem
-    raise AssertionError("too busy for ever")
-
-
-def at_once(acts: Sequence[Callable[[], Any]]) -> list[Any]:
-    with ThreadPoolExecutor(len(acts)) as pool:
-        return list(pool.map(outcome_of, acts))
 
 
 @pytest.fixture

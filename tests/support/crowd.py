@@ -28,20 +28,21 @@ Act = Callable[..., Any]
 """``act(world, place, *arguments)``, at module level so that another process can find it."""
 
 
+def outcome_of(act: Callable[[], Any]) -> Any:
+    """What it returned, or how it was refused; where storage was too busy it comes again."""
+    for _ in range(20):
+        try:
+            return act()
+        except Problem as problem:
+            if problem.code != "unavailable":
+                return problem
+    raise AssertionError("too busy for ever")
+
+
 def at_once(acts: Sequence[Callable[[], Any]]) -> list[Any]:
-    """Do different acts in threads of this process; what each returned, or how it was refused, by place."""
-
-    def outcome(act: Callable[[], Any]) -> Any:
-        for _ in range(20):  # Unavailable asks to come again
-            try:
-                return act()
-            except Problem as problem:
-                if problem.code != "unavailable":
-                    return problem
-        raise AssertionError("too busy for ever")
-
+    """Do different acts in threads of this process; the outcome of each, by place."""
     with ThreadPoolExecutor(len(acts)) as pool:
-        return list(pool.map(outcome, acts))
+        return list(pool.map(outcome_of, acts))
 
 
 class Crowd:
