@@ -79,6 +79,8 @@ def call_off(world: World, order_id: str, who: Who, why: Why = "buyer") -> Order
         if any(each.id == OFF for each in was.refunds):
             return was
         back = returns.called_off(was, OFF, max(world.now(), was.paid_at or 0))
+        if was.rail != "stripe" and accounts.is_deleted(world, was.buyer):
+            raise InvalidState("The buyer has left: nobody could spend it.")
         return _write(world, was, back, who, restock=False)
 
     return advancing.brought_up(world, orders.changed(world, order_id, attempt))
@@ -155,8 +157,6 @@ def _write(world: World, was: Order, back: Return, who: Who, *, restock: bool, m
     between.
     """
     refund, key = back.refund, f"{KIND}:{was.id}:{back.refund.id}"
-    if was.rail != "stripe" and accounts.is_deleted(world, was.buyer):
-        raise InvalidState("The buyer has left: nobody could spend it.")
 
     def beside(entry: Entry) -> list[Operation]:
         return [*_operations(world, was, back, who, restock=restock, at=entry.at)[1], *more]

@@ -130,6 +130,18 @@ def test_nothing_is_called_off_that_was_sent_or_fulfilled(counter: Counter) -> N
             counter.cancels(name)
 
 
+def test_what_a_buyer_who_left_had_ordered_goes_back_to_nobody(counter: Counter) -> None:
+    counter.orders({"deck": 1})
+    buyer = accounts.person(counter.world, counter.buyer)
+    counter.world.tables.write(*accounts.closing(counter.world, buyer, "asked for"))
+    before = counter.order()
+    with pytest.raises(InvalidState, match="nobody could spend it"):
+        counter.cancels()
+    with pytest.raises(InvalidState, match="nobody could spend it"):
+        counter.refunds({"1": 1})
+    assert counter.order() == before
+
+
 def test_a_refund_takes_both_shares_back_unit_by_unit(counter: Counter) -> None:
     made = counter.orders({"book": 3})
     counter.ships()
